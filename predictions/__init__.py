@@ -1,0 +1,1 @@
+"""From official draws to one probability distribution a mode for the next draw."""

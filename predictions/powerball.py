@@ -1,0 +1,169 @@
+"""The game of Powerball: its eras, valid tickets, prize tiers with exact odds, and its draw calendar.
+
+Rules: powerball.com, "How to play" and the product's published game rules. Times are America/New_York.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
+from itertools import pairwise
+from math import comb
+from numbers import Integral
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+EASTERN = ZoneInfo("America/New_York")
+DRAW_TIME = time(22, 59)
+WHITE_BALLS = 5
+
+MONDAY, WEDNESDAY, SATURDAY = 0, 2, 5
+MONDAYS_SINCE = date(2021, 8, 23)
+
+
+@dataclass(frozen=True)
+class Era:
+    """One matrix in force: `white_max` white balls, `powerball_max` red ones, from its first draw on."""
+
+    name: str
+    white_max: int
+    powerball_max: int
+    since: date
+
+    @property
+    def tickets(self) -> int:
+        """How many different tickets there are: the jackpot's odds are one in this."""
+        return comb(self.white_max, WHITE_BALLS) * self.powerball_max
+
+
+ERAS = (
+    Era("59/39", 59, 39, date(2009, 1, 7)),
+    Era("59/35", 59, 35, date(2012, 1, 15)),
+    Era("69/26", 69, 26, date(2015, 10, 4)),
+)
+CURRENT_ERA = ERAS[-1]
+WHITE_MAX, POWERBALL_MAX = CURRENT_ERA.white_max, CURRENT_ERA.powerball_max
+
+
+def era_of(day: date) -> Era:
+    """The era in force on a day; ValueError before the first era known here."""
+    for era in reversed(ERAS):
+        if day >= era.since:
+            return era
+    raise ValueError(f"{day} is before the first matrix known here (from {ERAS[0].since})")
+
+
+# Valid tickets
+
+
+def check_numbers(white_balls: Sequence[int], powerball: int, era: Era = CURRENT_ERA) -> None:
+    """Raise ValueError with the reason unless this is a ticket of the era, its white balls ascending.
+
+    Integers of any kind count, NumPy's too; a bool, a float and a text do not.
+    """
+    if not isinstance(white_balls, list | tuple | np.ndarray) or np.ndim(white_balls) != 1:
+        raise ValueError(f"white_balls is {white_balls!r}, not a list of {WHITE_BALLS} integers")
+    if len(white_balls) != WHITE_BALLS:
+        raise ValueError(f"white_balls has {len(white_balls)} numbers, not {WHITE_BALLS}")
+    for ball in white_balls:
+        _check_ball("white ball", ball, era.white_max)
+    _check_ball("powerball", powerball, era.powerball_max)
+    for lower, higher in pairwise(white_balls):
+        if lower == higher:
+            raise ValueError(f"white ball {lower} is repeated")
+        if lower > higher:
+            raise ValueError(f"white balls are not ascending: {lower} stands before {higher}")
+
+
+def _check_ball(name: str, ball: object, highest: int) -> None:
+    if isinstance(ball, bool) or not isinstance(ball, Integral):
+        raise ValueError(f"{name} {ball!r} is not an integer")
+    if not 1 <= int(ball) <= highest:
+        raise ValueError(f"{name} {int(ball)} is not in 1 to {highest}")
+
+
+# Prizes
+
+
+@dataclass(frozen=True)
+class PrizeTier:
+    """One of the nine ways to win in the 69/26 era; `prize_usd` is None for the jackpot."""
+
+    white_matches: int
+    powerball_match: bool
+    prize_usd: int | None
+
+    @property
+    def ways(self) -> int:
+        """How many of all the tickets win this tier, whatever is drawn."""
+        white_ways = comb(WHITE_BALLS, self.white_matches) * comb(
+            WHITE_MAX - WHITE_BALLS, WHITE_BALLS - self.white_matches
+        )
+        return white_ways * (1 if self.powerball_match else POWERBALL_MAX - 1)
+
+    @property
+    def odds_one_in(self) -> Fraction:
+        """The exact odds: one in this many tickets."""
+        return Fraction(CURRENT_ERA.tickets, self.ways)
+
+
+PRIZE_TIERS = (
+    PrizeTier(5, True, None),
+    PrizeTier(5, False, 1_000_000),
+    PrizeTier(4, True, 50_000),
+    PrizeTier(4, False, 100),
+    PrizeTier(3, True, 100),
+    PrizeTier(3, False, 7),
+    PrizeTier(2, True, 7),
+    PrizeTier(1, True, 4),
+    PrizeTier(0, True, 4),
+)
+_TIER_BY_MATCHES = {(tier.white_matches, tier.powerball_match): tier for tier in PRIZE_TIERS}
+
+
+def prize_of(white_matches: int, powerball_match: bool) -> int | str:
+    """The official fixed prize in dollars, 0 for none, "jackpot" for the first tier."""
+    tier = _TIER_BY_MATCHES.get((white_matches, powerball_match))
+    if tier is None:
+        return 0
+    return "jackpot" if tier.prize_usd is None else tier.prize_usd
+
+
+# The draw calendar
+
+
+def is_draw_day(day: date) -> bool:
+    """Whether a draw is scheduled on this Eastern date."""
+    days = (MONDAY, WEDNESDAY, SATURDAY) if day >= MONDAYS_SINCE else (WEDNESDAY, SATURDAY)
+    return day >= ERAS[0].since and day.weekday() in days
+
+
+def check_draw_day(day: date) -> None:
+    """Raise ValueError, with the draw days in force then, unless a draw is scheduled on this date."""
+    if not is_draw_day(day):
+        days = "Mondays, Wednesdays and Saturdays" if day >= MONDAYS_SINCE else "Wednesdays and Saturdays"
+        raise ValueError(f"{day} is a {day:%A} without a draw; draws are on {days} since {ERAS[0].since}")
+
+
+def draw_instant(day: date) -> datetime:
+    """When the draw of an Eastern date is held, in UTC: 22:59 in New York, daylight saving included."""
+    return datetime.combine(day, DRAW_TIME, EASTERN).astimezone(UTC)
+
+
+def next_draw(now: datetime) -> date:
+    """The Eastern date of the first draw strictly after an instant (an aware datetime)."""
+    if now.tzinfo is None:
+        raise ValueError(f"{now} has no time zone")
+    day = now.astimezone(EASTERN).date()
+    while not (is_draw_day(day) and draw_instant(day) > now):
+        day += timedelta(days=1)
+    return day
+
+
+def scheduled_draws(first: date, last: date) -> Iterator[date]:
+    """Every scheduled draw date from `first` to `last`, both included."""
+    for offset in range((last - first).days + 1):
+        day = first + timedelta(days=offset)
+        if is_draw_day(day):
+            yield day
