@@ -1,0 +1,185 @@
+"""The six steps from official draws to predictions: what each does, and what it may say of itself."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from predictions.distribution import UNIFORM_LOG_LOSS
+from predictions.draws import ImportReport, KnownDraws, freshness, import_source, known_draws, missing_draws
+from predictions.evaluation import evaluate_predictions
+from predictions.feeds import FeedError
+from predictions.models import PipelineRun, PipelineStep, Prediction, TrainedModel
+from predictions.training import FitError, predict, train
+
+logger = logging.getLogger(__name__)
+
+Status = PipelineStep.Status
+
+
+class StepFailed(Exception):
+    """A required step that cannot do its work; the run ends here."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step came to: a line for people and figures for programs."""
+
+    summary: str
+    detail: dict[str, Any] = field(default_factory=dict)
+    status: str = Status.COMPLETED
+
+
+@dataclass
+class Work:
+    """What one step leaves for the next."""
+
+    run: PipelineRun
+    known: KnownDraws = field(init=False)
+    models: list[TrainedModel] = field(default_factory=list)
+
+
+def _data(work: Work) -> Outcome:
+    """Bring in new draws; a feed out of reach is a warning, for the stored draws still serve."""
+    source = work.run.source
+    report, trouble = None, ""
+    if source != "none":
+        try:
+            report = import_source(source)
+        except FeedError as error:
+            trouble = f"{source} could not be read: {error}"
+    work.known = known_draws(before=work.run.draw_date)
+    known = freshness(work.known.through)
+    if not len(work.known.history):
+        raise StepFailed(
+            f"{trouble}; no draw of the 69/26 era before {work.run.draw_date} is stored. "
+            "Run `manage.py import_draws`".removeprefix("; ")
+        )
+    detail = {"draws": len(work.known.history), "draws_through": str(work.known.through)}
+    if report is None:
+        status = Status.WARNING if trouble else Status.SKIPPED
+        return Outcome(f"{trouble or 'no source asked for'}; {known}", detail, status)
+    detail |= _import_detail(report)
+    status = Status.WARNING if report.fell_short else Status.COMPLETED
+    return Outcome(f"{report.summary()}; {known}", detail, status)
+
+
+def _import_detail(report: ImportReport) -> dict[str, Any]:
+    return {
+        "read": report.read,
+        "new": report.new,
+        "changed": report.changed,
+        "unchanged": report.unchanged,
+        "rejected": [f"line {row.line}: {row.reason}" for row in report.rejected[:100]],
+        "conflicts": [f"line {row.line}: {row.reason}" for row in report.conflicts[:100]],
+        "missing": [str(day) for day in missing_draws()[:100]],
+    }
+
+
+def _analytics(work: Work) -> Outcome:
+    """Count how often each ball of the era was drawn."""
+    history = work.known.history
+    white = history.white_hits().sum(axis=0).astype(int)
+    red = history.powerball_hits().sum(axis=0).astype(int)
+    summary = (
+        f"{len(history)} draws; most drawn {np.argmax(white) + 1} ({white.max()} times), "
+        f"least {np.argmin(white) + 1} ({white.min()} times)"
+    )
+    return Outcome(summary, {"draws": len(history), "white": white.tolist(), "powerball": red.tolist()})
+
+
+def _evaluation(work: Work) -> Outcome:
+    """Take the exact log-loss of stored predictions whose draw has come."""
+    evaluated = evaluate_predictions()
+    detail = {
+        "uniform_log_loss": UNIFORM_LOG_LOSS,
+        "evaluated": [
+            {
+                "mode": prediction.mode,
+                "draw_date": str(prediction.draw_date),
+                "log_loss": prediction.log_loss,
+                "white_log_loss": prediction.white_log_loss,
+                "powerball_log_loss": prediction.powerball_log_loss,
+            }
+            for prediction in evaluated
+        ],
+    }
+    if not evaluated:
+        return Outcome("no stored prediction's draw has newly become known", detail)
+    losses = ", ".join(f"{one.mode} {one.draw_date} {one.log_loss:.4f}" for one in evaluated[:5])
+    more = f" and {len(evaluated) - 5} more" if len(evaluated) > 5 else ""
+    return Outcome(f"log-loss beside uniform's {UNIFORM_LOG_LOSS:.4f}: {losses}{more}", detail)
+
+
+def _adaptive_weights(work: Work) -> Outcome:
+    return Outcome("nothing has to be weighed: every mode of this version is one component")
+
+
+def _training(work: Work) -> Outcome:
+    """Fit every mode of the run, each in a process of its own."""
+    errors, figures = {}, {}
+    for mode in work.run.modes:
+        try:
+            model = train(mode, work.known)
+        except (FitError, OSError) as error:
+            logger.error("%s was not trained: %s", mode, error)
+            errors[mode] = str(error)
+            continue
+        work.models.append(model)
+        figures[mode] = {
+            "seconds": round(model.seconds, 2),
+            "peak_memory_kb": model.peak_memory_kb,
+            "size_bytes": model.size_bytes,
+            "skill": model.skill,
+        }
+    texts = [f"{mode} in {one['seconds']:.1f} s" for mode, one in figures.items()]
+    return _of_modes("trained", texts, errors, {"trained": figures})
+
+
+def _predictions(work: Work) -> Outcome:
+    """Let every trained model leave its law for the draw."""
+    errors = {}
+    made = []
+    for model in work.models:
+        try:
+            components = predict(model, work.known)
+        except (FitError, OSError) as error:
+            logger.error("%s did not predict: %s", model.mode, error)
+            errors[model.mode] = str(error)
+            continue
+        prediction = Prediction.objects.create(
+            mode=model.mode,
+            draw_date=work.run.draw_date,
+            draws_through=model.draws_through,
+            model=model,
+            run=work.run,
+            components=components,
+        )
+        made.append(prediction)
+    return _of_modes(
+        f"predicted {work.run.draw_date}",
+        [one.mode for one in made],
+        errors,
+        {"predictions": {one.mode: one.pk for one in made}},
+    )
+
+
+def _of_modes(what: str, done: Sequence[str], errors: dict[str, str], detail: dict[str, Any]) -> Outcome:
+    """The outcome of a step that goes mode by mode: failed only when no mode got through."""
+    failures = "; ".join(f"{mode} failed: {error}" for mode, error in errors.items())
+    if not done:
+        raise StepFailed(failures)
+    summary = f"{what}: {', '.join(done)}" + (f"; {failures}" if failures else "")
+    return Outcome(summary, detail | {"errors": errors}, Status.WARNING if errors else Status.COMPLETED)
+
+
+STEPS: dict[str, Callable[[Work], Outcome]] = {
+    PipelineStep.Name.DATA: _data,
+    PipelineStep.Name.ANALYTICS: _analytics,
+    PipelineStep.Name.EVALUATION: _evaluation,
+    PipelineStep.Name.ADAPTIVE_WEIGHTS: _adaptive_weights,
+    PipelineStep.Name.TRAINING: _training,
+    PipelineStep.Name.PREDICTIONS: _predictions,
+}

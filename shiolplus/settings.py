@@ -1,0 +1,183 @@
+"""Settings, all from the environment; a bad value stops the start with its name and what is allowed.
+
+Every variable is explained in the README under "Settings". The queue's figures were measured together:
+`retry` must exceed (1 + ceil((queue_limit + bulk) / workers)) * (timeout + 3).
+"""
+
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env, EnvError, validate
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Env()
+
+
+def _read_secret_key(key_file: Path) -> str:
+    """SHIOL_SECRET_KEY, else the file that `manage.py init` wrote: web and clusters must share it."""
+    if key := env.str("SHIOL_SECRET_KEY", ""):
+        return key
+    if key_file.is_file() and (key := key_file.read_text().strip()):
+        return key
+    if sys.argv[1:2] == ["init"]:  # the one command that runs before there is a key, since it makes it
+        return secrets.token_urlsafe(50)
+    raise ImproperlyConfigured(
+        f"There is no secret key: run `python manage.py init`, which writes {key_file}, "
+        "or set SHIOL_SECRET_KEY."
+    )
+
+
+def _tune(database: dict[str, Any]) -> dict[str, Any]:
+    """Add what makes many writers safe: measured without it, 92 of 500 tasks met "database is locked"."""
+    database["CONN_MAX_AGE"] = database.get("CONN_MAX_AGE") or 600
+    if database["ENGINE"] == "django.db.backends.sqlite3":
+        database["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        } | database.get("OPTIONS", {})
+        # A file, so that a cluster in another process can share the tests' database.
+        database["TEST"] = {"NAME": str(VAR / "test.sqlite3")}
+    else:
+        database["CONN_HEALTH_CHECKS"] = True
+    return database
+
+
+try:
+    VAR = Path(env.str("SHIOL_VAR", str(BASE_DIR / "var"))).resolve()
+    DEBUG = env.bool("SHIOL_DEBUG", False)
+    ALLOWED_HOSTS = env.list("SHIOL_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+    DATABASES = {"default": _tune(env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR / 'db.sqlite3'}"))}
+    CACHES: dict[str, dict[str, Any]] = {"default": env.dj_cache_url("CACHE_URL", "locmem://")}
+    DRAWS_SOURCE = env.str(
+        "SHIOL_DRAWS_SOURCE", "ny", validate=validate.OneOf(["ny", "texas", "bundled", "none"])
+    )
+    _on_sqlite = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
+    WORKERS = env.int("SHIOL_WORKERS", 1 if _on_sqlite else 2, validate=validate.Range(min=1, max=64))
+except (EnvError, ValueError) as error:
+    raise ImproperlyConfigured(f"A bad value in the environment: {error}") from error
+
+try:
+    VAR.mkdir(parents=True, exist_ok=True)
+except OSError as error:
+    raise ImproperlyConfigured(f"SHIOL_VAR: the folder {VAR} cannot be made: {error.strerror}.") from error
+
+SECRET_KEY = _read_secret_key(VAR / "secret-key")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_q",
+    "predictions",
+    "tickets",
+]
+
+MIDDLEWARE = [
+    "shiolplus.logs.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "shiolplus.urls"
+WSGI_APPLICATION = "shiolplus.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR / "static"
+WHITENOISE_USE_FINDERS = True  # the admin's files are served without a collectstatic step
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "EXCEPTION_HANDLER": "tickets.api.problems.problem_from_exception",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+
+# The status of live clusters must be seen by other processes, so it lives in files. Django pickles it:
+# the folder is private (0700).
+CACHES["queue"] = {
+    "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+    "LOCATION": str(VAR / "queue-status"),
+}
+
+Q_CLUSTER: dict[str, Any] = {
+    "name": "shiolplus",  # also the salt that signs tasks: never changed
+    "orm": "default",  # the models' own database, so a task is enqueued with the commit that needs it
+    "cache": "queue",
+    "workers": WORKERS,
+    "queue_limit": 1,
+    "bulk": 1,
+    "timeout": 120,
+    "retry": 600,
+    "ack_failures": True,
+    "max_attempts": 1,
+    "recycle": 50,
+    "save_limit": 0,  # a positive limit reads, then deletes, on each result
+    "guard_cycle": 0.5,  # the hard timeout tests for exactly zero: other values miss it
+    "poll": 0.5,
+    "catch_up": False,
+    "ALT_CLUSTERS": {
+        # Pipelines and fits. Served by a cluster started with Q_CLUSTER_NAME=heavy.
+        "heavy": {"workers": 1, "queue_limit": 1, "timeout": 1800, "retry": 6000, "recycle": 1},
+    },
+}
+
+FIT_TIME_LIMIT = 600  # seconds one fit may take before its process is killed
+MODELS_DIR = VAR / "models"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "console": {"format": "{asctime} {levelname:7} {name}: {message}", "style": "{"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "console"},
+    },
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "predictions": {"level": "INFO"},
+        "tickets": {"level": "INFO"},
+        "django-q": {"level": "INFO"},
+    },
+}

@@ -1,0 +1,19 @@
+"""Where each address leads: the API, the admin, and the answers for everything else."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+admin.site.site_header = "SHIOL+ batch tickets"
+admin.site.site_title = "SHIOL+"
+admin.site.index_title = "Draws, models and tickets"
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("tickets.api.urls")),
+]
+
+handler400 = "tickets.api.problems.bad_request"
+handler404 = "tickets.api.problems.not_found"
+handler500 = "tickets.api.problems.server_error"

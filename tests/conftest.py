@@ -1,0 +1,39 @@
+"""The tests' own world: a temporary `var/`, a file database there, and real draws.
+
+Set before Django reads its settings, so that no test can reach the project's own files.
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+VAR = Path(tempfile.mkdtemp(prefix="shiol-tests-"))
+os.environ |= {
+    "DJANGO_SETTINGS_MODULE": "shiolplus.settings",
+    "SHIOL_VAR": str(VAR),
+    "SHIOL_SECRET_KEY": "only-for-tests",
+}
+for name in ("SHIOL_DEBUG", "SHIOL_WORKERS", "SHIOL_ALLOWED_HOSTS", "SHIOL_DRAWS_SOURCE", "CACHE_URL"):
+    os.environ.pop(name, None)
+if not os.environ.get("SHIOL_TESTS_ON_GIVEN_DATABASE"):  # set where the suite runs itself on PostgreSQL
+    os.environ.pop("DATABASE_URL", None)
+
+import pytest  # noqa: E402
+from django.conf import settings  # noqa: E402
+
+
+def pytest_configure() -> None:
+    assert settings.VAR == VAR.resolve()
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(VAR, ignore_errors=True)
+
+
+@pytest.fixture
+def real_draws(db: None) -> None:
+    """All 1,879 bundled draws in the database."""
+    from predictions.draws import import_source
+
+    import_source("bundled")

@@ -1,0 +1,57 @@
+"""Real rows, as short as they come."""
+
+from datetime import date
+from typing import Any
+
+from predictions.distribution import Component
+from predictions.models import PipelineRun, Prediction, TrainedModel, new_run_id
+
+WEDNESDAY = date(2026, 11, 25)
+
+
+def tilted_component(strategy: str = "random_forest", share: float = 1.0) -> Component:
+    """A law that prefers high balls a little: every ball's weight differs from every other's."""
+    return Component(
+        strategy,
+        share,
+        tuple(1 + ball / 100 for ball in range(69)),
+        tuple(1 + ball / 50 for ball in range(26)),
+    )
+
+
+def make_model(mode: str = "random_forest", **values: Any) -> TrainedModel:
+    return TrainedModel.objects.create(
+        **{
+            "mode": mode,
+            "file": f"{mode}-test.skops",
+            "sha256": "0" * 64,
+            "size_bytes": 1,
+            "draws_used": 1288,
+            "draws_through": date(2025, 12, 22),
+            "draws_fingerprint": "0" * 64,
+            "code_version": 1,
+            "seed": 1,
+            "seconds": 1.0,
+            "peak_memory_kb": 1,
+        }
+        | values
+    )
+
+
+def make_prediction(
+    mode: str = "random_forest",
+    draw_date: date = WEDNESDAY,
+    components: list[Component] | None = None,
+) -> Prediction:
+    """A stored law for a draw, with the model and the pipeline run it needs."""
+    run = PipelineRun.objects.create(
+        pipeline_run_id=new_run_id("test"), draw_date=draw_date, source="none", modes=[mode]
+    )
+    return Prediction.objects.create(
+        mode=mode,
+        draw_date=draw_date,
+        draws_through=date(2025, 12, 22),
+        model=make_model(mode),
+        run=run,
+        components=[one.as_json() for one in components or [tilted_component(mode)]],
+    )

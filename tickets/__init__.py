@@ -1,0 +1,1 @@
+"""From stored predictions to pre-generated tickets, and from those to JSON."""

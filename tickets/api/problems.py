@@ -1,0 +1,110 @@
+"""Every error of the API as `application/problem+json` (RFC 9457)."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from django.db import Error as DatabaseError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+from rest_framework import exceptions
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+API_PREFIX = "/api/"
+
+
+class BadValues(exceptions.APIException):
+    """Values of a request that are not allowed: each with its name, the value and what is allowed."""
+
+    status_code = HTTPStatus.BAD_REQUEST
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        self.errors = errors
+        super().__init__("; ".join(f"{one['name']}: {one['allowed']}" for one in errors))
+
+
+def problem(
+    request: HttpRequest | Request, status: int, detail: str, errors: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """The body of one problem; `errors` names each bad value: {name, value, allowed}."""
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "detail": detail,
+        "instance": request.path,
+        "request_id": getattr(request, "request_id", ""),
+        "errors": errors or [],
+    }
+
+
+def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> Response | None:
+    """DRF's exception handler. None leaves the error to Django, and so to `server_error`."""
+    request: Request = context["request"]
+    if isinstance(error, DatabaseError):
+        logger.error("the database did not answer %s: %s", request.path, error)
+        detail = "The database is not available; nothing is known of the stock. Try again shortly."
+        return _response(problem(request, HTTPStatus.SERVICE_UNAVAILABLE, detail), {"Retry-After": "5"})
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    if not isinstance(error, exceptions.APIException):
+        return None
+    headers: dict[str, str] = {}
+    if (wait := getattr(error, "wait", None)) is not None:
+        headers["Retry-After"] = str(int(wait))
+    errors = list(getattr(error, "errors", [])) or list(_errors(error.detail))
+    return _response(problem(request, error.status_code, _sentence(error.detail), errors), headers)
+
+
+def _response(body: dict[str, Any], headers: dict[str, str]) -> Response:
+    return Response(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)
+
+
+def _sentence(detail: Any) -> str:
+    if isinstance(detail, Mapping):
+        return "; ".join(f"{name}: {_sentence(texts)}" for name, texts in detail.items())
+    if isinstance(detail, list):
+        return " ".join(map(str, detail))
+    return str(detail)
+
+
+def _errors(detail: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(detail, Mapping):
+        for name, texts in detail.items():
+            yield {"name": name, "value": None, "allowed": _sentence(texts)}
+
+
+# Outside DRF: Django's own handlers
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400: a request that Django itself refuses, such as a host that is not allowed."""
+    return _plain(request, HTTPStatus.BAD_REQUEST, "The request is malformed.") or defaults.bad_request(
+        request, exception
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404: no such address."""
+    return _plain(
+        request, HTTPStatus.NOT_FOUND, f"There is nothing at {request.path}."
+    ) or defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500: a mistake of ours; the log has it under the request id."""
+    return _plain(
+        request, HTTPStatus.INTERNAL_SERVER_ERROR, "An unexpected error; the request id finds it in the log."
+    ) or defaults.server_error(request)
+
+
+def _plain(request: HttpRequest, status: HTTPStatus, detail: str) -> HttpResponse | None:
+    """The problem for an address of the API; None elsewhere, where pages are HTML."""
+    if not request.path.startswith(API_PREFIX):
+        return None
+    return JsonResponse(problem(request, status, detail), status=status, content_type=CONTENT_TYPE)

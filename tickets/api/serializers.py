@@ -1,0 +1,69 @@
+"""What a request may say, and how it is told what is allowed."""
+
+from datetime import date
+from typing import Any
+
+from django.http import QueryDict
+from rest_framework import serializers
+
+from predictions.modes import MODE_NAMES
+from predictions.powerball import check_draw_day
+from tickets.api.problems import BadValues
+
+ALLOWED = {
+    "mode": f"one of {', '.join(MODE_NAMES)}",
+    "limit": "an integer from 1 to 100",
+    "include_stats": "true or false",
+    "draw_date": "a day with a draw, as YYYY-MM-DD",
+}
+
+
+def _draw_day(day: date) -> None:
+    try:
+        check_draw_day(day)
+    except ValueError as error:
+        raise serializers.ValidationError(str(error)) from error
+
+
+class CachedQuery(serializers.Serializer[dict[str, Any]]):
+    """The parameters of `GET /api/v1/tickets/cached`."""
+
+    mode = serializers.ChoiceField(choices=MODE_NAMES, default="random_forest")
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=10)
+    include_stats = serializers.BooleanField(default=False)
+    draw_date = serializers.DateField(input_formats=["%Y-%m-%d"], default=None, validators=[_draw_day])
+
+
+class NoQuery(serializers.Serializer[dict[str, Any]]):
+    """The parameters of an endpoint that has none."""
+
+
+def checked_query(
+    serializer: type[serializers.Serializer[dict[str, Any]]], query: QueryDict
+) -> dict[str, Any]:
+    """The values of a query; BadValues naming every unknown, doubled or bad parameter at once."""
+    fields = list(serializer().fields)
+    errors = [
+        _bad(name, query.get(name), f"no such parameter; allowed are {', '.join(fields) or 'none'}")
+        for name in query
+        if name not in fields
+    ]
+    errors += [
+        _bad(name, ", ".join(query.getlist(name)), f"given once, {ALLOWED[name]}")
+        for name in fields
+        if len(query.getlist(name)) > 1
+    ]
+    checked = serializer(data=query.dict())
+    if not checked.is_valid():
+        errors += [
+            _bad(name, query.get(name), f"{ALLOWED[name]} ({' '.join(map(str, texts))})")
+            for name, texts in checked.errors.items()
+            if name in ALLOWED
+        ]
+    if errors:
+        raise BadValues(errors)
+    return dict(checked.validated_data)
+
+
+def _bad(name: str, value: str | None, allowed: str) -> dict[str, Any]:
+    return {"name": name, "value": None if value is None else value[:200], "allowed": allowed}

@@ -1,0 +1,208 @@
+"""BatchTicketGenerator: asks for tickets, in the background or here, and tells what became of it."""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from predictions.distribution import SAMPLER_VERSION, deal
+from predictions.draws import upcoming_draw
+from predictions.models import Prediction, check_run_id, new_run_id
+from predictions.modes import MODE_NAMES
+from predictions.powerball import check_draw_day
+from tickets import metrics
+from tickets.generation import finish_run, make_batch
+from tickets.models import GenerationRun, Origin, TicketBatch
+from tickets.store import MAX_DAYS, get_batch_ticket_stats
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_MODES = ("random_forest", "lstm")
+MAX_BATCH_SIZE = 10_000_000
+POLL_SECONDS = 0.2
+
+Watcher = Callable[[TicketBatch], None]
+
+
+class BatchTicketGenerator:
+    """Makes one batch of tickets a mode from the stored predictions.
+
+    ValueError for a `batch_size` or `cleanup_days` below 1 or when no mode is known. Unknown modes are
+    dropped with a warning and reported by `generate_batch`.
+    """
+
+    def __init__(
+        self,
+        batch_size: int = 100,
+        modes: Sequence[str] = DEFAULT_MODES,
+        auto_cleanup: bool = True,
+        cleanup_days: int = 7,
+    ) -> None:
+        self.batch_size = _whole_number("batch_size", batch_size, MAX_BATCH_SIZE)
+        self.cleanup_days = _whole_number("cleanup_days", cleanup_days, MAX_DAYS)
+        self.auto_cleanup = bool(auto_cleanup)
+        asked = list(dict.fromkeys([modes] if isinstance(modes, str) else modes))
+        self.modes = [mode for mode in asked if mode in MODE_NAMES]
+        self.skipped = {
+            str(mode): f"unknown mode; allowed are {', '.join(MODE_NAMES)}"
+            for mode in asked
+            if mode not in MODE_NAMES
+        }
+        if not self.modes:
+            raise ValueError(f"modes {asked!r}: none is known; allowed are {', '.join(MODE_NAMES)}")
+        for mode in self.skipped:
+            logger.warning("mode %s is unknown and left out", mode)
+        self._last_run: int | None = None
+
+    def generate_batch(
+        self,
+        pipeline_run_id: str | None = None,
+        async_mode: bool = True,
+        draw_date: date | None = None,
+        watch: Watcher = lambda batch: None,
+    ) -> dict[str, Any]:
+        """Make a run and its batches, and enqueue them or, with `async_mode=False`, make them here.
+
+        The same `pipeline_run_id` again returns the stored result with `created` and `started` False;
+        ValueError when that run was asked for other modes, another size or another draw. `draw_date` None
+        means the next draw. `watch` is called after each stored chunk of a batch made here.
+        """
+        day = draw_date or upcoming_draw()
+        check_draw_day(day)
+        run_id = new_run_id("manual") if pipeline_run_id is None else check_run_id(pipeline_run_id)
+        with transaction.atomic():
+            run, created = GenerationRun.objects.get_or_create(
+                pipeline_run_id=run_id,
+                defaults=self._asked() | {"draw_date": day, "started_at": timezone.now()},
+            )
+            if created:
+                queued = self._create_batches(run)
+                if async_mode:
+                    _enqueue(queued)
+        self._last_run = run.pk
+        if not created:
+            self._check_same(run, draw_date)
+        elif not async_mode:
+            for batch in queued:
+                make_batch(batch.pk, watch)
+        run.refresh_from_db()
+        return run_result(run) | {"started": created, "created": created, "async": async_mode}
+
+    def _asked(self) -> dict[str, Any]:
+        return {
+            "modes": self.modes,
+            "skipped": self.skipped,
+            "batch_size": self.batch_size,
+            "auto_cleanup": self.auto_cleanup,
+            "cleanup_days": self.cleanup_days,
+        }
+
+    def _check_same(self, run: GenerationRun, draw_date: date | None) -> None:
+        wanted = {"modes": self.modes, "batch_size": self.batch_size, "draw_date": draw_date or run.draw_date}
+        for name, value in wanted.items():
+            if (stored := getattr(run, name)) != value:
+                raise ValueError(
+                    f"pipeline_run_id {run.pipeline_run_id!r} already names a run with {name} {stored}, "
+                    f"not {value}"
+                )
+
+    def _create_batches(self, run: GenerationRun) -> list[TicketBatch]:
+        """A batch a mode; one without a prediction has failed already. Returns those to be made."""
+        batches = [_new_batch(run, mode) for mode in self.modes]
+        for batch in batches:
+            batch.save()
+        finish_run(run)
+        return [batch for batch in batches if batch.status == TicketBatch.Status.QUEUED]
+
+    def wait_for_completion(self, timeout: float | None = None) -> bool:
+        """Wait until this object's last run has ended; False when `timeout` seconds pass before that."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while self._is_running():
+            if deadline is not None and time.monotonic() >= deadline:
+                return False
+            time.sleep(POLL_SECONDS)
+        return True
+
+    def _is_running(self) -> bool:
+        if self._last_run is None:
+            return False
+        return GenerationRun.objects.filter(pk=self._last_run, status=GenerationRun.Status.RUNNING).exists()
+
+    def get_status(self) -> dict[str, Any]:
+        """This object's settings, what runs now in the whole database, and what all runs came to."""
+        current = metrics.current_run()
+        return {
+            "is_generating": current is not None,
+            "current_run": None if current is None else run_result(current),
+            "configured_modes": list(self.modes),
+            "batch_size": self.batch_size,
+            "auto_cleanup": self.auto_cleanup,
+            "cleanup_days": self.cleanup_days,
+            "metrics": metrics.generation_metrics(),
+            "db_stats": get_batch_ticket_stats(),
+        }
+
+
+def _whole_number(name: str, value: int, highest: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= highest:
+        raise ValueError(f"{name} {value!r}: allowed is an integer from 1 to {highest:,}")
+    return value
+
+
+def _new_batch(run: GenerationRun, mode: str) -> TicketBatch:
+    """Everything a batch's tickets depend on, fixed now."""
+    batch = TicketBatch(run=run, mode=mode, draw_date=run.draw_date, requested=run.batch_size)
+    prediction = Prediction.objects.newest(mode, run.draw_date)
+    if prediction is None:
+        batch.status = TicketBatch.Status.FAILED
+        batch.error = f"no prediction of {mode} for the draw of {run.draw_date}; run `manage.py run_pipeline`"
+        batch.finished_at = timezone.now()
+        logger.error("batch of %s failed: %s", mode, batch.error)
+        return batch
+    shares = [component["share"] for component in prediction.components]
+    batch.prediction = prediction
+    batch.seed = secrets.randbits(62)
+    batch.sampler_version = SAMPLER_VERSION
+    batch.component_counts = deal(shares, run.batch_size)
+    return batch
+
+
+def _enqueue(batches: Sequence[TicketBatch]) -> None:
+    """On the database broker the tasks are rows of this very transaction."""
+    for batch in batches:
+        async_task("tickets.tasks.generate_ticket_batch", batch.pk, task_name=f"batch {batch.pk}")
+
+
+def run_result(run: GenerationRun) -> dict[str, Any]:
+    """What a run was asked for and what became of it, as `generate_batch` returns it."""
+    batches = list(run.batches.filter(origin=Origin.GENERATED).order_by("id"))
+    ready = [batch for batch in batches if batch.status == TicketBatch.Status.READY]
+    failed = [
+        batch
+        for batch in batches
+        if batch.status in (TicketBatch.Status.FAILED, TicketBatch.Status.CANCELLED)
+    ]
+    end = run.finished_at or timezone.now()
+    return {
+        "started": False,
+        "async": True,
+        "pipeline_run_id": run.pipeline_run_id,
+        "generation_run_id": run.pk,
+        "created": False,
+        "status": run.status,
+        "modes": list(run.modes),
+        "batch_size": run.batch_size,
+        "modes_processed": [batch.mode for batch in ready],
+        "modes_failed": [batch.mode for batch in failed],
+        "modes_skipped": list(run.skipped),
+        "errors": {batch.mode: batch.error or batch.status for batch in failed} | run.skipped,
+        "tickets_generated": sum(batch.generated for batch in batches),
+        "by_mode": {batch.mode: batch.generated for batch in batches},
+        "duration_seconds": (end - (run.started_at or run.created_at)).total_seconds(),
+    }

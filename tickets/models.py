@@ -1,0 +1,199 @@
+"""Generation runs, their batches, and the pre-generated tickets."""
+
+from datetime import date
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from predictions.models import RUN_ID_LENGTH, Prediction
+from predictions.modes import MODE_NAMES
+
+MODE_CHOICES = [(name, name) for name in MODE_NAMES]
+
+
+class Origin(models.TextChoices):
+    """How tickets came: drawn from a stored prediction, or handed in through `insert_batch_tickets`."""
+
+    GENERATED = "generated"
+    INSERTED = "inserted"
+
+
+class GenerationRun(models.Model):
+    """One call of `generate_batch`, with one batch a mode; what it was asked stays as it was."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running"
+        COMPLETED = "completed"
+        PARTIAL = "partial"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    # Unique: the same id again is the same run, so nothing is made twice.
+    pipeline_run_id = models.CharField(max_length=RUN_ID_LENGTH, unique=True)
+    origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.GENERATED)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
+    draw_date = models.DateField()
+    modes = models.JSONField(default=list)
+    skipped = models.JSONField(default=dict, blank=True, help_text="Modes left out, each with the reason.")
+    batch_size = models.PositiveIntegerField(help_text="Tickets asked for, a mode.")
+    auto_cleanup = models.BooleanField(default=True)
+    cleanup_days = models.PositiveIntegerField(default=7)
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    error = models.TextField(default="", blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                name="generation_run_status_known",
+                condition=Q(status__in=["running", "completed", "partial", "failed", "cancelled"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.pipeline_run_id
+
+
+class TicketBatch(models.Model):
+    """One mode's share of a run. Prediction, seed, counts and chunks are fixed when it is created."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        READY = "ready"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    UNFINISHED = (Status.QUEUED, Status.RUNNING)
+
+    run = models.ForeignKey(GenerationRun, on_delete=models.PROTECT, related_name="batches")
+    mode = models.CharField(max_length=20, choices=MODE_CHOICES)
+    origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.GENERATED)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
+    draw_date = models.DateField()
+    prediction = models.ForeignKey(Prediction, on_delete=models.PROTECT, null=True, related_name="batches")
+    seed = models.BigIntegerField(null=True)
+    sampler_version = models.PositiveSmallIntegerField(null=True)
+    component_counts = models.JSONField(default=list, help_text="Tickets each component makes.")
+    chunk_size = models.PositiveIntegerField(default=5000, help_text="Tickets a transaction.")
+    requested = models.PositiveIntegerField()
+    generated = models.PositiveIntegerField(default=0, help_text="Ever stored; does not fall on a purge.")
+    stored = models.PositiveIntegerField(default=0, help_text="Now in the table.")
+    replaced = models.PositiveIntegerField(
+        default=0, help_text="Drawn again, since the ticket existed already for its draw."
+    )
+    attempts = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    error = models.TextField(default="", blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "ticket batches"
+        constraints = [
+            # A task delivered twice, or a run asked for twice, finds this batch instead of making another.
+            models.UniqueConstraint(
+                name="one_generated_batch_a_mode",
+                fields=["run", "mode"],
+                condition=Q(origin="generated"),
+            ),
+            models.UniqueConstraint(
+                name="one_inserted_batch_a_mode_and_draw",
+                fields=["run", "mode", "draw_date"],
+                condition=Q(origin="inserted"),
+            ),
+            models.CheckConstraint(
+                name="ticket_batch_status_known",
+                condition=Q(status__in=["queued", "running", "ready", "failed", "cancelled"]),
+            ),
+            models.CheckConstraint(name="ticket_batch_mode_known", condition=Q(mode__in=MODE_NAMES)),
+            models.CheckConstraint(name="ticket_batch_counts_agree", condition=Q(stored__lte=F("generated"))),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mode} of {self.run_id}"
+
+
+class PreGeneratedTicketQuerySet(models.QuerySet["PreGeneratedTicket"]):
+    def of_batch(self, batch: TicketBatch) -> "PreGeneratedTicketQuerySet":
+        """A batch's tickets; the run and the mode let idx_pre_generated_pipeline_run serve the query."""
+        return self.filter(pipeline_run_id=batch.run.pipeline_run_id, mode=batch.mode, batch=batch)
+
+    def newest(self, mode: str, draw_date: date) -> "PreGeneratedTicketQuerySet":
+        """A mode's tickets for a draw, newest first."""
+        return self.filter(mode=mode, draw_date=draw_date).order_by("-created_at", "-id")
+
+
+class PreGeneratedTicket(models.Model):
+    """One ticket for one draw. Rows are made and deleted through `tickets.store` only.
+
+    The table, its columns, types, defaults, checks and index names are the written specification's.
+    """
+
+    mode = models.TextField(choices=MODE_CHOICES)
+    pipeline_run_id = models.TextField(null=True, blank=True)  # noqa: DJ001 - the written schema's column
+    n1 = models.IntegerField()
+    n2 = models.IntegerField()
+    n3 = models.IntegerField()
+    n4 = models.IntegerField()
+    n5 = models.IntegerField()
+    powerball = models.IntegerField()
+    confidence_score = models.FloatField(default=0.5, db_default=0.5)
+    strategy_used = models.TextField(null=True, blank=True)  # noqa: DJ001 - the written schema's column
+    metadata = models.TextField(null=True, blank=True)  # noqa: DJ001 - the written schema's column
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    draw_date = models.DateField()
+    batch = models.ForeignKey(TicketBatch, on_delete=models.PROTECT, db_index=False, related_name="tickets")
+
+    objects = PreGeneratedTicketQuerySet.as_manager()
+
+    class Meta:
+        db_table = "pre_generated_tickets"
+        ordering = ["-created_at", "-id"]
+        verbose_name = "ticket"
+        indexes = [
+            # `cached`: the newest tickets of a mode for a draw, read in order and stopped at the limit.
+            models.Index(
+                "mode",
+                "draw_date",
+                F("created_at").desc(),
+                F("id").desc(),
+                name="idx_pre_generated_mode",
+            ),
+            # Cleanup by age, and the oldest and newest ticket of `batch-status`.
+            models.Index(F("created_at").desc(), name="idx_pre_generated_created_at"),
+            # The tickets of a batch: purge, verification, the admin.
+            models.Index(fields=["pipeline_run_id", "mode"], name="idx_pre_generated_pipeline_run"),
+        ]
+        constraints = [
+            # A ticket exists once a draw, whatever mode made it.
+            models.UniqueConstraint(
+                name="one_ticket_a_draw",
+                fields=["draw_date", "n1", "n2", "n3", "n4", "n5", "powerball"],
+            ),
+            models.CheckConstraint(
+                name="ticket_white_balls_ascending",
+                condition=Q(n1__lt=F("n2"), n2__lt=F("n3"), n3__lt=F("n4"), n4__lt=F("n5")),
+            ),
+            models.CheckConstraint(name="ticket_white_balls_in_range", condition=Q(n1__gte=1, n5__lte=69)),
+            models.CheckConstraint(
+                name="ticket_powerball_in_range", condition=Q(powerball__gte=1, powerball__lte=26)
+            ),
+            models.CheckConstraint(name="ticket_mode_known", condition=Q(mode__in=MODE_NAMES)),
+            models.CheckConstraint(
+                name="ticket_confidence_in_range",
+                condition=Q(confidence_score__gte=0, confidence_score__lte=1),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{' '.join(map(str, self.white_balls))} +{self.powerball}"
+
+    @property
+    def white_balls(self) -> list[int]:
+        return [self.n1, self.n2, self.n3, self.n4, self.n5]

@@ -1,0 +1,286 @@
+"""Every ticket row is made, counted, read and deleted here, so that a batch's counts are always true."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db import connection, transaction
+from django.db.models import F, Max, Q, QuerySet, Sum
+from django.utils import timezone
+
+from predictions.draws import upcoming_draw
+from predictions.models import Draw, check_run_id, new_run_id
+from predictions.modes import MODE_NAMES
+from predictions.powerball import check_draw_day, prize_of
+from tickets.models import GenerationRun, Origin, PreGeneratedTicket, TicketBatch
+from tickets.validation import InvalidTicket, checked_ticket
+
+logger = logging.getLogger(__name__)
+
+DELETE_CHUNK = 5000  # rows a transaction, so that readers and other writers get their turn
+MAX_DAYS = 36_500
+
+
+def check_mode(mode: str) -> str:
+    """The mode itself; ValueError with the allowed ones otherwise."""
+    if mode not in MODE_NAMES:
+        raise ValueError(f"mode {mode!r}: allowed are {', '.join(MODE_NAMES)}")
+    return mode
+
+
+# Insert
+
+
+class TicketRow(NamedTuple):
+    """A valid ticket on its way into the table."""
+
+    white_balls: Sequence[int]
+    powerball: int
+    confidence: float
+    strategy: str
+    metadata: str | None
+
+
+def insert_batch_tickets(
+    tickets: Sequence[dict[str, Any]],
+    mode: str,
+    pipeline_run_id: str | None = None,
+    draw_date: date | None = None,
+) -> int:
+    """Store ready-made tickets as a `ready` batch of the run; returns how many rows were really stored.
+
+    A ticket is a dict with `white_balls` (five integers, ascending) and `powerball`, and optionally
+    `confidence` (0 to 1), `strategy` and `metadata`. An invalid one, and one that exists already for its
+    draw, is skipped with a logged reason; the others are stored. `draw_date=None` means the next draw.
+    ValueError for an unknown mode, a day without a draw or a bad run id.
+    """
+    check_mode(mode)
+    day = draw_date or upcoming_draw()
+    check_draw_day(day)
+    run_id = new_run_id("manual") if pipeline_run_id is None else check_run_id(pipeline_run_id)
+    rows = _valid_rows(tickets, mode)
+    if not rows:
+        return 0
+    with transaction.atomic():
+        batch = _inserted_batch(run_id, mode, day)
+        refused = insert_rows(batch, rows, timezone.now())
+        stored = len(rows) - len(refused)
+        TicketBatch.objects.filter(pk=batch.pk).update(
+            requested=F("requested") + stored, finished_at=timezone.now()
+        )
+    for place in refused:
+        logger.warning("ticket %s exists already for %s; skipped", _text(rows[place]), day)
+    return stored
+
+
+def _valid_rows(tickets: Sequence[dict[str, Any]], mode: str) -> list[TicketRow]:
+    rows = []
+    for number, ticket in enumerate(tickets):
+        try:
+            rows.append(TicketRow(*checked_ticket(ticket, mode)))
+        except InvalidTicket as error:
+            logger.warning("ticket %d of %s skipped: %s", number, mode, error)
+    return rows
+
+
+def _text(row: TicketRow) -> str:
+    return f"{' '.join(map(str, row.white_balls))} +{row.powerball}"
+
+
+def _inserted_batch(run_id: str, mode: str, day: date) -> TicketBatch:
+    now = timezone.now()
+    run, _ = GenerationRun.objects.get_or_create(
+        pipeline_run_id=run_id,
+        defaults={
+            "origin": Origin.INSERTED,
+            "status": GenerationRun.Status.COMPLETED,
+            "draw_date": day,
+            "batch_size": 0,
+            "auto_cleanup": False,
+            "started_at": now,
+            "finished_at": now,
+        },
+    )
+    batch, _ = TicketBatch.objects.get_or_create(
+        run=run,
+        mode=mode,
+        draw_date=day,
+        origin=Origin.INSERTED,
+        defaults={"status": TicketBatch.Status.READY, "requested": 0, "started_at": now},
+    )
+    return batch
+
+
+# ON CONFLICT names its key: a broken CHECK must stay an error, which "INSERT OR IGNORE" would swallow.
+_INSERT = """
+    INSERT INTO pre_generated_tickets
+        (mode, pipeline_run_id, n1, n2, n3, n4, n5, powerball, confidence_score, strategy_used, metadata,
+         created_at, draw_date, batch_id)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (draw_date, n1, n2, n3, n4, n5, powerball) DO NOTHING
+"""
+
+
+def insert_rows(batch: TicketBatch, rows: Sequence[TicketRow], created_at: datetime) -> list[int]:
+    """Insert rows into a batch and count them there; returns the places of those that existed already.
+
+    To be called in a transaction, so that rows and counts come together or not at all.
+    """
+    head = (batch.mode, batch.run.pipeline_run_id)
+    tail = (
+        connection.ops.adapt_datetimefield_value(created_at),
+        connection.ops.adapt_datefield_value(batch.draw_date),
+        batch.pk,
+    )
+    newest_before = PreGeneratedTicket.objects.aggregate(newest=Max("id"))["newest"] or 0
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            _INSERT,
+            [
+                (*head, *row.white_balls, row.powerball, row.confidence, row.strategy, row.metadata, *tail)
+                for row in rows
+            ],
+        )
+        stored = cursor.rowcount
+    _count(batch.pk, stored)
+    if stored == len(rows):
+        return []
+    fresh = PreGeneratedTicket.objects.filter(batch=batch, id__gt=newest_before)
+    # A row twice among `rows` is stored once: its first place took it.
+    taken = set(fresh.values_list("n1", "n2", "n3", "n4", "n5", "powerball"))
+    refused = []
+    for place, row in enumerate(rows):
+        key = (*row.white_balls, row.powerball)
+        if key in taken:
+            taken.remove(key)
+        else:
+            refused.append(place)
+    return refused
+
+
+def _count(batch_pk: int, stored: int) -> None:
+    TicketBatch.objects.filter(pk=batch_pk).update(
+        stored=F("stored") + stored, generated=F("generated") + stored
+    )
+
+
+# Read
+
+
+def get_cached_tickets(mode: str, limit: int = 10, draw_date: date | None = None) -> list[dict[str, Any]]:
+    """The newest tickets of a mode for a draw (None: the next draw), as the API shows them.
+
+    ValueError for an unknown mode or a limit below 1.
+    """
+    check_mode(mode)
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise ValueError(f"limit {limit!r}: allowed is an integer from 1")
+    day = draw_date or upcoming_draw()
+    draw = Draw.objects.filter(draw_date=day).first()
+    fields = ("n1", "n2", "n3", "n4", "n5", "powerball", "confidence_score", "strategy_used", "created_at")
+    rows = PreGeneratedTicket.objects.newest(mode, day).values_list(*fields, "pipeline_run_id")[:limit]
+    return [
+        {
+            "white_balls": list(row[:5]),
+            "powerball": row[5],
+            "confidence": row[6],
+            "strategy": row[7] or mode,
+            "cached": True,
+            "created_at": utc_text(row[8]),
+            "draw_date": day.isoformat(),
+            "pipeline_run_id": row[9],
+            "result": _result(row[:5], row[5], draw),
+        }
+        for row in rows
+    ]
+
+
+def _result(white_balls: Sequence[int], powerball: int, draw: Draw | None) -> dict[str, Any] | None:
+    if draw is None:
+        return None
+    matches, red = len(set(white_balls) & set(draw.white_balls)), powerball == draw.powerball
+    return {"white_matches": matches, "powerball_match": red, "prize_usd": prize_of(matches, red)}
+
+
+def utc_text(instant: datetime | None) -> str | None:
+    """ISO 8601 with Z."""
+    return None if instant is None else instant.isoformat().replace("+00:00", "Z")
+
+
+def get_batch_ticket_stats() -> dict[str, Any]:
+    """What is in stock: a sum over batches, never a count over tickets.
+
+    `available_by_mode` counts the tickets for the next draw.
+    """
+    stock = TicketBatch.objects.order_by().values("mode")
+    sums = stock.annotate(total=Sum("stored"), next=Sum("stored", filter=Q(draw_date=upcoming_draw())))
+    by_mode, available = dict.fromkeys(MODE_NAMES, 0), dict.fromkeys(MODE_NAMES, 0)
+    for row in sums:
+        by_mode[row["mode"]], available[row["mode"]] = row["total"], row["next"] or 0
+    # Two queries: each is one step into the index, where MIN and MAX together would read all of it.
+    dates = PreGeneratedTicket.objects.values_list("created_at", flat=True)
+    return {
+        "total_tickets": sum(by_mode.values()),
+        "by_mode": by_mode,
+        "available_by_mode": available,
+        "oldest_ticket": utc_text(dates.order_by("created_at").first()),
+        "newest_ticket": utc_text(dates.order_by("-created_at").first()),
+        "last_run": _last_run(),
+    }
+
+
+def _last_run() -> dict[str, Any] | None:
+    run = GenerationRun.objects.filter(origin=Origin.GENERATED).order_by("-id").first()
+    if run is None:
+        return None
+    return {
+        "generation_run_id": run.pk,
+        "pipeline_run_id": run.pipeline_run_id,
+        "status": run.status,
+        "finished_at": utc_text(run.finished_at),
+    }
+
+
+# Delete
+
+
+Watcher = Callable[[int], None]
+
+
+def old_tickets(days: int = 7, mode: str | None = None) -> QuerySet[PreGeneratedTicket]:
+    """Tickets made more than `days` times 24 hours ago; ValueError for bad days or mode."""
+    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= MAX_DAYS:
+        raise ValueError(f"days {days!r}: allowed is an integer from 1 to {MAX_DAYS}")
+    tickets = PreGeneratedTicket.objects.filter(created_at__lt=timezone.now() - timedelta(days=days))
+    return tickets if mode is None else tickets.filter(mode=check_mode(mode))
+
+
+def clear_old_batch_tickets(
+    days: int = 7, mode: str | None = None, watch: Watcher = lambda deleted: None
+) -> int:
+    """Delete tickets older than `days`, in chunks, each with its batches' counts; returns how many."""
+    return _delete(old_tickets(days, mode).order_by("created_at", "id"), watch)
+
+
+def purge_batch(batch: TicketBatch, watch: Watcher = lambda deleted: None) -> int:
+    """Delete all tickets of a batch, in chunks; the batch stays, with what it once made."""
+    return _delete(PreGeneratedTicket.objects.of_batch(batch).order_by("id"), watch)
+
+
+def _delete(tickets: QuerySet[PreGeneratedTicket], watch: Watcher) -> int:
+    total = 0
+    while deleted := _delete_chunk(tickets):
+        total += deleted
+        watch(deleted)
+    return total
+
+
+def _delete_chunk(tickets: QuerySet[PreGeneratedTicket]) -> int:
+    with transaction.atomic():
+        doomed = list(tickets.select_for_update().values_list("pk", "batch_id")[:DELETE_CHUNK])
+        PreGeneratedTicket.objects.filter(pk__in=[pk for pk, _ in doomed]).delete()
+        for batch_pk, count in sorted(Counter(batch_pk for _, batch_pk in doomed).items()):
+            TicketBatch.objects.filter(pk=batch_pk).update(stored=F("stored") - count)
+    return len(doomed)

@@ -1,0 +1,69 @@
+"""What a ticket handed in from outside must look like."""
+
+import json
+import math
+from numbers import Real
+from typing import Any
+
+from predictions.powerball import check_numbers
+
+
+class InvalidTicket(ValueError):
+    """A ticket that is not stored, with the reason."""
+
+
+def checked_ticket(ticket: object, mode: str) -> tuple[list[int], int, float, str, str | None]:
+    """(white balls, powerball, confidence, strategy, metadata) as plain Python values.
+
+    NumPy numbers are numbers; texts, bools and floats are not integers. InvalidTicket says what is wrong.
+    """
+    if not isinstance(ticket, dict):
+        raise InvalidTicket(f"it is {type(ticket).__name__}, not a dict")
+    if missing := [key for key in ("white_balls", "powerball") if key not in ticket]:
+        raise InvalidTicket(f"it has no {' and no '.join(missing)}")
+    try:
+        check_numbers(ticket["white_balls"], ticket["powerball"])
+    except ValueError as error:
+        raise InvalidTicket(str(error)) from error
+    return (
+        [int(ball) for ball in ticket["white_balls"]],
+        int(ticket["powerball"]),
+        _confidence(ticket.get("confidence", 0.5)),
+        _text("strategy", ticket.get("strategy", mode)),
+        _metadata(ticket.get("metadata")),
+    )
+
+
+def _confidence(confidence: Any) -> float:
+    if isinstance(confidence, bool) or not isinstance(confidence, Real):
+        raise InvalidTicket(f"confidence {confidence!r} is not a number")
+    number = float(confidence)
+    if not math.isfinite(number) or not 0 <= number <= 1:
+        raise InvalidTicket(f"confidence {number} is not in 0 to 1")
+    return number
+
+
+def _text(name: str, text: Any) -> str:
+    """Any text that every database can hold: no NUL, no half of a surrogate pair."""
+    if not isinstance(text, str):
+        raise InvalidTicket(f"{name} {text!r} is not text")
+    if "\0" in text or not _encodable(text):
+        raise InvalidTicket(f"{name} {text!r} holds characters that cannot be stored")
+    return text
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _metadata(metadata: Any) -> str | None:
+    if metadata is None or isinstance(metadata, str):
+        return None if metadata is None else _text("metadata", metadata)
+    try:
+        return _text("metadata", json.dumps(metadata))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidTicket(f"metadata is neither text nor JSON: {error}") from error
