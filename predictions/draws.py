@@ -262,9 +262,13 @@ class KnownDraws:
         return digest.hexdigest()
 
 
-def known_draws(before: date | None) -> KnownDraws:
-    """The era's draws strictly before a date (None: all that are stored), oldest first."""
-    draws = Draw.objects.before(before).filter(draw_date__gte=CURRENT_ERA.since)
+def known_draws(*, before: date | None = None, through: date | None = None) -> KnownDraws:
+    """The era's stored draws, oldest first: those strictly before a date, or up to and with one."""
+    draws = Draw.objects.filter(draw_date__gte=CURRENT_ERA.since).order_by("draw_date")
+    if before is not None:
+        draws = draws.filter(draw_date__lt=before)
+    if through is not None:
+        draws = draws.filter(draw_date__lte=through)
     rows = list(draws.values_list("draw_date", "n1", "n2", "n3", "n4", "n5", "powerball"))
     numbers = np.array([row[1:] for row in rows], dtype=np.int64).reshape(-1, 6)
     return KnownDraws(

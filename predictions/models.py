@@ -25,13 +25,6 @@ def check_run_id(run_id: str) -> str:
     return run_id
 
 
-class DrawQuerySet(models.QuerySet["Draw"]):
-    def before(self, day: date | None) -> "DrawQuerySet":
-        """Draws strictly before a date, oldest first; None means all that are stored."""
-        draws = self.order_by("draw_date")
-        return draws if day is None else draws.filter(draw_date__lt=day)
-
-
 class Draw(models.Model):
     """One official drawing; white balls are stored ascending, whatever order they fell in."""
 
@@ -48,8 +41,6 @@ class Draw(models.Model):
     source = models.CharField(max_length=200, help_text="The feed or file that brought it first.")
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(auto_now=True)
-
-    objects = DrawQuerySet.as_manager()
 
     class Meta:
         ordering = ["-draw_date"]

@@ -141,9 +141,11 @@ def is_draw_day(day: date) -> bool:
 
 def check_draw_day(day: date) -> None:
     """Raise ValueError, with the draw days in force then, unless a draw is scheduled on this date."""
+    if day < ERAS[0].since:
+        raise ValueError(f"{day} is before the first matrix known here (from {ERAS[0].since})")
     if not is_draw_day(day):
         days = "Mondays, Wednesdays and Saturdays" if day >= MONDAYS_SINCE else "Wednesdays and Saturdays"
-        raise ValueError(f"{day} is a {day:%A} without a draw; draws are on {days} since {ERAS[0].since}")
+        raise ValueError(f"{day} is a {day:%A} without a draw; draws are then on {days}")
 
 
 def draw_instant(day: date) -> datetime:

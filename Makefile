@@ -1,0 +1,53 @@
+# Two commands on a fresh machine with Python 3.11 and make: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+MANAGE := $(RUN) manage.py
+# What checks code needs a key, and must not touch var/.
+CHECKING := SHIOL_SECRET_KEY=only-for-checks SHIOL_VAR=$$(mktemp -d)
+
+.PHONY: help demo serve test lint bench lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: ready ## Set up, then run the main job on real draws and report
+	@$(MANAGE) demo
+
+serve: ready ## Set up, then run web server and clusters until Ctrl-C (PORT=8000)
+	@$(MANAGE) serve --port $(or $(PORT),8000)
+
+test: $(VENV)/installed lint ## Set up, check the code, run the tests
+	@$(RUN) -m pytest
+
+lint: $(VENV)/installed ## Check style, types, import direction and migrations
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(CHECKING) $(VENV)/bin/mypy .
+	@$(CHECKING) $(VENV)/bin/lint-imports
+	@$(CHECKING) $(MANAGE) makemigrations --check --dry-run
+
+bench: $(VENV)/installed ## Print the figures that the README quotes
+	@$(RUN) -m tests.benchmarks
+
+lock: $(VENV)/installed ## Write requirements.txt anew from pyproject.toml
+	@$(VENV)/bin/uv pip compile --quiet pyproject.toml --extra develop --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url -o requirements.txt
+
+clean: ## Remove the environment and caches; var/ with your data stays
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+.PHONY: ready
+ready: $(VENV)/installed
+	@$(MANAGE) init
+	@$(MANAGE) migrate --verbosity 0
+	-@$(MANAGE) import_draws
+
+# Installed once for each lock; every package is checked against its hash.
+$(VENV)/installed: requirements.txt
+	@echo "Setting up $(VENV) (once; this downloads packages) …"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@

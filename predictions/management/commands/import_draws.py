@@ -1,0 +1,75 @@
+"""`manage.py import_draws`: bring official draws in, and say of every row what became of it."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from predictions import draws
+from predictions.draws import ImportReport
+from predictions.feeds import READERS, FeedError
+from predictions.terminal import quiet_logs, say
+
+SHOWN = 20  # problems listed before "and … more"
+
+
+class Command(BaseCommand):
+    help = (
+        "Import official draws. Rows are checked against the game's rules of their date and stored by date; "
+        "importing the same draws again changes nothing. Exits 1 when a row was rejected or contradicts a "
+        "stored draw."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        where = parser.add_mutually_exclusive_group()
+        where.add_argument(
+            "--source",
+            choices=draws.SOURCES,
+            default="bundled",
+            help="bundled: the 1,879 draws that come with the project (default); ny, texas: download",
+        )
+        where.add_argument("--file", type=Path, metavar="F", help="a file of draws")
+        where.add_argument("--url", metavar="U", help="an address of draws")
+        parser.add_argument(
+            "--format",
+            choices=["auto", *READERS],
+            default="auto",
+            help="layout of --file or --url (default: found out from its first lines)",
+        )
+        parser.add_argument(
+            "--overwrite", action="store_true", help="let a row that contradicts a stored draw replace it"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="report only, store nothing")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        quiet_logs(options["verbosity"])
+        how = {"overwrite": options["overwrite"], "dry_run": options["dry_run"]}
+        try:
+            if options["file"]:
+                report = draws.import_file(options["file"], options["format"], **how)
+            elif options["url"]:
+                report = draws.import_url(options["url"], options["format"], **how)
+            else:
+                report = draws.import_source(options["source"], **how)
+        except FeedError as error:
+            raise CommandError(str(error)) from error
+        self._show(report, options["verbosity"])
+
+    def _show(self, report: ImportReport, verbosity: int) -> None:
+        for title, problems in (("rejected", report.rejected), ("conflict", report.conflicts)):
+            for row in problems[:SHOWN]:
+                self.stderr.write(f"{title}: line {row.line}: {row.reason}")
+            if len(problems) > SHOWN:
+                self.stderr.write(f"{title}: and {len(problems) - SHOWN} more")
+        if missing := draws.missing_draws():
+            days = ", ".join(map(str, missing[:SHOWN])) + (" …" if len(missing) > SHOWN else "")
+            say(
+                self.stdout,
+                verbosity,
+                f"{len(missing)} scheduled draws between the first and the last are not stored: {days}. "
+                "Another source may have them.",
+            )
+        if report.fell_short:
+            hint = " Use --overwrite to replace stored draws." if report.conflicts else ""
+            raise CommandError(f"{report.summary()}.{hint}")
+        say(self.stdout, verbosity, report.summary())

@@ -1,0 +1,99 @@
+"""`manage.py run_pipeline`: from official draws to predictions, in the background or here."""
+
+import time
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from predictions import clusters
+from predictions.models import PipelineRun, PipelineStep
+from predictions.modes import MODES
+from predictions.pipeline import SOURCES, accept_run, execute
+from predictions.terminal import add_modes, day, quiet_logs, say
+
+ENDED = {
+    PipelineStep.Status.COMPLETED,
+    PipelineStep.Status.WARNING,
+    PipelineStep.Status.FAILED,
+    PipelineStep.Status.SKIPPED,
+}
+
+
+class Command(BaseCommand):
+    help = (
+        "Run the six steps (data, analytics, evaluation, adaptive weights, training, predictions) for the "
+        "next draw; at its end a batch of tickets is enqueued. Without --sync or --wait the run itself is "
+        "enqueued for the heavy cluster and its id is printed."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--source",
+            choices=SOURCES,
+            default=settings.DRAWS_SOURCE,
+            help=f"where new draws come from (default: {settings.DRAWS_SOURCE}); none: only stored draws",
+        )
+        parser.add_argument(
+            "--draw-date",
+            type=day,
+            metavar="D",
+            help="predict this draw and read nothing from its date on (default: the next draw)",
+        )
+        add_modes(parser, MODES, "modes to train and predict (default: all that this version trains)")
+        parser.add_argument("--run-id", metavar="ID", help="the same id again never runs twice")
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--sync", action="store_true", help="run it in this process")
+        how.add_argument("--wait", action="store_true", help="enqueue it and wait for its end")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        verbosity = options["verbosity"]
+        quiet_logs(verbosity)
+        try:
+            run, created = accept_run(
+                source=options["source"],
+                draw_date=options["draw_date"],
+                modes=options["modes"],
+                pipeline_run_id=options["run_id"],
+                enqueue=not options["sync"],
+            )
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+        if not created:
+            say(self.stdout, verbosity, f"pipeline {run} was accepted before; nothing is done twice")
+        if options["sync"] and created:
+            execute(run, watch=lambda step: self._tell(step, verbosity))
+        elif options["wait"]:
+            self._wait(run, verbosity)
+        elif created:
+            clusters.warn_unless_alive(self.stderr, clusters.HEAVY)
+        run.refresh_from_db()
+        self._summarise(run, verbosity)
+
+    def _tell(self, step: PipelineStep, verbosity: int) -> None:
+        if step.status in ENDED:
+            text = step.error or step.summary
+            say(self.stdout, verbosity, f"{step.number} {step.name:16} {step.status:9} {text}")
+
+    def _wait(self, run: PipelineRun, verbosity: int) -> None:
+        clusters.warn_unless_alive(self.stderr, clusters.HEAVY)
+        told: set[int] = set()
+        while True:
+            run.refresh_from_db()
+            for step in run.steps.all():
+                if step.status in ENDED and step.pk not in told:
+                    told.add(step.pk)
+                    self._tell(step, verbosity)
+            if run.status != PipelineRun.Status.RUNNING:
+                return
+            time.sleep(0.3)
+
+    def _summarise(self, run: PipelineRun, verbosity: int) -> None:
+        if run.status == PipelineRun.Status.FAILED:
+            raise CommandError(f"pipeline {run} failed: {run.error}")
+        fell_short = run.steps.filter(name=PipelineStep.Name.TRAINING, status=PipelineStep.Status.WARNING)
+        fell_short |= run.steps.filter(name=PipelineStep.Name.PREDICTIONS, status=PipelineStep.Status.WARNING)
+        if fell_short.exists():
+            raise CommandError(f"pipeline {run} is {run.status}, but not every mode got through")
+        state = "enqueued" if run.started_at is None else run.status
+        say(self.stdout, verbosity, f"pipeline {run} for the draw of {run.draw_date}: {state}")

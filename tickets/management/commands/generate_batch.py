@@ -1,0 +1,103 @@
+"""`manage.py generate_batch`: make tickets from the stored predictions."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.progress import Progress, TaskID
+
+from predictions import clusters
+from predictions.modes import MODE_NAMES
+from predictions.terminal import add_modes, day, positive, progress, quiet_logs, say
+from tickets.batch_generator import DEFAULT_MODES, BatchTicketGenerator, run_result
+from tickets.models import GenerationRun, TicketBatch
+
+
+class Command(BaseCommand):
+    help = (
+        "Make one batch of tickets a mode for the next draw, from the predictions that run_pipeline left. "
+        "Without --wait or --sync the batches are enqueued and the run's id is printed. Exits 1 when a mode "
+        "failed."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_modes(parser, MODE_NAMES, f"modes to make tickets of (default: {' '.join(DEFAULT_MODES)})")
+        parser.add_argument(
+            "--batch-size", type=positive, default=100, metavar="N", help="tickets a mode (default: 100)"
+        )
+        parser.add_argument(
+            "--draw-date", type=day, metavar="D", help="the draw they are for (default: the next one)"
+        )
+        parser.add_argument(
+            "--pipeline-run-id", metavar="ID", help="the same id again never makes tickets twice"
+        )
+        parser.add_argument(
+            "--cleanup-days",
+            type=positive,
+            default=7,
+            metavar="DAYS",
+            help="first delete the mode's tickets older than this (default: 7)",
+        )
+        parser.add_argument("--no-cleanup", action="store_true", help="delete nothing")
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--wait", action="store_true", help="enqueue, and wait for the end")
+        how.add_argument("--sync", action="store_true", help="make them in this process")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        verbosity = options["verbosity"]
+        quiet_logs(verbosity)
+        with progress(verbosity, "tickets") as bar:
+            shown = _Bars(bar, options["batch_size"])
+            try:
+                generator = BatchTicketGenerator(
+                    batch_size=options["batch_size"],
+                    modes=options["modes"] or DEFAULT_MODES,
+                    auto_cleanup=not options["no_cleanup"],
+                    cleanup_days=options["cleanup_days"],
+                )
+                result = generator.generate_batch(
+                    pipeline_run_id=options["pipeline_run_id"],
+                    async_mode=not options["sync"],
+                    draw_date=options["draw_date"],
+                    watch=shown.update,
+                )
+            except ValueError as error:
+                raise CommandError(str(error)) from error
+            run = GenerationRun.objects.get(pk=result["generation_run_id"])
+            if not result["created"]:
+                say(self.stdout, verbosity, f"run {run} exists already; nothing is made twice")
+            if run.status == GenerationRun.Status.RUNNING and not options["sync"]:
+                clusters.warn_unless_alive(self.stderr, clusters.DEFAULT)
+            if options["wait"]:
+                while not generator.wait_for_completion(timeout=0.3):
+                    shown.update_all(run)
+        self._summarise(run, verbosity)
+
+    def _summarise(self, run: GenerationRun, verbosity: int) -> None:
+        run.refresh_from_db()
+        result = run_result(run)
+        made = ", ".join(f"{mode} {count}" for mode, count in result["by_mode"].items())
+        errors = "; ".join(f"{mode}: {error}" for mode, error in result["errors"].items())
+        summary = f"run {run} for the draw of {run.draw_date} is {run.status}: {made}"
+        if errors:
+            raise CommandError(f"{summary}; {errors}")
+        if run.status == GenerationRun.Status.RUNNING:
+            summary = f"run {run} for the draw of {run.draw_date}: {', '.join(run.modes)} enqueued"
+        say(self.stdout, verbosity, summary)
+
+
+class _Bars:
+    """One progress bar a mode."""
+
+    def __init__(self, bar: Progress, total: int) -> None:
+        self.bar = bar
+        self.total = total
+        self.tasks: dict[str, TaskID] = {}
+
+    def update(self, batch: TicketBatch) -> None:
+        if batch.mode not in self.tasks:
+            self.tasks[batch.mode] = self.bar.add_task(batch.mode, total=self.total)
+        self.bar.update(self.tasks[batch.mode], completed=batch.generated)
+
+    def update_all(self, run: GenerationRun) -> None:
+        for batch in run.batches.all():
+            self.update(batch)
