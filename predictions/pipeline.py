@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from predictions import clusters
 from predictions.draws import upcoming_draw
 from predictions.models import PipelineRun, PipelineStep, check_run_id, new_run_id
 from predictions.modes import MODES
@@ -56,7 +57,7 @@ def accept_run(
             PipelineStep(run=run, number=number, name=name) for number, name in enumerate(STEPS, start=1)
         )
         if enqueue:
-            async_task("predictions.tasks.run_pipeline", run.pk, cluster="heavy")
+            async_task("predictions.tasks.run_pipeline", run.pk, cluster=clusters.HEAVY)
     return run, True
 
 
@@ -118,7 +119,8 @@ def _set(step: PipelineStep, watch: Watcher, **values: Any) -> None:
     for name, value in values.items():
         setattr(step, name, value)
     step.save(update_fields=list(values))
-    logger.info("step %d %s: %s %s", step.number, step.name, step.status, step.error or step.summary)
+    if step.finished_at:
+        logger.info("step %d %s: %s; %s", step.number, step.name, step.status, step.error or step.summary)
     watch(step)
 
 

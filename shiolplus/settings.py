@@ -120,7 +120,6 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = VAR / "static"
 WHITENOISE_USE_FINDERS = True  # the admin's files are served without a collectstatic step
 
 REST_FRAMEWORK = {

@@ -3,9 +3,11 @@
 Set before Django reads its settings, so that no test can reach the project's own files.
 """
 
+import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 VAR = Path(tempfile.mkdtemp(prefix="shiol-tests-"))
@@ -22,9 +24,11 @@ if not os.environ.get("SHIOL_TESTS_ON_GIVEN_DATABASE"):  # set where the suite r
 import pytest  # noqa: E402
 from django.conf import settings  # noqa: E402
 
+from predictions.terminal import APPS  # noqa: E402
+
 
 def pytest_configure() -> None:
-    assert settings.VAR == VAR.resolve()
+    assert VAR.resolve() == settings.VAR, "unset DJANGO_SETTINGS_MODULE: settings were read before this file"
 
 
 def pytest_unconfigure() -> None:
@@ -37,3 +41,13 @@ def real_draws(db: None) -> None:
     from predictions.draws import import_source
 
     import_source("bundled")
+
+
+@pytest.fixture(autouse=True)
+def _log_levels() -> Iterator[None]:
+    """Commands set how much is logged; the next test starts as a fresh process would."""
+    loggers = [logging.getLogger(name) for name in APPS]
+    before = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, before, strict=True):
+        logger.setLevel(level)

@@ -1,6 +1,7 @@
 """Real rows, as short as they come."""
 
 from datetime import date
+from itertools import combinations, islice
 from typing import Any
 
 from predictions.distribution import Component
@@ -55,3 +56,13 @@ def make_prediction(
         run=run,
         components=[one.as_json() for one in components or [tilted_component(mode)]],
     )
+
+
+def ticket(n1: int, n2: int, n3: int, n4: int, n5: int, powerball: int, **values: Any) -> dict[str, Any]:
+    """A ticket as `insert_batch_tickets` takes it."""
+    return {"white_balls": [n1, n2, n3, n4, n5], "powerball": powerball} | values
+
+
+def some_tickets(count: int, powerball: int = 1) -> list[dict[str, Any]]:
+    """Different valid tickets, the same ones each time; another Powerball makes others."""
+    return [ticket(*balls, powerball) for balls in islice(combinations(range(1, 70), 5), count)]

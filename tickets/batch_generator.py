@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from predictions import clusters
 from predictions.distribution import SAMPLER_VERSION, deal
 from predictions.draws import upcoming_draw
 from predictions.models import Prediction, check_run_id, new_run_id
@@ -174,9 +175,17 @@ def _new_batch(run: GenerationRun, mode: str) -> TicketBatch:
 
 
 def _enqueue(batches: Sequence[TicketBatch]) -> None:
-    """On the database broker the tasks are rows of this very transaction."""
+    """On the database broker the tasks are rows of this very transaction.
+
+    The queue is named, for a task enqueued by a worker goes to that worker's own queue otherwise.
+    """
     for batch in batches:
-        async_task("tickets.tasks.generate_ticket_batch", batch.pk, task_name=f"batch {batch.pk}")
+        async_task(
+            "tickets.tasks.generate_ticket_batch",
+            batch.pk,
+            task_name=f"batch {batch.pk}",
+            cluster=clusters.DEFAULT,
+        )
 
 
 def run_result(run: GenerationRun) -> dict[str, Any]:

@@ -1,0 +1,141 @@
+"""`make bench`: the figures that README and notes quote, on a temporary database, printed and never asserted.
+
+Each figure stands beside another of the same run, since the machine's speed drifts: quote the ratio.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+TICKETS = 1_000_000
+
+
+def seconds(work: Callable[[], object], times: int = 5) -> float:
+    """The median of several timed calls, after one that is not counted."""
+    work()
+    taken = []
+    for _ in range(times):
+        started = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken)
+
+
+def show(what: str, figure: str, beside: str) -> None:
+    print(f"{what:58} {figure:>22}   {beside}", flush=True)
+
+
+def sampling() -> None:
+    """One core, one million tickets, beside NumPy's own choice without replacement."""
+    from predictions.distribution import ConfidenceScale, component_order, draw_tickets, generator_for, sample
+    from tests.factories import tilted_component
+
+    component = tilted_component()
+    chances = np.array(component.white) / sum(component.white)
+    order = component_order([TICKETS], 1)
+
+    def by_numpy(count: int = 2000) -> None:
+        generator = np.random.default_rng(1)
+        for _ in range(count):
+            generator.choice(69, 5, replace=False, p=chances)
+
+    def complete() -> None:
+        tickets = draw_tickets([component], order, generator_for(1, 0, 0))
+        ConfidenceScale(component).of(tickets)
+
+    numpy_rate = 2000 / seconds(by_numpy)
+    alone = TICKETS / seconds(lambda: sample(component, TICKETS, generator_for(1, 0, 0)))
+    whole = TICKETS / seconds(complete)
+    beside = f"Generator.choice a ticket: {numpy_rate:,.0f}/s"
+    show("sample, numbers alone", f"{alone:,.0f} tickets/s", f"{alone / numpy_rate:.0f} times; {beside}")
+    show(
+        "sample, with confidence, without repeats",
+        f"{whole:,.0f} tickets/s",
+        f"{whole / numpy_rate:.0f} times",
+    )
+
+
+def fitting() -> None:
+    """Child processes and imports included, beside a bare interpreter that imports scikit-learn."""
+    import subprocess
+
+    from predictions.draws import import_source, known_draws
+    from predictions.training import predict, train
+
+    import_source("bundled")
+    known = known_draws()
+    bare = seconds(
+        lambda: subprocess.run([sys.executable, "-c", "import sklearn.ensemble, skops.io"], check=True), 3
+    )
+    started = time.perf_counter()
+    model = train("random_forest", known)
+    fitted = time.perf_counter() - started
+    predict(model, known)
+    whole = time.perf_counter() - started
+    show(
+        "fit and predict random_forest, processes and imports",
+        f"{whole:.1f} s",
+        f"fit alone {fitted:.1f} s; importing scikit-learn alone {bare:.1f} s",
+    )
+    show(
+        "its file, and its peak memory",
+        f"{model.size_bytes / 1e6:.2f} MB",
+        f"{model.peak_memory_kb / 1024:.0f} MB",
+    )
+
+
+def storing() -> None:
+    """1,000 tickets from a stored prediction to committed rows, beside a bare executemany of as many."""
+    from django.db import connection, transaction
+
+    from tests.factories import WEDNESDAY, make_prediction
+    from tickets.batch_generator import BatchTicketGenerator
+
+    make_prediction()
+    generator = BatchTicketGenerator(1000, ["random_forest"])
+    rows = [("random_forest", *range(1, 7), 0.5)] * 1000
+
+    def bare() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE bare (mode text, a int, b int, c int, d int, e int, p int, q real)")
+            cursor.executemany("INSERT INTO bare VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", rows)
+            cursor.execute("DROP TABLE bare")
+
+    floor = seconds(bare)
+    whole = seconds(lambda: generator.generate_batch(async_mode=False, draw_date=WEDNESDAY))
+    show(
+        "generate and store 1,000 tickets, sync",
+        f"{whole:.3f} s",
+        f"{whole / floor:.1f} times a bare insert without keys ({floor:.3f} s)",
+    )
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="shiol-bench-") as folder:
+        os.environ |= {
+            "DJANGO_SETTINGS_MODULE": "shiolplus.settings",
+            "SHIOL_VAR": folder,
+            "SHIOL_SECRET_KEY": "only-for-benchmarks",
+        }
+        os.environ.pop("DATABASE_URL", None)
+        import django
+        from django.core.management import call_command
+
+        django.setup()
+        from predictions.terminal import quiet_logs
+
+        quiet_logs(0)
+        call_command("migrate", verbosity=0)
+        print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, NumPy {np.__version__}\n")
+        sampling()
+        fitting()
+        storing()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""The six steps on real draws, with real fits, and the signal that makes tickets."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+import time_machine
+from django_q.models import OrmQ
+
+from predictions import feeds
+from predictions.distribution import components_from_json, log_loss
+from predictions.models import Draw, PipelineRun, Prediction, TrainedModel
+from predictions.modes import MODES
+from predictions.pipeline import accept_run, execute
+from predictions.signals import predictions_generated
+from predictions.tasks import run_pipeline
+from tickets.models import GenerationRun, TicketBatch
+
+STEPS = ["data", "analytics", "evaluation", "adaptive_weights", "training", "predictions"]
+pytestmark = pytest.mark.usefixtures("real_draws")
+
+
+def accepted(**values: object) -> PipelineRun:
+    run, created = accept_run(**({"source": "none", "enqueue": False} | values))  # type: ignore[arg-type]
+    assert created
+    return run
+
+
+def states(run: PipelineRun) -> dict[str, str]:
+    return dict(run.steps.values_list("name", "status"))
+
+
+@pytest.fixture
+def completed() -> PipelineRun:
+    """A run through all six steps for a draw whose numbers are stored."""
+    run = accepted(draw_date=date(2025, 12, 20), pipeline_run_id="earlier")
+    execute(run)
+    run.refresh_from_db()
+    return run
+
+
+def test_a_run_goes_through_six_recorded_steps_and_ends_in_enqueued_tickets(completed: PipelineRun) -> None:
+    assert completed.status == "completed"
+    assert completed.started_at is not None
+    assert completed.finished_at is not None
+    assert list(states(completed)) == STEPS
+    assert set(states(completed).values()) == {"completed", "skipped"}
+    assert states(completed)["data"] == "skipped"  # --source none asks for no draws
+    tickets = GenerationRun.objects.get(pipeline_run_id="earlier")
+    batch = tickets.batches.get()
+    assert (batch.mode, batch.status, batch.requested, batch.draw_date) == (
+        "random_forest",
+        "queued",
+        100,
+        date(2025, 12, 20),
+    )
+    assert batch.prediction == completed.predictions.get()
+    queued = OrmQ.objects.get()
+    assert (queued.key, queued.func()) == ("shiolplus", "tickets.tasks.generate_ticket_batch")
+
+
+def test_nothing_from_the_predicted_draw_on_is_read(completed: PipelineRun) -> None:
+    model = TrainedModel.objects.get()
+    assert model.draws_through == date(2025, 12, 17)
+    assert model.draws_used == 1286
+    frequencies = completed.steps.get(name="analytics").detail
+    assert frequencies["draws"] == 1286
+    assert sum(frequencies["white"]) == 5 * 1286
+    assert sum(frequencies["powerball"]) == 1286
+
+
+def test_the_next_run_takes_the_exact_log_loss_of_the_prediction(completed: PipelineRun) -> None:
+    execute(accepted(pipeline_run_id="later", draw_date=date(2025, 12, 22)))
+
+    prediction = completed.predictions.get()
+    exact = log_loss(components_from_json(prediction.components), [4, 5, 28, 52, 69], 20)
+    assert prediction.log_loss == pytest.approx(exact.joint, abs=1e-12)
+    assert prediction.white_log_loss == pytest.approx(exact.white, abs=1e-12)
+    assert prediction.powerball_log_loss == pytest.approx(exact.powerball, abs=1e-12)
+    (evaluated,) = (
+        PipelineRun.objects.get(pipeline_run_id="later").steps.get(name="evaluation").detail["evaluated"]
+    )
+    assert (evaluated["mode"], evaluated["draw_date"]) == ("random_forest", "2025-12-20")
+
+
+def test_a_run_executed_or_signalled_twice_makes_its_tickets_once(completed: PipelineRun) -> None:
+    assert execute(completed) is False
+    assert run_pipeline(completed.pk) == {"pipeline_run_id": "earlier", "status": "completed"}
+    predictions_generated.send_robust(sender=PipelineRun, run=completed)
+
+    assert Prediction.objects.count() == 1
+    assert GenerationRun.objects.count() == TicketBatch.objects.count() == OrmQ.objects.count() == 1
+
+
+def test_the_same_run_id_is_accepted_once() -> None:
+    first, created = accept_run(source="none", pipeline_run_id="one")
+    again, created_again = accept_run(source="none", pipeline_run_id="one")
+
+    assert (created, created_again) == (True, False)
+    assert first == again
+    assert OrmQ.objects.count() == 1
+    assert OrmQ.objects.get().key == "heavy"
+    with pytest.raises(ValueError, match="'one' is a run with source none"):
+        accept_run(source="bundled", pipeline_run_id="one")
+
+
+def test_a_feed_out_of_reach_is_a_warning_and_the_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(feeds.URLS, "ny", "http://127.0.0.1:9/closed")
+    monkeypatch.setattr(feeds, "RETRIES", feeds.Retry(total=0))
+    with time_machine.travel(datetime(2025, 12, 24, 12, tzinfo=UTC), tick=True):
+        run = accepted(source="ny")
+        execute(run)
+
+    run.refresh_from_db()
+    data = run.steps.get(name="data")
+    assert run.status == "completed"
+    assert data.status == "warning"
+    assert "ny could not be read" in data.summary
+    assert "newest draw 2025-12-22, 2 days old" in data.summary
+    assert GenerationRun.objects.count() == 1
+
+
+def test_a_failing_required_step_stops_the_run_with_its_error_and_no_signal() -> None:
+    Draw.objects.all().delete()
+    run = accepted()
+
+    execute(run)
+
+    run.refresh_from_db()
+    assert run.status == "failed"
+    assert run.error.startswith("data: no draw of the 69/26 era before")
+    assert list(states(run).values()) == ["failed", *["skipped"] * 5]
+    assert not GenerationRun.objects.exists()
+
+
+def test_when_no_mode_can_be_trained_the_run_fails_with_the_reason() -> None:
+    run = accepted(draw_date=date(2017, 1, 4))  # 130 draws of the era: too few
+
+    execute(run)
+
+    run.refresh_from_db()
+    assert run.status == "failed"
+    assert "random_forest learns from at least 600 draws" in run.error
+    assert states(run)["predictions"] == "skipped"
+    assert not GenerationRun.objects.exists()
+
+
+def test_one_mode_failing_is_recorded_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The child process knows no such mode and really crashes on it.
+    monkeypatch.setitem(MODES, "v2", MODES["random_forest"])
+    run = accepted(modes=["v2", "random_forest"])
+
+    execute(run)
+
+    run.refresh_from_db()
+    assert run.status == "completed"
+    training = run.steps.get(name="training")
+    assert training.status == "warning"
+    assert set(training.detail["errors"]) == {"v2"}
+    assert "v2" in training.detail["errors"]["v2"]
+    assert [one.mode for one in run.predictions.all()] == ["random_forest"]
+    batches = dict(TicketBatch.objects.values_list("mode", "status"))
+    assert batches == {"v2": "failed", "random_forest": "queued"}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"source": "mars"}, "source 'mars': allowed are ny, texas, bundled, none"),
+        ({"modes": ["v9"]}, "modes v9: this version trains random_forest"),
+        ({"draw_date": date(2026, 11, 24)}, "a Tuesday without a draw"),
+        ({"pipeline_run_id": ""}, "1 to 64 characters"),
+        ({"pipeline_run_id": "x" * 65}, "1 to 64 characters"),
+    ],
+)
+def test_a_bad_value_is_named_and_nothing_is_accepted(values: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        accepted(**values)
+
+    assert not PipelineRun.objects.exists()
+    assert not OrmQ.objects.exists()

@@ -1,0 +1,66 @@
+"""Real processes for tests: clusters on the test database, ended whatever happens."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+
+def database_url() -> str:
+    """The address of the test database, for another process."""
+    database = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{database['NAME']}"
+    return f"postgres://{database['USER']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """The environment of a process that shares the test's database and folders."""
+    return os.environ | {"DATABASE_URL": database_url()} | extra
+
+
+@contextmanager
+def cluster(queue: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A real qcluster in a process group of its own."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "qcluster"],
+            cwd=settings.BASE_DIR,
+            env=environment(Q_CLUSTER_NAME=queue),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} seconds"
+        time.sleep(0.1)
+
+
+def needs_program(found: str | Path | None, name: str) -> None:
+    """Skip with a reason where a program is missing; fail where CI says that it must be there."""
+    if not found:
+        reason = f"{name} is not installed"
+        if os.environ.get("SHIOL_TESTS_REQUIRE_SERVICES"):
+            pytest.fail(f"{reason}, and SHIOL_TESTS_REQUIRE_SERVICES is set")
+        pytest.skip(reason)

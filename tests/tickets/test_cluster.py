@@ -1,0 +1,96 @@
+"""The whole way with real clusters in processes of their own, as an operator runs them."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from django_q.models import OrmQ, Task
+from django_q.tasks import async_task
+
+from predictions import clusters
+from predictions.draws import import_source
+from predictions.pipeline import accept_run
+from tests.factories import WEDNESDAY, make_prediction
+from tests.processes import cluster, wait_until
+from tickets.batch_generator import BatchTicketGenerator
+from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
+from tickets.verification import verify_batch
+
+pytestmark = pytest.mark.django_db(transaction=True)
+DRAW = date(2025, 12, 24)
+
+
+def test_a_pipeline_on_the_heavy_cluster_ends_in_tickets_made_by_the_other(
+    tmp_path: Path, client: Client
+) -> None:
+    import_source("bundled")
+    run, _ = accept_run(source="none", draw_date=DRAW, pipeline_run_id="real")
+    assert not PreGeneratedTicket.objects.exists()
+
+    with cluster(clusters.DEFAULT, tmp_path / "log"), cluster(clusters.HEAVY, tmp_path / "heavy"):
+        wait_until(lambda: GenerationRun.objects.exclude(status="running").exists(), 120, "the batch")
+        wait_until(lambda: Task.objects.count() == 2, 10, "both results")
+
+    run.refresh_from_db()
+    assert run.status == "completed"
+    assert GenerationRun.objects.get().status == "completed"
+    queues = dict(Task.objects.values_list("func", "cluster"))
+    assert queues == {
+        "predictions.tasks.run_pipeline": "heavy",
+        "tickets.tasks.generate_ticket_batch": "shiolplus",
+    }
+    batch = TicketBatch.objects.get()
+    assert (batch.status, batch.stored, batch.tickets.count()) == ("ready", 100, 100)
+    assert verify_batch(batch).proven
+    body = client.get(f"/api/v1/tickets/cached?mode=random_forest&limit=100&draw_date={DRAW}").json()
+    assert body["count"] == 100
+    assert {ticket["pipeline_run_id"] for ticket in body["tickets"]} == {"real"}
+
+
+def test_a_task_delivered_four_times_makes_its_batch_once(tmp_path: Path) -> None:
+    make_prediction()
+    generator = BatchTicketGenerator(3000, ["random_forest"])
+    generator.generate_batch("doubled", draw_date=WEDNESDAY)
+    batch = TicketBatch.objects.get()
+    for _ in range(3):
+        async_task("tickets.tasks.generate_ticket_batch", batch.pk, cluster=clusters.DEFAULT)
+    assert OrmQ.objects.count() == 4
+
+    with cluster(clusters.DEFAULT, tmp_path / "a"), cluster(clusters.DEFAULT, tmp_path / "b"):
+        assert generator.wait_for_completion(timeout=60)
+        wait_until(lambda: Task.objects.count() == 4, 20, "the four deliveries")
+
+    batch.refresh_from_db()
+    assert (batch.status, batch.attempts, batch.stored) == ("ready", 1, 3000)
+    assert PreGeneratedTicket.objects.count() == 3000
+    assert all(Task.objects.values_list("success", flat=True))
+    assert verify_batch(batch).proven
+
+
+def test_the_generating_worker_never_loads_the_libraries_that_models_need(tmp_path: Path) -> None:
+    make_prediction()
+    generator = BatchTicketGenerator(100, ["random_forest"])
+    generator.generate_batch(draw_date=WEDNESDAY)
+
+    with cluster(clusters.DEFAULT, tmp_path / "log") as process:
+        assert generator.wait_for_completion(timeout=60)
+        loaded = {pid: Path(f"/proc/{pid}/maps").read_text() for pid in group_of(process.pid)}
+
+    assert len(loaded) >= 4  # main, sentinel, worker, monitor, pusher
+    for maps in loaded.values():
+        assert "/numpy/" in maps
+        assert not any(f"/{name}/" in maps for name in ("sklearn", "scipy", "tensorflow", "xgboost"))
+
+
+def group_of(leader: int) -> list[int]:
+    """The processes of a process group."""
+    members = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:  # it ended while we looked
+            continue
+        if int(fields[2]) == leader:
+            members.append(int(status.parent.name))
+    return members
