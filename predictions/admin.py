@@ -49,13 +49,17 @@ class PipelineRunAdmin(ReadOnly, admin.ModelAdmin):
 
 @admin.register(TrainedModel)
 class TrainedModelAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ["mode", "draws_through", "draws_used", "log_loss", "uniform", "seconds", "created_at"]
+    list_display = ["mode", "draws_through", "draws_used", "log_loss", "uniform", "fit_seconds", "created_at"]
     list_filter = ["mode"]
 
     @admin.display(description="held-out log-loss")
     def log_loss(self, model: TrainedModel) -> str:
         loss = model.skill.get("log_loss")
         return "not measured" if loss is None else f"{loss:.4f} ± {model.skill['skill_se']:.4f}"
+
+    @admin.display(description="fit, seconds", ordering="seconds")
+    def fit_seconds(self, model: TrainedModel) -> str:
+        return f"{model.seconds:.1f}"
 
     @admin.display(description="uniform's")
     def uniform(self, model: TrainedModel) -> str:

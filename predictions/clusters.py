@@ -11,9 +11,9 @@ def alive() -> list[Stat]:
     return list(Stat.get_all())
 
 
-def warn_unless_alive(stderr: OutputWrapper, queue: str) -> None:
+def warn_unless_alive(stderr: OutputWrapper, verbosity: int, queue: str) -> None:
     """Tell an operator who enqueues something that nobody is there to do it."""
-    if not alive():
+    if verbosity > 0 and not alive():
         stderr.write(
             f"warning: no cluster is alive, so this waits until one is; start them with `make serve`, or the "
             f"{queue} one with `Q_CLUSTER_NAME={queue} python manage.py qcluster`"

@@ -292,7 +292,13 @@ def download(url: str, etag: str = "") -> Download:
                 response.raise_for_status()
                 return Download(decode(_body(response)), response.headers.get("ETag", ""))
     except requests.RequestException as error:
-        raise FeedError(f"{url} cannot be read: {error}") from error
+        raise FeedError(f"{url} cannot be read: {_cause(error)}") from error
+
+
+def _cause(error: requests.RequestException) -> object:
+    """The first reason, without the layers of retrying around it."""
+    inner = error.args[0] if error.args else error
+    return getattr(inner, "reason", None) or inner
 
 
 def _body(response: requests.Response) -> bytes:

@@ -178,5 +178,6 @@ LOGGING = {
         "predictions": {"level": "INFO"},
         "tickets": {"level": "INFO"},
         "django-q": {"level": "INFO"},
+        "urllib3": {"level": "ERROR"},  # it warns of each retry; what comes of them is reported once
     },
 }

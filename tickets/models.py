@@ -116,7 +116,7 @@ class TicketBatch(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.mode} of {self.run_id}"
+        return f"batch {self.pk} of {self.mode}"
 
 
 class PreGeneratedTicketQuerySet(models.QuerySet["PreGeneratedTicket"]):

@@ -17,6 +17,7 @@ from typing import NoReturn
 from django.conf import settings
 
 from predictions import clusters
+from tickets.receivers import resume_missed
 
 START_SECONDS = 60
 STOP_SECONDS = 15
@@ -58,6 +59,7 @@ def running_stack(port: int = 0) -> Iterator[Stack]:
         _start(stack, "heavy-cluster", [*_manage("qcluster")], {"Q_CLUSTER_NAME": clusters.HEAVY})
         _start(stack, "web", _gunicorn(listener.fileno()), {}, keep_open=(listener.fileno(),))
         _wait_until_up(stack, host, bound)
+        resume_missed()
         yield stack
 
 

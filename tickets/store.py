@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -44,7 +44,7 @@ class TicketRow(NamedTuple):
 
 
 def insert_batch_tickets(
-    tickets: Sequence[dict[str, Any]],
+    tickets: Iterable[dict[str, Any]],
     mode: str,
     pipeline_run_id: str | None = None,
     draw_date: date | None = None,
@@ -54,7 +54,7 @@ def insert_batch_tickets(
     A ticket is a dict with `white_balls` (five integers, ascending) and `powerball`, and optionally
     `confidence` (0 to 1), `strategy` and `metadata`. An invalid one, and one that exists already for its
     draw, is skipped with a logged reason; the others are stored. `draw_date=None` means the next draw.
-    ValueError for an unknown mode, a day without a draw or a bad run id.
+    ValueError for an unknown mode, a day without a draw, a bad run id, or when `tickets` is no list.
     """
     check_mode(mode)
     day = draw_date or upcoming_draw()
@@ -75,7 +75,9 @@ def insert_batch_tickets(
     return stored
 
 
-def _valid_rows(tickets: Sequence[dict[str, Any]], mode: str) -> list[TicketRow]:
+def _valid_rows(tickets: Iterable[dict[str, Any]], mode: str) -> list[TicketRow]:
+    if isinstance(tickets, str | bytes | dict) or not isinstance(tickets, Iterable):
+        raise ValueError(f"tickets is {type(tickets).__name__}: allowed is a list of dicts")
     rows = []
     for number, ticket in enumerate(tickets):
         try:
@@ -177,8 +179,9 @@ def get_cached_tickets(mode: str, limit: int = 10, draw_date: date | None = None
     check_mode(mode)
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise ValueError(f"limit {limit!r}: allowed is an integer from 1")
-    day = draw_date or upcoming_draw()
-    draw = Draw.objects.filter(draw_date=day).first()
+    upcoming = upcoming_draw()
+    day = draw_date or upcoming
+    draw = Draw.objects.filter(draw_date=day).first() if day < upcoming else None
     fields = ("n1", "n2", "n3", "n4", "n5", "powerball", "confidence_score", "strategy_used", "created_at")
     rows = PreGeneratedTicket.objects.newest(mode, day).values_list(*fields, "pipeline_run_id")[:limit]
     return [

@@ -25,7 +25,7 @@ class BadValues(exceptions.APIException):
 
     def __init__(self, errors: list[dict[str, Any]]) -> None:
         self.errors = errors
-        super().__init__("; ".join(f"{one['name']}: {one['allowed']}" for one in errors))
+        super().__init__("; ".join(f"{one['name']} {one['value']!r}: {one['allowed']}" for one in errors))
 
 
 def problem(

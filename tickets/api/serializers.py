@@ -14,7 +14,7 @@ ALLOWED = {
     "mode": f"one of {', '.join(MODE_NAMES)}",
     "limit": "an integer from 1 to 100",
     "include_stats": "true or false",
-    "draw_date": "a day with a draw, as YYYY-MM-DD",
+    "draw_date": "a day with a draw (Monday, Wednesday or Saturday), as YYYY-MM-DD",
 }
 
 
@@ -55,11 +55,7 @@ def checked_query(
     ]
     checked = serializer(data=query.dict())
     if not checked.is_valid():
-        errors += [
-            _bad(name, query.get(name), f"{ALLOWED[name]} ({' '.join(map(str, texts))})")
-            for name, texts in checked.errors.items()
-            if name in ALLOWED
-        ]
+        errors += [_bad(name, query.get(name), ALLOWED[name]) for name in checked.errors]
     if errors:
         raise BadValues(errors)
     return dict(checked.validated_data)

@@ -66,7 +66,7 @@ class Command(BaseCommand):
         elif options["wait"]:
             self._wait(run, verbosity)
         elif created:
-            clusters.warn_unless_alive(self.stderr, clusters.HEAVY)
+            clusters.warn_unless_alive(self.stderr, verbosity, clusters.HEAVY)
         run.refresh_from_db()
         self._summarise(run, verbosity)
 
@@ -76,7 +76,7 @@ class Command(BaseCommand):
             say(self.stdout, verbosity, f"{step.number} {step.name:16} {step.status:9} {text}")
 
     def _wait(self, run: PipelineRun, verbosity: int) -> None:
-        clusters.warn_unless_alive(self.stderr, clusters.HEAVY)
+        clusters.warn_unless_alive(self.stderr, verbosity, clusters.HEAVY)
         told: set[int] = set()
         while True:
             run.refresh_from_db()

@@ -66,7 +66,7 @@ class Command(BaseCommand):
             if not result["created"]:
                 say(self.stdout, verbosity, f"run {run} exists already; nothing is made twice")
             if run.status == GenerationRun.Status.RUNNING and not options["sync"]:
-                clusters.warn_unless_alive(self.stderr, clusters.DEFAULT)
+                clusters.warn_unless_alive(self.stderr, verbosity, clusters.DEFAULT)
             if options["wait"]:
                 while not generator.wait_for_completion(timeout=0.3):
                     shown.update_all(run)
