@@ -202,7 +202,6 @@ def _as_model(given: RawDraw, source: str) -> Draw:
         powerball=given.powerball,
         multiplier=given.multiplier,
         source=source,
-        updated_at=timezone.now(),
     )
 
 

@@ -25,6 +25,25 @@ def check_run_id(run_id: str) -> str:
     return run_id
 
 
+class Recorded(models.Model):
+    """Something that is done: when it was asked for, begun and ended, and why it fell short."""
+
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    error = models.TextField(default="", blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def seconds(self) -> float | None:
+        """From start to end; None while it has not ended."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
+
 class Draw(models.Model):
     """One official drawing; white balls are stored ascending, whatever order they fell in."""
 
@@ -80,7 +99,7 @@ class PipelineRunQuerySet(models.QuerySet["PipelineRun"]):
         return self.filter(status=PipelineRun.Status.RUNNING)
 
 
-class PipelineRun(models.Model):
+class PipelineRun(Recorded):
     """One execution of the six steps. It is `running` from the moment it is accepted."""
 
     class Status(models.TextChoices):
@@ -97,10 +116,6 @@ class PipelineRun(models.Model):
     draw_date = models.DateField(help_text="The draw that is predicted; nothing from this date on is read.")
     source = models.CharField(max_length=20)
     modes = models.JSONField(default=list)
-    created_at = models.DateTimeField(default=timezone.now)
-    started_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
-    error = models.TextField(default="", blank=True)
 
     objects = PipelineRunQuerySet.as_manager()
 
@@ -116,7 +131,7 @@ class PipelineRun(models.Model):
         return self.pipeline_run_id
 
 
-class PipelineStep(models.Model):
+class PipelineStep(Recorded):
     """One of the six steps of a run, and what came of it."""
 
     class Name(models.TextChoices):
@@ -141,10 +156,6 @@ class PipelineStep(models.Model):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     summary = models.TextField(default="", blank=True, help_text="One line for people.")
     detail = models.JSONField(default=dict, blank=True, help_text="The figures, for programs.")
-    created_at = models.DateTimeField(default=timezone.now)
-    started_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
-    error = models.TextField(default="", blank=True)
 
     class Meta:
         ordering = ["run", "number"]

@@ -36,7 +36,7 @@ def generation_metrics() -> dict[str, Any]:
     return counts | {
         "last_run_time": utc_text(last.started_at) if last else None,
         "last_run_status": last.status if last else None,
-        "last_run_duration": _seconds(last) if last else None,
+        "last_run_duration": last.seconds if last else None,
         "tickets_generated": sum(figures["tickets_generated"] for figures in by_mode.values()),
         "by_mode": by_mode,
     }
@@ -63,10 +63,4 @@ def _last_duration(mode: str) -> float | None:
         mode=mode, origin=Origin.GENERATED, started_at__isnull=False, finished_at__isnull=False
     )
     last = ended.order_by("-id").first()
-    return _seconds(last) if last else None
-
-
-def _seconds(row: GenerationRun | TicketBatch) -> float | None:
-    if row.started_at is None or row.finished_at is None:
-        return None
-    return (row.finished_at - row.started_at).total_seconds()
+    return last.seconds if last else None

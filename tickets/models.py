@@ -7,7 +7,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from predictions.models import RUN_ID_LENGTH, Prediction
+from predictions.models import RUN_ID_LENGTH, Prediction, Recorded
 from predictions.modes import MODE_NAMES
 
 MODE_CHOICES = [(name, name) for name in MODE_NAMES]
@@ -20,7 +20,7 @@ class Origin(models.TextChoices):
     INSERTED = "inserted"
 
 
-class GenerationRun(models.Model):
+class GenerationRun(Recorded):
     """One call of `generate_batch`, with one batch a mode; what it was asked stays as it was."""
 
     class Status(models.TextChoices):
@@ -40,10 +40,6 @@ class GenerationRun(models.Model):
     batch_size = models.PositiveIntegerField(help_text="Tickets asked for, a mode.")
     auto_cleanup = models.BooleanField(default=True)
     cleanup_days = models.PositiveIntegerField(default=7)
-    created_at = models.DateTimeField(default=timezone.now)
-    started_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
-    error = models.TextField(default="", blank=True)
 
     class Meta:
         ordering = ["-id"]
@@ -58,7 +54,7 @@ class GenerationRun(models.Model):
         return self.pipeline_run_id
 
 
-class TicketBatch(models.Model):
+class TicketBatch(Recorded):
     """One mode's share of a run. Prediction, seed, counts and chunks are fixed when it is created."""
 
     class Status(models.TextChoices):
@@ -87,10 +83,6 @@ class TicketBatch(models.Model):
         default=0, help_text="Drawn again, since the ticket existed already for its draw."
     )
     attempts = models.PositiveIntegerField(default=0)
-    created_at = models.DateTimeField(default=timezone.now)
-    started_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
-    error = models.TextField(default="", blank=True)
 
     class Meta:
         ordering = ["-id"]

@@ -43,6 +43,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         quiet_logs(options["verbosity"])
+        if options["format"] != "auto" and not (options["file"] or options["url"]):
+            raise CommandError("--format belongs to --file or --url", returncode=2)
         how = {"overwrite": options["overwrite"], "dry_run": options["dry_run"]}
         try:
             if options["file"]:
