@@ -1,5 +1,8 @@
 """Which django-q2 clusters are alive, as their heartbeats say."""
 
+import os
+import socket
+
 from django.core.management.base import OutputWrapper
 from django_q.status import Stat
 
@@ -7,8 +10,21 @@ DEFAULT, HEAVY = "shiolplus", "heavy"
 
 
 def alive() -> list[Stat]:
-    """The clusters whose heartbeat is at most three seconds old; a heartbeat does not name its queue."""
-    return list(Stat.get_all())
+    """The clusters with a heartbeat of the last three seconds; a heartbeat does not name its queue.
+
+    One of this machine whose process has ended since is not counted.
+    """
+    return [one for one in Stat.get_all() if one.host != socket.gethostname() or _is_running(one.pid)]
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it runs, as another user
+        return True
+    return True
 
 
 def warn_unless_alive(stderr: OutputWrapper, verbosity: int, queue: str) -> None:

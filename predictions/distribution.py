@@ -96,7 +96,8 @@ def uniform_component(strategy: str = "uniform") -> Component:
 def shrink(weights: Sequence[float], strength: float) -> tuple[float, ...]:
     """Draw weights towards uniform: each becomes weight ** strength around a geometric mean of one.
 
-    `strength` 0 gives uniform, 1 the weights themselves; the result keeps within MAX_WEIGHT_RATIO.
+    `strength` 0 gives uniform, 1 the weights themselves where none is further than sqrt(MAX_WEIGHT_RATIO)
+    times from their geometric mean; those that are, are cut to it.
     """
     logs = [strength * math.log(weight) for weight in weights]
     middle, bound = math.fsum(logs) / len(logs), math.log(MAX_WEIGHT_RATIO) / 2
@@ -258,7 +259,12 @@ def component_order(counts: Sequence[int], seed: int) -> NDArray[np.uint8]:
 def draw_tickets(
     components: Sequence[Component], order: NDArray[np.uint8], generator: np.random.Generator
 ) -> Tickets:
-    """Tickets that all differ, ticket j from component `order[j]`; its component draws a repeat again."""
+    """Tickets that all differ, ticket j from component `order[j]`; its component draws a repeat again.
+
+    ValueError when `order` names a component that is not there.
+    """
+    if len(order) and order.max() >= len(components):
+        raise ValueError(f"component {order.max()} of {len(components)} is asked for tickets")
     tickets = np.empty((len(order), WHITE_BALLS + 1), dtype=np.uint8)
     missing = np.arange(len(order))
     while len(missing):

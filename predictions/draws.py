@@ -3,14 +3,14 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from predictions import feeds
+from predictions import downloads, feeds
 from predictions.features import History
 from predictions.feeds import FeedError, RawDraw, Row
 from predictions.models import Draw, Feed
@@ -74,9 +74,9 @@ def import_source(source: str, *, overwrite: bool = False, dry_run: bool = False
     if source == "bundled":
         rows = feeds.read(feeds.decode(feeds.BUNDLED_FILE.read_bytes()), "bundled")
         return import_rows(rows, source, overwrite=overwrite, dry_run=dry_run)
-    if source not in feeds.URLS:
+    if source not in downloads.URLS:
         raise ValueError(f"source {source!r}: allowed are {', '.join(SOURCES)}")
-    return import_url(feeds.URLS[source], name=source, overwrite=overwrite, dry_run=dry_run)
+    return import_url(downloads.URLS[source], name=source, overwrite=overwrite, dry_run=dry_run)
 
 
 def import_file(
@@ -96,8 +96,9 @@ def import_url(
     """Import from an address, unless its server says that nothing changed since the last clean import."""
     name = name or url[:200]
     stored = Feed.objects.filter(url=url).first()
-    etag = stored.etag if stored and not overwrite and not dry_run else ""
-    download = feeds.download(url, etag)
+    conditional = stored is not None and Draw.objects.exists() and not overwrite and not dry_run
+    etag = stored.etag if stored is not None and conditional else ""
+    download = downloads.download(url, etag)
     if download.text is None:
         return ImportReport(name, not_modified=True)
     report = import_rows(feeds.read(download.text, layout), name, overwrite=overwrite, dry_run=dry_run)
@@ -171,7 +172,7 @@ class _Import:
             self.report.conflicts.append(Problem(line, f"stored is {_text(draw)}; given is {_text(given)}"))
 
     def _check_against_feed(self, line: int, given: RawDraw) -> None:
-        """A feed that contradicts itself is not believed, whatever may be overwritten."""
+        """Of two lines that contradict each other the first stands, whatever may be overwritten."""
         first_line, first = self.given.setdefault(given.draw_date, (line, given))
         numbers = (given.white_balls, given.powerball)
         if numbers != (first.white_balls, first.powerball):
@@ -241,8 +242,8 @@ def freshness(newest: date | None) -> str:
     """The newest known draw and its age in days, or that there is none."""
     if newest is None:
         return "no draw is stored"
-    age = timezone.now().astimezone(EASTERN).date() - newest
-    return f"newest draw {newest}, {age // timedelta(days=1)} days old"
+    age = (timezone.now().astimezone(EASTERN).date() - newest).days
+    return f"newest draw {newest}, {age} day{'' if age == 1 else 's'} old"
 
 
 @dataclass(frozen=True)

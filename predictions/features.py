@@ -80,7 +80,7 @@ def _gaps(hits: NDArray[np.float64], longest: int = 100) -> NDArray[np.float64]:
 
 
 def _successions(hits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of the draws that followed the latest draw's balls so far, the share that held each ball."""
+    """Of all balls that came right after a draw with one of the latest draw's, the share of each."""
     draws, balls = hits.shape
     followed = np.zeros((balls, balls))  # [a, b]: draws with b right after a draw with a
     result = np.zeros((draws + 1, balls))

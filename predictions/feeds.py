@@ -1,4 +1,4 @@
-"""The layouts in which official draws are published, and their download.
+"""The layouts in which official draws are published.
 
 Each reader yields one `Row` a line: a parsed draw, or the reason why the line is not one. One bad line
 never stops the good ones; a text that is not of the layout at all is a FeedError.
@@ -7,31 +7,13 @@ never stops the good ones; a text that is not of the layout at all is a FeedErro
 import csv
 import json
 import re
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import Retry
-
 BUNDLED_FILE = Path(__file__).parent / "data" / "powerball_draws.csv"
-URLS = {
-    "ny": "https://data.ny.gov/api/views/d6yy-54nr/rows.csv?accessType=DOWNLOAD",
-    "texas": "https://www.texaslottery.com/export/sites/lottery/Games/Powerball/Winning_Numbers/powerball.csv",
-}
 SIZE_CAP = 5_000_000  # bytes; all draws since 2010 are 60,000
-TIMEOUT = (5, 20)  # seconds to connect, and between bytes
-DEADLINE = 60  # seconds for the whole body, however slowly it drips
-RETRIES = Retry(
-    total=3,
-    backoff_factor=0.5,
-    status_forcelist=(429, 500, 502, 503, 504),
-    allowed_methods={"GET"},
-    respect_retry_after_header=False,  # a server may ask for an hour; the next run is soon enough
-)
 
 
 class FeedError(Exception):
@@ -103,28 +85,44 @@ def _six(numbers: str) -> tuple[list[str], str]:
 Cells = list[str]
 
 
-def _csv_lines(text: str) -> Iterator[tuple[int, Cells]]:
-    """Line by line, so that a broken quote spoils its own line only."""
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines that say something, numbered as in the file."""
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
-            yield number, next(csv.reader([line]), [])
+            yield number, line
 
 
-def _named_columns(header: Cells, wanted: Sequence[str]) -> dict[str, int]:
-    columns = {name.strip().lower(): index for index, name in enumerate(header)}
+def _cells(line: str) -> Cells:
+    """One line split alone, so that a broken quote spoils its own line only; ValueError when it cannot."""
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error as error:
+        raise ValueError(f"not a line of CSV: {error}") from error
+
+
+def _header(lines: Iterator[tuple[int, str]], wanted: Sequence[str], mark: str = "") -> dict[str, int]:
+    """Where each column of the header stands; the header is the first line that holds `mark`."""
+    line = next((line for _, line in lines if mark in line.lower()), "")
+    try:
+        cells = _cells(line)
+    except ValueError as error:
+        raise FeedError(f"the header is {error}") from error
+    columns = {name.strip().lower(): index for index, name in enumerate(cells)}
     if missing := [name for name in wanted if name.lower() not in columns]:
-        raise FeedError(f"the header has no column {', '.join(missing)}; it has {', '.join(header)}")
+        found = f"it has {', '.join(filter(None, cells))}" if line else "there is none"
+        raise FeedError(f"the header has no column {', '.join(missing)}; {found[:200]}")
     return columns
 
 
-def _rows(lines: Iterator[tuple[int, Cells]], parse: Callable[[Cells], RawDraw]) -> Iterator[Row]:
-    for number, cells in lines:
+def _rows(lines: Iterator[tuple[int, str]], parse: Callable[[Cells], RawDraw]) -> Iterator[Row]:
+    for number, line in lines:
         try:
+            cells = _cells(line)
             yield Row(number, parse(cells))
         except ValueError as error:
             yield Row(number, None, str(error))
         except IndexError:
-            yield Row(number, None, f"only {len(cells)} columns")
+            yield Row(number, None, f"too few columns: {len(cells)}")
 
 
 def _optional(cells: Cells, columns: dict[str, int], name: str) -> str | None:
@@ -134,8 +132,8 @@ def _optional(cells: Cells, columns: dict[str, int], name: str) -> str | None:
 
 def read_ny_csv(text: str) -> Iterator[Row]:
     """New York's CSV export; columns by name, since new ones appear."""
-    lines = _csv_lines(text)
-    columns = _named_columns(next(lines, (0, []))[1], ["Draw Date", "Winning Numbers"])
+    lines = _lines(text)
+    columns = _header(lines, ["Draw Date", "Winning Numbers"])
 
     def parse(cells: Cells) -> RawDraw:
         whites, powerball = _six(cells[columns["winning numbers"]])
@@ -181,7 +179,7 @@ def read_texas(text: str) -> Iterator[Row]:
         month, day, year = (_date_part(cell) for cell in cells[1:4])
         return _draw(f"{month}/{day}/{year}", cells[4:9], cells[9], [*cells, ""][10])
 
-    return _rows(_csv_lines(text), parse)
+    return _rows(_lines(text), parse)
 
 
 def _date_part(text: str) -> str:
@@ -195,11 +193,8 @@ def read_wisconsin(text: str) -> Iterator[Row]:
 
     The five white balls, in drawn order, stand in the nameless columns before PB.
     """
-    lines = _csv_lines(text)
-    header = next(
-        (cells for _, cells in lines if "draw date" in [cell.strip().lower() for cell in cells]), []
-    )
-    columns = _named_columns(header, ["Draw Date", "PB"])
+    lines = _lines(text)
+    columns = _header(lines, ["Draw Date", "PB"], mark="draw date")
     red = columns["pb"]
 
     def parse(cells: Cells) -> RawDraw:
@@ -215,9 +210,9 @@ def read_wisconsin(text: str) -> Iterator[Row]:
 
 def read_bundled(text: str) -> Iterator[Row]:
     """Our own layout: `draw_date,n1,n2,n3,n4,n5,powerball,multiplier`, columns by name."""
-    lines = _csv_lines(text)
+    lines = _lines(text)
     wanted = ["draw_date", "n1", "n2", "n3", "n4", "n5", "powerball"]
-    columns = _named_columns(next(lines, (0, []))[1], wanted)
+    columns = _header(lines, wanted)
 
     def parse(cells: Cells) -> RawDraw:
         day, *whites, powerball = (cells[columns[name]] for name in wanted)
@@ -241,12 +236,12 @@ def format_of(text: str) -> str:
     first_line = start.partition("\n")[0]
     if start.startswith("["):
         return "ny-json"
+    if "draw_date" in first_line and "n1" in first_line:
+        return "bundled"
     if first_line.startswith("powerball,"):
         return "texas"
     if "winning numbers" in first_line and "draw date" in first_line:
         return "ny-csv"
-    if "draw_date" in first_line and "n1" in first_line:
-        return "bundled"
     if "draw date" in start and "pb" in start:
         return "wisconsin"
     raise FeedError(f"not a known layout ({', '.join(READERS)}); it begins {first_line[:60]!r}")
@@ -266,47 +261,3 @@ def decode(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FeedError(f"not UTF-8 text: {error}") from error
-
-
-# Download
-
-
-@dataclass(frozen=True)
-class Download:
-    """What a server sent; `text` is None when it said that nothing changed since `etag`."""
-
-    text: str | None
-    etag: str
-
-
-def download(url: str, etag: str = "") -> Download:
-    """One polite request: retried, timed, capped in size, conditional on the ETag. FeedError on failure."""
-    headers = {"User-Agent": "shiolplus-batch-tickets"} | ({"If-None-Match": etag} if etag else {})
-    try:
-        with requests.Session() as session:
-            for scheme in ("http://", "https://"):
-                session.mount(scheme, HTTPAdapter(max_retries=RETRIES))
-            with session.get(url, headers=headers, timeout=TIMEOUT, stream=True) as response:
-                if response.status_code == requests.codes.not_modified:
-                    return Download(None, etag)
-                response.raise_for_status()
-                return Download(decode(_body(response)), response.headers.get("ETag", ""))
-    except requests.RequestException as error:
-        raise FeedError(f"{url} cannot be read: {_cause(error)}") from error
-
-
-def _cause(error: requests.RequestException) -> object:
-    """The first reason, without the layers of retrying around it."""
-    inner = error.args[0] if error.args else error
-    return getattr(inner, "reason", None) or inner
-
-
-def _body(response: requests.Response) -> bytes:
-    content, deadline = b"", time.monotonic() + DEADLINE
-    for block in response.iter_content(65536):
-        content += block
-        if len(content) > SIZE_CAP:
-            raise FeedError(f"{response.url} sends more than the allowed {SIZE_CAP:,} bytes")
-        if time.monotonic() > deadline:
-            raise FeedError(f"{response.url} took longer than {DEADLINE} seconds")
-    return content

@@ -62,7 +62,7 @@ def check_numbers(white_balls: Sequence[int], powerball: int, era: Era = CURRENT
 
     Integers of any kind count, NumPy's too; a bool, a float and a text do not.
     """
-    if not isinstance(white_balls, list | tuple | np.ndarray) or np.ndim(white_balls) != 1:
+    if not isinstance(white_balls, list | tuple | np.ndarray) or getattr(white_balls, "ndim", 1) != 1:
         raise ValueError(f"white_balls is {white_balls!r}, not a list of {WHITE_BALLS} integers")
     if len(white_balls) != WHITE_BALLS:
         raise ValueError(f"white_balls has {len(white_balls)} numbers, not {WHITE_BALLS}")

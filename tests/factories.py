@@ -4,7 +4,7 @@ from datetime import date
 from itertools import combinations, islice
 from typing import Any
 
-from predictions.distribution import Component
+from predictions.distribution import Component, uniform_component
 from predictions.models import PipelineRun, Prediction, TrainedModel, new_run_id
 
 WEDNESDAY = date(2026, 11, 25)
@@ -18,6 +18,11 @@ def tilted_component(strategy: str = "random_forest", share: float = 1.0) -> Com
         tuple(1 + ball / 100 for ball in range(69)),
         tuple(1 + ball / 50 for ball in range(26)),
     )
+
+
+def component_with(**changes: Any) -> Component:
+    """The uniform law, changed."""
+    return Component.from_json(uniform_component().as_json() | changes)
 
 
 def make_model(mode: str = "random_forest", **values: Any) -> TrainedModel:

@@ -6,7 +6,7 @@ import pytest
 import time_machine
 from django_q.models import OrmQ
 
-from predictions import feeds
+from predictions import downloads
 from predictions.distribution import components_from_json, log_loss
 from predictions.models import Draw, PipelineRun, Prediction, TrainedModel
 from predictions.modes import MODES
@@ -14,6 +14,7 @@ from predictions.pipeline import accept_run, execute
 from predictions.signals import predictions_generated
 from predictions.tasks import run_pipeline
 from tickets.models import GenerationRun, TicketBatch
+from tickets.receivers import resume_missed
 
 STEPS = ["data", "analytics", "evaluation", "adaptive_weights", "training", "predictions"]
 pytestmark = pytest.mark.usefixtures("real_draws")
@@ -104,8 +105,8 @@ def test_the_same_run_id_is_accepted_once() -> None:
 
 
 def test_a_feed_out_of_reach_is_a_warning_and_the_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(feeds.URLS, "ny", "http://127.0.0.1:9/closed")
-    monkeypatch.setattr(feeds, "RETRIES", feeds.Retry(total=0))
+    monkeypatch.setitem(downloads.URLS, "ny", "http://127.0.0.1:9/closed")
+    monkeypatch.setattr(downloads, "RETRIES", downloads.Retry(total=0))
     with time_machine.travel(datetime(2025, 12, 24, 12, tzinfo=UTC), tick=True):
         run = accepted(source="ny")
         execute(run)
@@ -178,3 +179,13 @@ def test_a_bad_value_is_named_and_nothing_is_accepted(values: dict[str, object],
 
     assert not PipelineRun.objects.exists()
     assert not OrmQ.objects.exists()
+
+
+def test_a_completed_run_whose_signal_was_lost_is_found_and_gets_its_tickets_once() -> None:
+    with time_machine.travel(datetime(2025, 12, 24, 12, tzinfo=UTC)):
+        run = accepted(pipeline_run_id="died")
+        PipelineRun.objects.filter(pk=run.pk).update(status="completed")
+
+        assert [resume_missed(), resume_missed()] == [1, 0]
+
+    assert GenerationRun.objects.get().pipeline_run_id == "died"

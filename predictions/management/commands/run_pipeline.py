@@ -5,12 +5,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.status import Status
 
 from predictions import clusters
 from predictions.models import PipelineRun, PipelineStep
 from predictions.modes import MODES
 from predictions.pipeline import SOURCES, accept_run, execute
-from predictions.terminal import add_modes, day, quiet_logs, say
+from predictions.terminal import add_modes, console, day, quiet_logs, say
 
 ENDED = {
     PipelineStep.Status.COMPLETED,
@@ -62,7 +63,8 @@ class Command(BaseCommand):
         if not created:
             say(self.stdout, verbosity, f"pipeline {run} was accepted before; nothing is done twice")
         if options["sync"] and created:
-            execute(run, watch=lambda step: self._tell(step, verbosity))
+            with console(verbosity).status("starting …") as spinner:
+                execute(run, watch=lambda step: self._tell(step, verbosity, spinner))
         elif options["wait"]:
             self._wait(run, verbosity)
         elif created:
@@ -70,23 +72,25 @@ class Command(BaseCommand):
         run.refresh_from_db()
         self._summarise(run, verbosity)
 
-    def _tell(self, step: PipelineStep, verbosity: int) -> None:
-        if step.status in ENDED:
+    def _tell(self, step: PipelineStep, verbosity: int, spinner: Status) -> None:
+        """The step that runs beside the spinner; one that has ended as a line that stays."""
+        if step.status == PipelineStep.Status.RUNNING:
+            spinner.update(f"{step.number} {step.name} …")
+        elif step.status in ENDED:
             text = step.error or step.summary
             say(self.stdout, verbosity, f"{step.number} {step.name:16} {step.status:9} {text}")
 
     def _wait(self, run: PipelineRun, verbosity: int) -> None:
         clusters.warn_unless_alive(self.stderr, verbosity, clusters.HEAVY)
         told: set[int] = set()
-        while True:
-            run.refresh_from_db()
-            for step in run.steps.all():
-                if step.status in ENDED and step.pk not in told:
-                    told.add(step.pk)
-                    self._tell(step, verbosity)
-            if run.status != PipelineRun.Status.RUNNING:
-                return
-            time.sleep(0.3)
+        with console(verbosity).status("waiting for a cluster …") as spinner:
+            while run.status == PipelineRun.Status.RUNNING:
+                time.sleep(0.3)
+                run.refresh_from_db()
+                for step in run.steps.exclude(pk__in=told):
+                    self._tell(step, verbosity, spinner)
+                    if step.status in ENDED:
+                        told.add(step.pk)
 
     def _summarise(self, run: PipelineRun, verbosity: int) -> None:
         if run.status == PipelineRun.Status.FAILED:

@@ -14,7 +14,7 @@ from django.db.models import Max
 from predictions.draws import freshness
 from predictions.models import Draw, PipelineRun, TrainedModel, new_run_id
 from predictions.pipeline import accept_run
-from predictions.terminal import quiet_logs
+from predictions.terminal import console, quiet_logs, say
 from tickets.models import GenerationRun, PreGeneratedTicket
 from tickets.processes import Stack, StartError, running_stack
 
@@ -31,8 +31,8 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        quiet_logs(options["verbosity"])
-        self.quiet = options["verbosity"] == 0
+        self.verbosity = options["verbosity"]
+        quiet_logs(self.verbosity)
         try:
             with running_stack() as stack:
                 self._say(f"web server at {stack.url}, two clusters; logs in var/logs/")
@@ -46,9 +46,8 @@ class Command(BaseCommand):
         self._say("Everything was stopped. `make serve` keeps it running.")
 
     def _say(self, line: str = "") -> None:
-        if not self.quiet:
-            self.stdout.write(line)
-            self.stdout.flush()
+        say(self.stdout, self.verbosity, line)
+        self.stdout.flush()
 
     def _pipeline(self, stack: Stack) -> PipelineRun:
         run, _ = accept_run(source="bundled", pipeline_run_id=new_run_id("demo"))
@@ -57,13 +56,16 @@ class Command(BaseCommand):
 
         def ended() -> bool:
             run.refresh_from_db()
-            for step in run.steps.exclude(finished_at=None):
-                if step.pk not in told:
-                    told.add(step.pk)
-                    self._say(f"  {step.number} {step.name:16} {step.status:9} {step.error or step.summary}")
+            for step in run.steps.exclude(started_at=None).exclude(pk__in=told):
+                if step.finished_at is None:
+                    spinner.update(f"{step.number} {step.name} …")
+                    continue
+                told.add(step.pk)
+                self._say(f"  {step.number} {step.name:16} {step.status:9} {step.error or step.summary}")
             return run.status != PipelineRun.Status.RUNNING
 
-        _wait(stack, ended, PIPELINE_SECONDS, "the pipeline")
+        with console(self.verbosity).status("waiting for the heavy cluster …") as spinner:
+            _wait(stack, ended, PIPELINE_SECONDS, "the pipeline")
         if run.status != PipelineRun.Status.COMPLETED:
             raise CommandError(f"the pipeline failed: {run.error}")
         return run

@@ -1,0 +1,127 @@
+"""Features hold the past of each ball, and nothing of the draw that they are to predict."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from predictions import feeds
+from predictions.features import NAMES, WINDOWS, History, ball_features, targets
+from predictions.powerball import CURRENT_ERA
+
+Hits = Callable[[History], np.ndarray]
+BOTH_KINDS = pytest.mark.parametrize(
+    "hits", [History.white_hits, History.powerball_hits], ids=["white", "powerball"]
+)
+
+
+@pytest.fixture(scope="module")
+def history() -> History:
+    """The 1,288 real draws of the 69/26 era."""
+    rows = feeds.read(feeds.decode(feeds.BUNDLED_FILE.read_bytes()), "bundled")
+    draws = [row.draw for row in rows if row.draw and row.draw.draw_date >= CURRENT_ERA.since]
+    return History(np.array([one.white_balls for one in draws]), np.array([one.powerball for one in draws]))
+
+
+def changed_from(history: History, draw: int) -> History:
+    """The same past, and from `draw` on every draw has other balls altogether."""
+    white, powerball = history.white.copy(), history.powerball.copy()
+    white[draw:] = np.sort((white[draw:] + 34) % 69 + 1, axis=1)
+    powerball[draw:] = (powerball[draw:] + 12) % 26 + 1
+    return History(white, powerball)
+
+
+@BOTH_KINDS
+@pytest.mark.parametrize("draw", [0, 1, 50, 100, 700, 1287])
+def test_no_feature_knows_anything_of_the_draw_it_predicts_or_of_a_later_one(
+    history: History, hits: Hits, draw: int
+) -> None:
+    before, after = ball_features(hits(history)), ball_features(hits(changed_from(history, draw)))
+    assert (hits(history)[draw] != hits(changed_from(history, draw))[draw]).any()
+    np.testing.assert_array_equal(after[: draw + 1], before[: draw + 1])
+    assert (after[draw + 1] != before[draw + 1]).any()
+
+
+@BOTH_KINDS
+@pytest.mark.parametrize("draw", [0, 1, 99, 100, 1288])
+def test_the_features_before_a_draw_are_those_of_the_history_that_ends_there(
+    history: History, hits: Hits, draw: int
+) -> None:
+    whole = ball_features(hits(history))
+    np.testing.assert_array_equal(ball_features(hits(history.before(draw)))[-1], whole[draw])
+
+
+# Each feature against its definition, written down slowly: what it is for ball `b` before draw `t`.
+
+
+def slow_rate(drawn: list[set[int]], t: int, b: int, window: int) -> float:
+    past = drawn[max(0, t - window) : t]
+    return sum(b in balls for balls in past) / len(past) if past else 0.0
+
+
+def slow_gap(drawn: list[set[int]], t: int, b: int) -> float:
+    return next((float(back) for back in range(1, min(t, 100) + 1) if b in drawn[t - back]), 100.0)
+
+
+def slow_succession(drawn: list[set[int]], t: int, b: int) -> float:
+    if t == 0:
+        return 0.0
+    followers = [
+        follower
+        for earlier, later in pairwise(drawn[:t])
+        for _ in earlier & drawn[t - 1]
+        for follower in later
+    ]
+    return followers.count(b) / len(followers) if followers else 0.0
+
+
+SLOW: dict[str, Callable[[list[set[int]], int, int], float]] = {
+    **{f"rate_{window}": lambda drawn, t, b, w=window: slow_rate(drawn, t, b, w) for window in WINDOWS},
+    "rate_all": lambda drawn, t, b: slow_rate(drawn, t, b, t),
+    "gap": slow_gap,
+    "succession": slow_succession,
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_feature_is_what_its_definition_says(history: History, name: str) -> None:
+    drawn = [set(balls) for balls in history.white[:130].tolist()]
+    fast = ball_features(history.before(130).white_hits())[:, :, NAMES.index(name)]
+    for t in (0, 1, 2, 3, 9, 10, 11, 31, 99, 100, 101, 129, 130):
+        slow = [SLOW[name](drawn, t, ball) for ball in range(1, 70)]
+        np.testing.assert_allclose(fast[t], slow, rtol=1e-6, err_msg=f"{name} before draw {t}")
+
+
+def test_a_gap_counts_draws_since_the_ball_was_last_seen_up_to_a_hundred() -> None:
+    hits = np.zeros((151, 2))
+    hits[[0, 3], 0] = 1
+    gaps = ball_features(hits)[:, 0, NAMES.index("gap")].tolist()
+    assert gaps[:7] == [100, 1, 2, 3, 1, 2, 3]
+    assert gaps[102:106] == [99, 100, 100, 100]
+    assert set(ball_features(hits)[:, 1, NAMES.index("gap")]) == {100}  # never seen
+
+
+def test_a_rate_is_a_share_of_the_draws_there_are_when_there_are_fewer_than_its_window() -> None:
+    hits = np.zeros((12, 1))
+    hits[[0, 1], 0] = 1
+    rates = ball_features(hits)[:, 0, NAMES.index("rate_10")]
+    assert rates == pytest.approx([0, 1, 1, 2 / 3, 1 / 2, 2 / 5, 1 / 3, 2 / 7, 1 / 4, 2 / 9, 0.2, 0.1, 0])
+
+
+def test_there_is_a_row_for_every_draw_and_one_for_the_next(history: History) -> None:
+    assert ball_features(history.white_hits()).shape == (1289, 69, len(NAMES))
+    assert ball_features(history.before(0).white_hits()).shape == (1, 69, len(NAMES))
+
+
+def test_hits_and_targets_say_which_balls_were_drawn(history: History) -> None:
+    hits = history.white_hits()
+    assert (np.flatnonzero(hits[5]) + 1).tolist() == history.white[5].tolist()
+    assert (history.powerball_hits().argmax(axis=1) + 1 == history.powerball).all()
+    learned = targets(hits, slice(100, 102)).reshape(2, 69)
+    assert (np.flatnonzero(learned[1]) + 1).tolist() == history.white[101].tolist()
+
+
+def test_a_history_whose_parts_do_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"white balls of shape \(3, 5\) for 2 draws"):
+        History(np.ones((3, 5), dtype=np.int64), np.ones(2, dtype=np.int64))

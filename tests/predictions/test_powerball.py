@@ -1,0 +1,254 @@
+"""The game's rules against the published figures, and the draw calendar against real draws."""
+
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta, timezone
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from predictions import feeds
+from predictions.powerball import (
+    CURRENT_ERA,
+    EASTERN,
+    ERAS,
+    PRIZE_TIERS,
+    check_draw_day,
+    check_numbers,
+    draw_instant,
+    era_of,
+    is_draw_day,
+    next_draw,
+    prize_of,
+    scheduled_draws,
+)
+
+# White balls matched, Powerball matched, prize, odds: as powerball.com prints them, to the cent.
+PUBLISHED_TIERS = [
+    (5, True, "jackpot", "292201338.00"),
+    (5, False, 1_000_000, "11688053.52"),
+    (4, True, 50_000, "913129.18"),
+    (4, False, 100, "36525.17"),
+    (3, True, 100, "14494.11"),
+    (3, False, 7, "579.76"),
+    (2, True, 7, "701.33"),
+    (1, True, 4, "91.98"),
+    (0, True, 4, "38.32"),
+]
+
+
+@pytest.fixture(scope="module")
+def bundled_dates() -> list[date]:
+    rows = feeds.read(feeds.decode(feeds.BUNDLED_FILE.read_bytes()), "bundled")
+    return [row.draw.draw_date for row in rows if row.draw]
+
+
+# Eras
+
+
+@pytest.mark.parametrize(
+    ("day", "name"),
+    [
+        (date(2009, 1, 7), "59/39"),
+        (date(2012, 1, 14), "59/39"),
+        (date(2012, 1, 15), "59/35"),
+        (date(2012, 1, 18), "59/35"),
+        (date(2015, 10, 3), "59/35"),
+        (date(2015, 10, 4), "69/26"),
+        (date(2015, 10, 7), "69/26"),
+        (date(2026, 11, 25), "69/26"),
+    ],
+)
+def test_an_era_begins_on_the_day_its_rule_takes_effect(day: date, name: str) -> None:
+    assert era_of(day).name == name
+
+
+def test_a_day_before_the_first_known_matrix_has_no_era() -> None:
+    with pytest.raises(ValueError, match="2009-01-06 is before the first matrix known here"):
+        era_of(date(2009, 1, 6))
+
+
+def test_the_jackpot_odds_of_every_era_are_the_published_ones() -> None:
+    assert [era.tickets for era in ERAS] == [195_249_054, 175_223_510, 292_201_338]
+
+
+# Valid tickets
+
+
+@pytest.mark.parametrize(
+    ("white_balls", "powerball", "reason"),
+    [
+        ([1, 2, 3, 4], 1, "white_balls has 4 numbers, not 5"),
+        ([1, 2, 3, 4, 5, 6], 1, "white_balls has 6 numbers, not 5"),
+        ([], 1, "white_balls has 0 numbers, not 5"),
+        ([1, 2, 2, 4, 5], 1, "white ball 2 is repeated"),
+        ([1, 3, 2, 4, 5], 1, "white balls are not ascending: 3 stands before 2"),
+        ([0, 2, 3, 4, 5], 1, "white ball 0 is not in 1 to 69"),
+        ([-1, 2, 3, 4, 5], 1, "white ball -1 is not in 1 to 69"),
+        ([1, 2, 3, 4, 70], 1, "white ball 70 is not in 1 to 69"),
+        ([1, 2, 3, 4, 2**70], 1, f"white ball {2**70} is not in 1 to 69"),
+        ([1, 2, 3, 4, 5], 0, "powerball 0 is not in 1 to 26"),
+        ([1, 2, 3, 4, 5], 27, "powerball 27 is not in 1 to 26"),
+        ([True, 2, 3, 4, 5], 1, "white ball True is not an integer"),
+        ([1, 2, 3, 4, 5], True, "powerball True is not an integer"),
+        ([1.0, 2, 3, 4, 5], 1, "white ball 1.0 is not an integer"),
+        ([1, 2, 3, 4, 5], 1.0, "powerball 1.0 is not an integer"),
+        ([1, 2, 3, 4, float("nan")], 1, "white ball nan is not an integer"),
+        (["1", 2, 3, 4, 5], 1, "white ball '1' is not an integer"),
+        ([1, 2, 3, 4, 5], "1", "powerball '1' is not an integer"),
+        ([None, 2, 3, 4, 5], 1, "white ball None is not an integer"),
+        ([1, 2, 3, 4, 5], None, "powerball None is not an integer"),
+        (np.array([1.0, 2.0, 3.0, 4.0, 5.0]), 1, r"white ball np.float64\(1.0\) is not an integer"),
+        (np.array([True] * 5), 1, r"white ball np.True_ is not an integer"),
+        (np.array([[1, 2, 3, 4, 5]]), 1, "not a list of 5 integers"),
+        ([[1], [2], [3], [4], [5]], 1, r"white ball \[1\] is not an integer"),
+        ([1, [2], 3, 4, 5], 1, r"white ball \[2\] is not an integer"),
+        ({1, 2, 3, 4, 5}, 1, "not a list of 5 integers"),
+        (dict.fromkeys([1, 2, 3, 4, 5]), 1, "not a list of 5 integers"),
+        ("12345", 1, "not a list of 5 integers"),
+        (12345, 1, "not a list of 5 integers"),
+        (None, 1, "not a list of 5 integers"),
+    ],
+)
+def test_what_is_not_a_ticket_is_refused_with_the_reason(
+    white_balls: Any, powerball: Any, reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        check_numbers(white_balls, powerball)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.int64, np.uint64])
+def test_numpy_integers_of_any_width_are_numbers(kind: type[np.integer]) -> None:
+    check_numbers(np.array([1, 2, 3, 4, 69], dtype=kind), kind(26))
+    check_numbers([kind(1), 2, 3, 4, 69], 26)
+
+
+def test_a_ball_is_measured_against_the_era_it_is_of() -> None:
+    check_numbers((1, 2, 3, 4, 59), 39, ERAS[0])
+    check_numbers((1, 2, 3, 4, 59), 35, ERAS[1])
+    with pytest.raises(ValueError, match="powerball 39 is not in 1 to 35"):
+        check_numbers((1, 2, 3, 4, 59), 39, ERAS[1])
+    with pytest.raises(ValueError, match="white ball 60 is not in 1 to 59"):
+        check_numbers((1, 2, 3, 4, 60), 1, ERAS[1])
+
+
+@settings(deadline=None)
+@given(whites=st.sets(st.integers(1, 69), min_size=5, max_size=5), powerball=st.integers(1, 26))
+def test_any_five_different_balls_in_ascending_order_are_a_ticket(whites: set[int], powerball: int) -> None:
+    check_numbers(sorted(whites), powerball)
+
+
+# Prizes
+
+
+def test_the_nine_tiers_have_the_published_prizes_and_odds() -> None:
+    computed = [
+        (
+            tier.white_matches,
+            tier.powerball_match,
+            prize_of(tier.white_matches, tier.powerball_match),
+            f"{float(tier.odds_one_in):.2f}",
+        )
+        for tier in PRIZE_TIERS
+    ]
+    assert computed == PUBLISHED_TIERS
+
+
+def test_the_jackpot_odds_are_one_in_292_201_338_exactly() -> None:
+    assert PRIZE_TIERS[0].odds_one_in == CURRENT_ERA.tickets == 292_201_338
+
+
+@pytest.mark.parametrize("white_matches", [0, 1, 2])
+def test_fewer_than_three_white_balls_without_the_powerball_win_nothing(white_matches: int) -> None:
+    assert prize_of(white_matches, False) == 0
+
+
+def test_the_prizes_below_the_jackpot_are_worth_32_cents_a_ticket() -> None:
+    expectation = sum(
+        Fraction(tier.prize_usd) / tier.odds_one_in for tier in PRIZE_TIERS if tier.prize_usd is not None
+    )
+    assert f"{float(expectation):.6f}" == "0.319869"
+
+
+# The draw calendar
+
+
+@pytest.mark.parametrize(
+    ("clock", "draw"),
+    [
+        ((22, 58, 59, 999_999), date(2026, 11, 25)),
+        ((22, 59, 0, 0), date(2026, 11, 28)),
+        ((22, 59, 0, 1), date(2026, 11, 28)),
+        ((0, 0, 0, 0), date(2026, 11, 25)),
+    ],
+)
+def test_the_next_draw_is_strictly_after_now(clock: tuple[int, int, int, int], draw: date) -> None:
+    assert next_draw(datetime(2026, 11, 25, *clock, tzinfo=EASTERN)) == draw
+
+
+@pytest.mark.parametrize(
+    ("draw", "instant"),
+    [
+        (date(2026, 3, 7), datetime(2026, 3, 8, 3, 59, tzinfo=UTC)),  # the clocks go forward on 8 March
+        (date(2026, 3, 9), datetime(2026, 3, 10, 2, 59, tzinfo=UTC)),
+        (date(2026, 10, 31), datetime(2026, 11, 1, 2, 59, tzinfo=UTC)),  # and back on 1 November
+        (date(2026, 11, 2), datetime(2026, 11, 3, 3, 59, tzinfo=UTC)),
+    ],
+)
+def test_a_draw_is_held_at_22_59_in_new_york_whatever_the_season(draw: date, instant: datetime) -> None:
+    assert draw_instant(draw) == instant
+    assert next_draw(instant - timedelta(seconds=1)) == draw
+    assert next_draw(instant) > draw
+
+
+def test_the_day_in_new_york_counts_not_the_caller_s() -> None:
+    already_thursday = timezone(timedelta(hours=9))
+    assert next_draw(datetime(2026, 11, 26, 12, 58, tzinfo=already_thursday)) == date(2026, 11, 25)
+    assert next_draw(datetime(2026, 11, 26, 12, 59, tzinfo=already_thursday)) == date(2026, 11, 28)
+
+
+def test_a_naive_datetime_is_refused() -> None:
+    with pytest.raises(ValueError, match="2026-11-25 12:00:00 has no time zone"):
+        next_draw(datetime(2026, 11, 25, 12))  # noqa: DTZ001 - the mistake under test
+
+
+def test_mondays_have_draws_since_23_august_2021() -> None:
+    assert not is_draw_day(date(2021, 8, 16))
+    assert is_draw_day(date(2021, 8, 23))
+    assert next_draw(datetime(2021, 8, 15, 12, tzinfo=UTC)) == date(2021, 8, 18)
+    assert next_draw(datetime(2021, 8, 22, 12, tzinfo=UTC)) == date(2021, 8, 23)
+
+
+def test_a_day_without_a_draw_is_refused_with_the_draw_days_of_its_time() -> None:
+    with pytest.raises(ValueError, match=r"a Tuesday without a draw; .* on Mondays, Wednesdays and Sat"):
+        check_draw_day(date(2026, 11, 24))
+    with pytest.raises(ValueError, match=r"a Monday without a draw; .* on Wednesdays and Saturdays"):
+        check_draw_day(date(2015, 11, 23))
+    check_draw_day(date(2026, 11, 23))
+
+
+def test_there_is_no_draw_before_the_first_era() -> None:
+    assert not is_draw_day(date(2009, 1, 3))  # a Saturday
+    assert is_draw_day(date(2009, 1, 7))
+
+
+def test_every_bundled_draw_stands_on_a_scheduled_day(bundled_dates: list[date]) -> None:
+    assert len(bundled_dates) == 1879
+    assert [day for day in bundled_dates if not is_draw_day(day)] == []
+
+
+def test_as_many_draws_are_scheduled_in_each_era_as_the_game_held(bundled_dates: list[date]) -> None:
+    span = scheduled_draws(bundled_dates[0], bundled_dates[-1])
+    assert Counter(era_of(day).name for day in span) == {"59/39": 204, "59/35": 388, "69/26": 1293}
+
+
+def test_a_schedule_holds_its_first_and_last_day() -> None:
+    assert list(scheduled_draws(date(2026, 11, 23), date(2026, 11, 28))) == [
+        date(2026, 11, 23),
+        date(2026, 11, 25),
+        date(2026, 11, 28),
+    ]
+    assert list(scheduled_draws(date(2026, 11, 28), date(2026, 11, 23))) == []
