@@ -18,9 +18,18 @@ def new_run_id(origin: str) -> str:
     return f"{origin}-{uuid.uuid4()}"
 
 
+def is_storable(text: str) -> bool:
+    """Whether every database can hold a text: no NUL, no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
 def check_run_id(run_id: str) -> str:
-    """The id itself, or ValueError unless it is a text of 1 to 64 characters without NUL."""
-    if not isinstance(run_id, str) or not 1 <= len(run_id) <= RUN_ID_LENGTH or "\0" in run_id:
+    """The id itself, or ValueError unless it is a storable text of 1 to 64 characters."""
+    if not isinstance(run_id, str) or not 1 <= len(run_id) <= RUN_ID_LENGTH or not is_storable(run_id):
         raise ValueError(f"pipeline_run_id {run_id!r}: allowed is a text of 1 to {RUN_ID_LENGTH} characters")
     return run_id
 

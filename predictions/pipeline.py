@@ -19,7 +19,7 @@ from predictions import clusters
 from predictions.draws import upcoming_draw
 from predictions.models import PipelineRun, PipelineStep, check_run_id, new_run_id
 from predictions.modes import MODES
-from predictions.powerball import check_draw_day
+from predictions.powerball import check_ticket_day
 from predictions.signals import predictions_generated
 from predictions.steps import STEPS, Status, StepFailed, Work
 
@@ -66,7 +66,7 @@ def _check_wanted(source: str, draw_date: date, modes: Sequence[str]) -> None:
         raise ValueError(f"source {source!r}: allowed are {', '.join(SOURCES)}")
     if unknown := [mode for mode in modes if mode not in MODES]:
         raise ValueError(f"modes {', '.join(unknown)}: this version trains {', '.join(MODES)}")
-    check_draw_day(draw_date)
+    check_ticket_day(draw_date)
 
 
 def _check_same(run: PipelineRun, wanted: dict[str, Any], ignore: Sequence[str]) -> None:

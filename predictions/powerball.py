@@ -148,6 +148,15 @@ def check_draw_day(day: date) -> None:
         raise ValueError(f"{day} is a {day:%A} without a draw; draws are then on {days}")
 
 
+def check_ticket_day(day: date) -> None:
+    """Raise ValueError unless tickets of the 69/26 matrix can be for this date."""
+    check_draw_day(day)
+    if day < CURRENT_ERA.since:
+        raise ValueError(
+            f"the draw of {day} was of the {era_of(day).name} matrix; tickets are {CURRENT_ERA.name}"
+        )
+
+
 def draw_instant(day: date) -> datetime:
     """When the draw of an Eastern date is held, in UTC: 22:59 in New York, daylight saving included."""
     return datetime.combine(day, DRAW_TIME, EASTERN).astimezone(UTC)

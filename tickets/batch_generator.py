@@ -16,7 +16,7 @@ from predictions.distribution import SAMPLER_VERSION, deal
 from predictions.draws import upcoming_draw
 from predictions.models import Prediction, check_run_id, new_run_id
 from predictions.modes import MODE_NAMES
-from predictions.powerball import check_draw_day
+from predictions.powerball import check_ticket_day
 from tickets import metrics
 from tickets.generation import finish_run, make_batch
 from tickets.models import GenerationRun, Origin, TicketBatch
@@ -75,13 +75,10 @@ class BatchTicketGenerator:
         means the next draw. `watch` is called after each stored chunk of a batch made here.
         """
         day = draw_date or upcoming_draw()
-        check_draw_day(day)
+        check_ticket_day(day)
         run_id = new_run_id("manual") if pipeline_run_id is None else check_run_id(pipeline_run_id)
         with transaction.atomic():
-            run, created = GenerationRun.objects.get_or_create(
-                pipeline_run_id=run_id,
-                defaults=self._asked() | {"draw_date": day, "started_at": timezone.now()},
-            )
+            run, created = self._own_run(run_id, day)
             if created:
                 queued = self._create_batches(run)
                 if async_mode:
@@ -95,14 +92,26 @@ class BatchTicketGenerator:
         run.refresh_from_db()
         return run_result(run) | {"started": created, "created": created, "async": async_mode}
 
-    def _asked(self) -> dict[str, Any]:
-        return {
+    def _own_run(self, run_id: str, day: date) -> tuple[GenerationRun, bool]:
+        """The run of this id, and whether it is this call that makes it."""
+        asked = {
+            "origin": Origin.GENERATED,
+            "status": GenerationRun.Status.RUNNING,
+            "draw_date": day,
             "modes": self.modes,
             "skipped": self.skipped,
             "batch_size": self.batch_size,
             "auto_cleanup": self.auto_cleanup,
             "cleanup_days": self.cleanup_days,
+            "started_at": timezone.now(),
+            "finished_at": None,
         }
+        run, created = GenerationRun.objects.get_or_create(pipeline_run_id=run_id, defaults=asked)
+        if not created:
+            # Tickets were handed in under this id before: the run is still to be asked for.
+            created = bool(GenerationRun.objects.filter(pk=run.pk, origin=Origin.INSERTED).update(**asked))
+            run.refresh_from_db()
+        return run, created
 
     def _check_same(self, run: GenerationRun, draw_date: date | None) -> None:
         wanted = {"modes": self.modes, "batch_size": self.batch_size, "draw_date": draw_date or run.draw_date}

@@ -25,7 +25,7 @@ from predictions.distribution import (
     draw_tickets,
     generator_for,
 )
-from tickets.models import GenerationRun, TicketBatch
+from tickets.models import GenerationRun, Origin, TicketBatch
 from tickets.store import TicketRow, clear_old_batch_tickets, insert_rows
 
 logger = logging.getLogger(__name__)
@@ -180,7 +180,7 @@ def finish_batch(batch: TicketBatch, status: str, error: str = "") -> None:
 
 def finish_run(run: GenerationRun) -> None:
     """Give a run its final state once none of its batches is unfinished; in the caller's transaction."""
-    batches = list(run.batches.values_list("mode", "status", "error"))
+    batches = list(run.batches.filter(origin=Origin.GENERATED).values_list("mode", "status", "error"))
     if any(status in TicketBatch.UNFINISHED for _, status, _ in batches):
         return
     run.status = _run_status([status for _, status, _ in batches])

@@ -9,7 +9,7 @@ from predictions.draws import upcoming_draw
 from predictions.models import PipelineRun
 from predictions.signals import predictions_generated
 from tickets.batch_generator import BatchTicketGenerator
-from tickets.models import GenerationRun
+from tickets.models import GenerationRun, Origin
 
 
 def make_tickets(sender: type[PipelineRun], run: PipelineRun, **kwargs: Any) -> None:
@@ -25,7 +25,7 @@ def resume_missed() -> int:
 
     Only for draws still to come: tickets for a draw that is over are nobody's loss.
     """
-    made = GenerationRun.objects.filter(pipeline_run_id=OuterRef("pipeline_run_id"))
+    made = GenerationRun.objects.filter(pipeline_run_id=OuterRef("pipeline_run_id"), origin=Origin.GENERATED)
     completed = PipelineRun.objects.filter(
         status=PipelineRun.Status.COMPLETED, draw_date__gte=upcoming_draw()
     )

@@ -13,9 +13,9 @@ from django.utils import timezone
 from predictions.draws import upcoming_draw
 from predictions.models import Draw, check_run_id, new_run_id
 from predictions.modes import MODE_NAMES
-from predictions.powerball import check_draw_day, prize_of
+from predictions.powerball import check_ticket_day, prize_of
 from tickets.models import GenerationRun, Origin, PreGeneratedTicket, TicketBatch
-from tickets.validation import InvalidTicket, checked_ticket
+from tickets.validation import checked_ticket
 
 logger = logging.getLogger(__name__)
 
@@ -54,11 +54,12 @@ def insert_batch_tickets(
     A ticket is a dict with `white_balls` (five integers, ascending) and `powerball`, and optionally
     `confidence` (0 to 1), `strategy` and `metadata`. An invalid one, and one that exists already for its
     draw, is skipped with a logged reason; the others are stored. `draw_date=None` means the next draw.
-    ValueError for an unknown mode, a day without a draw, a bad run id, or when `tickets` is no list.
+    ValueError for an unknown mode, a day without a draw of the era, a bad run id, or when `tickets` is no
+    list.
     """
     check_mode(mode)
     day = draw_date or upcoming_draw()
-    check_draw_day(day)
+    check_ticket_day(day)
     run_id = new_run_id("manual") if pipeline_run_id is None else check_run_id(pipeline_run_id)
     rows = _valid_rows(tickets, mode)
     if not rows:
@@ -67,9 +68,12 @@ def insert_batch_tickets(
         batch = _inserted_batch(run_id, mode, day)
         refused = insert_rows(batch, rows, timezone.now())
         stored = len(rows) - len(refused)
-        TicketBatch.objects.filter(pk=batch.pk).update(
-            requested=F("requested") + stored, finished_at=timezone.now()
-        )
+        if stored:
+            TicketBatch.objects.filter(pk=batch.pk).update(
+                requested=F("requested") + stored, finished_at=timezone.now()
+            )
+        else:
+            transaction.set_rollback(True)  # no empty batch, no empty run
     for place in refused:
         logger.warning("ticket %s exists already for %s; skipped", _text(rows[place]), day)
     return stored
@@ -82,7 +86,7 @@ def _valid_rows(tickets: Iterable[dict[str, Any]], mode: str) -> list[TicketRow]
     for number, ticket in enumerate(tickets):
         try:
             rows.append(TicketRow(*checked_ticket(ticket, mode)))
-        except InvalidTicket as error:
+        except ValueError as error:  # InvalidTicket, or a number too long for Python to write out
             logger.warning("ticket %d of %s skipped: %s", number, mode, error)
     return rows
 

@@ -1,10 +1,10 @@
 """What a ticket handed in from outside must look like."""
 
 import json
-import math
 from numbers import Real
 from typing import Any
 
+from predictions.models import is_storable
 from predictions.powerball import check_numbers
 
 
@@ -35,29 +35,23 @@ def checked_ticket(ticket: object, mode: str) -> tuple[list[int], int, float, st
 
 
 def _confidence(confidence: Any) -> float:
-    if isinstance(confidence, bool) or not isinstance(confidence, Real):
+    if not _is_number(confidence):
         raise InvalidTicket(f"confidence {confidence!r} is not a number")
-    number = float(confidence)
-    if not math.isfinite(number) or not 0 <= number <= 1:
-        raise InvalidTicket(f"confidence {number} is not in 0 to 1")
-    return number
+    if not 0 <= confidence <= 1:  # neither are infinity and NaN
+        raise InvalidTicket(f"confidence {confidence!r:.40} is not in 0 to 1")
+    return float(confidence)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _text(name: str, text: Any) -> str:
-    """Any text that every database can hold: no NUL, no half of a surrogate pair."""
     if not isinstance(text, str):
         raise InvalidTicket(f"{name} {text!r} is not text")
-    if "\0" in text or not _encodable(text):
+    if not is_storable(text):
         raise InvalidTicket(f"{name} {text!r} holds characters that cannot be stored")
     return text
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _metadata(metadata: Any) -> str | None:

@@ -8,9 +8,10 @@ from django.db import connection
 from django_q.models import OrmQ
 
 from predictions.modes import MODE_NAMES
-from tests.factories import WEDNESDAY, make_prediction
+from tests.factories import WEDNESDAY, make_prediction, some_tickets
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
+from tickets.store import insert_batch_tickets, purge_batch
 
 
 @pytest.mark.django_db
@@ -164,8 +165,6 @@ def test_status_is_read_from_the_rows_and_survives_the_object() -> None:
 
 @pytest.mark.django_db
 def test_tickets_generated_does_not_fall_on_a_purge() -> None:
-    from tickets.store import purge_batch
-
     make_prediction()
     BatchTicketGenerator(30, ["random_forest"]).generate_batch("a", False, WEDNESDAY)
     purge_batch(TicketBatch.objects.get())
@@ -204,3 +203,18 @@ def test_eight_threads_with_one_run_id_make_one_run() -> None:
     assert sorted(bool(result["created"]) for result in results) == [False] * 7 + [True]
     assert GenerationRun.objects.count() == TicketBatch.objects.count() == 1
     assert PreGeneratedTicket.objects.count() == 40
+
+
+@pytest.mark.django_db
+def test_a_run_to_which_tickets_were_handed_in_before_can_still_be_asked_for() -> None:
+    make_prediction()
+    insert_batch_tickets(some_tickets(3), "random_forest", "both", WEDNESDAY)
+
+    result = BatchTicketGenerator(20, ["random_forest"]).generate_batch("both", False, WEDNESDAY)
+
+    assert (result["created"], result["status"], result["tickets_generated"]) == (True, "completed", 20)
+    assert GenerationRun.objects.get().origin == "generated"
+    assert PreGeneratedTicket.objects.count() == 23
+    again = BatchTicketGenerator(20, ["random_forest"]).generate_batch("both", False, WEDNESDAY)
+    assert again["created"] is False
+    assert PreGeneratedTicket.objects.count() == 23

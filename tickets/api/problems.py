@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from django.db import Error as DatabaseError
+from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions
@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 API_PREFIX = "/api/"
+# The database is away, or its tables are; a value that it refuses would be our mistake, and a 500.
+DATABASE_AWAY = (OperationalError, ProgrammingError, InterfaceError, InternalError)
 
 
 class BadValues(exceptions.APIException):
@@ -46,7 +48,7 @@ def problem(
 def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """DRF's exception handler. None leaves the error to Django, and so to `server_error`."""
     request: Request = context["request"]
-    if isinstance(error, DatabaseError):
+    if isinstance(error, DATABASE_AWAY):
         logger.error("the database did not answer %s: %s", request.path, error)
         detail = "The database is not available; nothing is known of the stock. Try again shortly."
         return _response(problem(request, HTTPStatus.SERVICE_UNAVAILABLE, detail), {"Retry-After": "5"})

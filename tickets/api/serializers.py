@@ -7,29 +7,41 @@ from django.http import QueryDict
 from rest_framework import serializers
 
 from predictions.modes import MODE_NAMES
-from predictions.powerball import check_draw_day
+from predictions.powerball import check_ticket_day
 from tickets.api.problems import BadValues
 
 ALLOWED = {
     "mode": f"one of {', '.join(MODE_NAMES)}",
     "limit": "an integer from 1 to 100",
     "include_stats": "true or false",
-    "draw_date": "a day with a draw (Monday, Wednesday or Saturday), as YYYY-MM-DD",
+    "draw_date": "a day with a draw, as YYYY-MM-DD",
 }
+
+
+NO_DRAW = "no_draw"
 
 
 def _draw_day(day: date) -> None:
     try:
-        check_draw_day(day)
+        check_ticket_day(day)
     except ValueError as error:
-        raise serializers.ValidationError(str(error)) from error
+        raise serializers.ValidationError(str(error), code=NO_DRAW) from error
+
+
+class PlainInteger(serializers.IntegerField):
+    """Digits and nothing else: DRF also takes "+5", "1_0", "5.0" and digits of other scripts."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not str(data).isascii() or not str(data).isdigit():
+            self.fail("invalid")
+        return super().to_internal_value(data)
 
 
 class CachedQuery(serializers.Serializer[dict[str, Any]]):
     """The parameters of `GET /api/v1/tickets/cached`."""
 
     mode = serializers.ChoiceField(choices=MODE_NAMES, default="random_forest")
-    limit = serializers.IntegerField(min_value=1, max_value=100, default=10)
+    limit = PlainInteger(min_value=1, max_value=100, default=10)
     include_stats = serializers.BooleanField(default=False)
     draw_date = serializers.DateField(input_formats=["%Y-%m-%d"], default=None, validators=[_draw_day])
 
@@ -55,7 +67,10 @@ def checked_query(
     ]
     checked = serializer(data=query.dict())
     if not checked.is_valid():
-        errors += [_bad(name, query.get(name), ALLOWED[name]) for name in checked.errors]
+        errors += [
+            _bad(name, query.get(name), str(texts[0]) if texts[0].code == NO_DRAW else ALLOWED[name])
+            for name, texts in checked.errors.items()
+        ]
     if errors:
         raise BadValues(errors)
     return dict(checked.validated_data)

@@ -43,13 +43,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         quiet_logs(options["verbosity"])
-        if options["format"] != "auto" and not (options["file"] or options["url"]):
+        from_outside = options["file"] is not None or options["url"] is not None
+        if options["format"] != "auto" and not from_outside:
             raise CommandError("--format belongs to --file or --url", returncode=2)
         how = {"overwrite": options["overwrite"], "dry_run": options["dry_run"]}
         try:
-            if options["file"]:
+            if options["file"] is not None:
                 report = draws.import_file(options["file"], options["format"], **how)
-            elif options["url"]:
+            elif options["url"] is not None:
                 report = draws.import_url(options["url"], options["format"], **how)
             else:
                 report = draws.import_source(options["source"], **how)

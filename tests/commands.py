@@ -1,0 +1,29 @@
+"""Commands as an operator runs them: in this process, or in one of their own where the exit code matters."""
+
+import subprocess
+import sys
+from io import StringIO
+
+from django.conf import settings
+from django.core.management import call_command
+
+from tests.processes import environment
+
+
+def call(command: str, *arguments: str) -> tuple[str, str]:
+    """A command in this process: what it wrote to stdout and stderr."""
+    out, err = StringIO(), StringIO()
+    call_command(command, *arguments, stdout=out, stderr=err)
+    return out.getvalue(), err.getvalue()
+
+
+def manage(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own, on the tests' database."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=settings.BASE_DIR,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )

@@ -1,0 +1,261 @@
+"""The admin's pages: everything can be browsed, nothing edited, and a batch purged after a preview."""
+
+from datetime import date
+
+import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import Permission, User
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+
+from predictions.models import Draw, PipelineRun, Prediction, TrainedModel
+from tests.factories import WEDNESDAY, make_model, make_prediction, some_tickets
+from tickets.batch_generator import BatchTicketGenerator
+from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
+from tickets.store import insert_batch_tickets
+
+MODELS = [Draw, PipelineRun, TrainedModel, Prediction, GenerationRun, TicketBatch, PreGeneratedTicket]
+ACTION = "purge_selected"
+
+
+def address(model: type[Model], page: str, *args: object) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+PURGE = "/admin/tickets/ticketbatch/purge/"
+BATCHES = "/admin/tickets/ticketbatch/"
+
+
+@pytest.fixture
+def superuser(db: None) -> Client:
+    return client_of("admin", is_superuser=True)
+
+
+@pytest.fixture
+def viewer(db: None) -> Client:
+    """Staff who may look at everything and delete nothing."""
+    return client_of("viewer", *Permission.objects.filter(codename__startswith="view_"))
+
+
+def client_of(name: str, *permissions: Permission, is_superuser: bool = False) -> Client:
+    user = User.objects.create(username=name, is_staff=True, is_superuser=is_superuser)
+    user.user_permissions.set(permissions)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def rows(db: None) -> None:
+    """One real row at least of every model that has a page."""
+    Draw.objects.create(
+        draw_date=date(2025, 12, 22), n1=3, n2=18, n3=36, n4=41, n5=54, powerball=7, source="bundled"
+    )
+    make_model("v1", skill={"log_loss": 19.4951, "skill_se": 0.0021, "uniform_log_loss": 19.4930})
+    prediction = make_prediction()  # with a model not measured, and a pipeline run
+    prediction.run.steps.create(number=1, name="data", status="warning", summary="the feed is away")
+    BatchTicketGenerator(3).generate_batch("pipe-1", async_mode=False, draw_date=WEDNESDAY)  # lstm fails
+    insert_batch_tickets(some_tickets(4), "v2", "pipe-2", WEDNESDAY)
+
+
+def batch_of(run_id: str, mode: str) -> TicketBatch:
+    return TicketBatch.objects.get(run__pipeline_run_id=run_id, mode=mode)
+
+
+# Browse
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize("model", MODELS)
+def test_each_list_and_each_row_has_a_page(model: type[Model], superuser: Client) -> None:
+    assert superuser.get(address(model, "changelist")).status_code == 200
+    assert model._default_manager.exists()
+    for row in model._default_manager.all():
+        response = superuser.get(address(model, "change", row.pk))
+        assert response.status_code == 200
+        assert 'name="_save"' not in response.content.decode()
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize(
+    ("model", "query", "found"),
+    [
+        (Draw, "q=2025-12", 1),
+        (Draw, "q=2026", 0),
+        (PipelineRun, "q=test-", 1),
+        (GenerationRun, "q=pipe", 2),
+        (TicketBatch, "q=pipe-1", 2),
+        (TicketBatch, "status__exact=failed", 1),
+        (PreGeneratedTicket, "q=pipe-2", 4),
+        (PreGeneratedTicket, "mode__exact=random_forest", 3),
+    ],
+)
+def test_lists_can_be_searched_and_filtered(
+    model: type[Model], query: str, found: int, superuser: Client
+) -> None:
+    response = superuser.get(f"{address(model, 'changelist')}?{query}")
+
+    assert response.context["cl"].result_count == found
+
+
+@pytest.mark.usefixtures("rows")
+def test_the_pages_show_what_a_person_looks_for(superuser: Client) -> None:
+    draws = superuser.get(address(Draw, "changelist")).content.decode()
+    assert " 3 18 36 41 54" in draws
+    models = superuser.get(address(TrainedModel, "changelist")).content.decode()
+    assert "19.4951 ± 0.0021" in models
+    assert "19.4930" in models
+    assert "not measured" in models
+    pipeline_run = PipelineRun.objects.get()
+    assert (
+        "the feed is away" in superuser.get(address(PipelineRun, "change", pipeline_run.pk)).content.decode()
+    )
+    run = GenerationRun.objects.get(pipeline_run_id="pipe-1")
+    page = superuser.get(address(GenerationRun, "change", run.pk)).content.decode()
+    assert "no prediction of lstm for the draw of 2026-11-25" in page
+    assert address(TicketBatch, "change", batch_of("pipe-1", "lstm").pk) in page
+    tickets = superuser.get(address(PreGeneratedTicket, "changelist")).content.decode()
+    assert " 1  2  3  4  5" in tickets
+    assert "0.500" in tickets
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_stranger_is_sent_to_the_login(model: type[Model], client: Client, db: None) -> None:
+    response = client.get(address(model, "changelist"))
+
+    assert (response.status_code, response["Location"].split("?")[0]) == (302, "/admin/login/")
+
+
+# Nothing can be edited
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize("model", MODELS)
+def test_nothing_can_be_added_changed_or_deleted_even_by_post(model: type[Model], superuser: Client) -> None:
+    row = model._default_manager.all()[0]
+    before = list(model._default_manager.order_by("pk").values())
+
+    for page in (address(model, "add"), address(model, "delete", row.pk)):
+        assert superuser.get(page).status_code == 403
+        assert superuser.post(page, {"post": "yes"}).status_code == 403
+    values = {field.name: "1" for field in model._meta.fields}
+    assert superuser.post(address(model, "change", row.pk), values).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": row.pk, "post": "yes"}
+    superuser.post(address(model, "changelist"), chosen)
+
+    assert list(model._default_manager.order_by("pk").values()) == before
+
+
+# Purge
+
+
+@pytest.mark.usefixtures("rows")
+def test_the_purge_page_says_how_many_tickets_will_go_and_deletes_none(superuser: Client) -> None:
+    batch = batch_of("pipe-2", "v2")
+
+    response = superuser.get(PURGE, {"batch": batch.pk})
+
+    assert response.status_code == 200
+    page = response.content.decode()
+    assert "<strong>4 tickets</strong> will be deleted" in page
+    assert "Yes, delete 4 tickets" in page
+    assert PreGeneratedTicket.objects.count() == 7
+
+
+@pytest.mark.usefixtures("rows")
+def test_purging_deletes_exactly_the_batchs_tickets_and_keeps_the_batch(superuser: Client) -> None:
+    batch = batch_of("pipe-2", "v2")
+    others = list(PreGeneratedTicket.objects.exclude(batch=batch).order_by("pk").values())
+
+    response = superuser.post(PURGE, {"batch": batch.pk}, follow=True)
+
+    assert response.redirect_chain == [(BATCHES, 302)]
+    assert "4 tickets purged." in response.content.decode()
+    assert list(PreGeneratedTicket.objects.order_by("pk").values()) == others
+    batch.refresh_from_db()
+    assert (batch.status, batch.stored, batch.generated, batch.requested) == ("ready", 0, 4, 4)
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_purge_is_written_into_the_admins_log(superuser: Client) -> None:
+    batch = batch_of("pipe-2", "v2")
+
+    superuser.post(PURGE, {"batch": batch.pk})
+
+    entry = LogEntry.objects.get()
+    assert (entry.user.username, entry.action_flag, entry.object_id) == ("admin", CHANGE, str(batch.pk))
+    assert entry.get_change_message() == "Purged 4 tickets."
+
+
+@pytest.mark.usefixtures("rows")
+def test_selected_batches_are_purged_together_by_way_of_the_preview(superuser: Client) -> None:
+    pks = [batch_of("pipe-1", "random_forest").pk, batch_of("pipe-2", "v2").pk]
+
+    preview = superuser.post(BATCHES, {"action": ACTION, "_selected_action": pks}, follow=True)
+    assert preview.redirect_chain[0][0].startswith(f"{PURGE}?batch=")
+    assert "<strong>7 tickets</strong> will be deleted" in preview.content.decode()
+    assert PreGeneratedTicket.objects.count() == 7
+
+    superuser.post(PURGE, {"batch": pks})
+    assert PreGeneratedTicket.objects.count() == 0
+    assert LogEntry.objects.count() == 2
+
+
+@pytest.mark.usefixtures("rows")
+def test_the_list_and_the_batchs_page_offer_the_purge_to_those_who_may(superuser: Client) -> None:
+    batch = batch_of("pipe-2", "v2")
+
+    assert f'value="{ACTION}"' in superuser.get(BATCHES).content.decode()
+    page = superuser.get(address(TicketBatch, "change", batch.pk)).content.decode()
+    assert f"{PURGE}?batch={batch.pk}" in page
+
+
+@pytest.mark.usefixtures("rows")
+def test_staff_who_may_only_look_are_neither_offered_nor_allowed_a_purge(viewer: Client) -> None:
+    batch = batch_of("pipe-2", "v2")
+
+    page = viewer.get(BATCHES)
+    assert page.status_code == 200
+    assert ACTION not in page.content.decode()
+    assert PURGE not in viewer.get(address(TicketBatch, "change", batch.pk)).content.decode()
+    chosen = viewer.post(BATCHES, {"action": ACTION, "_selected_action": batch.pk})
+    assert PURGE not in chosen.get("Location", "")
+    assert viewer.get(PURGE, {"batch": batch.pk}).status_code == 403
+    assert viewer.post(PURGE, {"batch": batch.pk}).status_code == 403
+
+    assert PreGeneratedTicket.objects.count() == 7
+
+
+@pytest.mark.usefixtures("rows")
+def test_staff_who_may_delete_tickets_may_purge() -> None:
+    may = Permission.objects.filter(codename__in=["view_ticketbatch", "delete_pregeneratedticket"])
+    keeper = client_of("keeper", *may)
+
+    assert f'value="{ACTION}"' in keeper.get(BATCHES).content.decode()
+    assert keeper.post(PURGE, {"batch": batch_of("pipe-2", "v2").pk}).status_code == 302
+    assert PreGeneratedTicket.objects.count() == 3
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_purge_without_the_forms_token_is_refused(superuser: Client) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = superuser.cookies
+
+    assert strict.post(PURGE, {"batch": batch_of("pipe-2", "v2").pk}).status_code == 403
+    assert PreGeneratedTicket.objects.count() == 7
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("batch", ["abc", "", "-1", "0", "1.5", "²", "٣", str(10**18), str(10**30), None])
+def test_a_batch_that_is_none_is_a_message_and_deletes_nothing(
+    batch: str | None, method: str, superuser: Client
+) -> None:
+    values = {} if batch is None else {"batch": batch}
+
+    response = getattr(superuser, method)(PURGE, values, follow=True)
+
+    assert response.redirect_chain == [(BATCHES, 302)]
+    assert "No batch was named; select some first." in response.content.decode()
+    assert PreGeneratedTicket.objects.count() == 7

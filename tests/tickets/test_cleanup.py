@@ -1,0 +1,199 @@
+"""clear_old_batch_tickets and purge_batch; and the counts, which no door may leave untrue."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connection
+from django.db.models import Count
+from django.test import override_settings
+from django.utils import timezone
+
+from predictions.draws import upcoming_draw
+from predictions.modes import MODE_NAMES
+from tests.factories import WEDNESDAY, make_prediction, some_tickets, ticket
+from tickets import store
+from tickets.batch_generator import BatchTicketGenerator
+from tickets.models import PreGeneratedTicket, TicketBatch
+from tickets.store import (
+    clear_old_batch_tickets,
+    get_batch_ticket_stats,
+    insert_batch_tickets,
+    purge_batch,
+)
+
+SATURDAY = date(2026, 11, 28)
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+WEEK = timedelta(days=7)
+
+
+def insert_aged(age: timedelta, *tickets: dict[str, Any], mode: str = "v1", run_id: str = "pipe-1") -> None:
+    """Tickets that are of this age at NOON."""
+    with time_machine.travel(NOON - age, tick=False):
+        assert insert_batch_tickets(tickets, mode, run_id, WEDNESDAY) == len(tickets)
+
+
+def powerballs() -> list[int]:
+    return list(PreGeneratedTicket.objects.order_by("powerball").values_list("powerball", flat=True))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_tickets_go_after_seven_times_24_hours_in_whatever_time_zone(zone: str) -> None:
+    insert_aged(WEEK - timedelta(minutes=1), ticket(1, 2, 3, 4, 5, 1))
+    insert_aged(WEEK, ticket(1, 2, 3, 4, 5, 2))
+    insert_aged(WEEK + timedelta(seconds=1), ticket(1, 2, 3, 4, 5, 3))
+
+    with override_settings(TIME_ZONE=zone), timezone.override(zone), time_machine.travel(NOON, tick=False):
+        assert clear_old_batch_tickets() == 1
+
+    assert powerballs() == [1, 2]
+
+
+@pytest.mark.django_db
+def test_a_week_is_168_hours_across_the_end_of_daylight_saving() -> None:
+    now = datetime(2026, 11, 2, 12, tzinfo=UTC)  # clocks went back on 2026-11-01
+    for powerball, age in ((1, WEEK - timedelta(minutes=1)), (2, WEEK + timedelta(seconds=1))):
+        with time_machine.travel(now - age, tick=False):
+            insert_batch_tickets([ticket(1, 2, 3, 4, 5, powerball)], "v1", draw_date=WEDNESDAY)
+
+    with timezone.override("America/New_York"), time_machine.travel(now, tick=False):
+        assert clear_old_batch_tickets() == 1
+
+    assert powerballs() == [1]
+
+
+@pytest.mark.django_db
+@time_machine.travel(NOON, tick=False)
+def test_the_number_of_days_is_obeyed() -> None:
+    for days in (1, 2, 3):
+        insert_aged(timedelta(days=days, seconds=1), ticket(1, 2, 3, 4, 5, days))
+
+    assert clear_old_batch_tickets(days=2) == 2
+    assert powerballs() == [1]
+
+
+@pytest.mark.django_db
+@time_machine.travel(NOON, tick=False)
+def test_only_the_named_modes_tickets_go() -> None:
+    insert_aged(2 * WEEK, ticket(1, 2, 3, 4, 5, 1), mode="v1")
+    insert_aged(2 * WEEK, ticket(1, 2, 3, 4, 5, 2), ticket(1, 2, 3, 4, 5, 3), mode="v2")
+
+    assert clear_old_batch_tickets(mode="v2") == 2
+    assert powerballs() == [1]
+    assert clear_old_batch_tickets() == 1
+    assert powerballs() == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("days", [0, -1, True, False, 1.5, "7", None, 10**12])
+def test_bad_days_are_refused_and_nothing_goes(days: Any) -> None:
+    insert_aged(timedelta(days=400), *some_tickets(1))
+
+    with time_machine.travel(NOON), pytest.raises(ValueError, match=r"days .*: allowed is an integer from 1"):
+        clear_old_batch_tickets(days)
+    assert PreGeneratedTicket.objects.count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("mode", ["bogus", ""])
+def test_an_unknown_mode_is_refused_and_nothing_goes(mode: str) -> None:
+    insert_aged(timedelta(days=400), *some_tickets(1))
+
+    with time_machine.travel(NOON), pytest.raises(ValueError, match="allowed are random_forest, lstm"):
+        clear_old_batch_tickets(mode=mode)
+    assert PreGeneratedTicket.objects.count() == 1
+
+
+@pytest.mark.django_db
+@time_machine.travel(NOON, tick=False)
+def test_many_tickets_go_in_chunks_and_the_watcher_hears_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    insert_aged(2 * WEEK, *some_tickets(4, powerball=1), run_id="a")
+    insert_aged(3 * WEEK, *some_tickets(6, powerball=2), run_id="b")
+    monkeypatch.setattr(store, "DELETE_CHUNK", 4)
+    chunks: list[int] = []
+
+    assert clear_old_batch_tickets(watch=chunks.append) == 10
+
+    assert chunks == [4, 4, 2]
+    assert list(TicketBatch.objects.values_list("stored", "generated").order_by("id")) == [(0, 4), (0, 6)]
+
+
+@pytest.mark.django_db
+def test_a_batch_is_purged_in_chunks_and_stays_with_what_it_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    insert_batch_tickets(some_tickets(5, powerball=1), "v1", "pipe-1", WEDNESDAY)
+    insert_batch_tickets(some_tickets(3, powerball=2), "v1", "pipe-1", SATURDAY)  # same run, same mode
+    insert_batch_tickets(some_tickets(2, powerball=3), "v2", "pipe-1", WEDNESDAY)
+    monkeypatch.setattr(store, "DELETE_CHUNK", 2)
+    chunks: list[int] = []
+    batch = TicketBatch.objects.get(mode="v1", draw_date=WEDNESDAY)
+
+    assert purge_batch(batch, watch=chunks.append) == 5
+
+    assert chunks == [2, 2, 1]
+    batch.refresh_from_db()
+    assert (batch.status, batch.requested, batch.generated, batch.stored) == ("ready", 5, 5, 0)
+    assert powerballs() == [2, 2, 2, 3, 3]
+    assert purge_batch(batch) == 0
+
+
+def assert_every_count_is_true() -> None:
+    """`stored` of each batch, and each sum of the stats, against COUNT(*)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT batch_id, COUNT(*) FROM pre_generated_tickets GROUP BY batch_id")
+        really = dict(cursor.fetchall())
+    assert {batch.pk: batch.stored for batch in TicketBatch.objects.all()} == {
+        pk: really.get(pk, 0) for pk in TicketBatch.objects.values_list("pk", flat=True)
+    }
+
+    def count(**where: Any) -> dict[str, int]:
+        tickets = PreGeneratedTicket.objects.filter(**where).order_by()
+        return dict.fromkeys(MODE_NAMES, 0) | dict(
+            tickets.values_list("mode").annotate(number=Count("pk")).values_list("mode", "number")
+        )
+
+    stats = get_batch_ticket_stats()
+    assert stats["total_tickets"] == PreGeneratedTicket.objects.count()
+    assert stats["by_mode"] == count()
+    assert stats["available_by_mode"] == count(draw_date=upcoming_draw())
+
+
+@pytest.mark.django_db
+@time_machine.travel(NOON, tick=False)
+def test_whatever_is_done_to_the_table_every_count_is_that_of_the_rows() -> None:
+    assert_every_count_is_true()
+
+    insert_aged(WEEK + timedelta(hours=1), *some_tickets(7, powerball=1), mode="random_forest", run_id="old")
+    insert_aged(WEEK + timedelta(hours=1), *some_tickets(4, powerball=2), mode="v1", run_id="old")
+    insert_batch_tickets(some_tickets(6, powerball=3), "v1", "old", WEDNESDAY)  # young ones in an old batch
+    insert_batch_tickets(some_tickets(5, powerball=3), "v1", "old", SATURDAY)
+    assert_every_count_is_true()
+
+    twice = [*some_tickets(8, powerball=3), *some_tickets(8, powerball=3), ticket(5, 4, 3, 2, 1, 1)]
+    assert insert_batch_tickets(twice, "v2", "doubled", WEDNESDAY) == 2
+    assert insert_batch_tickets(twice, "v2", "doubled", WEDNESDAY) == 0
+    assert_every_count_is_true()
+
+    make_prediction()
+    result = BatchTicketGenerator(300).generate_batch("made", async_mode=False)  # lstm fails; cleans up first
+    assert (result["status"], result["tickets_generated"]) == ("partial", 300)
+    assert not PreGeneratedTicket.objects.filter(mode="random_forest", pipeline_run_id="old").exists()
+    BatchTicketGenerator(300).generate_batch("made", async_mode=False)
+    assert_every_count_is_true()
+
+    assert clear_old_batch_tickets() == 4
+    assert_every_count_is_true()
+
+    made = TicketBatch.objects.get(run__pipeline_run_id="made", mode="random_forest")
+    assert purge_batch(made) == 300
+    assert_every_count_is_true()
+
+    insert_batch_tickets(some_tickets(3, powerball=9), "hybrid", "made", WEDNESDAY)
+    assert_every_count_is_true()
+
+    for batch in TicketBatch.objects.all():
+        purge_batch(batch)
+    assert_every_count_is_true()
+    assert not PreGeneratedTicket.objects.exists()
+    assert sum(TicketBatch.objects.values_list("generated", flat=True)) == 7 + 4 + 6 + 5 + 2 + 300 + 3

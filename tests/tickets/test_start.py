@@ -1,0 +1,96 @@
+"""What must be there before anything runs: `init`, the secret key, and an environment without bad values."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+
+def manage(var: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A command of a fresh installation, with its own folder and nothing else set."""
+    ours = ("SHIOL_", "DATABASE_URL", "CACHE_URL")
+    rest = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=settings.BASE_DIR,
+        env=rest | {"SHIOL_VAR": str(var)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_init_makes_a_key_that_only_its_owner_can_read(tmp_path: Path) -> None:
+    var = tmp_path / "new" / "var"
+
+    done = manage(var, "init")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{var} is ready, with a new secret key\n"
+    key = var / "secret-key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert len(key.read_text()) >= 50
+    assert (var / "models").is_dir()
+
+
+def test_init_again_keeps_the_key(tmp_path: Path) -> None:
+    (tmp_path / "secret-key").write_text("the key of before")
+
+    done = manage(tmp_path, "init")
+
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path} is ready, with the secret key that was there\n")
+    assert (tmp_path / "secret-key").read_text() == "the key of before"
+
+
+def test_after_init_another_command_starts_with_the_key_in_the_file(tmp_path: Path) -> None:
+    manage(tmp_path, "init", "-v", "0")
+
+    done = manage(tmp_path, "check")
+
+    assert (done.returncode, done.stdout) == (0, "System check identified no issues (0 silenced).\n")
+
+
+@pytest.mark.parametrize("command", ["cleanup_tickets", "migrate"])
+def test_without_a_key_a_command_says_how_to_get_one(command: str, tmp_path: Path) -> None:
+    done = manage(tmp_path, command)
+
+    assert done.returncode == 1
+    assert "There is no secret key: run `python manage.py init`" in done.stderr
+    assert str(tmp_path / "secret-key") in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("SHIOL_WORKERS", "zero", "integer"),
+        ("SHIOL_WORKERS", "0", "1"),
+        ("SHIOL_DRAWS_SOURCE", "mars", "ny, texas, bundled, none"),
+        ("SHIOL_DEBUG", "perhaps", "boolean"),
+        ("DATABASE_URL", "nonsense", "database URL"),
+    ],
+)
+def test_a_bad_value_in_the_environment_is_a_named_error(
+    name: str, value: str, allowed: str, tmp_path: Path
+) -> None:
+    done = manage(tmp_path, "cleanup_tickets", **{"SHIOL_SECRET_KEY": "x", name: value})
+
+    assert done.returncode == 1
+    last_line = done.stderr.splitlines()[-1]
+    assert "A bad value in the environment" in last_line
+    assert name in last_line
+    assert allowed in last_line
+    assert "Traceback" not in done.stderr
+
+
+def test_a_var_that_cannot_be_made_is_a_named_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    done = manage(tmp_path / "file" / "var", "init")
+
+    assert done.returncode == 1
+    assert "SHIOL_VAR: the folder" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr

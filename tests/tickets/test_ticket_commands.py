@@ -1,0 +1,212 @@
+"""generate_batch, cleanup_tickets and verify_batch, as an operator meets them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.core.cache import caches
+from django.core.management import CommandError
+from django_q.models import OrmQ
+
+from tests.commands import call, manage
+from tests.factories import WEDNESDAY, make_prediction, some_tickets
+from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
+from tickets.store import insert_batch_tickets, purge_batch
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+FOR_WEDNESDAY = ("--draw-date", "2026-11-25")
+
+
+# generate_batch
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_made_here_exits_0_with_a_summary_and_a_partial_one_exits_1_and_names_the_mode() -> None:
+    make_prediction()
+    how = ("--sync", "--batch-size", "20", *FOR_WEDNESDAY, "--pipeline-run-id")
+
+    good = manage("generate_batch", *how, "good", "--modes", "random_forest")
+    assert (good.returncode, good.stderr) == (0, "")
+    assert good.stdout == "run good for the draw of 2026-11-25 is completed: random_forest 20\n"
+
+    partial = manage("generate_batch", *how, "half")
+    assert partial.returncode == 1
+    assert partial.stderr.splitlines()[-1] == (
+        "CommandError: run half for the draw of 2026-11-25 is partial: random_forest 20, lstm 0; "
+        "lstm: no prediction of lstm for the draw of 2026-11-25; run `manage.py run_pipeline`"
+    )
+    assert "Traceback" not in partial.stderr
+
+
+@pytest.mark.django_db
+def test_without_wait_or_sync_it_enqueues_and_warns_that_nobody_is_there() -> None:
+    caches["queue"].clear()  # whatever cluster an earlier test ended a moment ago
+    make_prediction()
+
+    out, err = call(
+        "generate_batch", *FOR_WEDNESDAY, "--modes", "random_forest", "--pipeline-run-id", "later"
+    )
+
+    assert out == "run later for the draw of 2026-11-25: random_forest enqueued\n"
+    assert err.startswith("warning: no cluster is alive")
+    assert OrmQ.objects.count() == 1
+    assert not PreGeneratedTicket.objects.exists()
+
+
+@pytest.mark.django_db
+def test_enqueueing_without_any_prediction_fails_at_once_with_the_hint() -> None:
+    with pytest.raises(CommandError, match=r"no prediction of lstm for .* run `manage.py run_pipeline`"):
+        call("generate_batch", *FOR_WEDNESDAY)
+    assert not OrmQ.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("modes", [["random_forest", "v1"], ["random_forest,v1"], ["random_forest,", "v1"]])
+def test_modes_are_given_with_spaces_or_commas(modes: list[str]) -> None:
+    make_prediction("random_forest")
+    make_prediction("v1")
+
+    out, _ = call("generate_batch", "--sync", *FOR_WEDNESDAY, "--batch-size", "3", "--modes", *modes)
+
+    assert out.endswith("is completed: random_forest 3, v1 3\n")
+
+
+@pytest.mark.django_db
+@time_machine.travel(NOON, tick=False)
+def test_without_a_draw_date_the_tickets_are_for_the_next_draw() -> None:
+    make_prediction()
+
+    out, _ = call("generate_batch", "--sync", "--modes", "random_forest")
+
+    assert "for the draw of 2026-11-25 is completed: random_forest 100" in out
+    assert TicketBatch.objects.get().draw_date == WEDNESDAY
+
+
+@pytest.mark.django_db
+def test_the_same_run_id_again_makes_nothing_twice() -> None:
+    make_prediction()
+    again = ("generate_batch", "--sync", *FOR_WEDNESDAY, "--modes", "random_forest", "--pipeline-run-id", "x")
+    call(*again, "--batch-size", "20")
+
+    out, _ = call(*again, "--batch-size", "20")
+
+    assert out == (
+        "run x exists already; nothing is made twice\n"
+        "run x for the draw of 2026-11-25 is completed: random_forest 20\n"
+    )
+    assert PreGeneratedTicket.objects.count() == 20
+    with pytest.raises(CommandError, match="'x' already names a run with batch_size 20, not 21"):
+        call(*again, "--batch-size", "21")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--draw-date", "2026-11-24"], "2026-11-24 is a Tuesday without a draw"),
+        (["--pipeline-run-id", ""], "allowed is a text of 1 to 64 characters"),
+        (["--pipeline-run-id", "x" * 65], "allowed is a text of 1 to 64 characters"),
+        (["--batch-size", "99999999999"], "allowed is an integer from 1 to 10,000,000"),
+    ],
+)
+def test_a_value_that_cannot_be_is_an_error_and_makes_no_run(arguments: list[str], complaint: str) -> None:
+    with pytest.raises(CommandError, match=complaint):
+        call("generate_batch", "--sync", *arguments)
+    assert not GenerationRun.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("arguments", "kept"), [([], 0), (["--no-cleanup"], 4), (["--cleanup-days", "11"], 4)]
+)
+@time_machine.travel(NOON, tick=False)
+def test_old_tickets_of_the_mode_go_first_unless_they_are_to_stay(arguments: list[str], kept: int) -> None:
+    insert_old(4, "random_forest")
+    insert_old(2, "v1")
+    make_prediction()
+
+    call("generate_batch", "--sync", "--modes", "random_forest", "--batch-size", "3", *arguments)
+
+    assert PreGeneratedTicket.objects.filter(pipeline_run_id="old-random_forest").count() == kept
+    assert PreGeneratedTicket.objects.filter(pipeline_run_id="old-v1").count() == 2
+
+
+def insert_old(count: int, mode: str) -> None:
+    """Tickets that are ten days old at NOON."""
+    with time_machine.travel(NOON - timedelta(days=10), tick=False):
+        insert_batch_tickets(
+            some_tickets(count, powerball=len(mode)), mode, f"old-{mode}", draw_date=WEDNESDAY
+        )
+
+
+# cleanup_tickets
+
+
+@pytest.mark.django_db
+@time_machine.travel(NOON, tick=False)
+def test_cleanup_counts_in_a_dry_run_and_then_deletes_the_old_ones() -> None:
+    insert_old(4, "v1")
+    insert_old(2, "lstm")
+    insert_batch_tickets(some_tickets(3, powerball=20), "v1")
+
+    assert call("cleanup_tickets", "--dry-run")[0] == "6 tickets older than 7 days would be deleted\n"
+    assert PreGeneratedTicket.objects.count() == 9
+    assert call("cleanup_tickets", "--days", "11")[0] == "0 tickets older than 11 days deleted\n"
+    assert call("cleanup_tickets", "--mode", "lstm")[0] == "2 lstm tickets older than 7 days deleted\n"
+    assert call("cleanup_tickets")[0] == "4 tickets older than 7 days deleted\n"
+    assert PreGeneratedTicket.objects.count() == 3
+
+
+@pytest.mark.django_db
+def test_cleanup_of_more_days_than_there_are_is_an_error() -> None:
+    with pytest.raises(CommandError, match="days 99999999: allowed is an integer from 1 to"):
+        call("cleanup_tickets", "--days", "99999999")
+
+
+# verify_batch
+
+
+@pytest.fixture
+def batch(db: None) -> TicketBatch:
+    make_prediction()
+    call("generate_batch", "--sync", "--modes", "random_forest", "--batch-size", "20", *FOR_WEDNESDAY)
+    return TicketBatch.objects.get()
+
+
+def test_a_batch_that_can_be_made_again_is_proven(batch: TicketBatch) -> None:
+    out, _ = call("verify_batch", str(batch.pk))
+
+    assert out == (
+        f"batch {batch.pk} of random_forest for 2026-11-25 (ready): 20 stored; "
+        "20 equal, 0 replaced, 0 missing, 0 unexplained: reproducible\n"
+    )
+
+
+def test_a_ticket_that_was_changed_is_found(batch: TicketBatch) -> None:
+    ticket = PreGeneratedTicket.objects.all()[0]
+    PreGeneratedTicket.objects.filter(pk=ticket.pk).update(powerball=ticket.powerball % 26 + 1)
+
+    with pytest.raises(CommandError, match="19 equal, 0 replaced, 1 missing, 1 unexplained: not proven"):
+        call("verify_batch", str(batch.pk))
+
+
+def test_a_purged_batch_is_not_proven_and_the_purge_is_named(batch: TicketBatch) -> None:
+    purge_batch(batch)
+
+    with pytest.raises(CommandError, match="20 of its tickets were purged: not proven"):
+        call("verify_batch", str(batch.pk))
+
+
+@pytest.mark.django_db
+def test_tickets_that_were_handed_in_cannot_be_made_again() -> None:
+    insert_batch_tickets(some_tickets(2), "v1", draw_date=WEDNESDAY)
+
+    with pytest.raises(CommandError, match="cannot be made again: its tickets were handed in"):
+        call("verify_batch", str(TicketBatch.objects.get().pk))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("number", ["99", "0", "-- -1", str(10**30)])
+def test_an_unknown_batch_is_an_error(number: str) -> None:
+    with pytest.raises(CommandError, match=f"there is no batch {number.split()[-1]}"):
+        call("verify_batch", *number.split())
