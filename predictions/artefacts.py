@@ -22,7 +22,7 @@ def write_aside(path: Path, write: Callable[[Path], None]) -> str:
     Whoever reads `path` sees the whole new file or none, even when the machine stops in between.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = path.with_name(f".{os.getpid()}-{path.name}")  # Keras insists on the suffix
     try:
         write(aside)
         with aside.open("rb") as file:

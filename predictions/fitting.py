@@ -10,8 +10,9 @@ import platform
 import resource
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,6 @@ import numpy as np
 from predictions.artefacts import ArtefactError, verify, write_aside
 from predictions.features import History
 from predictions.modes import MODES, Mode
-
-LIBRARIES = ("numpy", "scikit-learn", "skops")
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,19 @@ def fit(request: Request, history: History) -> dict[str, Any]:
         "components": [component.as_json() for component in components],
         "parameters": mode.parameters(),
         "code_version": mode.code_version,
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+        "versions": {"python": platform.python_version()} | _versions(mode.libraries),
     }
+
+
+def _versions(libraries: Sequence[str]) -> dict[str, str]:
+    """Of those that are installed: TensorFlow, for one, comes under two names."""
+    found = {}
+    for name in libraries:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def predict(request: Request, history: History) -> dict[str, Any]:

@@ -57,6 +57,19 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
         time.sleep(0.1)
 
 
+def group_of(leader: int) -> list[int]:
+    """The processes of a process group."""
+    members = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:  # it ended while we looked
+            continue
+        if int(fields[2]) == leader:
+            members.append(int(status.parent.name))
+    return members
+
+
 def needs_program(found: str | Path | None, name: str) -> None:
     """Skip with a reason where a program is missing; fail where CI says that it must be there."""
     if not found:

@@ -30,6 +30,7 @@ class Mode(ABC):
     code_version: ClassVar[int]  # raised when the same draws and parameters would give another model
     suffix: ClassVar[str]  # of the artefact's file name
     minimum_draws: ClassVar[int]
+    libraries: ClassVar[tuple[str, ...]]  # whose versions are recorded with a model, where installed
 
     @abstractmethod
     def parameters(self) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class RandomForest(Mode):
     code_version = 1
     suffix = ".skops"
     minimum_draws = WARM_UP + 2 * HELD_OUT + 100
+    libraries = ("numpy", "scikit-learn", "skops")
 
     def __init__(self, trees: int = 64, max_depth: int = 6, min_samples_leaf: int = 200) -> None:
         self.trees = trees

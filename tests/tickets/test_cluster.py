@@ -12,7 +12,7 @@ from predictions import clusters
 from predictions.draws import import_source
 from predictions.pipeline import accept_run
 from tests.factories import WEDNESDAY, make_prediction
-from tests.processes import cluster, wait_until
+from tests.processes import cluster, group_of, wait_until
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.verification import verify_batch
@@ -25,7 +25,7 @@ def test_a_pipeline_on_the_heavy_cluster_ends_in_tickets_made_by_the_other(
     tmp_path: Path, client: Client
 ) -> None:
     import_source("bundled")
-    run, _ = accept_run(source="none", draw_date=DRAW, pipeline_run_id="real")
+    run, _ = accept_run(source="none", draw_date=DRAW, modes=["random_forest"], pipeline_run_id="real")
     assert not PreGeneratedTicket.objects.exists()
 
     with cluster(clusters.DEFAULT, tmp_path / "log"), cluster(clusters.HEAVY, tmp_path / "heavy"):
@@ -80,17 +80,4 @@ def test_the_generating_worker_never_loads_the_libraries_that_models_need(tmp_pa
     assert len(loaded) >= 4  # main, sentinel, worker, monitor, pusher
     for maps in loaded.values():
         assert "/numpy/" in maps
-        assert not any(f"/{name}/" in maps for name in ("sklearn", "scipy", "tensorflow", "xgboost"))
-
-
-def group_of(leader: int) -> list[int]:
-    """The processes of a process group."""
-    members = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = status.read_text().rpartition(")")[2].split()
-        except OSError:  # it ended while we looked
-            continue
-        if int(fields[2]) == leader:
-            members.append(int(status.parent.name))
-    return members
+        assert not any(f"/{name}/" in maps for name in ("sklearn", "scipy", "tensorflow", "h5py", "xgboost"))
