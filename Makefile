@@ -41,7 +41,7 @@ clean: ## Remove the environment and caches; var/ with your data stays
 .PHONY: ready
 ready: $(VENV)/installed
 	@$(MANAGE) init
-	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) migrate --skip-checks --verbosity 0
 	-@$(MANAGE) import_draws
 
 # Installed once for each lock; every package is checked against its hash.

@@ -17,6 +17,7 @@ from django_q.tasks import async_task
 
 from predictions import clusters
 from predictions.draws import upcoming_draw
+from predictions.log_ids import log_ids
 from predictions.models import PipelineRun, PipelineStep, check_run_id, new_run_id
 from predictions.modes import MODES
 from predictions.powerball import check_ticket_day
@@ -91,6 +92,15 @@ def execute(run: PipelineRun, watch: Watcher = lambda step: None) -> bool:
     if not won:
         logger.info("pipeline %s was started before; nothing is done twice", run)
         return False
+    with log_ids(run=run.pipeline_run_id):
+        if _take_steps(run, watch):
+            _finish(run, PipelineRun.Status.COMPLETED)
+            _send(run)
+    return True
+
+
+def _take_steps(run: PipelineRun, watch: Watcher) -> bool:
+    """Take the six steps in order; False when one has failed, and with it the run."""
     work = Work(run)
     for step in run.steps.all():
         _set(step, watch, status=Status.RUNNING, started_at=timezone.now())
@@ -98,7 +108,7 @@ def execute(run: PipelineRun, watch: Watcher = lambda step: None) -> bool:
             outcome = STEPS[step.name](work)
         except StepFailed as error:
             _fail(run, step, str(error), watch)
-            return True
+            return False
         except BaseException as error:  # the queue ends a task that takes too long with a SystemExit
             _fail(run, step, f"{type(error).__name__}: {error}", watch)
             raise
@@ -110,8 +120,6 @@ def execute(run: PipelineRun, watch: Watcher = lambda step: None) -> bool:
             detail=outcome.detail,
             finished_at=timezone.now(),
         )
-    _finish(run, PipelineRun.Status.COMPLETED)
-    _send(run)
     return True
 
 

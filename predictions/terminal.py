@@ -19,9 +19,16 @@ LOG_LEVELS = {0: logging.ERROR, 1: logging.WARNING, 2: logging.INFO, 3: logging.
 
 
 def quiet_logs(verbosity: int) -> None:
-    """Let a command speak for itself: its log lines are shown from -v 2 on, warnings always but at -v 0."""
+    """Let a command speak for itself: log lines are shown from -v 2 on, warnings always but at -v 0.
+
+    The log file has them all the same.
+    """
+    shown = LOG_LEVELS[verbosity]
+    for handler in logging.getLogger().handlers:
+        if handler.name == "console":
+            handler.setLevel(shown)
     for name in APPS:
-        logging.getLogger(name).setLevel(LOG_LEVELS[verbosity])
+        logging.getLogger(name).setLevel(min(shown, logging.INFO))
 
 
 def console(verbosity: int) -> Console:

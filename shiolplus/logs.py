@@ -1,19 +1,37 @@
-"""What ties a request to its answer and its log lines: the request id."""
+"""What ties a request to its answer and each log line to its run, batch and request: their ids."""
 
+import logging
 import uuid
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from predictions.log_ids import current_ids, log_ids
+
 
 class RequestIdMiddleware:
-    """Give each request a `request_id`, and name it in the answer's `X-Request-ID` header."""
+    """Give each request a `request_id`, in its log lines and in the answer's `X-Request-ID` header."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.request_id = uuid.uuid4().hex  # type: ignore[attr-defined]
-        response = self.get_response(request)
-        response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+        request_id = uuid.uuid4().hex
+        request.request_id = request_id  # type: ignore[attr-defined]
+        with log_ids(request=request_id):
+            response = self.get_response(request)
+        response["X-Request-ID"] = request_id
         return response
+
+
+class IdsFilter(logging.Filter):
+    """Add `ids` to a record: " [run=… batch=…]", or nothing where there is none."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        ids = dict(current_ids())
+        # Django's own lines of a request are written after the middleware, but name the request.
+        if request_id := getattr(getattr(record, "request", None), "request_id", None):
+            ids["request"] = request_id
+        text = " ".join(f"{name}={value}" for name, value in ids.items())
+        record.ids = f" [{text}]" if text else ""
+        return True

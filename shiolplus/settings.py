@@ -61,7 +61,7 @@ except (EnvError, ValueError) as error:
     raise ImproperlyConfigured(f"A bad value in the environment: {error}") from error
 
 try:
-    VAR.mkdir(parents=True, exist_ok=True)
+    (VAR / "logs").mkdir(parents=True, exist_ok=True)
 except OSError as error:
     raise ImproperlyConfigured(f"SHIOL_VAR: the folder {VAR} cannot be made: {error.strerror}.") from error
 
@@ -168,12 +168,23 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "console": {"format": "{asctime} {levelname:7} {name}: {message}", "style": "{"},
+        "line": {"format": "{asctime} {levelname:7} {name}{ids}: {message}", "style": "{"},
     },
+    "filters": {"ids": {"()": "shiolplus.logs.IdsFilter"}},
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "console"},
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["ids"]},
+        "file": {
+            # Web workers, cluster workers and commands share the file: a lock keeps its rotation whole.
+            "class": "concurrent_log_handler.ConcurrentRotatingFileHandler",
+            "filename": VAR / "logs" / "shiol.log",
+            "maxBytes": 10_000_000,
+            "backupCount": 5,
+            "encoding": "utf-8",
+            "formatter": "line",
+            "filters": ["ids"],
+        },
     },
-    "root": {"handlers": ["console"], "level": "WARNING"},
+    "root": {"handlers": ["console", "file"], "level": "WARNING"},
     "loggers": {
         "predictions": {"level": "INFO"},
         "tickets": {"level": "INFO"},

@@ -46,8 +46,8 @@ def real_draws(db: None) -> None:
 @pytest.fixture(autouse=True)
 def _log_levels() -> Iterator[None]:
     """Commands set how much is logged; the next test starts as a fresh process would."""
-    loggers = [logging.getLogger(name) for name in APPS]
-    before = [logger.level for logger in loggers]
+    changed = [*(logging.getLogger(name) for name in APPS), *logging.getLogger().handlers]
+    before = [one.level for one in changed]
     yield
-    for logger, level in zip(loggers, before, strict=True):
-        logger.setLevel(level)
+    for one, level in zip(changed, before, strict=True):
+        one.setLevel(level)

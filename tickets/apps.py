@@ -1,4 +1,4 @@
-"""The app's registration, and the one signal it listens to."""
+"""The app's registration, the one signal it listens to, and its checks."""
 
 from django.apps import AppConfig
 
@@ -8,6 +8,6 @@ class TicketsConfig(AppConfig):
     verbose_name = "Tickets"
 
     def ready(self) -> None:
-        from tickets import receivers
+        from tickets import checks, receivers  # noqa: F401 - importing the checks registers them
 
         receivers.connect()

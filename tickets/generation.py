@@ -25,6 +25,7 @@ from predictions.distribution import (
     draw_tickets,
     generator_for,
 )
+from predictions.log_ids import log_ids
 from tickets.models import GenerationRun, Origin, TicketBatch
 from tickets.store import TicketRow, clear_old_batch_tickets, insert_rows
 
@@ -111,6 +112,12 @@ def make_batch(batch_pk: int, watch: Watcher = lambda batch: None) -> bool:
         logger.info("batch %d is not queued (any more); nothing is done twice", batch_pk)
         return False
     batch = TicketBatch.objects.select_related("run", "prediction").get(pk=batch_pk)
+    with log_ids(run=batch.run.pipeline_run_id, batch=batch.pk):
+        _make(batch, watch)
+    return True
+
+
+def _make(batch: TicketBatch, watch: Watcher) -> None:
     try:
         _fill(batch, watch)
     except Lost:
@@ -125,7 +132,6 @@ def make_batch(batch_pk: int, watch: Watcher = lambda batch: None) -> bool:
         raise
     else:
         finish_batch(batch, TicketBatch.Status.READY)
-    return True
 
 
 def _fill(batch: TicketBatch, watch: Watcher) -> None:
