@@ -7,10 +7,10 @@ MANAGE := $(RUN) manage.py
 # What checks code needs a key, and must not touch var/.
 CHECKING := SHIOL_SECRET_KEY=only-for-checks SHIOL_VAR=$$(mktemp -d)
 
-.PHONY: help demo serve test lint bench lock clean
+.PHONY: help demo serve test lint bench bench-serving lock clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: ready ## Set up, then run the main job on real draws and report
 	@$(MANAGE) demo
@@ -30,6 +30,9 @@ lint: $(VENV)/installed ## Check style, types, import direction and migrations
 
 bench: $(VENV)/installed ## Print the figures that the README quotes
 	@$(RUN) -m tests.benchmarks
+
+bench-serving: $(VENV)/installed ## Load a running server (needs wrk)
+	@$(RUN) -m tests.benchmarks.serving
 
 lock: $(VENV)/installed ## Write requirements.txt anew from pyproject.toml
 	@$(VENV)/bin/uv pip compile --quiet pyproject.toml --extra develop --universal --python-version 3.11 \

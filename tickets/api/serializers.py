@@ -1,80 +1,50 @@
-"""What a request may say, and how it is told what is allowed."""
+"""How rows are shown."""
 
-from datetime import date
 from typing import Any
 
-from django.http import QueryDict
 from rest_framework import serializers
 
-from predictions.modes import MODE_NAMES
-from predictions.powerball import check_ticket_day
-from tickets.api.problems import BadValues
-
-ALLOWED = {
-    "mode": f"one of {', '.join(MODE_NAMES)}",
-    "limit": "an integer from 1 to 100",
-    "include_stats": "true or false",
-    "draw_date": "a day with a draw, as YYYY-MM-DD",
-}
+from predictions.models import Draw
+from tickets.models import GenerationRun, TicketBatch
 
 
-NO_DRAW = "no_draw"
+class DrawSerializer(serializers.ModelSerializer[Draw]):
+    white_balls = serializers.ListField(child=serializers.IntegerField(), read_only=True)
+
+    class Meta:
+        model = Draw
+        fields = ["draw_date", "white_balls", "powerball", "multiplier", "source"]
 
 
-def _draw_day(day: date) -> None:
-    try:
-        check_ticket_day(day)
-    except ValueError as error:
-        raise serializers.ValidationError(str(error), code=NO_DRAW) from error
+class BatchSerializer(serializers.ModelSerializer[TicketBatch]):
+    """A mode's share of a run; `progress` is the part of the requested tickets that was made, 0 to 1."""
 
+    progress = serializers.SerializerMethodField()
 
-class PlainInteger(serializers.IntegerField):
-    """Digits and nothing else: DRF also takes "+5", "1_0", "5.0" and digits of other scripts."""
-
-    def to_internal_value(self, data: Any) -> int:
-        if not str(data).isascii() or not str(data).isdigit():
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class CachedQuery(serializers.Serializer[dict[str, Any]]):
-    """The parameters of `GET /api/v1/tickets/cached`."""
-
-    mode = serializers.ChoiceField(choices=MODE_NAMES, default="random_forest")
-    limit = PlainInteger(min_value=1, max_value=100, default=10)
-    include_stats = serializers.BooleanField(default=False)
-    draw_date = serializers.DateField(input_formats=["%Y-%m-%d"], default=None, validators=[_draw_day])
-
-
-class NoQuery(serializers.Serializer[dict[str, Any]]):
-    """The parameters of an endpoint that has none."""
-
-
-def checked_query(
-    serializer: type[serializers.Serializer[dict[str, Any]]], query: QueryDict
-) -> dict[str, Any]:
-    """The values of a query; BadValues naming every unknown, doubled or bad parameter at once."""
-    fields = list(serializer().fields)
-    errors = [
-        _bad(name, query.get(name), f"no such parameter; allowed are {', '.join(fields) or 'none'}")
-        for name in query
-        if name not in fields
-    ]
-    errors += [
-        _bad(name, ", ".join(query.getlist(name)), f"given once, {ALLOWED[name]}")
-        for name in fields
-        if len(query.getlist(name)) > 1
-    ]
-    checked = serializer(data=query.dict())
-    if not checked.is_valid():
-        errors += [
-            _bad(name, query.get(name), str(texts[0]) if texts[0].code == NO_DRAW else ALLOWED[name])
-            for name, texts in checked.errors.items()
+    class Meta:
+        model = TicketBatch
+        fields = [
+            *("id", "mode", "origin", "status", "requested", "generated", "stored", "replaced", "progress"),
+            *("created_at", "started_at", "finished_at", "error"),
         ]
-    if errors:
-        raise BadValues(errors)
-    return dict(checked.validated_data)
+
+    def get_progress(self, batch: TicketBatch) -> float:
+        return round(batch.generated / batch.requested, 4) if batch.requested else 1.0
 
 
-def _bad(name: str, value: str | None, allowed: str) -> dict[str, Any]:
-    return {"name": name, "value": None if value is None else value[:200], "allowed": allowed}
+class GenerationRunSerializer(serializers.ModelSerializer[GenerationRun]):
+    """A run; where one is asked for alone, with its batches."""
+
+    class Meta:
+        model = GenerationRun
+        fields = [
+            *("id", "pipeline_run_id", "origin", "status", "draw_date", "modes", "skipped", "batch_size"),
+            *("created_at", "started_at", "finished_at", "error"),
+        ]
+
+
+class GenerationRunDetailSerializer(GenerationRunSerializer):
+    batches = BatchSerializer(many=True, read_only=True)
+
+    class Meta(GenerationRunSerializer.Meta):
+        fields: list[Any] = [*GenerationRunSerializer.Meta.fields, "batches"]

@@ -2,8 +2,10 @@
 
 from rest_framework.routers import SimpleRouter
 
-from tickets.api.views import TicketViewSet
+from tickets.api.views import DrawViewSet, GenerationRunViewSet, TicketViewSet
 
 router = SimpleRouter(trailing_slash=False)
 router.register("tickets", TicketViewSet, basename="ticket")
+router.register("draws", DrawViewSet, basename="draw")
+router.register("generation-runs", GenerationRunViewSet, basename="generation-run")
 urlpatterns = router.urls

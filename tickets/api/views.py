@@ -1,15 +1,22 @@
 """The public endpoints: validate, one call, answer."""
 
 import time
+from datetime import date
 from typing import Any
 
+from django.db.models import Prefetch, QuerySet
+from django.http import Http404
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
+from rest_framework.viewsets import ReadOnlyModelViewSet, ViewSet
 
 from predictions.draws import upcoming_draw
-from tickets.api.serializers import CachedQuery, NoQuery, checked_query
+from predictions.models import Draw
+from tickets.api.pagination import NewestDraws, NewestRuns
+from tickets.api.queries import CachedQuery, CursorQuery, NoQuery, checked_query
+from tickets.api.serializers import DrawSerializer, GenerationRunDetailSerializer, GenerationRunSerializer
+from tickets.models import GenerationRun, TicketBatch
 from tickets.store import get_batch_ticket_stats, get_cached_tickets
 
 
@@ -20,7 +27,7 @@ class TicketViewSet(ViewSet):
     def cached(self, request: Request) -> Response:
         """The newest tickets of a mode for a draw, by default the next one."""
         started = time.perf_counter()
-        query = checked_query(CachedQuery, request.query_params)
+        query = checked_query(CachedQuery, request.META["QUERY_STRING"])
         day = query["draw_date"] or upcoming_draw()
         tickets = get_cached_tickets(query["mode"], query["limit"], day)
         body: dict[str, Any] = {
@@ -38,5 +45,53 @@ class TicketViewSet(ViewSet):
     @action(detail=False, methods=["get"], url_path="batch-status")
     def batch_status(self, request: Request) -> Response:
         """How many tickets there are, a mode, and how the last run ended."""
-        checked_query(NoQuery, request.query_params)
+        checked_query(NoQuery, request.META["QUERY_STRING"])
         return Response(get_batch_ticket_stats())
+
+
+class _Browse(ReadOnlyModelViewSet):
+    """A list that is paged by cursor, and its rows one by one; unknown parameters are refused."""
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        checked_query(CursorQuery, request.META["QUERY_STRING"])
+        return super().list(request, *args, **kwargs)
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        checked_query(NoQuery, request.META["QUERY_STRING"])
+        return super().retrieve(request, *args, **kwargs)
+
+
+class DrawViewSet(_Browse):
+    """Official draws, newest first; one draw by its date."""
+
+    queryset = Draw.objects.all()
+    serializer_class = DrawSerializer
+    pagination_class = NewestDraws
+    lookup_field = "draw_date"
+
+    def get_object(self) -> Draw:
+        try:
+            day = date.fromisoformat(self.kwargs["draw_date"])
+        except ValueError as error:
+            raise Http404 from error
+        draw = self.get_queryset().filter(draw_date=day).first()
+        if draw is None:
+            raise Http404
+        return draw
+
+
+class GenerationRunViewSet(_Browse):
+    """Calls of `generate_batch`, newest first; one with its batches and their progress."""
+
+    queryset = GenerationRun.objects.all()
+    pagination_class = NewestRuns
+    lookup_value_regex = "[0-9]{1,18}"
+
+    def get_queryset(self) -> QuerySet[GenerationRun]:
+        runs = super().get_queryset()
+        if self.action == "retrieve":
+            return runs.prefetch_related(Prefetch("batches", TicketBatch.objects.order_by("id")))
+        return runs
+
+    def get_serializer_class(self) -> type[GenerationRunSerializer]:
+        return GenerationRunDetailSerializer if self.action == "retrieve" else GenerationRunSerializer

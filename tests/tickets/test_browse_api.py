@@ -1,0 +1,120 @@
+"""`/draws` and `/generation-runs`: lists by cursor, and their rows one by one."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.test import Client
+
+from predictions.models import Draw
+from tests.factories import WEDNESDAY, make_prediction
+from tickets.batch_generator import BatchTicketGenerator
+from tickets.models import GenerationRun
+
+pytestmark = pytest.mark.django_db
+DRAWS, RUNS = "/api/v1/draws", "/api/v1/generation-runs"
+
+
+@pytest.mark.usefixtures("real_draws")
+def test_draws_come_newest_first_page_by_page_and_none_is_left_out(client: Client) -> None:
+    days: list[str] = []
+    address = DRAWS
+    while address:
+        page = client.get(address).json()
+        days += [draw["draw_date"] for draw in page["results"]]
+        address = page["next"]
+
+    assert len(days) == 1879
+    assert days == sorted(set(days), reverse=True)
+
+
+@pytest.mark.usefixtures("real_draws")
+def test_a_draw_is_found_by_its_date(client: Client) -> None:
+    assert client.get(f"{DRAWS}/2025-12-22").json() == {
+        "draw_date": "2025-12-22",
+        "white_balls": [3, 18, 36, 41, 54],
+        "powerball": 7,
+        "multiplier": 2,
+        "source": "bundled",
+    }
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"{DRAWS}/2025-12-24",
+        f"{DRAWS}/2025-13-45",
+        f"{DRAWS}/x",
+        f"{RUNS}/99",
+        f"{RUNS}/x",
+        f"{RUNS}/{10**30}",
+    ],
+)
+def test_what_is_not_there_is_a_404_problem(address: str, client: Client) -> None:
+    response = client.get(address)
+
+    assert (response.status_code, response["Content-Type"]) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [("cursor=x", "cursor"), ("cursor=", "cursor"), ("page=2", "page"), ("cursor=a&cursor=b", "cursor")],
+)
+@pytest.mark.parametrize("address", [DRAWS, RUNS])
+def test_a_bad_parameter_of_a_list_is_a_400_that_names_it(
+    address: str, query: str, name: str, client: Client
+) -> None:
+    response = client.get(f"{address}?{query}")
+
+    assert (response.status_code, response["Content-Type"]) == (400, "application/problem+json")
+    assert response.json()["errors"][0]["name"] == name
+
+
+def test_a_run_is_shown_with_its_batches_and_their_progress(client: Client) -> None:
+    make_prediction()
+    started = datetime.now(UTC)
+    result = BatchTicketGenerator(40).generate_batch("shown", False, WEDNESDAY)
+
+    run = client.get(f"{RUNS}/{result['generation_run_id']}").json()
+
+    assert {
+        name: run[name] for name in ("pipeline_run_id", "status", "draw_date", "modes", "batch_size")
+    } == {
+        "pipeline_run_id": "shown",
+        "status": "partial",
+        "draw_date": "2026-11-25",
+        "modes": ["random_forest", "lstm"],
+        "batch_size": 40,
+    }
+    assert run["finished_at"].endswith("Z")
+    assert started - timedelta(seconds=1) < datetime.fromisoformat(run["created_at"])
+    assert [(one["mode"], one["status"], one["progress"]) for one in run["batches"]] == [
+        ("random_forest", "ready", 1.0),
+        ("lstm", "failed", 0.0),
+    ]
+    assert "no prediction of lstm" in run["batches"][1]["error"]
+
+
+def test_runs_come_newest_first_and_without_their_batches(client: Client) -> None:
+    make_prediction()
+    generator = BatchTicketGenerator(1, ["random_forest"])
+    for _ in range(51):
+        generator.generate_batch(draw_date=WEDNESDAY)
+
+    first = client.get(RUNS).json()
+    second = client.get(first["next"]).json()
+
+    shown = [run["id"] for page in (first, second) for run in page["results"]]
+    assert shown == list(GenerationRun.objects.order_by("-id").values_list("id", flat=True))
+    assert (len(first["results"]), second["next"]) == (50, None)
+    assert "batches" not in first["results"][0]
+
+
+def test_a_list_of_nothing_is_empty_and_not_an_error(client: Client) -> None:
+    assert not Draw.objects.exists()
+    assert client.get(DRAWS).json() == {"next": None, "previous": None, "results": []}
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_nothing_can_be_written(method: str, client: Client) -> None:
+    assert getattr(client, method)(DRAWS).status_code == 405
+    assert getattr(client, method)(RUNS).status_code == 405

@@ -1,0 +1,96 @@
+"""What a request may say in its query, and how it is told what is allowed."""
+
+from collections.abc import Mapping
+from datetime import date
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from django.http import QueryDict
+from rest_framework import serializers
+
+from predictions.modes import MODE_NAMES
+from predictions.powerball import check_ticket_day
+from tickets.api.problems import BadValues
+
+CURSOR = "a cursor from `next` or `previous` of another page"
+ALLOWED = {
+    "mode": f"one of {', '.join(MODE_NAMES)}",
+    "limit": "an integer from 1 to 100",
+    "include_stats": "true or false",
+    "cursor": CURSOR,
+    "draw_date": "a day with a draw, as YYYY-MM-DD",
+}
+
+
+NO_DRAW = "no_draw"
+
+
+def _draw_day(day: date) -> None:
+    try:
+        check_ticket_day(day)
+    except ValueError as error:
+        raise serializers.ValidationError(str(error), code=NO_DRAW) from error
+
+
+class PlainInteger(serializers.IntegerField):
+    """Digits and nothing else: DRF also takes "+5", "1_0", "5.0" and digits of other scripts."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not str(data).isascii() or not str(data).isdigit():
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class CachedQuery(serializers.Serializer[dict[str, Any]]):
+    """The parameters of `GET /api/v1/tickets/cached`."""
+
+    mode = serializers.ChoiceField(choices=MODE_NAMES, default="random_forest")
+    limit = PlainInteger(min_value=1, max_value=100, default=10)
+    include_stats = serializers.BooleanField(default=False)
+    draw_date = serializers.DateField(input_formats=["%Y-%m-%d"], default=None, validators=[_draw_day])
+
+
+class CursorQuery(serializers.Serializer[dict[str, Any]]):
+    """The parameter of a list: `next` and `previous` of its pages hold it."""
+
+    cursor = serializers.CharField(default=None)
+
+
+class NoQuery(serializers.Serializer[dict[str, Any]]):
+    """The parameters of an endpoint that has none."""
+
+
+@lru_cache(maxsize=1024)
+def checked_query(
+    serializer: type[serializers.Serializer[dict[str, Any]]], query_string: str
+) -> Mapping[str, Any]:
+    """The values of a query; BadValues naming every unknown, doubled or bad parameter at once.
+
+    The same text means the same values, so those asked for often are kept; errors are not.
+    """
+    query = QueryDict(query_string)
+    fields = list(serializer().fields)
+    errors = [
+        bad_value(name, query.get(name), f"no such parameter; allowed are {', '.join(fields) or 'none'}")
+        for name in query
+        if name not in fields
+    ]
+    errors += [
+        bad_value(name, ", ".join(query.getlist(name)), f"given once, {ALLOWED[name]}")
+        for name in fields
+        if len(query.getlist(name)) > 1
+    ]
+    checked = serializer(data=query.dict())
+    if not checked.is_valid():
+        errors += [
+            bad_value(name, query.get(name), str(texts[0]) if texts[0].code == NO_DRAW else ALLOWED[name])
+            for name, texts in checked.errors.items()
+        ]
+    if errors:
+        raise BadValues(errors)
+    return MappingProxyType(checked.validated_data)
+
+
+def bad_value(name: str, value: str | None, allowed: str) -> dict[str, Any]:
+    return {"name": name, "value": None if value is None else value[:200], "allowed": allowed}
