@@ -15,7 +15,7 @@ from predictions import clusters
 from predictions.distribution import SAMPLER_VERSION, deal
 from predictions.draws import upcoming_draw
 from predictions.models import Prediction, check_run_id, new_run_id
-from predictions.modes import MODE_NAMES
+from predictions.modes import MODE_NAMES, MODES
 from predictions.powerball import check_ticket_day
 from tickets import metrics
 from tickets.generation import finish_run, make_batch
@@ -171,7 +171,8 @@ def _new_batch(run: GenerationRun, mode: str) -> TicketBatch:
     prediction = Prediction.objects.newest(mode, run.draw_date)
     if prediction is None:
         batch.status = TicketBatch.Status.FAILED
-        batch.error = f"no prediction of {mode} for the draw of {run.draw_date}; run `manage.py run_pipeline`"
+        way_out = "run `manage.py run_pipeline`" if mode in MODES else "this version does not train that mode"
+        batch.error = f"no prediction of {mode} for the draw of {run.draw_date}; {way_out}"
         batch.finished_at = timezone.now()
         logger.error("batch of %s failed: %s", mode, batch.error)
         return batch

@@ -11,12 +11,15 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
+from django.db.models import Model
 from django.utils import timezone
 
 from predictions.draws import freshness
 from predictions.models import Draw, TrainedModel
 from predictions.modes import MODES
 from predictions.powerball import EASTERN
+from tickets.indexes import missing_indexes
+from tickets.models import PreGeneratedTicket
 
 STALE_AFTER = timedelta(days=5)  # draws are two or three days apart, and results may come a day late
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1"}
@@ -116,6 +119,23 @@ def check_models(
     ]
 
 
+@register(Tags.database)
+def check_indexes(
+    app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """W006: retrieval that reads the whole table, since an index was dropped."""
+    if not _has_table(databases, PreGeneratedTicket):
+        return []
+    return [
+        Warning(
+            f"The ticket table has lost its index {index.name}: retrieval or cleanup is slow.",
+            hint="Run `manage.py create_indexes`.",
+            id="shiolplus.W006",
+        )
+        for index in missing_indexes()
+    ]
+
+
 def _model_problem(mode: str) -> str:
     model = TrainedModel.objects.filter(mode=mode).order_by("-id").first()
     if model is None:
@@ -125,7 +145,7 @@ def _model_problem(mode: str) -> str:
     return ""
 
 
-def _has_table(databases: Sequence[str] | None, model: type[Draw] | type[TrainedModel]) -> bool:
+def _has_table(databases: Sequence[str] | None, model: type[Model]) -> bool:
     """Whether the check was asked for, and the tables have been made."""
     if "default" not in (databases or []):
         return False

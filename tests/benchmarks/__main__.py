@@ -65,6 +65,7 @@ def fitting() -> None:
     import subprocess
 
     from predictions.draws import import_source, known_draws
+    from predictions.modes import MODES
     from predictions.training import predict, train
 
     import_source("bundled")
@@ -72,21 +73,22 @@ def fitting() -> None:
     bare = seconds(
         lambda: subprocess.run([sys.executable, "-c", "import sklearn.ensemble, skops.io"], check=True), 3
     )
-    started = time.perf_counter()
-    model = train("random_forest", known)
-    fitted = time.perf_counter() - started
-    predict(model, known)
-    whole = time.perf_counter() - started
-    show(
-        "fit and predict random_forest, processes and imports",
-        f"{whole:.1f} s",
-        f"fit alone {fitted:.1f} s; importing scikit-learn alone {bare:.1f} s",
-    )
-    show(
-        "its file, and its peak memory",
-        f"{model.size_bytes / 1e6:.2f} MB",
-        f"{model.peak_memory_kb / 1024:.0f} MB",
-    )
+    for mode in MODES:
+        started = time.perf_counter()
+        model = train(mode, known)
+        fitted = time.perf_counter() - started
+        predict(model, known)
+        whole = time.perf_counter() - started
+        show(
+            f"fit and predict {mode}, processes and imports",
+            f"{whole:.1f} s",
+            f"fit alone {fitted:.1f} s; importing scikit-learn alone {bare:.1f} s",
+        )
+        show(
+            "  its file, and its peak memory",
+            f"{model.size_bytes / 1e6:.2f} MB",
+            f"{model.peak_memory_kb / 1024:.0f} MB",
+        )
 
 
 def storing() -> None:

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.checks import CheckMessage, run_checks
+from django.db import connection
 
+from tests.commands import call
 from tests.factories import make_model
 
 Q_CLUSTER = {"name": "q", "workers": 1, "queue_limit": 1, "bulk": 1, "timeout": 120, "retry": 600}
@@ -102,3 +104,16 @@ def test_a_mode_never_trained_and_a_lost_model_file_are_warnings(settings: Any, 
     make_model("random_forest", file="gone.skops")
 
     assert found("W005", ["default"])[0].msg == "Mode random_forest has lost its model file gone.skops."
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_dropped_index_is_a_warning_until_the_command_has_made_it_again() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX idx_pre_generated_mode")
+    (message,) = found("W006", ["default"])
+    assert "idx_pre_generated_mode" in message.msg
+
+    assert call("create_indexes") == ("created: idx_pre_generated_mode\n", "")
+
+    assert found("W006", ["default"]) == []
+    assert call("create_indexes") == ("no index is missing\n", "")

@@ -1,0 +1,18 @@
+"""`manage.py create_indexes`: what `initialize_database()` did for indexes that were lost."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from predictions.terminal import quiet_logs, say
+from tickets.indexes import create_missing_indexes
+
+
+class Command(BaseCommand):
+    help = "Make those indexes of the ticket table that are missing; `check --database default` names them."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        quiet_logs(options["verbosity"])
+        created = create_missing_indexes()
+        summary = f"created: {', '.join(created)}" if created else "no index is missing"
+        say(self.stdout, options["verbosity"], summary)
