@@ -20,7 +20,8 @@ from predictions.powerball import check_ticket_day
 from tickets import metrics
 from tickets.generation import finish_run, make_batch
 from tickets.models import GenerationRun, Origin, TicketBatch
-from tickets.store import MAX_DAYS, get_batch_ticket_stats
+from tickets.stock import get_batch_ticket_stats
+from tickets.store import MAX_DAYS
 
 logger = logging.getLogger(__name__)
 

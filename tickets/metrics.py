@@ -6,7 +6,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 
 from predictions.modes import MODE_NAMES
 from tickets.models import GenerationRun, Origin, TicketBatch
-from tickets.store import utc_text
+from tickets.stock import utc_text
 
 Status = GenerationRun.Status
 

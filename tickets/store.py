@@ -1,4 +1,7 @@
-"""Every ticket row is made, counted, read and deleted here, so that a batch's counts are always true."""
+"""Every ticket row is made, counted and deleted here, so that a batch's counts are always true.
+
+Reading is `tickets.stock`; its two functions are offered here too, beside their siblings.
+"""
 
 import logging
 from collections import Counter
@@ -7,27 +10,28 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import F, Max, Q, QuerySet, Sum
+from django.db.models import F, Max, QuerySet
 from django.utils import timezone
 
 from predictions.draws import upcoming_draw
-from predictions.models import Draw, check_run_id, new_run_id
-from predictions.modes import MODE_NAMES
-from predictions.powerball import check_ticket_day, prize_of
+from predictions.models import check_run_id, new_run_id
+from predictions.modes import check_mode
+from predictions.powerball import check_ticket_day
 from tickets.models import GenerationRun, Origin, PreGeneratedTicket, TicketBatch
+from tickets.stock import get_batch_ticket_stats, get_cached_tickets
 from tickets.validation import checked_ticket
+
+__all__ = [
+    "clear_old_batch_tickets",
+    "get_batch_ticket_stats",
+    "get_cached_tickets",
+    "insert_batch_tickets",
+]
 
 logger = logging.getLogger(__name__)
 
 DELETE_CHUNK = 5000  # rows a transaction, so that readers and other writers get their turn
 MAX_DAYS = 36_500
-
-
-def check_mode(mode: str) -> str:
-    """The mode itself; ValueError with the allowed ones otherwise."""
-    if mode not in MODE_NAMES:
-        raise ValueError(f"mode {mode!r}: allowed are {', '.join(MODE_NAMES)}")
-    return mode
 
 
 # Insert
@@ -170,84 +174,6 @@ def _count(batch_pk: int, stored: int) -> None:
     TicketBatch.objects.filter(pk=batch_pk).update(
         stored=F("stored") + stored, generated=F("generated") + stored
     )
-
-
-# Read
-
-
-def get_cached_tickets(mode: str, limit: int = 10, draw_date: date | None = None) -> list[dict[str, Any]]:
-    """The newest tickets of a mode for a draw (None: the next draw), as the API shows them.
-
-    ValueError for an unknown mode or a limit below 1.
-    """
-    check_mode(mode)
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise ValueError(f"limit {limit!r}: allowed is an integer from 1")
-    upcoming = upcoming_draw()
-    day = draw_date or upcoming
-    draw = Draw.objects.filter(draw_date=day).first() if day < upcoming else None
-    fields = ("n1", "n2", "n3", "n4", "n5", "powerball", "confidence_score", "strategy_used", "created_at")
-    rows = PreGeneratedTicket.objects.newest(mode, day).values_list(*fields, "pipeline_run_id")[:limit]
-    return [
-        {
-            "white_balls": list(row[:5]),
-            "powerball": row[5],
-            "confidence": row[6],
-            "strategy": row[7] or mode,
-            "cached": True,
-            "created_at": utc_text(row[8]),
-            "draw_date": day.isoformat(),
-            "pipeline_run_id": row[9],
-            "result": _result(row[:5], row[5], draw),
-        }
-        for row in rows
-    ]
-
-
-def _result(white_balls: Sequence[int], powerball: int, draw: Draw | None) -> dict[str, Any] | None:
-    if draw is None:
-        return None
-    matches, red = len(set(white_balls) & set(draw.white_balls)), powerball == draw.powerball
-    return {"white_matches": matches, "powerball_match": red, "prize_usd": prize_of(matches, red)}
-
-
-def utc_text(instant: datetime | None) -> str | None:
-    """ISO 8601 with Z."""
-    return None if instant is None else instant.isoformat().replace("+00:00", "Z")
-
-
-def get_batch_ticket_stats() -> dict[str, Any]:
-    """What is in stock: a sum over batches, never a count over tickets.
-
-    `available_by_mode` counts the tickets for the next draw.
-    """
-    stock = TicketBatch.objects.order_by().values("mode")
-    sums = stock.annotate(total=Sum("stored"), next=Sum("stored", filter=Q(draw_date=upcoming_draw())))
-    by_mode, available = dict.fromkeys(MODE_NAMES, 0), dict.fromkeys(MODE_NAMES, 0)
-    for row in sums:
-        by_mode[row["mode"]], available[row["mode"]] = row["total"], row["next"] or 0
-    # Two queries: each is one step into the index, where MIN and MAX together would read all of it.
-    dates = PreGeneratedTicket.objects.values_list("created_at", flat=True)
-    return {
-        "total_tickets": sum(by_mode.values()),
-        "by_mode": by_mode,
-        "available_by_mode": available,
-        "oldest_ticket": utc_text(dates.order_by("created_at").first()),
-        "newest_ticket": utc_text(dates.order_by("-created_at").first()),
-        "last_run": _last_run(),
-    }
-
-
-def _last_run() -> dict[str, Any] | None:
-    run = GenerationRun.objects.filter(origin=Origin.GENERATED).order_by("-id").first()
-    if run is None:
-        return None
-    return {
-        "generation_run_id": run.pk,
-        "pipeline_run_id": run.pipeline_run_id,
-        "status": run.status,
-        "finished_at": utc_text(run.finished_at),
-    }
 
 
 # Delete

@@ -17,7 +17,7 @@ from tickets.api.pagination import NewestDraws, NewestRuns
 from tickets.api.queries import CachedQuery, CursorQuery, NoQuery, checked_query
 from tickets.api.serializers import DrawSerializer, GenerationRunDetailSerializer, GenerationRunSerializer
 from tickets.models import GenerationRun, TicketBatch
-from tickets.store import get_batch_ticket_stats, get_cached_tickets
+from tickets.stock import get_batch_ticket_stats, get_cached_tickets
 
 
 class TicketViewSet(ViewSet):

@@ -1,0 +1,114 @@
+"""Reading the stock: the newest tickets of a mode, and how many there are. No model instance is made."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+from django.db import connection
+
+from predictions.draws import upcoming_draw
+from predictions.models import Draw
+from predictions.modes import MODE_NAMES, check_mode
+from predictions.powerball import prize_of
+
+# Written out, since building it by the ORM takes three times as long as the query itself.
+_NEWEST = """
+    SELECT n1, n2, n3, n4, n5, powerball, confidence_score, strategy_used, created_at, pipeline_run_id
+    FROM pre_generated_tickets WHERE mode = %s AND draw_date = %s
+    ORDER BY created_at DESC, id DESC LIMIT %s
+"""
+
+
+def get_cached_tickets(mode: str, limit: int = 10, draw_date: date | None = None) -> list[dict[str, Any]]:
+    """The newest tickets of a mode for a draw (None: the next draw), as the API shows them.
+
+    ValueError for an unknown mode or a limit below 1.
+    """
+    check_mode(mode)
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise ValueError(f"limit {limit!r}: allowed is an integer from 1")
+    upcoming = upcoming_draw()
+    day = draw_date or upcoming
+    draw = Draw.objects.filter(draw_date=day).first() if day < upcoming else None
+    with connection.cursor() as cursor:
+        cursor.execute(_NEWEST, [mode, connection.ops.adapt_datefield_value(day), limit])
+        rows = cursor.fetchall()
+    day_text = day.isoformat()
+    return [
+        {
+            "white_balls": list(row[:5]),
+            "powerball": row[5],
+            "confidence": row[6],
+            "strategy": row[7] or mode,
+            "cached": True,
+            "created_at": utc_text(row[8]),
+            "draw_date": day_text,
+            "pipeline_run_id": row[9],
+            "result": _result(row[:5], row[5], draw),
+        }
+        for row in rows
+    ]
+
+
+def _result(white_balls: Sequence[int], powerball: int, draw: Draw | None) -> dict[str, Any] | None:
+    if draw is None:
+        return None
+    matches, red = len(set(white_balls) & set(draw.white_balls)), powerball == draw.powerball
+    return {"white_matches": matches, "powerball_match": red, "prize_usd": prize_of(matches, red)}
+
+
+def utc_text(instant: datetime | None) -> str | None:
+    """ISO 8601 with Z; what has no zone is UTC, as a bare cursor gives it on SQLite."""
+    if instant is None:
+        return None
+    return (
+        instant if instant.tzinfo is None else instant.astimezone(UTC).replace(tzinfo=None)
+    ).isoformat() + "Z"
+
+
+_STOCK = """
+    SELECT mode, SUM(stored), SUM(CASE WHEN draw_date = %s THEN stored ELSE 0 END)
+    FROM tickets_ticketbatch GROUP BY mode
+"""
+# Two queries, each one step into the index: MIN and MAX together would read all of it.
+_OLDEST = "SELECT created_at FROM pre_generated_tickets ORDER BY created_at LIMIT 1"
+_LATEST = "SELECT created_at FROM pre_generated_tickets ORDER BY created_at DESC LIMIT 1"
+_LAST_RUN = """
+    SELECT id, pipeline_run_id, status, finished_at
+    FROM tickets_generationrun WHERE origin = 'generated' ORDER BY id DESC LIMIT 1
+"""
+
+
+def get_batch_ticket_stats() -> dict[str, Any]:
+    """What is in stock: a sum over batches, never a count over tickets.
+
+    `available_by_mode` counts the tickets for the next draw.
+    """
+    by_mode, available = dict.fromkeys(MODE_NAMES, 0), dict.fromkeys(MODE_NAMES, 0)
+    with connection.cursor() as cursor:
+        cursor.execute(_STOCK, [connection.ops.adapt_datefield_value(upcoming_draw())])
+        for mode, stored, for_next_draw in cursor.fetchall():
+            by_mode[mode], available[mode] = int(stored), int(for_next_draw)
+        cursor.execute(_OLDEST)
+        oldest = cursor.fetchone()
+        cursor.execute(_LATEST)
+        newest = cursor.fetchone()
+        cursor.execute(_LAST_RUN)
+        last_run = cursor.fetchone()
+    return {
+        "total_tickets": sum(by_mode.values()),
+        "by_mode": by_mode,
+        "available_by_mode": available,
+        "oldest_ticket": utc_text(oldest[0]) if oldest else None,
+        "newest_ticket": utc_text(newest[0]) if newest else None,
+        "last_run": _run_summary(*last_run) if last_run else None,
+    }
+
+
+def _run_summary(pk: int, run_id: str, status: str, finished_at: datetime | None) -> dict[str, Any]:
+    return {
+        "generation_run_id": pk,
+        "pipeline_run_id": run_id,
+        "status": status,
+        "finished_at": utc_text(finished_at),
+    }
