@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from math import comb
 from numbers import Integral
@@ -157,6 +158,7 @@ def check_ticket_day(day: date) -> None:
         )
 
 
+@lru_cache(maxsize=1024)  # asked for by every read of the stock
 def draw_instant(day: date) -> datetime:
     """When the draw of an Eastern date is held, in UTC: 22:59 in New York, daylight saving included."""
     return datetime.combine(day, DRAW_TIME, EASTERN).astimezone(UTC)

@@ -1,11 +1,13 @@
 """`make bench-serving`: requests a second of one gunicorn worker, at 1,000 and at 1,000,000 stored tickets.
 
-The load program (wrk, 16 connections) shares the machine with the server. Prints, asserts nothing.
+The load program (wrk, 16 connections) shares the machine with the server. Each figure stands beside that of
+an empty DRF view of the same stack in the same minute, since the machine's speed drifts: quote the ratio.
 """
 
 import os
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -13,19 +15,25 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 SIZES = (1_000, 1_000_000)
-SECONDS = 5
-PORT = 8397
+SECONDS = 2  # of load at a time; the addresses take turns, ROUNDS times, and medians are shown
+ROUNDS = 5
 CACHED = "/api/v1/tickets/cached?mode=random_forest&limit=10"
-STATUS = "/api/v1/tickets/batch-status"
+ADDRESSES = {
+    "empty DRF view": (8398, "/api/empty"),
+    "cached, limit 10": (8397, CACHED),
+    "batch-status": (8397, "/api/v1/tickets/batch-status"),
+}
+MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
 @contextmanager
-def web_server(folder: str) -> Iterator[int]:
+def web_server(folder: str, port: int, application: str = "shiolplus.wsgi") -> Iterator[int]:
     """The process number of a gunicorn with one worker, whose database is in `folder`."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "shiolplus.wsgi", "--bind", f"127.0.0.1:{PORT}"],
+        [sys.executable, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{port}"],
         env=os.environ | {"SHIOL_VAR": folder},
         stderr=subprocess.DEVNULL,
     )
@@ -37,21 +45,34 @@ def web_server(folder: str) -> Iterator[int]:
         process.wait()
 
 
-def load(path: str) -> tuple[float, str, str, str]:
-    """Requests a second, p50, p99 and errors of a few seconds' load."""
-    command = ["wrk", "-t1", "-c16", f"-d{SECONDS}s", "--latency", f"http://127.0.0.1:{PORT}{path}"]
+class Load(NamedTuple):
+    """What a few seconds of load came to: requests a second, and milliseconds."""
+
+    rate: float
+    p50: float
+    p99: float
+
+
+def load(address: str) -> Load:
+    """Load one address; whatever is not a 2xx ends the benchmark."""
+    command = ["wrk", "-t1", "-c16", f"-d{SECONDS}s", "--latency", f"http://127.0.0.1:{address}"]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    if errors := re.search(r"Non-2xx.*|Socket errors.*", text):
+        sys.exit(f"{address}: {errors[0]}")
+    rate = re.search(r"Requests/sec:\s+(\S+)", text)
+    p50, p99 = (re.search(rf"{share}%\s+([\d.]+)(us|ms|s)", text) for share in (50, 99))
+    if not (rate and p50 and p99):
+        sys.exit(f"wrk said something unexpected: {text}")
+    return Load(float(rate[1]), *(float(one[1]) * MILLISECONDS[one[2]] for one in (p50, p99)))
 
-    def found(pattern: str) -> str:
-        match = re.search(pattern, text)
-        return match.group(1) if match else ""
 
-    return (
-        float(found(r"Requests/sec:\s+(\S+)")),
-        found(r"50%\s+(\S+)"),
-        found(r"99%\s+(\S+)"),
-        found(r"(Non-2xx.*)"),
-    )
+def in_turns(addresses: dict[str, str]) -> dict[str, Load]:
+    """The medians of each address's rounds."""
+    rounds = [{name: load(address) for name, address in addresses.items()} for _ in range(ROUNDS)]
+    return {
+        name: Load(*map(statistics.median, zip(*(one[name] for one in rounds), strict=True)))
+        for name in addresses
+    }
 
 
 def worker_memory(arbiter: int) -> float:
@@ -90,19 +111,20 @@ def main() -> None:
     for tickets in SIZES:
         with tempfile.TemporaryDirectory(prefix="shiol-bench-") as folder:
             fill(folder, tickets)
-            with web_server(folder) as arbiter:
-                load(CACHED)
+            with web_server(folder, 8397) as arbiter, web_server(folder, 8398, "tests.benchmarks.empty"):
+                load(f"8397{CACHED}")
                 early = worker_memory(arbiter)
-                for name, path in (("cached, limit 10", CACHED), ("batch-status", STATUS)):
-                    rate, p50, p99, errors = load(path)
-                    ratio = first.setdefault(name, rate) / rate
-                    print(
-                        f"{name:18} {tickets:>9,} tickets  {rate:7,.0f} requests/s  "
-                        f"p50 {p50:>8}  p99 {p99:>8}  {ratio:.2f} times the time at {SIZES[0]:,}  {errors}",
-                        flush=True,
-                    )
+                figures = in_turns({name: f"{port}{path}" for name, (port, path) in ADDRESSES.items()})
                 late = worker_memory(arbiter)
-                print(f"{'worker memory':18} {tickets:>9,} tickets  {early:.0f} MB, later {late:.0f} MB")
+            print(f"{tickets:,} tickets; worker memory {early:.0f} MB, later {late:.0f} MB")
+            empty = figures["empty DRF view"].rate
+            for name, (rate, p50, p99) in figures.items():
+                ratio = first.setdefault(name, rate / empty) / (rate / empty)
+                print(
+                    f"  {name:18} {rate:7,.0f} requests/s   p50 {p50:5.1f} ms   p99 {p99:5.1f} ms   "
+                    f"{rate / empty:.2f} of the empty view's; {ratio:.2f} times the time at {SIZES[0]:,}",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

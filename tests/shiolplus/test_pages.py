@@ -1,0 +1,27 @@
+"""What only pages need is kept from the API, and only from it."""
+
+import pytest
+from django.test import Client
+
+from tests.staff import superuser
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_session_says_nothing_to_the_api_and_everything_to_the_admin() -> None:
+    browser = superuser()
+
+    answer = browser.get("/api/v1/tickets/batch-status")
+    page = browser.get("/admin/")
+
+    assert not hasattr(answer.wsgi_request, "session")
+    assert not answer.cookies
+    assert "Cookie" not in answer.get("Vary", "")
+    assert page.wsgi_request.user.username == "admin"
+    assert "Cookie" in page["Vary"]
+
+
+def test_a_page_still_wants_its_forms_token() -> None:
+    strict = Client(enforce_csrf_checks=True)
+
+    assert strict.post("/admin/login/", {"username": "admin", "password": "x"}).status_code == 403
