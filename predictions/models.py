@@ -203,6 +203,12 @@ class TrainedModel(models.Model):
     def __str__(self) -> str:
         return f"{self.mode} through {self.draws_through}"
 
+    @property
+    def skill_nats(self) -> float | None:
+        """Uniform's held-out log-loss minus the model's: above zero is better; None when not measured."""
+        loss = self.skill.get("log_loss")
+        return None if loss is None else float(self.skill["uniform_log_loss"] - loss)
+
 
 class PredictionQuerySet(models.QuerySet["Prediction"]):
     def newest(self, mode: str, draw_date: date) -> "Prediction | None":

@@ -4,14 +4,17 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from shiolplus.favicon import favicon
+
 admin.site.site_header = "SHIOL+ batch tickets"
 admin.site.site_title = "SHIOL+"
 admin.site.index_title = "Draws, models and tickets"
 
 urlpatterns = [
+    path("api/v1/", include("tickets.api.urls")),  # first: looked up most often
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
-    path("api/v1/", include("tickets.api.urls")),
+    path("favicon.ico", favicon),
 ]
 
 handler400 = "tickets.api.problems.bad_request"

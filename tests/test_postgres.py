@@ -15,6 +15,8 @@ from tests.processes import needs_program
 
 # What touches the database; the pure modules would only run twice.
 SUITE = [
+    "tests/predictions/test_admin.py",
+    "tests/predictions/test_admin_queue.py",
     "tests/predictions/test_draws.py",
     "tests/predictions/test_pipeline.py",
     "tests/tickets",

@@ -1,10 +1,11 @@
 """Generation runs, their batches, and the pre-generated tickets."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import F, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from predictions.models import RUN_ID_LENGTH, Prediction, Recorded
@@ -18,6 +19,17 @@ class Origin(models.TextChoices):
 
     GENERATED = "generated"
     INSERTED = "inserted"
+
+
+class GenerationRunQuerySet(models.QuerySet["GenerationRun"]):
+    def with_progress(self) -> "GenerationRunQuerySet":
+        """Each with `generated` and `requested`, the sums over its batches."""
+        of_run = TicketBatch.objects.filter(run=OuterRef("pk")).order_by().values("run")
+        sums = {
+            name: Coalesce(Subquery(of_run.annotate(sum=Sum(name)).values("sum")), 0)
+            for name in ("generated", "requested")
+        }
+        return self.annotate(**sums)
 
 
 class GenerationRun(Recorded):
@@ -40,6 +52,8 @@ class GenerationRun(Recorded):
     batch_size = models.PositiveIntegerField(help_text="Tickets asked for, a mode.")
     auto_cleanup = models.BooleanField(default=True)
     cleanup_days = models.PositiveIntegerField(default=7)
+
+    objects = GenerationRunQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
@@ -119,6 +133,33 @@ class PreGeneratedTicketQuerySet(models.QuerySet["PreGeneratedTicket"]):
     def newest(self, mode: str, draw_date: date) -> "PreGeneratedTicketQuerySet":
         """A mode's tickets for a draw, newest first."""
         return self.filter(mode=mode, draw_date=draw_date).order_by("-created_at", "-id")
+
+    def along_age(self, **values: object) -> "PreGeneratedTicketQuerySet":
+        """Tickets with these values, found by walking them newest first; no NULL is asked for.
+
+        Coalesce keeps the other indexes out: with one, a database reads and sorts all it finds there, a
+        million tickets of a mode, to show a hundred.
+        """
+        tickets = self
+        for name, value in values.items():
+            tickets = tickets.alias(**{f"{name}_walked": Coalesce(F(name), F(name))})
+            tickets = tickets.filter(**{f"{name}_walked": value})
+        return tickets
+
+    def with_numbers(self, white_balls: Sequence[int], powerball: int | None) -> "PreGeneratedTicketQuerySet":
+        """Tickets that hold these white balls, given ascending, and this Powerball (None: any)."""
+        tickets = self if powerball is None else self.filter(powerball=powerball)
+        if len(white_balls) == 5:
+            # With the draw named, the unique index finds the ticket at once.
+            stocked = TicketBatch.objects.filter(stored__gt=0).order_by().values("draw_date")
+            tickets = tickets.filter(draw_date__in=stocked)
+        spare = 5 - len(white_balls)
+        for place, ball in enumerate(white_balls, start=1):  # balls ascend, so few places are possible
+            holds = Q()
+            for column in range(place, place + spare + 1):
+                holds |= Q(**{f"n{column}": ball})
+            tickets = tickets.filter(holds)
+        return tickets
 
 
 class PreGeneratedTicket(models.Model):

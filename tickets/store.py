@@ -197,9 +197,39 @@ def clear_old_batch_tickets(
     return _delete(old_tickets(days, mode).order_by("created_at", "id"), watch)
 
 
-def purge_batch(batch: TicketBatch, watch: Watcher = lambda deleted: None) -> int:
-    """Delete all tickets of a batch, in chunks; the batch stays, with what it once made."""
-    return _delete(PreGeneratedTicket.objects.of_batch(batch).order_by("id"), watch)
+def purge_batch(batch: TicketBatch, watch: Watcher = lambda deleted: None, days: int | None = None) -> int:
+    """Delete a batch's tickets, or those older than `days`, in chunks; the batch stays, with what it made."""
+    return _delete(_of_batch(batch, days).order_by("id"), watch)
+
+
+def _of_batch(batch: TicketBatch, days: int | None) -> QuerySet[PreGeneratedTicket]:
+    tickets = PreGeneratedTicket.objects.of_batch(batch)
+    return tickets if days is None else tickets & old_tickets(days)
+
+
+class Doomed(NamedTuple):
+    """A batch, and how many of its tickets a purge would delete."""
+
+    batch: TicketBatch
+    tickets: int
+
+
+def purgeable(
+    mode: str | None = None, draw_date: date | None = None, days: int | None = None
+) -> list[Doomed]:
+    """The batches of a mode and draw that hold tickets older than `days`, and how many; None: any.
+
+    ValueError for a bad mode or days.
+    """
+    batches = TicketBatch.objects.select_related("run").filter(stored__gt=0).order_by("id")
+    if mode is not None:
+        batches = batches.filter(mode=check_mode(mode))
+    if draw_date is not None:
+        batches = batches.filter(draw_date=draw_date)
+    counted = [
+        Doomed(batch, batch.stored if days is None else _of_batch(batch, days).count()) for batch in batches
+    ]
+    return [one for one in counted if one.tickets]
 
 
 def _delete(tickets: QuerySet[PreGeneratedTicket], watch: Watcher) -> int:

@@ -4,13 +4,14 @@ from datetime import date
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Permission
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
 from predictions.models import Draw, PipelineRun, Prediction, TrainedModel
 from tests.factories import WEDNESDAY, make_model, make_prediction, some_tickets
+from tests.staff import client_of
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.store import insert_batch_tickets
@@ -36,14 +37,6 @@ def superuser(db: None) -> Client:
 def viewer(db: None) -> Client:
     """Staff who may look at everything and delete nothing."""
     return client_of("viewer", *Permission.objects.filter(codename__startswith="view_"))
-
-
-def client_of(name: str, *permissions: Permission, is_superuser: bool = False) -> Client:
-    user = User.objects.create(username=name, is_staff=True, is_superuser=is_superuser)
-    user.user_permissions.set(permissions)
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

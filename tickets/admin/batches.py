@@ -1,4 +1,4 @@
-"""The admin's pages for runs, batches and tickets: to browse, and to purge a batch after a preview."""
+"""The admin's pages for batches: to browse, and to purge the selected ones after a preview."""
 
 from typing import Any
 
@@ -8,46 +8,54 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.http import urlencode
 
-from predictions.admin import ReadOnly
-from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
+from predictions.admin.browsing import DrawDateFilter, ReadOnly, day, minute, shortened
+from tickets.models import TicketBatch
 from tickets.store import purge_batch
 
 PURGE_PERMISSION = "tickets.delete_pregeneratedticket"
 
 
-class BatchInline(ReadOnly, admin.TabularInline):
-    model = TicketBatch
-    fields = ["mode", "status", "requested", "generated", "stored", "replaced", "finished_at", "error"]
-    show_change_link = True
-
-
-@admin.register(GenerationRun)
-class GenerationRunAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = [
-        "pipeline_run_id",
-        "status",
-        "draw_date",
-        "batch_size",
-        "origin",
-        "created_at",
-        "finished_at",
-        "error",
-    ]
-    list_filter = ["status", "origin", "draw_date"]
-    search_fields = ["pipeline_run_id"]
-    inlines = [BatchInline]
+def progress_bar(generated: int, requested: int) -> str:
+    """How far something is: 1,500 of 2,000 (75 %)."""
+    share = generated / requested if requested else 0.0
+    return format_html(
+        '<progress value="{}" max="{}" style="width: 4em" aria-hidden="true"></progress> {} of {} ({})',
+        generated,
+        requested or 1,
+        f"{generated:,}",
+        f"{requested:,}",
+        f"{int(share * 100)}\N{NO-BREAK SPACE}%",  # never rounded up to a hundred
+    )
 
 
 @admin.register(TicketBatch)
 class TicketBatchAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ["id", "mode", "status", "draw_date", "requested", "stored", "run", "created_at", "error"]
-    list_filter = ["status", "mode", "draw_date", "origin"]
-    list_select_related = ["run"]
+    list_display = [
+        "id",
+        "mode",
+        "status",
+        day("draw_date"),
+        "progress",
+        "in_stock",
+        minute("created_at", "created"),
+        shortened("error", 30),
+    ]
+    list_filter = ["status", "mode", DrawDateFilter, "origin", ("created_at", admin.DateFieldListFilter)]
     search_fields = ["run__pipeline_run_id"]
+    search_help_text = "A run's id or a part of it"
     actions = ["purge_selected"]
     change_form_template = "admin/tickets/ticketbatch/change_form.html"
+
+    @admin.display(description="made")
+    def progress(self, batch: TicketBatch) -> str:
+        return progress_bar(batch.generated, batch.requested)
+
+    @admin.display(description="in stock", ordering="stored")
+    def in_stock(self, batch: TicketBatch) -> str:
+        return f"{batch.stored:,}"
 
     def get_urls(self) -> list[URLPattern]:
         purge = path("purge/", self.admin_site.admin_view(self.purge), name="tickets_ticketbatch_purge")
@@ -103,21 +111,3 @@ class TicketBatchAdmin(ReadOnly, admin.ModelAdmin):
             self.log_change(request, batch, f"Purged {deleted} tickets.")
         self.message_user(request, f"{total} tickets purged.", messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:tickets_ticketbatch_changelist"))
-
-
-@admin.register(PreGeneratedTicket)
-class PreGeneratedTicketAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ["numbers", "powerball", "mode", "strategy_used", "confidence", "draw_date", "created_at"]
-    list_filter = ["mode", "draw_date"]
-    search_fields = ["=pipeline_run_id"]
-    list_select_related = ["batch"]
-    show_full_result_count = False
-
-    @admin.display(description="white balls", ordering="n1")
-    def numbers(self, ticket: PreGeneratedTicket) -> str:
-        return " ".join(f"{ball:2d}" for ball in ticket.white_balls)
-
-    @admin.display(ordering="confidence_score")
-    def confidence(self, ticket: PreGeneratedTicket) -> str:
-        """A percentile among uniform tickets, not a chance of winning."""
-        return f"{ticket.confidence_score:.3f}"

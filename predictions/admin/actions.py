@@ -1,0 +1,183 @@
+"""Pages that act: they ask, show what would be done, and do it only when that is confirmed by POST."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+
+from predictions import clusters
+from predictions.models import RUN_ID_LENGTH, new_run_id
+
+
+class Refused(Exception):
+    """Why something cannot be shown or done now; a message, not an error page."""
+
+
+class ActionPage:
+    """One action of a list: GET asks, GET with values shows what would happen, POST does it."""
+
+    slug: ClassVar[str]
+    title: ClassVar[str]
+    permission: ClassVar[str]
+    form_class: ClassVar[type[forms.Form]]
+    template: ClassVar[str]
+    needs_cluster: ClassVar[bool] = False
+
+    def __init__(self, model_admin: "admin.ModelAdmin[Any]") -> None:
+        self.model_admin = model_admin
+        self.opts = model_admin.opts
+
+    def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """What the template shows of that which would be done; changes nothing."""
+        raise NotImplementedError
+
+    def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
+        """Do it, log it, and leave a message."""
+        raise NotImplementedError
+
+    @property
+    def url_name(self) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{self.slug}"
+
+    @property
+    def url(self) -> str:
+        return reverse(f"admin:{self.url_name}")
+
+    def is_allowed(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(self.permission)
+
+    def view(self, request: HttpRequest) -> HttpResponse:
+        if not self.is_allowed(request):
+            raise PermissionDenied
+        if request.method == "POST":
+            return self._post(request)
+        if request.GET.keys() & self.form_class.base_fields.keys():
+            return self._show(request, self.form_class(request.GET))
+        return self._show(request, self.form_class())
+
+    def _post(self, request: HttpRequest) -> HttpResponse:
+        form = self.form_class(request.POST)
+        if not form.is_valid():
+            return self._show(request, form)
+        try:
+            self.perform(request, form.cleaned_data)
+        except Refused as refusal:
+            self.model_admin.message_user(request, str(refusal), messages.ERROR)
+            return self._show(request, self.form_class(request.POST), with_preview=False)
+        return HttpResponseRedirect(self._way_back(request))
+
+    def _way_back(self, request: HttpRequest) -> str:
+        """The list, for those who may see it."""
+        if self.model_admin.has_view_permission(request):
+            return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        return reverse("admin:index")
+
+    def _show(self, request: HttpRequest, form: forms.Form, with_preview: bool = True) -> HttpResponse:
+        preview = self._preview(request, form) if with_preview and form.is_bound and form.is_valid() else None
+        context = self.model_admin.admin_site.each_context(request) | {
+            "title": self.title,
+            "opts": self.opts,
+            "form": form,
+            "preview": preview,
+            "confirmed": [] if preview is None else _confirmed(request, form),
+            "way_back": self._way_back(request),
+            "warn_of_cluster": self.needs_cluster and not clusters.alive(),
+        }
+        return TemplateResponse(request, self.template, context)
+
+    def _preview(self, request: HttpRequest, form: forms.Form) -> dict[str, Any] | None:
+        try:
+            return self.preview(form.cleaned_data)
+        except Refused as refusal:
+            self.model_admin.message_user(request, str(refusal), messages.ERROR)
+            return None
+
+
+def _confirmed(request: HttpRequest, form: forms.Form) -> list[tuple[str, str]]:
+    """What the confirming form posts: the values asked for, and what is made anew for each preview."""
+    given = request.POST if request.method == "POST" else request.GET
+    asked = [(one.name, value) for one in form.visible_fields() for value in given.getlist(one.name)]
+    return asked + [(one.name, str(one.initial)) for one in form.hidden_fields()]
+
+
+class ActionAdmin(admin.ModelAdmin):
+    """With the addresses of its action pages, and buttons for those who may use them."""
+
+    action_pages: ClassVar[Sequence[type[ActionPage]]] = ()
+    change_list_template = "admin/predictions/change_list.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        pages = [page(self) for page in self.action_pages]
+        own = [path(f"{page.slug}/", wrap(page.view), name=page.url_name) for page in pages]
+        return [*own, *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        pages = [page(self) for page in self.action_pages]
+        allowed = [page for page in pages if page.is_allowed(request)]
+        context = (extra_context or {}) | {"action_pages": allowed}
+        return super().changelist_view(request, context)
+
+
+# Form fields that several actions ask for
+
+
+def modes_field(modes: Sequence[str], initial: Sequence[str]) -> forms.MultipleChoiceField:
+    allowed = ", ".join(modes)
+    return forms.MultipleChoiceField(
+        choices=[(mode, mode) for mode in modes],
+        initial=list(initial),
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={
+            "required": f"Modes: choose at least one; allowed are {allowed}.",
+            "invalid_choice": f"Modes: %(value)s is not one; allowed are {allowed}.",
+        },
+    )
+
+
+def choice_field(name: str, choices: dict[str, str]) -> forms.ChoiceField:
+    allowed = ", ".join(choices)
+    return forms.ChoiceField(
+        choices=list(choices.items()),
+        error_messages={
+            "required": f"{name}: choose one; allowed are {allowed}.",
+            "invalid_choice": f"{name}: %(value)s is not one; allowed are {allowed}.",
+        },
+    )
+
+
+def number_field(name: str, highest: int, **options: Any) -> forms.IntegerField:
+    allowed = f"{name}: allowed is a whole number from 1 to {highest:,}."
+    return forms.IntegerField(
+        min_value=1,
+        max_value=highest,
+        error_messages=dict.fromkeys(("required", "invalid", "min_value", "max_value"), allowed),
+        **options,
+    )
+
+
+def day_field(name: str, **options: Any) -> forms.DateField:
+    return forms.DateField(
+        input_formats=["%Y-%m-%d"],
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        error_messages={"invalid": f"{name}: allowed is a date such as 2026-11-25."},
+        **options,
+    )
+
+
+def run_id_field() -> forms.CharField:
+    """Made anew for each preview, so that one preview confirmed twice is done once."""
+    return forms.CharField(
+        required=False,
+        max_length=RUN_ID_LENGTH,
+        strip=False,
+        initial=lambda: new_run_id("admin"),
+        widget=forms.HiddenInput,
+    )

@@ -1,0 +1,54 @@
+"""The queue's own pages: changed by superusers only, for a Schedule can run any dotted path."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+from django_q.admin import FailAdmin, QueueAdmin, ScheduleAdmin, TaskAdmin
+from django_q.models import Failure, OrmQ, Schedule, Success
+
+
+class SuperuserChanges(admin.ModelAdmin):
+    """Permissions beyond looking count for superusers only."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.is_superuser and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.is_superuser and super().has_delete_permission(request, obj)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """ "Resubmit" asks for no permission of its own."""
+        actions: dict[str, Any] = super().get_actions(request)
+        return actions if request.user.is_superuser else {}
+
+
+class GuardedSchedules(SuperuserChanges, ScheduleAdmin):
+    pass
+
+
+class GuardedQueue(SuperuserChanges, QueueAdmin):
+    pass
+
+
+class GuardedSuccesses(SuperuserChanges, TaskAdmin):
+    pass
+
+
+class GuardedFailures(SuperuserChanges, FailAdmin):
+    pass
+
+
+for model, guarded in (
+    (Schedule, GuardedSchedules),
+    (OrmQ, GuardedQueue),
+    (Success, GuardedSuccesses),
+    (Failure, GuardedFailures),
+):
+    if admin.site.is_registered(model):  # the queued tasks only where the broker is the database
+        admin.site.unregister(model)
+        admin.site.register(model, guarded)

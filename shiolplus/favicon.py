@@ -1,0 +1,15 @@
+"""The browser's little picture, which it asks for on every page."""
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import cache_control
+
+PICTURE = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
+    '<circle cx="8" cy="8" r="7" fill="#c22"/></svg>'
+)
+
+
+@cache_control(public=True, max_age=86_400)
+def favicon(request: HttpRequest) -> HttpResponse:
+    """A red ball."""
+    return HttpResponse(PICTURE, content_type="image/svg+xml")

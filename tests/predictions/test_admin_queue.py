@@ -1,0 +1,73 @@
+"""The queue's own pages: superusers change them, nobody else whatever their permissions."""
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.utils import timezone
+from django_q.models import Failure, OrmQ, Schedule, Success, Task
+from django_q.tasks import async_task
+
+from tests.staff import client_of, superuser
+
+pytestmark = pytest.mark.django_db
+
+PAGES = {"schedule": Schedule, "ormq": OrmQ, "success": Success, "failure": Failure}
+
+
+@pytest.fixture
+def rows() -> None:
+    Schedule.objects.create(name="nightly", func="math.floor", schedule_type=Schedule.DAILY)
+    async_task("math.floor", 1.5)
+    for number, success in enumerate((True, False)):
+        now = timezone.now()
+        Task.objects.create(
+            id=str(number),
+            name=str(number),
+            func="math.floor",
+            args=(1,),
+            started=now,
+            stopped=now,
+            success=success,
+        )
+
+
+@pytest.fixture
+def staff() -> Client:
+    return client_of("staff", *Permission.objects.filter(content_type__app_label="django_q"))
+
+
+def everything() -> list[object]:
+    return [list(model.objects.order_by("pk").values()) for model in (Schedule, OrmQ, Task)]
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize("page", PAGES)
+def test_staff_with_all_the_queues_permissions_look_and_change_nothing(page: str, staff: Client) -> None:
+    row, before = PAGES[page].objects.get(), everything()
+    address = f"/admin/django_q/{page}/"
+
+    assert staff.get(address).status_code == 200
+    shown = staff.get(f"{address}{row.pk}/change/")
+    assert shown.status_code == 200
+    assert 'name="_save"' not in shown.content.decode()
+    assert "addlink" not in staff.get(address).content.decode().split('id="content-start"')[1]
+    for path in ("add/", f"{row.pk}/delete/"):
+        assert staff.get(f"{address}{path}").status_code == 403
+        assert staff.post(f"{address}{path}", {"post": "yes", "func": "os.system"}).status_code == 403
+    assert staff.post(f"{address}{row.pk}/change/", {"func": "os.system"}).status_code == 403
+    for action in ("delete_selected", "resubmit_task"):
+        assert action not in staff.get(address).content.decode()
+        staff.post(address, {"action": action, "_selected_action": row.pk, "post": "yes"})
+
+    assert everything() == before
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_superuser_still_manages_the_queue() -> None:
+    admin = superuser()
+
+    assert admin.get("/admin/django_q/schedule/add/").status_code == 200
+    assert "resubmit_task" in admin.get("/admin/django_q/failure/").content.decode()
+    row = OrmQ.objects.get()
+    assert admin.post(f"/admin/django_q/ormq/{row.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert not OrmQ.objects.exists()

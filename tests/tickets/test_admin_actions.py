@@ -1,0 +1,289 @@
+"""Ordering tickets and purging them by filter from the admin: shown first, then done, and logged."""
+
+from datetime import date, timedelta
+
+import pytest
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+from django.db.models import F
+from django.test import Client
+from django_q.models import OrmQ
+
+from predictions.draws import upcoming_draw
+from predictions.models import new_run_id
+from tests.factories import WEDNESDAY, make_prediction, some_tickets
+from tests.staff import staff_who_may, superuser
+from tickets import store
+from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
+from tickets.store import insert_batch_tickets
+
+pytestmark = pytest.mark.django_db
+
+PURGE = "/admin/tickets/pregeneratedticket/purge/"
+GENERATE = "/admin/tickets/generationrun/generate/"
+SATURDAY = date(2026, 11, 28)
+
+
+@pytest.fixture
+def admin() -> Client:
+    return superuser()
+
+
+# Purge by filter
+
+
+@pytest.fixture
+def tickets() -> None:
+    insert_batch_tickets(some_tickets(4), "v1", "old", WEDNESDAY)
+    PreGeneratedTicket.objects.update(created_at=F("created_at") - timedelta(days=10))
+    insert_batch_tickets(some_tickets(3, powerball=2), "v1", "new", WEDNESDAY)
+    insert_batch_tickets(some_tickets(2, powerball=3), "v2", "new", WEDNESDAY)
+    insert_batch_tickets(some_tickets(1), "v1", "new", SATURDAY)
+
+
+def stock() -> dict[tuple[str, str, str], int]:
+    """What each batch says that it holds; it is what it holds."""
+    batches = TicketBatch.objects.select_related("run").order_by("id")
+    for batch in batches:
+        assert batch.stored == PreGeneratedTicket.objects.filter(batch=batch).count()
+    return {(one.run.pipeline_run_id, one.mode, str(one.draw_date)): one.stored for one in batches}
+
+
+OLD, V1, V2, LATER = (
+    ("old", "v1", "2026-11-25"),
+    ("new", "v1", "2026-11-25"),
+    ("new", "v2", "2026-11-25"),
+    ("new", "v1", "2026-11-28"),
+)
+ALL = {OLD: 4, V1: 3, V2: 2, LATER: 1}
+
+
+@pytest.mark.usefixtures("tickets")
+@pytest.mark.parametrize(
+    ("asked", "total", "left"),
+    [
+        ({"mode": "v2"}, 2, {V2: 0}),
+        ({"draw_date": "2026-11-25"}, 9, {OLD: 0, V1: 0, V2: 0}),
+        ({"days": "7"}, 4, {OLD: 0}),
+        ({"mode": "v1", "draw_date": "2026-11-28"}, 1, {LATER: 0}),
+        ({"mode": "v1", "days": "7"}, 4, {OLD: 0}),
+        ({"mode": "v2", "days": "7"}, 0, {}),
+        ({"days": "11"}, 0, {}),
+    ],
+)
+def test_a_purge_deletes_exactly_what_its_preview_showed(
+    asked: dict[str, str], total: int, left: dict[tuple[str, str, str], int], admin: Client
+) -> None:
+    preview = admin.get(PURGE, asked).content.decode()
+    assert f"<strong>{total} tickets</strong> will be deleted" in preview
+    assert (f"Yes, delete {total} tickets" in preview) == (total > 0)
+    assert stock() == ALL
+
+    done = admin.post(PURGE, asked, follow=True)
+
+    assert f"{total} tickets purged." in done.content.decode()
+    assert stock() == ALL | left
+    entries = LogEntry.objects.all()
+    assert (entries.count(), {one.action_flag for one in entries} <= {CHANGE}) == (len(left), True)
+
+
+def test_of_a_batch_made_over_days_only_the_old_tickets_go(admin: Client) -> None:
+    insert_batch_tickets(some_tickets(5), "v1", "run", WEDNESDAY)
+    old = PreGeneratedTicket.objects.order_by("id")[:2]
+    PreGeneratedTicket.objects.filter(pk__in=[one.pk for one in old]).update(
+        created_at=F("created_at") - timedelta(days=10)
+    )
+
+    assert "<strong>2 tickets</strong>" in admin.get(PURGE, {"days": 7}).content.decode()
+    admin.post(PURGE, {"days": 7})
+
+    assert stock() == {("run", "v1", "2026-11-25"): 3}
+    assert LogEntry.objects.get().get_change_message() == "Purged 2 tickets older than 7 days, by filter."
+
+
+@pytest.mark.usefixtures("tickets")
+def test_the_preview_counts_by_batch_and_mode(admin: Client) -> None:
+    page = admin.get(PURGE, {"draw_date": "2026-11-25"}).content.decode()
+
+    assert "7 of v1, 2 of v2" in " ".join(page.split())
+    assert page.count('<td class="number">') == 3
+
+
+def test_a_purge_goes_in_chunks_and_keeps_the_counts(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "DELETE_CHUNK", 3)
+    insert_batch_tickets(some_tickets(8), "v1", "run", WEDNESDAY)
+    chunks: list[int] = []
+
+    assert store.purge_batch(TicketBatch.objects.get(), chunks.append, days=None) == 8
+    assert chunks == [3, 3, 2]
+    assert stock() == {("run", "v1", "2026-11-25"): 0}
+
+
+@pytest.mark.usefixtures("tickets")
+@pytest.mark.parametrize(
+    ("asked", "error"),
+    [
+        ({"mode": "", "draw_date": "", "days": ""}, "Name at least one of mode, draw date and days."),
+        ({"mode": "v9"}, "Mode: v9 is not one; allowed are random_forest, lstm, v1, v2, hybrid."),
+        ({"draw_date": "soon"}, "Draw date: allowed is a date such as 2026-11-25."),
+        ({"draw_date": "2026-11-26"}, "Draw date: 2026-11-26 is a Thursday without a draw"),
+        ({"days": "0"}, "Days: allowed is a whole number from 1 to 36,500."),
+        ({"days": "x"}, "Days: allowed is a whole number from 1 to 36,500."),
+        ({"days": "9" * 30}, "Days: allowed is a whole number from 1 to 36,500."),
+        ({"mode": "v1", "days": "-1"}, "Days: allowed is a whole number from 1 to 36,500."),
+    ],
+)
+def test_a_bad_filter_is_an_error_and_deletes_nothing(
+    asked: dict[str, str], error: str, admin: Client
+) -> None:
+    for method in (admin.get, admin.post):
+        response = method(PURGE, asked)
+        assert response.status_code == 200
+        assert error in response.content.decode()
+        assert "Yes, delete" not in response.content.decode()
+
+    assert stock() == ALL
+
+
+@pytest.mark.usefixtures("tickets")
+def test_a_purge_posted_with_nothing_at_all_deletes_nothing(admin: Client) -> None:
+    assert "Name at least one" in admin.post(PURGE, {}).content.decode()
+    assert stock() == ALL
+
+
+# Generate a batch
+
+ASKED = {"modes": ["random_forest", "v1"], "batch_size": "1200", "draw_date": "2026-11-25"}
+
+
+def test_the_preview_of_an_order_makes_nothing_and_says_which_modes_cannot(admin: Client) -> None:
+    make_prediction()
+    insert_batch_tickets(some_tickets(3), "random_forest", "before", WEDNESDAY)
+
+    page = admin.get(GENERATE, ASKED).content.decode()
+
+    assert "<strong>1,200 tickets</strong> for the draw of <strong>2026-11-25</strong>" in page
+    assert '<td class="number">3</td><td class="number">1,200</td>' in page
+    assert page.count("no prediction for this draw") == 1
+    assert "No cluster is alive" in page
+    assert GenerationRun.objects.count() == 1
+    assert not OrmQ.objects.exists()
+
+
+def test_a_confirmed_order_is_enqueued_and_logged_once(admin: Client) -> None:
+    make_prediction()
+    asked = ASKED | {"modes": "random_forest", "run_id": new_run_id("admin")}
+
+    first = admin.post(GENERATE, asked, follow=True)
+    again = admin.post(GENERATE, asked, follow=True)
+
+    run = GenerationRun.objects.get()
+    assert (run.pipeline_run_id, run.modes, run.batch_size) == (asked["run_id"], ["random_forest"], 1200)
+    assert (run.draw_date, run.status, run.auto_cleanup) == (WEDNESDAY, "running", False)
+    assert f"Run {run} is enqueued: 1,200 tickets a mode" in first.content.decode()
+    assert "nothing is made twice" in again.content.decode()
+    assert OrmQ.objects.count() == 1
+    entry = LogEntry.objects.get()
+    assert (entry.action_flag, entry.object_id) == (ADDITION, str(run.pk))
+
+
+def test_an_order_of_a_mode_without_a_prediction_says_why_it_failed(admin: Client) -> None:
+    done = admin.post(GENERATE, ASKED | {"modes": "v1"}, follow=True).content.decode()
+
+    assert "v1: no prediction of v1 for the draw of 2026-11-25" in done
+    assert "is enqueued" not in done
+    assert GenerationRun.objects.get().status == "failed"
+
+
+def test_an_order_without_a_date_is_for_the_next_draw(admin: Client) -> None:
+    admin.post(GENERATE, ASKED | {"draw_date": ""})
+
+    assert GenerationRun.objects.get().draw_date == upcoming_draw()
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"modes": []}, "Modes: choose at least one; allowed are random_forest, lstm, v1, v2, hybrid."),
+        ({"modes": "v9"}, "Modes: v9 is not one; allowed are random_forest, lstm, v1, v2, hybrid."),
+        ({"batch_size": ""}, "Batch size: allowed is a whole number from 1 to 10,000,000."),
+        ({"batch_size": "0"}, "Batch size: allowed is a whole number from 1 to 10,000,000."),
+        ({"batch_size": "10000001"}, "Batch size: allowed is a whole number from 1 to 10,000,000."),
+        ({"batch_size": "ten"}, "Batch size: allowed is a whole number from 1 to 10,000,000."),
+        ({"draw_date": "2026-11-26"}, "2026-11-26 is a Thursday without a draw"),
+        ({"draw_date": "2012-01-18"}, "was of the 59/35 matrix"),
+        ({"draw_date": "11/25/2026"}, "Draw date: allowed is a date such as 2026-11-25."),
+    ],
+)
+def test_a_bad_order_is_an_error_at_its_field(change: dict[str, object], error: str, admin: Client) -> None:
+    for method in (admin.get, admin.post):
+        response = method(GENERATE, ASKED | change)
+        assert response.status_code == 200
+        assert error in response.content.decode()
+
+    assert not GenerationRun.objects.exists()
+
+
+def test_an_id_that_names_another_run_is_a_message(admin: Client) -> None:
+    admin.post(GENERATE, ASKED | {"run_id": "one"})
+
+    page = admin.post(GENERATE, ASKED | {"run_id": "one", "batch_size": "7"}).content.decode()
+
+    assert "already names a run with batch_size 1200, not 7" in page
+
+
+# Who may
+
+
+@pytest.mark.parametrize(
+    ("page", "permission", "asked"),
+    [(PURGE, "delete_pregeneratedticket", {"mode": "v1"}), (GENERATE, "add_generationrun", ASKED)],
+)
+@pytest.mark.usefixtures("tickets")
+def test_staff_without_the_permission_neither_see_open_nor_post_an_action(
+    page: str, permission: str, asked: dict[str, object]
+) -> None:
+    others = {
+        "delete_pregeneratedticket",
+        "add_generationrun",
+        "add_pregeneratedticket",
+        "delete_ticketbatch",
+    }
+    stranger = staff_who_may(*(others - {permission}))
+    listing = page.rsplit("/", 2)[0] + "/"
+
+    assert page not in stranger.get(listing).content.decode()
+    for response in (stranger.get(page), stranger.get(page, asked), stranger.post(page, asked)):
+        assert response.status_code == 403
+    assert stock() == ALL
+
+
+@pytest.mark.parametrize(
+    ("page", "permission", "asked"),
+    [(PURGE, "delete_pregeneratedticket", {"mode": "v1"}), (GENERATE, "add_generationrun", ASKED)],
+)
+@pytest.mark.usefixtures("tickets")
+def test_staff_with_the_permission_see_and_post_it(
+    page: str, permission: str, asked: dict[str, object]
+) -> None:
+    keeper = staff_who_may(permission)
+
+    assert f'href="{page}"' in keeper.get(page.rsplit("/", 2)[0] + "/").content.decode()
+    assert keeper.get(page).status_code == 200
+    assert keeper.post(page, asked).status_code == 302
+    assert stock() != ALL
+
+
+@pytest.mark.usefixtures("tickets")
+@pytest.mark.parametrize(("page", "asked"), [(PURGE, {"mode": "v1"}), (GENERATE, ASKED)])
+def test_a_post_without_the_forms_token_is_refused(
+    page: str, asked: dict[str, object], admin: Client
+) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = admin.cookies
+
+    assert strict.post(page, asked).status_code == 403
+    assert stock() == ALL
+
+
+def test_a_stranger_is_sent_to_the_login(client: Client) -> None:
+    assert client.post(PURGE, {"mode": "v1"})["Location"].startswith("/admin/login/")

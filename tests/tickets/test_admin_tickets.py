@@ -1,0 +1,246 @@
+"""The list of tickets: found by numbers, filtered and paged, and never counted in full."""
+
+from datetime import date
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from tests.factories import WEDNESDAY, make_prediction, some_tickets, ticket
+from tests.staff import superuser
+from tickets.admin import stock
+from tickets.batch_generator import BatchTicketGenerator
+from tickets.models import PreGeneratedTicket, TicketBatch
+from tickets.search import Wanted, wanted_numbers
+from tickets.store import insert_batch_tickets
+
+pytestmark = pytest.mark.django_db
+
+TICKETS = "/admin/tickets/pregeneratedticket/"
+RUNS = "/admin/tickets/generationrun/"
+BATCHES = "/admin/tickets/ticketbatch/"
+SATURDAY = date(2026, 11, 28)
+
+
+@pytest.fixture
+def admin() -> Client:
+    return superuser()
+
+
+@pytest.fixture
+def tickets() -> None:
+    insert_batch_tickets(
+        [
+            ticket(5, 12, 33, 41, 60, 7),
+            ticket(5, 12, 33, 41, 60, 8),
+            ticket(1, 5, 11, 12, 13, 7),
+            ticket(6, 12, 33, 41, 60, 7),
+            ticket(2, 3, 4, 5, 51, 26),
+        ],
+        "v1",
+        "run-1",
+        WEDNESDAY,
+    )
+    insert_batch_tickets([ticket(5, 12, 33, 41, 60, 7)], "v2", "run-2", SATURDAY)
+
+
+def found(client: Client, **query: object) -> list[str]:
+    response = client.get(TICKETS, query)
+    assert response.status_code == 200
+    listed = response.context["cl"]
+    assert listed.result_count == len(list(listed.result_list))
+    return [str(one) for one in listed.result_list]
+
+
+# What is typed
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("5 12 33 41 60 +7", Wanted((5, 12, 33, 41, 60), 7)),
+        ("60, 41,33 12 5 + 7", Wanted((5, 12, 33, 41, 60), 7)),
+        ("  12 5 ", Wanted((5, 12), None)),
+        ("+7", Wanted((), 7)),
+        ("+7 5", Wanted((5,), 7)),
+        ("07", Wanted((7,), None)),
+        ("5+7", Wanted((5,), 7)),
+    ],
+)
+def test_numbers_are_read_in_any_order(text: str, wanted: Wanted) -> None:
+    assert wanted_numbers(text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "no number was given"),
+        ("five", "'five' is no number of a ticket"),
+        ("5 12x", "'12x' is no number of a ticket"),
+        ("5 -12", "'-12' is no number of a ticket"),
+        ("5.5", "'5.5' is no number of a ticket"),
+        ("\N{ARABIC-INDIC DIGIT FIVE}", "is no number of a ticket"),
+        ("+", "'+' is no number of a ticket"),
+        ("0", "white ball 0 is not in 1 to 69"),
+        ("70", "white ball 70 is not in 1 to 69"),
+        ("+27", "Powerball 27 is not in 1 to 26"),
+        ("5 5", "a white ball is repeated"),
+        ("1 2 3 4 5 6", "6 white balls; a ticket has 5"),
+        ("+1 +2", "2 Powerballs; a ticket has one"),
+        ("9" * 40, "is no number of a ticket"),
+    ],
+)
+def test_what_is_no_ticket_is_refused_with_the_reason(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason.replace("+", r"\+").replace(".", r"\.")):
+        wanted_numbers(text)
+
+
+# Found
+
+
+@pytest.mark.usefixtures("tickets")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("5 12 33 41 60 +7", ["5 12 33 41 60 +7", "5 12 33 41 60 +7"]),
+        ("60 41 33 12 5", ["5 12 33 41 60 +7", "5 12 33 41 60 +7", "5 12 33 41 60 +8"]),
+        ("5 12", ["1 5 11 12 13 +7", "5 12 33 41 60 +7", "5 12 33 41 60 +7", "5 12 33 41 60 +8"]),
+        ("51", ["2 3 4 5 51 +26"]),
+        ("+26", ["2 3 4 5 51 +26"]),
+        ("60 +8", ["5 12 33 41 60 +8"]),
+        ("12 13 69", []),
+        ("run-2", ["5 12 33 41 60 +7"]),
+    ],
+)
+def test_tickets_are_found_by_their_numbers_or_a_part_of_them(
+    text: str, expected: list[str], admin: Client
+) -> None:
+    assert sorted(found(admin, q=text)) == expected
+
+
+@pytest.mark.usefixtures("tickets")
+@pytest.mark.parametrize(
+    "text", ["70", "five", "1 2 3 4 5 6", "+", "run-9", "' OR 1=1", "%", "\ud800".encode("utf-8", "replace")]
+)
+def test_a_search_that_cannot_be_read_is_a_message(text: str, admin: Client) -> None:
+    response = admin.get(TICKETS, {"q": text})
+
+    assert response.status_code == 200
+    assert "Nothing was searched:" in response.content.decode()
+    assert response.context["cl"].result_count == 0
+
+
+@pytest.mark.usefixtures("tickets")
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ({"mode__exact": "v1"}, 5),
+        ({"mode__exact": "lstm"}, 0),
+        ({"mode__exact": "nonsense"}, 0),
+        ({"draw_date": "2026-11-28"}, 1),
+        ({"draw_date": "2026-11-30"}, 0),
+        ({"mode__exact": "v1", "draw_date": "2026-11-28"}, 0),
+        ({"mode__exact": "v1", "q": "5 12"}, 3),
+        ({"created_at__gte": "2000-01-01 00:00:00+00:00", "created_at__lt": "2001-01-01 00:00:00+00:00"}, 0),
+    ],
+)
+def test_filters_join(query: dict[str, str], count: int, admin: Client) -> None:
+    assert len(found(admin, **query)) == count
+
+
+# Counted and paged
+
+
+def test_the_whole_is_counted_by_the_batches_and_never_by_the_tickets(admin: Client) -> None:
+    insert_batch_tickets(some_tickets(250), "v1", "run-1", WEDNESDAY)
+
+    with CaptureQueriesContext(connection) as queries:
+        response = admin.get(TICKETS)
+
+    assert response.context["cl"].result_count == 250
+    assert "250\ntickets" in response.content.decode()
+    about_tickets = [one["sql"] for one in queries if "pre_generated_tickets" in one["sql"]]
+    assert len(about_tickets) == 2  # the page's keys, and its rows
+    assert all("LIMIT 100" in about_tickets[0] or "IN (" in sql for sql in about_tickets)
+    assert not [sql for sql in about_tickets if "COUNT(" in sql.upper()]
+
+
+def test_a_filtered_count_stops_at_its_limit_and_says_so(
+    admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert_batch_tickets(some_tickets(250), "v1", "run-1", WEDNESDAY)
+    monkeypatch.setattr(stock, "FOUND_AT_MOST", 201)
+    monkeypatch.setattr(stock.StockPaginator, "shown_at_most", "200")
+
+    page = admin.get(TICKETS, {"mode__exact": "v1"}).content.decode()
+
+    assert "more than 200\ntickets" in page
+    assert "250" not in page.split('class="paginator"')[1].split("</p>")[0]
+
+
+@pytest.mark.parametrize("query", [{}, {"mode__exact": "v1"}])
+def test_the_pages_hold_each_ticket_once_newest_first(query: dict[str, str], admin: Client) -> None:
+    insert_batch_tickets(some_tickets(250), "v1", "run-1", WEDNESDAY)
+    insert_batch_tickets(some_tickets(120, powerball=2), "v1", "run-2", WEDNESDAY)
+
+    pages = [admin.get(TICKETS, query | {"p": p}).context["cl"].result_list for p in (1, 2, 3, 4)]
+
+    assert [len(list(page)) for page in pages] == [100, 100, 100, 70]
+    expected = PreGeneratedTicket.objects.order_by("-created_at", "-id").values_list("pk", flat=True)
+    assert [one.pk for page in pages for one in page] == list(expected)
+
+
+@pytest.mark.usefixtures("tickets")
+@pytest.mark.parametrize(
+    "query", [{"p": "99"}, {"p": "x"}, {"p": "0"}, {"o": "1.2.-3"}, {"all": ""}, {"_facets": ""}]
+)
+def test_odd_addresses_show_a_list(query: dict[str, str], admin: Client) -> None:
+    assert admin.get(TICKETS, query, follow=True).status_code == 200
+
+
+@pytest.mark.usefixtures("tickets")
+def test_nobody_can_have_every_ticket_counted_by_facets(admin: Client) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        admin.get(TICKETS, {"_facets": ""}, follow=True)
+
+    assert not [one for one in queries if "COUNT(" in one["sql"].upper() and "pre_generated" in one["sql"]]
+
+
+@pytest.mark.parametrize("address", [TICKETS, f"{TICKETS}?q=1", RUNS, BATCHES])
+def test_a_list_asks_no_more_for_more_rows(address: str, admin: Client) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            assert admin.get(address).status_code == 200
+        return len(asked)
+
+    insert_batch_tickets(some_tickets(2), "v1", "run-0", WEDNESDAY)
+    once = queries()
+    for number in range(1, 8):
+        insert_batch_tickets(some_tickets(4, powerball=number + 1), "v2", f"run-{number}", WEDNESDAY)
+
+    assert queries() == once
+
+
+# Progress
+
+
+def test_runs_and_batches_show_generated_of_requested(admin: Client) -> None:
+    make_prediction()
+    BatchTicketGenerator(1500, ["random_forest", "v1"]).generate_batch(
+        "run-1", async_mode=False, draw_date=WEDNESDAY
+    )  # v1 fails
+    insert_batch_tickets(some_tickets(3), "v2", "run-1", WEDNESDAY)
+
+    assert "1,503 of 3,003 (50\N{NO-BREAK SPACE}%)" in admin.get(RUNS).content.decode()
+    assert "1,503 of 3,003" in admin.get(RUNS, {"batches__mode": "v2"}).content.decode()
+    batches = admin.get(BATCHES).content.decode()
+    assert "1,500 of 1,500 (100\N{NO-BREAK SPACE}%)" in batches
+    assert "0 of 1,500 (0\N{NO-BREAK SPACE}%)" in batches
+
+
+def test_a_batch_that_lacks_one_ticket_is_not_at_a_hundred_per_cent(admin: Client) -> None:
+    insert_batch_tickets(some_tickets(3), "v2", "run-1", WEDNESDAY)
+    TicketBatch.objects.update(requested=1000, generated=999)
+
+    assert "999 of 1,000 (99\N{NO-BREAK SPACE}%)" in admin.get(BATCHES).content.decode()

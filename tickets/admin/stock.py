@@ -1,0 +1,212 @@
+"""The admin's pages for tickets: a list that is never counted in full, search by numbers, purge by filter."""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet, Sum
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+
+from predictions.admin.actions import ActionAdmin, ActionPage, day_field, number_field
+from predictions.admin.browsing import DRAWS_OFFERED, DrawDateFilter, ReadOnly, day, minute, shortened
+from predictions.modes import MODE_NAMES
+from predictions.powerball import check_ticket_day
+from tickets.admin.batches import PURGE_PERMISSION
+from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
+from tickets.search import wanted_numbers
+from tickets.store import MAX_DAYS, purge_batch, purgeable
+
+FOUND_AT_MOST = 10_001  # one more than is said: then it is "more than 10,000"
+
+
+class PurgeForm(forms.Form):
+    mode = forms.ChoiceField(
+        required=False,
+        choices=[("", "any mode"), *((mode, mode) for mode in MODE_NAMES)],
+        error_messages={
+            "invalid_choice": f"Mode: %(value)s is not one; allowed are {', '.join(MODE_NAMES)}."
+        },
+    )
+    draw_date = day_field("Draw date", required=False, help_text="Left empty: any draw.")
+    days = number_field("Days", MAX_DAYS, required=False, label="Older than, days")
+
+    def clean_draw_date(self) -> date | None:
+        day: date | None = self.cleaned_data["draw_date"]
+        try:
+            if day is not None:
+                check_ticket_day(day)
+        except ValueError as error:
+            raise forms.ValidationError(f"Draw date: {error}.") from error
+        return day
+
+    def clean(self) -> dict[str, Any]:
+        asked = self.cleaned_data
+        if not self.errors and not any(asked.values()):
+            raise forms.ValidationError("Name at least one of mode, draw date and days.")
+        return asked
+
+
+class PurgePage(ActionPage):
+    slug = "purge"
+    title = "Purge tickets by filter"
+    permission = PURGE_PERMISSION
+    form_class = PurgeForm
+    template = "admin/tickets/pregeneratedticket/purge.html"
+
+    def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
+        doomed = purgeable(asked["mode"] or None, asked["draw_date"], asked["days"])
+        by_mode: dict[str, int] = {}
+        for batch, tickets in doomed:
+            by_mode[batch.mode] = by_mode.get(batch.mode, 0) + tickets
+        return {
+            "doomed": [(batch, f"{tickets:,}") for batch, tickets in doomed],
+            "by_mode": [(mode, f"{tickets:,}") for mode, tickets in by_mode.items()],
+            "total": f"{sum(by_mode.values()):,}",
+            "nothing_to_do": not doomed,
+        }
+
+    def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
+        days, total = asked["days"], 0
+        for batch, _ in purgeable(asked["mode"] or None, asked["draw_date"], days):
+            deleted = purge_batch(batch, days=days)
+            total += deleted
+            older = f" older than {days} days" if days else ""
+            self.model_admin.log_change(request, batch, f"Purged {deleted} tickets{older}, by filter.")
+        self.model_admin.message_user(request, f"{total:,} tickets purged.", messages.SUCCESS)
+
+
+class StockPaginator(Paginator):
+    """Pages without counting or sorting every ticket: the batches know how many there are in all, and of
+    those that a filter leaves, the newest are found once, up to a limit.
+    """
+
+    object_list: Any
+
+    @cached_property
+    def count(self) -> int:
+        if self._is_filtered:
+            return len(self._newest)
+        return TicketBatch.objects.aggregate(sum=Sum("stored"))["sum"] or 0
+
+    @property
+    def _is_filtered(self) -> bool:
+        return bool(self.object_list.query.where)
+
+    shown_at_most = f"{FOUND_AT_MOST - 1:,}"
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether there are more than are shown."""
+        return self._is_filtered and self.count == FOUND_AT_MOST
+
+    @cached_property
+    def _newest(self) -> list[int]:
+        return list(self.object_list.values_list("pk", flat=True)[:FOUND_AT_MOST])
+
+    def page(self, number: int | str) -> Page:
+        number = self.validate_number(number)
+        first = (number - 1) * self.per_page
+        ids = self._ids(first, min(first + self.per_page, self.count))
+        order = self.object_list.query.order_by
+        return Page(self.object_list.model.objects.filter(pk__in=ids).order_by(*order), number, self)
+
+    def _ids(self, first: int, last: int) -> list[int]:
+        """The keys of a page, which the index alone gives, from the nearer end."""
+        if self._is_filtered:
+            return self._newest[first:last]
+        keys = self.object_list.values_list("pk", flat=True)
+        if first <= self.count // 2:
+            return list(keys[first:last])
+        return list(keys.reverse()[self.count - last : self.count - first])
+
+
+class StockList(ChangeList):
+    """Takes even a single page from the paginator, which has found its tickets already."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not self.multi_page:
+            self.result_list = self.paginator.page(1).object_list
+
+
+class StockedModeFilter(admin.SimpleListFilter):
+    title = "mode"
+    parameter_name = "mode__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> list[tuple[str, str]]:
+        return [(mode, mode) for mode in MODE_NAMES]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[PreGeneratedTicket]:
+        return queryset if self.value() is None else queryset.along_age(mode=self.value())
+
+
+class StockedDrawFilter(DrawDateFilter):
+    """The draws that tickets are stored for, as the batches know them."""
+
+    def days(self, model_admin: "admin.ModelAdmin[Any]") -> Iterable[date]:
+        stocked = TicketBatch.objects.filter(stored__gt=0).order_by("-draw_date")
+        return stocked.values_list("draw_date", flat=True).distinct()[:DRAWS_OFFERED]
+
+    def of_draw(self, tickets: Any, day: date) -> QuerySet[PreGeneratedTicket]:
+        return tickets.along_age(draw_date=day)
+
+
+@admin.register(PreGeneratedTicket)
+class PreGeneratedTicketAdmin(ReadOnly, ActionAdmin):
+    list_display = [
+        "numbers",
+        "mode",
+        shortened("strategy_used", 15, "strategy"),
+        "confidence",
+        day("draw_date"),
+        "of_batch",
+        minute("created_at", "created"),
+    ]
+    sortable_by = ()  # every other order would sort the whole table
+    list_filter = [StockedModeFilter, StockedDrawFilter, ("created_at", admin.DateFieldListFilter)]
+    search_fields = ["pipeline_run_id"]  # makes the search box; what is typed is read below
+    search_help_text = "Numbers such as 5 12 33 41 60 +7, or a part of them (5 12, +7); or a run's whole id"
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # facets count every ticket
+    paginator = StockPaginator
+    list_select_related = False
+    action_pages = [PurgePage]
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        return StockList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[QuerySet[PreGeneratedTicket], bool]:
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        try:
+            return queryset.with_numbers(*wanted_numbers(text)), False
+        except ValueError as error:
+            if GenerationRun.objects.filter(pipeline_run_id=text).exists():
+                return queryset.along_age(pipeline_run_id=text), False
+            self.message_user(request, f"Nothing was searched: {error}.", messages.ERROR)
+            return queryset.none(), False
+
+    @admin.display(description="numbers")
+    def numbers(self, ticket: PreGeneratedTicket) -> str:
+        white = " ".join(f"{ball:2d}" for ball in ticket.white_balls)
+        return format_html('<span style="white-space: nowrap">{} +{}</span>', white, ticket.powerball)
+
+    @admin.display
+    def confidence(self, ticket: PreGeneratedTicket) -> str:
+        """A percentile among uniform tickets, not a chance of winning."""
+        return f"{ticket.confidence_score:.3f}"
+
+    @admin.display(description="batch")
+    def of_batch(self, ticket: PreGeneratedTicket) -> str:
+        address = reverse("admin:tickets_ticketbatch_change", args=[ticket.batch_id])
+        return format_html('<a href="{}">{}</a>', address, ticket.batch_id)
