@@ -182,12 +182,23 @@ def _count(batch_pk: int, stored: int) -> None:
 Watcher = Callable[[int], None]
 
 
-def old_tickets(days: int = 7, mode: str | None = None) -> QuerySet[PreGeneratedTicket]:
-    """Tickets made more than `days` times 24 hours ago; ValueError for bad days or mode."""
+def instant_before(days: int) -> datetime:
+    """The instant `days` times 24 hours ago; ValueError for bad days."""
     if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= MAX_DAYS:
         raise ValueError(f"days {days!r}: allowed is an integer from 1 to {MAX_DAYS}")
-    tickets = PreGeneratedTicket.objects.filter(created_at__lt=timezone.now() - timedelta(days=days))
+    return timezone.now() - timedelta(days=days)
+
+
+def old_tickets(days: int = 7, mode: str | None = None) -> QuerySet[PreGeneratedTicket]:
+    """Tickets made more than `days` times 24 hours ago; ValueError for bad days or mode."""
+    tickets = PreGeneratedTicket.objects.filter(created_at__lt=instant_before(days))
     return tickets if mode is None else tickets.filter(mode=check_mode(mode))
+
+
+def tickets_of_batch(batch: TicketBatch, before: datetime | None = None) -> QuerySet[PreGeneratedTicket]:
+    """A batch's tickets, or those of them made before an instant."""
+    tickets = PreGeneratedTicket.objects.of_batch(batch)
+    return tickets if before is None else tickets.filter(created_at__lt=before)
 
 
 def clear_old_batch_tickets(
@@ -197,52 +208,31 @@ def clear_old_batch_tickets(
     return _delete(old_tickets(days, mode).order_by("created_at", "id"), watch)
 
 
-def purge_batch(batch: TicketBatch, watch: Watcher = lambda deleted: None, days: int | None = None) -> int:
-    """Delete a batch's tickets, or those older than `days`, in chunks; the batch stays, with what it made."""
-    return _delete(_of_batch(batch, days).order_by("id"), watch)
+def purge_batch(
+    batch: TicketBatch,
+    watch: Watcher = lambda deleted: None,
+    before: datetime | None = None,
+    at_most: int | None = None,
+) -> int:
+    """Delete a batch's tickets in chunks, or those made before an instant; returns how many.
 
-
-def _of_batch(batch: TicketBatch, days: int | None) -> QuerySet[PreGeneratedTicket]:
-    tickets = PreGeneratedTicket.objects.of_batch(batch)
-    return tickets if days is None else tickets & old_tickets(days)
-
-
-class Doomed(NamedTuple):
-    """A batch, and how many of its tickets a purge would delete."""
-
-    batch: TicketBatch
-    tickets: int
-
-
-def purgeable(
-    mode: str | None = None, draw_date: date | None = None, days: int | None = None
-) -> list[Doomed]:
-    """The batches of a mode and draw that hold tickets older than `days`, and how many; None: any.
-
-    ValueError for a bad mode or days.
+    The batch stays, with what it made. `at_most` leaves the rest for another call.
     """
-    batches = TicketBatch.objects.select_related("run").filter(stored__gt=0).order_by("id")
-    if mode is not None:
-        batches = batches.filter(mode=check_mode(mode))
-    if draw_date is not None:
-        batches = batches.filter(draw_date=draw_date)
-    counted = [
-        Doomed(batch, batch.stored if days is None else _of_batch(batch, days).count()) for batch in batches
-    ]
-    return [one for one in counted if one.tickets]
+    return _delete(tickets_of_batch(batch, before).order_by("id"), watch, at_most)
 
 
-def _delete(tickets: QuerySet[PreGeneratedTicket], watch: Watcher) -> int:
+def _delete(tickets: QuerySet[PreGeneratedTicket], watch: Watcher, at_most: int | None = None) -> int:
     total = 0
-    while deleted := _delete_chunk(tickets):
+    while deleted := _delete_chunk(tickets, DELETE_CHUNK if at_most is None else at_most - total):
         total += deleted
         watch(deleted)
     return total
 
 
-def _delete_chunk(tickets: QuerySet[PreGeneratedTicket]) -> int:
+def _delete_chunk(tickets: QuerySet[PreGeneratedTicket], at_most: int) -> int:
     with transaction.atomic():
-        doomed = list(tickets.select_for_update().values_list("pk", "batch_id")[:DELETE_CHUNK])
+        chunk = min(DELETE_CHUNK, at_most)
+        doomed = list(tickets.select_for_update().values_list("pk", "batch_id")[:chunk])
         PreGeneratedTicket.objects.filter(pk__in=[pk for pk, _ in doomed]).delete()
         for batch_pk, count in sorted(Counter(batch_pk for _, batch_pk in doomed).items()):
             TicketBatch.objects.filter(pk=batch_pk).update(stored=F("stored") - count)

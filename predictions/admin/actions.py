@@ -86,9 +86,13 @@ class ActionPage:
             "preview": preview,
             "confirmed": [] if preview is None else _confirmed(request, form),
             "way_back": self._way_back(request),
-            "warn_of_cluster": self.needs_cluster and not clusters.alive(),
+            "warn_of_cluster": self._needs_cluster(preview) and not clusters.alive(),
         }
         return TemplateResponse(request, self.template, context)
+
+    def _needs_cluster(self, preview: dict[str, Any] | None) -> bool:
+        """Always, or for that which the preview shows."""
+        return self.needs_cluster or bool(preview and preview.get("needs_cluster"))
 
     def _preview(self, request: HttpRequest, form: forms.Form) -> dict[str, Any] | None:
         try:

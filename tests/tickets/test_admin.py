@@ -12,6 +12,7 @@ from django.urls import reverse
 from predictions.models import Draw, PipelineRun, Prediction, TrainedModel
 from tests.factories import WEDNESDAY, make_model, make_prediction, some_tickets
 from tests.staff import client_of
+from tickets.admin import batches
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.store import insert_batch_tickets
@@ -24,7 +25,8 @@ def address(model: type[Model], page: str, *args: object) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
 
 
-PURGE = "/admin/tickets/ticketbatch/purge/"
+PURGE = "/admin/tickets/pregeneratedticket/purge/"
+TICKETS = "/admin/tickets/pregeneratedticket/"
 BATCHES = "/admin/tickets/ticketbatch/"
 
 
@@ -147,7 +149,7 @@ def test_nothing_can_be_added_changed_or_deleted_even_by_post(model: type[Model]
 def test_the_purge_page_says_how_many_tickets_will_go_and_deletes_none(superuser: Client) -> None:
     batch = batch_of("pipe-2", "v2")
 
-    response = superuser.get(PURGE, {"batch": batch.pk})
+    response = superuser.get(PURGE, {"batches": batch.pk})
 
     assert response.status_code == 200
     page = response.content.decode()
@@ -161,9 +163,9 @@ def test_purging_deletes_exactly_the_batchs_tickets_and_keeps_the_batch(superuse
     batch = batch_of("pipe-2", "v2")
     others = list(PreGeneratedTicket.objects.exclude(batch=batch).order_by("pk").values())
 
-    response = superuser.post(PURGE, {"batch": batch.pk}, follow=True)
+    response = superuser.post(PURGE, {"batches": batch.pk}, follow=True)
 
-    assert response.redirect_chain == [(BATCHES, 302)]
+    assert response.redirect_chain == [(TICKETS, 302)]
     assert "4 tickets purged." in response.content.decode()
     assert list(PreGeneratedTicket.objects.order_by("pk").values()) == others
     batch.refresh_from_db()
@@ -174,7 +176,7 @@ def test_purging_deletes_exactly_the_batchs_tickets_and_keeps_the_batch(superuse
 def test_a_purge_is_written_into_the_admins_log(superuser: Client) -> None:
     batch = batch_of("pipe-2", "v2")
 
-    superuser.post(PURGE, {"batch": batch.pk})
+    superuser.post(PURGE, {"batches": batch.pk})
 
     entry = LogEntry.objects.get()
     assert (entry.user.username, entry.action_flag, entry.object_id) == ("admin", CHANGE, str(batch.pk))
@@ -186,11 +188,11 @@ def test_selected_batches_are_purged_together_by_way_of_the_preview(superuser: C
     pks = [batch_of("pipe-1", "random_forest").pk, batch_of("pipe-2", "v2").pk]
 
     preview = superuser.post(BATCHES, {"action": ACTION, "_selected_action": pks}, follow=True)
-    assert preview.redirect_chain[0][0].startswith(f"{PURGE}?batch=")
+    assert preview.redirect_chain[0][0].startswith(f"{PURGE}?batches=")
     assert "<strong>7 tickets</strong> will be deleted" in preview.content.decode()
     assert PreGeneratedTicket.objects.count() == 7
 
-    superuser.post(PURGE, {"batch": pks})
+    superuser.post(PURGE, {"batches": " ".join(map(str, pks))})
     assert PreGeneratedTicket.objects.count() == 0
     assert LogEntry.objects.count() == 2
 
@@ -201,7 +203,7 @@ def test_the_list_and_the_batchs_page_offer_the_purge_to_those_who_may(superuser
 
     assert f'value="{ACTION}"' in superuser.get(BATCHES).content.decode()
     page = superuser.get(address(TicketBatch, "change", batch.pk)).content.decode()
-    assert f"{PURGE}?batch={batch.pk}" in page
+    assert f"{PURGE}?batches={batch.pk}" in page
 
 
 @pytest.mark.usefixtures("rows")
@@ -214,8 +216,8 @@ def test_staff_who_may_only_look_are_neither_offered_nor_allowed_a_purge(viewer:
     assert PURGE not in viewer.get(address(TicketBatch, "change", batch.pk)).content.decode()
     chosen = viewer.post(BATCHES, {"action": ACTION, "_selected_action": batch.pk})
     assert PURGE not in chosen.get("Location", "")
-    assert viewer.get(PURGE, {"batch": batch.pk}).status_code == 403
-    assert viewer.post(PURGE, {"batch": batch.pk}).status_code == 403
+    assert viewer.get(PURGE, {"batches": batch.pk}).status_code == 403
+    assert viewer.post(PURGE, {"batches": batch.pk}).status_code == 403
 
     assert PreGeneratedTicket.objects.count() == 7
 
@@ -226,7 +228,7 @@ def test_staff_who_may_delete_tickets_may_purge() -> None:
     keeper = client_of("keeper", *may)
 
     assert f'value="{ACTION}"' in keeper.get(BATCHES).content.decode()
-    assert keeper.post(PURGE, {"batch": batch_of("pipe-2", "v2").pk}).status_code == 302
+    assert keeper.post(PURGE, {"batches": batch_of("pipe-2", "v2").pk}).status_code == 302
     assert PreGeneratedTicket.objects.count() == 3
 
 
@@ -235,20 +237,44 @@ def test_a_purge_without_the_forms_token_is_refused(superuser: Client) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = superuser.cookies
 
-    assert strict.post(PURGE, {"batch": batch_of("pipe-2", "v2").pk}).status_code == 403
+    assert strict.post(PURGE, {"batches": batch_of("pipe-2", "v2").pk}).status_code == 403
     assert PreGeneratedTicket.objects.count() == 7
 
 
 @pytest.mark.usefixtures("rows")
 @pytest.mark.parametrize("method", ["get", "post"])
-@pytest.mark.parametrize("batch", ["abc", "", "-1", "0", "1.5", "²", "٣", str(10**18), str(10**30), None])
-def test_a_batch_that_is_none_is_a_message_and_deletes_nothing(
-    batch: str | None, method: str, superuser: Client
+@pytest.mark.parametrize(
+    ("named", "error"),
+    [
+        ("abc", "are no ids; allowed are ids such as 3 5."),
+        ("-1", "are no ids"),
+        ("1.5", "are no ids"),
+        ("²", "are no ids"),
+        ("٣", "are no ids"),
+        (str(10**30), "are no ids"),
+        ("0", "Batches: there is no batch 0."),
+        (f"{10**17} 999", f"Batches: there is no batch 999, {10**17}."),
+        ("", "Name at least one of batches, mode, draw date and days."),
+    ],
+)
+def test_a_batch_that_is_none_is_an_error_and_deletes_nothing(
+    named: str, error: str, method: str, superuser: Client
 ) -> None:
-    values = {} if batch is None else {"batch": batch}
+    response = getattr(superuser, method)(PURGE, {"batches": named})
 
-    response = getattr(superuser, method)(PURGE, values, follow=True)
-
-    assert response.redirect_chain == [(BATCHES, 302)]
-    assert "No batch was named; select some first." in response.content.decode()
+    assert response.status_code == 200
+    assert error in response.content.decode()
     assert PreGeneratedTicket.objects.count() == 7
+
+
+@pytest.mark.usefixtures("rows")
+def test_more_batches_than_an_address_can_name_are_refused(
+    superuser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "SELECTED_AT_MOST", 1)
+    pks = list(TicketBatch.objects.values_list("pk", flat=True))
+
+    page = superuser.post(BATCHES, {"action": ACTION, "_selected_action": pks}, follow=True)
+
+    assert "Select at most 1 batches" in page.content.decode()
+    assert page.redirect_chain == [(BATCHES, 302)]

@@ -12,9 +12,10 @@ from predictions.draws import upcoming_draw
 from predictions.models import new_run_id
 from tests.factories import WEDNESDAY, make_prediction, some_tickets
 from tests.staff import staff_who_may, superuser
-from tickets import store
+from tickets import purging, store
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.store import insert_batch_tickets
+from tickets.tasks import purge_ticket_batch
 
 pytestmark = pytest.mark.django_db
 
@@ -97,7 +98,7 @@ def test_of_a_batch_made_over_days_only_the_old_tickets_go(admin: Client) -> Non
     admin.post(PURGE, {"days": 7})
 
     assert stock() == {("run", "v1", "2026-11-25"): 3}
-    assert LogEntry.objects.get().get_change_message() == "Purged 2 tickets older than 7 days, by filter."
+    assert LogEntry.objects.get().get_change_message() == "Purged 2 tickets older than 7 days."
 
 
 @pytest.mark.usefixtures("tickets")
@@ -113,16 +114,79 @@ def test_a_purge_goes_in_chunks_and_keeps_the_counts(admin: Client, monkeypatch:
     insert_batch_tickets(some_tickets(8), "v1", "run", WEDNESDAY)
     chunks: list[int] = []
 
-    assert store.purge_batch(TicketBatch.objects.get(), chunks.append, days=None) == 8
+    assert store.purge_batch(TicketBatch.objects.get(), chunks.append, before=None) == 8
     assert chunks == [3, 3, 2]
     assert stock() == {("run", "v1", "2026-11-25"): 0}
+
+
+def test_of_named_batches_only_these_and_only_what_else_is_asked_go(admin: Client) -> None:
+    for number in (1, 2, 3):
+        insert_batch_tickets(some_tickets(3, powerball=number), "v1", f"run-{number}", WEDNESDAY)
+    first, second, _ = TicketBatch.objects.order_by("id")
+    PreGeneratedTicket.objects.filter(batch=first).update(created_at=F("created_at") - timedelta(days=10))
+
+    admin.post(PURGE, {"batches": f"{first.pk}, {second.pk}", "days": 7})
+
+    assert [one.stored for one in TicketBatch.objects.order_by("id")] == [0, 3, 3]
+
+
+# What is much
+
+
+def test_a_large_purge_is_enqueued_and_done_in_parts_by_tasks(
+    admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purging, "AT_ONCE", 4)
+    monkeypatch.setattr(purging, "A_TASK", 3)
+    insert_batch_tickets(some_tickets(8), "v1", "run", WEDNESDAY)
+    insert_batch_tickets(some_tickets(2), "v2", "other", SATURDAY)
+    batch = TicketBatch.objects.get(mode="v1")
+
+    preview = admin.get(PURGE, {"mode": "v1"}).content.decode()
+    assert "they go in the background" in preview
+    assert "No cluster is alive" in preview
+    done = admin.post(PURGE, {"mode": "v1"}, follow=True).content.decode()
+
+    assert "8 tickets are purged in the background" in done
+    assert LogEntry.objects.get().get_change_message() == "Enqueued the purge of 8 tickets."
+    assert PreGeneratedTicket.objects.count() == 10
+    parts = []
+    while OrmQ.objects.exists():
+        task = OrmQ.objects.get()
+        assert (task.key, task.func()) == ("shiolplus", "tickets.tasks.purge_ticket_batch")
+        arguments = task.task["args"]
+        task.delete()
+        parts.append(purge_ticket_batch(*arguments)["deleted"])
+    assert parts == [3, 3, 2]
+    assert purge_ticket_batch(batch.pk, None) == {"batch": batch.pk, "deleted": 0}  # delivered again
+    assert stock() == {("run", "v1", "2026-11-25"): 0, ("other", "v2", "2026-11-28"): 2}
+
+
+def test_a_large_purge_by_age_takes_nothing_that_grows_old_while_it_waits(
+    admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purging, "AT_ONCE", 1)
+    insert_batch_tickets(some_tickets(5), "v1", "run", WEDNESDAY)
+    old = PreGeneratedTicket.objects.order_by("id")[:3]
+    PreGeneratedTicket.objects.filter(pk__in=[one.pk for one in old]).update(
+        created_at=F("created_at") - timedelta(days=10)
+    )
+    admin.post(PURGE, {"days": 7})
+    PreGeneratedTicket.objects.update(created_at=F("created_at") - timedelta(days=6, hours=23, minutes=59))
+
+    purge_ticket_batch(*OrmQ.objects.get().task["args"])
+
+    assert stock() == {("run", "v1", "2026-11-25"): 2}
 
 
 @pytest.mark.usefixtures("tickets")
 @pytest.mark.parametrize(
     ("asked", "error"),
     [
-        ({"mode": "", "draw_date": "", "days": ""}, "Name at least one of mode, draw date and days."),
+        (
+            {"mode": "", "draw_date": "", "days": ""},
+            "Name at least one of batches, mode, draw date and days.",
+        ),
         ({"mode": "v9"}, "Mode: v9 is not one; allowed are random_forest, lstm, v1, v2, hybrid."),
         ({"draw_date": "soon"}, "Draw date: allowed is a date such as 2026-11-25."),
         ({"draw_date": "2026-11-26"}, "Draw date: 2026-11-26 is a Thursday without a draw"),

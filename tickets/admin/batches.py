@@ -1,21 +1,19 @@
-"""The admin's pages for batches: to browse, and to purge the selected ones after a preview."""
+"""The admin's pages for batches: to browse, and to choose some whose tickets are purged."""
 
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 
 from predictions.admin.browsing import DrawDateFilter, ReadOnly, day, minute, shortened
 from tickets.models import TicketBatch
-from tickets.store import purge_batch
 
 PURGE_PERMISSION = "tickets.delete_pregeneratedticket"
+SELECTED_AT_MOST = 200  # their ids travel in an address
 
 
 def progress_bar(generated: int, requested: int) -> str:
@@ -57,18 +55,18 @@ class TicketBatchAdmin(ReadOnly, admin.ModelAdmin):
     def in_stock(self, batch: TicketBatch) -> str:
         return f"{batch.stored:,}"
 
-    def get_urls(self) -> list[URLPattern]:
-        purge = path("purge/", self.admin_site.admin_view(self.purge), name="tickets_ticketbatch_purge")
-        return [purge, *super().get_urls()]
-
     def has_purge_permission(self, request: HttpRequest) -> bool:
         """Who may delete tickets; Django asks this before it offers the action."""
         return request.user.has_perm(PURGE_PERMISSION)
 
     @admin.action(description="Purge the tickets of the selected batches", permissions=["purge"])
-    def purge_selected(self, request: HttpRequest, batches: QuerySet[TicketBatch]) -> HttpResponse:
-        ids = [("batch", pk) for pk in batches.values_list("pk", flat=True)]
-        return HttpResponseRedirect(f"{reverse('admin:tickets_ticketbatch_purge')}?{urlencode(ids)}")
+    def purge_selected(self, request: HttpRequest, batches: QuerySet[TicketBatch]) -> HttpResponse | None:
+        pks = list(batches.values_list("pk", flat=True)[: SELECTED_AT_MOST + 1])
+        if len(pks) > SELECTED_AT_MOST:
+            text = f"Select at most {SELECTED_AT_MOST} batches, or purge by mode, draw date and days instead."
+            self.message_user(request, text, messages.ERROR)
+            return None
+        return HttpResponseRedirect(purge_address(*sorted(pks)))
 
     def change_view(
         self,
@@ -77,37 +75,13 @@ class TicketBatchAdmin(ReadOnly, admin.ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        context = (extra_context or {}) | {"may_purge": self.has_purge_permission(request)}
+        context = extra_context or {}
+        if self.has_purge_permission(request):
+            context = context | {"purge_address": purge_address(object_id)}
         return super().change_view(request, object_id, form_url, context)
 
-    def purge(self, request: HttpRequest) -> HttpResponse:
-        """GET shows how many tickets of which batches will go; POST deletes them."""
-        if not self.has_purge_permission(request):
-            raise PermissionDenied
-        batches = self._named_batches(request)
-        if not batches:
-            self.message_user(request, "No batch was named; select some first.", messages.WARNING)
-            return HttpResponseRedirect(reverse("admin:tickets_ticketbatch_changelist"))
-        if request.method == "POST":
-            return self._purge(request, batches)
-        context = self.admin_site.each_context(request) | {
-            "title": "Purge tickets",
-            "opts": self.opts,
-            "batches": batches,
-            "total": sum(batch.stored for batch in batches),
-        }
-        return TemplateResponse(request, "admin/tickets/ticketbatch/purge.html", context)
 
-    def _named_batches(self, request: HttpRequest) -> list[TicketBatch]:
-        given = (request.POST if request.method == "POST" else request.GET).getlist("batch")
-        ids = [int(pk) for pk in given if pk.isascii() and pk.isdigit() and len(pk) < 19]
-        return list(TicketBatch.objects.select_related("run").filter(pk__in=ids).order_by("pk"))
-
-    def _purge(self, request: HttpRequest, batches: list[TicketBatch]) -> HttpResponse:
-        total = 0
-        for batch in batches:
-            deleted = purge_batch(batch)
-            total += deleted
-            self.log_change(request, batch, f"Purged {deleted} tickets.")
-        self.message_user(request, f"{total} tickets purged.", messages.SUCCESS)
-        return HttpResponseRedirect(reverse("admin:tickets_ticketbatch_changelist"))
+def purge_address(*batches: object) -> str:
+    """Of the page that shows what a purge of these batches would delete."""
+    named = urlencode({"batches": " ".join(map(str, batches))})
+    return f"{reverse('admin:tickets_pregeneratedticket_purge')}?{named}"

@@ -1,10 +1,9 @@
-"""The admin's pages for tickets: a list that is never counted in full, search by numbers, purge by filter."""
+"""The admin's pages for tickets: a list that is never counted in full, and search by numbers."""
 
 from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Page, Paginator
@@ -14,72 +13,14 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 
-from predictions.admin.actions import ActionAdmin, ActionPage, day_field, number_field
+from predictions.admin.actions import ActionAdmin
 from predictions.admin.browsing import DRAWS_OFFERED, DrawDateFilter, ReadOnly, day, minute, shortened
 from predictions.modes import MODE_NAMES
-from predictions.powerball import check_ticket_day
-from tickets.admin.batches import PURGE_PERMISSION
+from tickets.admin.purge import PurgePage
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.search import wanted_numbers
-from tickets.store import MAX_DAYS, purge_batch, purgeable
 
 FOUND_AT_MOST = 10_001  # one more than is said: then it is "more than 10,000"
-
-
-class PurgeForm(forms.Form):
-    mode = forms.ChoiceField(
-        required=False,
-        choices=[("", "any mode"), *((mode, mode) for mode in MODE_NAMES)],
-        error_messages={
-            "invalid_choice": f"Mode: %(value)s is not one; allowed are {', '.join(MODE_NAMES)}."
-        },
-    )
-    draw_date = day_field("Draw date", required=False, help_text="Left empty: any draw.")
-    days = number_field("Days", MAX_DAYS, required=False, label="Older than, days")
-
-    def clean_draw_date(self) -> date | None:
-        day: date | None = self.cleaned_data["draw_date"]
-        try:
-            if day is not None:
-                check_ticket_day(day)
-        except ValueError as error:
-            raise forms.ValidationError(f"Draw date: {error}.") from error
-        return day
-
-    def clean(self) -> dict[str, Any]:
-        asked = self.cleaned_data
-        if not self.errors and not any(asked.values()):
-            raise forms.ValidationError("Name at least one of mode, draw date and days.")
-        return asked
-
-
-class PurgePage(ActionPage):
-    slug = "purge"
-    title = "Purge tickets by filter"
-    permission = PURGE_PERMISSION
-    form_class = PurgeForm
-    template = "admin/tickets/pregeneratedticket/purge.html"
-
-    def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
-        doomed = purgeable(asked["mode"] or None, asked["draw_date"], asked["days"])
-        by_mode: dict[str, int] = {}
-        for batch, tickets in doomed:
-            by_mode[batch.mode] = by_mode.get(batch.mode, 0) + tickets
-        return {
-            "doomed": [(batch, f"{tickets:,}") for batch, tickets in doomed],
-            "by_mode": [(mode, f"{tickets:,}") for mode, tickets in by_mode.items()],
-            "total": f"{sum(by_mode.values()):,}",
-            "nothing_to_do": not doomed,
-        }
-
-    def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
-        days, total = asked["days"], 0
-        for batch, _ in purgeable(asked["mode"] or None, asked["draw_date"], days):
-            deleted = purge_batch(batch, days=days)
-            total += deleted
-            older = f" older than {days} days" if days else ""
-            self.model_admin.log_change(request, batch, f"Purged {deleted} tickets{older}, by filter.")
-        self.model_admin.message_user(request, f"{total:,} tickets purged.", messages.SUCCESS)
 
 
 class StockPaginator(Paginator):
@@ -169,7 +110,10 @@ class PreGeneratedTicketAdmin(ReadOnly, ActionAdmin):
         "of_batch",
         minute("created_at", "created"),
     ]
-    sortable_by = ()  # every other order would sort the whole table
+    ordering = [
+        "-id"
+    ]  # newest first, as the rows lie: any other order would sort, or jump through, the table
+    sortable_by = ()
     list_filter = [StockedModeFilter, StockedDrawFilter, ("created_at", admin.DateFieldListFilter)]
     search_fields = ["pipeline_run_id"]  # makes the search box; what is typed is read below
     search_help_text = "Numbers such as 5 12 33 41 60 +7, or a part of them (5 12, +7); or a run's whole id"

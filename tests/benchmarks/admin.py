@@ -1,0 +1,111 @@
+"""`make bench-admin`: the server's time for each list of the admin, at a million tickets in 500 batches.
+
+In this process and without a network: what is timed is the query and the page. Prints, asserts nothing.
+"""
+
+import os
+import statistics
+import tempfile
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+TICKETS = 1_000_000
+BATCHES = 500
+ROUNDS = 7
+
+TICKET_LIST = "/admin/tickets/pregeneratedticket/"
+PAGES = [
+    "/admin/",
+    "/admin/predictions/draw/",
+    "/admin/predictions/pipelinerun/",
+    "/admin/predictions/prediction/",
+    "/admin/predictions/trainedmodel/",
+    "/admin/tickets/generationrun/",
+    "/admin/tickets/ticketbatch/",
+    "/admin/tickets/ticketbatch/?mode__exact=lstm",
+    TICKET_LIST,
+    f"{TICKET_LIST}?p=2",
+    f"{TICKET_LIST}?p=5000",
+    f"{TICKET_LIST}?p=10000",
+    f"{TICKET_LIST}?mode__exact=random_forest",
+    f"{TICKET_LIST}?mode__exact=lstm",
+    f"{TICKET_LIST}?mode__exact=v2",
+    f"{TICKET_LIST}?mode__exact=random_forest&p=100",
+    f"{TICKET_LIST}?draw_date=2026-11-25",
+    f"{TICKET_LIST}?draw_date=2026-11-28",
+    f"{TICKET_LIST}?created_at__gte=2020-01-01+00:00:00%2B00:00&created_at__lt=2040-01-01+00:00:00%2B00:00",
+    f"{TICKET_LIST}?created_at__gte=2020-01-01+00:00:00%2B00:00&created_at__lt=2021-01-01+00:00:00%2B00:00",
+    f"{TICKET_LIST}?q=7",
+    f"{TICKET_LIST}?q=%2B7",
+    f"{TICKET_LIST}?q=5+12",
+    f"{TICKET_LIST}?q=5+12+33",
+    f"{TICKET_LIST}?q=5+12+33+41",
+    f"{TICKET_LIST}?q=5+12+33+41+60",
+    f"{TICKET_LIST}?q=5+12+33+41+60+%2B7",
+    f"{TICKET_LIST}?q=bench",
+    f"{TICKET_LIST}?q=small-1",
+]
+
+
+def fill() -> None:
+    """A big batch of one mode, and many small ones of another."""
+    from tests.factories import WEDNESDAY, make_prediction
+    from tickets.batch_generator import BatchTicketGenerator
+
+    make_prediction()
+    make_prediction("lstm")
+    BatchTicketGenerator(TICKETS, ["random_forest"], auto_cleanup=False).generate_batch(
+        "bench", async_mode=False, draw_date=WEDNESDAY
+    )
+    for number in range(BATCHES - 1):
+        BatchTicketGenerator(10, ["lstm"], auto_cleanup=False).generate_batch(
+            f"small-{number}", async_mode=False, draw_date=WEDNESDAY
+        )
+
+
+def milliseconds(browser: "Client", page: str) -> list[float]:
+    taken = []
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        response = browser.get(page)
+        taken.append((time.perf_counter() - started) * 1000)
+        if response.status_code != 200:
+            raise SystemExit(f"{page}: {response.status_code}")
+    return taken
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="shiol-bench-") as folder:
+        os.environ |= {
+            "DJANGO_SETTINGS_MODULE": "shiolplus.settings",
+            "SHIOL_VAR": folder,
+            "SHIOL_SECRET_KEY": "only-for-benchmarks",
+            "SHIOL_ALLOWED_HOSTS": "testserver",
+        }
+        os.environ.pop("DATABASE_URL", None)
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+
+        from predictions.terminal import quiet_logs
+
+        quiet_logs(0)
+        call_command("migrate", verbosity=0, skip_checks=True)
+        call_command("import_draws", verbosity=0)
+        fill()
+        from tests.staff import superuser
+
+        browser = superuser()
+        empty = statistics.median(milliseconds(browser, "/admin/password_change/"))
+        print(f"milliseconds a page: median and slowest of {ROUNDS}; a page without rows takes {empty:.0f}")
+        for page in PAGES:
+            taken = milliseconds(browser, page)
+            print(f"{statistics.median(taken):6.0f} {max(taken):6.0f}  {page}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

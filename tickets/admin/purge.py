@@ -1,0 +1,109 @@
+"""The page that purges tickets: by batch, mode, draw and age, shown first and then done or enqueued."""
+
+import re
+from datetime import date, datetime
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest
+
+from predictions.admin.actions import ActionPage, day_field, number_field
+from predictions.modes import MODE_NAMES
+from predictions.powerball import check_ticket_day
+from tickets.admin.batches import PURGE_PERMISSION
+from tickets.models import TicketBatch
+from tickets.purging import Doomed, enqueue_purge, is_much, purgeable
+from tickets.store import MAX_DAYS, instant_before, purge_batch
+
+_BATCHES = re.compile(r"[0-9]{1,18}([\s,]+[0-9]{1,18})*[\s,]*", re.ASCII)
+
+
+class PurgeForm(forms.Form):
+    batches = forms.CharField(required=False, help_text="Their ids, such as 3 5. Left empty: any batch.")
+    mode = forms.ChoiceField(
+        required=False,
+        choices=[("", "any mode"), *((mode, mode) for mode in MODE_NAMES)],
+        error_messages={
+            "invalid_choice": f"Mode: %(value)s is not one; allowed are {', '.join(MODE_NAMES)}."
+        },
+    )
+    draw_date = day_field("Draw date", required=False, help_text="Left empty: any draw.")
+    days = number_field("Days", MAX_DAYS, required=False, label="Older than, days")
+
+    def clean_batches(self) -> list[int]:
+        text: str = self.cleaned_data["batches"]
+        if not text:
+            return []
+        if not _BATCHES.fullmatch(text):
+            raise forms.ValidationError(f"Batches: {text[:40]!r} are no ids; allowed are ids such as 3 5.")
+        asked = {int(pk) for pk in re.findall("[0-9]+", text)}
+        known = set(TicketBatch.objects.filter(pk__in=asked).values_list("pk", flat=True))
+        if unknown := sorted(asked - known):
+            raise forms.ValidationError(f"Batches: there is no batch {', '.join(map(str, unknown[:5]))}.")
+        return sorted(known)
+
+    def clean_draw_date(self) -> date | None:
+        day: date | None = self.cleaned_data["draw_date"]
+        try:
+            if day is not None:
+                check_ticket_day(day)
+        except ValueError as error:
+            raise forms.ValidationError(f"Draw date: {error}.") from error
+        return day
+
+    def clean(self) -> dict[str, Any]:
+        asked = self.cleaned_data
+        if not self.errors and not any(asked.values()):
+            raise forms.ValidationError("Name at least one of batches, mode, draw date and days.")
+        return asked
+
+
+class PurgePage(ActionPage):
+    slug = "purge"
+    title = "Purge tickets"
+    permission = PURGE_PERMISSION
+    form_class = PurgeForm
+    template = "admin/tickets/pregeneratedticket/purge.html"
+
+    def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
+        doomed = _doomed(asked, _before(asked))
+        by_mode: dict[str, int] = {}
+        for batch, tickets in doomed:
+            by_mode[batch.mode] = by_mode.get(batch.mode, 0) + tickets
+        return {
+            "doomed": [(batch, f"{tickets:,}") for batch, tickets in doomed],
+            "by_mode": [(mode, f"{tickets:,}") for mode, tickets in by_mode.items()],
+            "total": f"{sum(by_mode.values()):,}",
+            "nothing_to_do": not doomed,
+            "needs_cluster": is_much(doomed),
+        }
+
+    def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
+        before = _before(asked)
+        doomed = _doomed(asked, before)
+        older = f" older than {asked['days']} days" if asked["days"] else ""
+        if is_much(doomed):
+            enqueue_purge(doomed, before)
+            for batch, tickets in doomed:
+                self.model_admin.log_change(
+                    request, batch, f"Enqueued the purge of {tickets} tickets{older}."
+                )
+            total = sum(one.tickets for one in doomed)
+            text = f"{total:,} tickets are purged in the background; their batches' stock falls as they go."
+        else:
+            total = 0
+            for batch, _ in doomed:
+                deleted = purge_batch(batch, before=before)
+                total += deleted
+                self.model_admin.log_change(request, batch, f"Purged {deleted} tickets{older}.")
+            text = f"{total:,} tickets purged."
+        self.model_admin.message_user(request, text, messages.SUCCESS)
+
+
+def _before(asked: dict[str, Any]) -> datetime | None:
+    return instant_before(asked["days"]) if asked["days"] else None
+
+
+def _doomed(asked: dict[str, Any], before: datetime | None) -> list[Doomed]:
+    return purgeable(asked["batches"], asked["mode"] or None, asked["draw_date"], before)

@@ -1,0 +1,78 @@
+"""Purges by people: what would go, and its deletion, here or, where it is much, by tasks in the background."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from django.db import transaction
+from django_q.tasks import async_task
+
+from predictions import clusters
+from predictions.modes import check_mode
+from tickets.models import TicketBatch
+from tickets.store import purge_batch, tickets_of_batch
+
+AT_ONCE = 50_000  # tickets deleted while a person waits, a few seconds; more are left to tasks
+A_TASK = 500_000  # tickets one task deletes before the next goes on, well within the queue's time limit
+
+
+class Doomed(NamedTuple):
+    """A batch, and how many of its tickets a purge would delete."""
+
+    batch: TicketBatch
+    tickets: int
+
+
+def purgeable(
+    batches: Sequence[int] = (),
+    mode: str | None = None,
+    draw_date: date | None = None,
+    before: datetime | None = None,
+) -> list[Doomed]:
+    """The batches that hold tickets made before an instant, and how many; what is not named is not asked.
+
+    ValueError for a bad mode.
+    """
+    rows = TicketBatch.objects.select_related("run").filter(stored__gt=0).order_by("id")
+    if batches:
+        rows = rows.filter(pk__in=batches)
+    if mode is not None:
+        rows = rows.filter(mode=check_mode(mode))
+    if draw_date is not None:
+        rows = rows.filter(draw_date=draw_date)
+    counted = [
+        Doomed(batch, batch.stored if before is None else tickets_of_batch(batch, before).count())
+        for batch in rows
+    ]
+    return [one for one in counted if one.tickets]
+
+
+def is_much(doomed: Sequence[Doomed]) -> bool:
+    """Whether a purge takes longer than a person should wait."""
+    return sum(one.tickets for one in doomed) > AT_ONCE
+
+
+def enqueue_purge(doomed: Sequence[Doomed], before: datetime | None) -> None:
+    """Leave the deletion to tasks, one a batch."""
+    with transaction.atomic():
+        for batch, _ in doomed:
+            _enqueue(batch.pk, before)
+
+
+def purge_in_task(batch_pk: int, before: datetime | None) -> int:
+    """Delete a batch's tickets up to a task's part; the rest is the next task's. Twice is no more than once."""
+    batch = TicketBatch.objects.select_related("run").get(pk=batch_pk)
+    deleted = purge_batch(batch, before=before, at_most=A_TASK)
+    if deleted == A_TASK:
+        _enqueue(batch_pk, before)
+    return deleted
+
+
+def _enqueue(batch_pk: int, before: datetime | None) -> None:
+    async_task(
+        "tickets.tasks.purge_ticket_batch",
+        batch_pk,
+        None if before is None else before.isoformat(),
+        task_name=f"purge of batch {batch_pk}",
+        cluster=clusters.DEFAULT,
+    )
