@@ -7,7 +7,7 @@ MANAGE := $(RUN) manage.py
 # What checks code needs a key, and must not touch var/.
 CHECKING := SHIOL_SECRET_KEY=only-for-checks SHIOL_VAR=$$(mktemp -d)
 
-.PHONY: help demo serve test lint bench bench-serving lock clean
+.PHONY: help demo serve test lint bench bench-admin bench-serving lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +30,9 @@ lint: $(VENV)/installed ## Check style, types, import direction and migrations
 
 bench: $(VENV)/installed ## Print the figures that the README quotes
 	@$(RUN) -m tests.benchmarks
+
+bench-admin: $(VENV)/installed ## Time each list of the admin at a million tickets
+	@$(RUN) -m tests.benchmarks.admin
 
 bench-serving: $(VENV)/installed ## Load a running server (needs wrk)
 	@$(RUN) -m tests.benchmarks.serving

@@ -36,6 +36,7 @@ class BarChart:
     uniform: str
     uniform_as_fraction: str
     uniform_y: str
+    spread: str  # from the least to the most likely ball, in times uniform
     width: int
     bars: list[Bar]
 
@@ -69,6 +70,7 @@ def _chart(title: str, name: str, chances: Sequence[float], drawn: int, balls: i
         uniform=f"{uniform:.2%}",
         uniform_as_fraction=f"{drawn}/{balls}",
         uniform_y=f"{PLOT_HEIGHT - uniform * unit:.2f}",
+        spread=f"{min(chances) / uniform:.3f} to {max(chances) / uniform:.3f}",
         width=LEFT + STEP * balls,
         bars=[_bar(ball, chance, uniform, unit) for ball, chance in enumerate(chances, start=1)],
     )

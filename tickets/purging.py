@@ -1,4 +1,4 @@
-"""Purges by people: what would go, and its deletion, here or, where it is much, by tasks in the background."""
+"""Purges by people: what would go, and its deletion, here or, where it is much, by tasks."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -60,7 +60,7 @@ def enqueue_purge(doomed: Sequence[Doomed], before: datetime | None) -> None:
 
 
 def purge_in_task(batch_pk: int, before: datetime | None) -> int:
-    """Delete a batch's tickets up to a task's part; the rest is the next task's. Twice is no more than once."""
+    """Delete a task's part of a batch's tickets; the rest is the next task's. Delivered twice is done once."""
     batch = TicketBatch.objects.select_related("run").get(pk=batch_pk)
     deleted = purge_batch(batch, before=before, at_most=A_TASK)
     if deleted == A_TASK:

@@ -1,6 +1,6 @@
 """Ordering tickets and purging them by filter from the admin: shown first, then done, and logged."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
@@ -167,14 +167,16 @@ def test_a_large_purge_by_age_takes_nothing_that_grows_old_while_it_waits(
 ) -> None:
     monkeypatch.setattr(purging, "AT_ONCE", 1)
     insert_batch_tickets(some_tickets(5), "v1", "run", WEDNESDAY)
-    old = PreGeneratedTicket.objects.order_by("id")[:3]
+    old = list(PreGeneratedTicket.objects.order_by("id")[:3])
     PreGeneratedTicket.objects.filter(pk__in=[one.pk for one in old]).update(
         created_at=F("created_at") - timedelta(days=10)
     )
     admin.post(PURGE, {"days": 7})
-    PreGeneratedTicket.objects.update(created_at=F("created_at") - timedelta(days=6, hours=23, minutes=59))
+    batch, before = OrmQ.objects.get().task["args"]
+    just_in_time = datetime.fromisoformat(before) + timedelta(microseconds=1)  # past seven days by now
+    PreGeneratedTicket.objects.exclude(pk__in=[one.pk for one in old]).update(created_at=just_in_time)
 
-    purge_ticket_batch(*OrmQ.objects.get().task["args"])
+    purge_ticket_batch(batch, before)
 
     assert stock() == {("run", "v1", "2026-11-25"): 2}
 

@@ -110,9 +110,7 @@ class PreGeneratedTicketAdmin(ReadOnly, ActionAdmin):
         "of_batch",
         minute("created_at", "created"),
     ]
-    ordering = [
-        "-id"
-    ]  # newest first, as the rows lie: any other order would sort, or jump through, the table
+    ordering = ["-id"]  # newest first, as the rows lie: another order would sort or jump through all
     sortable_by = ()
     list_filter = [StockedModeFilter, StockedDrawFilter, ("created_at", admin.DateFieldListFilter)]
     search_fields = ["pipeline_run_id"]  # makes the search box; what is typed is read below
