@@ -60,7 +60,7 @@ def enqueue_purge(doomed: Sequence[Doomed], before: datetime | None) -> None:
 
 
 def purge_in_task(batch_pk: int, before: datetime | None) -> int:
-    """Delete a task's part of a batch's tickets; the rest is the next task's. Delivered twice is done once."""
+    """Delete a task's part of a batch's tickets and enqueue the rest; delivered twice is done once."""
     batch = TicketBatch.objects.select_related("run").get(pk=batch_pk)
     deleted = purge_batch(batch, before=before, at_most=A_TASK)
     if deleted == A_TASK:

@@ -37,6 +37,7 @@ class ImportPage(ActionPage):
         report = _import(asked["source"], dry_run=True)
         return {
             "report": report,
+            "nothing_to_do": not (report.new or report.changed),
             "problems": [
                 (title, rows[:SHOWN], max(0, len(rows) - SHOWN))
                 for title, rows in (("Rejected", report.rejected), ("In conflict", report.conflicts))
