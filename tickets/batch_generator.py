@@ -12,11 +12,11 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from predictions import clusters
-from predictions.distribution import SAMPLER_VERSION, deal
 from predictions.draws import upcoming_draw
 from predictions.models import Prediction, check_run_id, new_run_id
 from predictions.modes import MODE_NAMES, MODES
 from predictions.powerball import check_ticket_day
+from predictions.sampling import SAMPLER_VERSION, deal
 from tickets import metrics
 from tickets.generation import finish_run, make_batch
 from tickets.models import GenerationRun, Origin, TicketBatch

@@ -16,16 +16,10 @@ from django.db.models import F
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from predictions.distribution import (
-    SAMPLER_VERSION,
-    ConfidenceScale,
-    Tickets,
-    component_order,
-    components_from_json,
-    draw_tickets,
-    generator_for,
-)
+from predictions.confidence import ConfidenceScale
+from predictions.distribution import components_from_json
 from predictions.log_ids import log_ids
+from predictions.sampling import SAMPLER_VERSION, Tickets, component_order, draw_tickets, generator_for
 from tickets.models import GenerationRun, Origin, TicketBatch
 from tickets.store import TicketRow, clear_old_batch_tickets, insert_rows
 

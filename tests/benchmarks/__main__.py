@@ -32,7 +32,8 @@ def show(what: str, figure: str, beside: str) -> None:
 
 def sampling() -> None:
     """One core, one million tickets, beside NumPy's own choice without replacement."""
-    from predictions.distribution import ConfidenceScale, component_order, draw_tickets, generator_for, sample
+    from predictions.confidence import ConfidenceScale
+    from predictions.sampling import component_order, draw_tickets, generator_for, sample
     from tests.factories import tilted_component
 
     component = tilted_component()

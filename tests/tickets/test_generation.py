@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connection, transaction
 
-from predictions.distribution import Component, generator_for, sample
+from predictions.distribution import Component
+from predictions.sampling import generator_for, sample
 from tests.factories import WEDNESDAY, make_prediction, tilted_component
 from tickets import generation
 from tickets.batch_generator import BatchTicketGenerator
