@@ -1,10 +1,9 @@
 """A prediction's law as bars beside uniform: each ball's exact chance, and where its bar stands."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from predictions.distribution import Component, inclusion_probabilities
+from predictions.distribution import Component, mixture_inclusion
 from predictions.powerball import POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
 
 STEP = 15  # from bar to bar, in units of the drawing
@@ -43,21 +42,10 @@ class BarChart:
 
 def bar_charts(components: Sequence[Component]) -> list[BarChart]:
     """A mixture's white balls and Powerballs."""
-    white = _mixed(components, [inclusion_probabilities(one.white) for one in components])
-    red = _mixed(
-        components, [[weight / math.fsum(one.powerball) for weight in one.powerball] for one in components]
-    )
+    white, powerball = (chances.tolist() for chances in mixture_inclusion(components))
     return [
         _chart("White balls: the chance to be among the five", "white", white, WHITE_BALLS, WHITE_MAX),
-        _chart("Powerball: the chance to be drawn", "powerball", red, 1, POWERBALL_MAX),
-    ]
-
-
-def _mixed(components: Sequence[Component], chances: Sequence[Sequence[float]]) -> list[float]:
-    shares = [component.share for component in components]
-    return [
-        math.fsum(share * chance for share, chance in zip(shares, of_ball, strict=True))
-        for of_ball in zip(*chances, strict=True)
+        _chart("Powerball: the chance to be drawn", "powerball", powerball, 1, POWERBALL_MAX),
     ]
 
 

@@ -5,26 +5,41 @@ ticket for ticket; a test holds golden values. A change of any drawn number rais
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from predictions.distribution import Component
-from predictions.powerball import WHITE_BALLS
+from predictions.distribution import Component, WhiteLaw
+from predictions.powerball import POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
 
-SAMPLER_VERSION = 1
+SAMPLER_VERSION = 2
+
+DECK = POWERBALL_MAX  # tickets, so that every Powerball comes once
+HALF_DECK = WHITE_MAX // WHITE_BALLS  # tickets, so that no white ball need come twice
+
+_BLOCK = 2048 * DECK  # tickets drawn at once: what the processor's cache holds, in whole decks
 
 # uint8, shape (tickets, 6): five ascending white balls, then the Powerball.
 Tickets = NDArray[np.uint8]
-_BLOCK = 1 << 16  # rows drawn at once: what the processor's cache holds
-_SORTING_NETWORK = ((0, 3), (1, 4), (0, 2), (1, 3), (0, 1), (2, 4), (1, 2), (3, 4), (2, 3))
+# Makes a number of tickets.
+Draw = Callable[[int, np.random.Generator], Tickets]
 
 
 def generator_for(seed: int, *spawn_key: int) -> np.random.Generator:
     """The stream named by a seed and a key, the same on every machine and NumPy version."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=spawn_key)))
+
+
+def sample(component: Component, count: int, generator: np.random.Generator) -> Tickets:
+    """`count` tickets of a component's law, independent but within a deck; repeats may occur."""
+    draw: Draw = _deal_decks if component.dealt else _Sampler(component).draw
+    tickets = np.empty((count, WHITE_BALLS + 1), dtype=np.uint8)
+    for first in range(0, count, _BLOCK):
+        block = tickets[first : first + _BLOCK]
+        block[:] = draw(len(block), generator)
+    return tickets
 
 
 class _AliasTable:
@@ -52,29 +67,100 @@ class _AliasTable:
         return np.where(scaled - column < self.keep[column], column, self.other[column])
 
 
-def sample(component: Component, count: int, generator: np.random.Generator) -> Tickets:
-    """`count` independent tickets of a component's law; repeats may occur.
+class _Sampler:
+    """Draws independent tickets of a component's law, strata and all."""
 
-    Five balls are drawn independently and the row is kept if all differ, which is exactly the law above.
+    def __init__(self, component: Component) -> None:
+        law = component.white_law
+        self.compositions = _AliasTable([chance for _, chance in law.table])
+        self.counts = np.array([counts for counts, _ in law.table], dtype=np.uint8).T
+        firsts = (1, *(cut + 1 for cut in law.cuts))
+        self.strata = [_Stratum(law, number, first) for number, first in enumerate(firsts)]
+        self.powerball = _AliasTable(component.powerball_chances)
+
+    def draw(self, count: int, generator: np.random.Generator) -> Tickets:
+        tickets = np.empty((count, WHITE_BALLS + 1), dtype=np.uint8)
+        tickets[:, :WHITE_BALLS] = self._white(count, generator).T
+        tickets[:, WHITE_BALLS] = self.powerball.draw(generator.random(count)) + np.uint8(1)
+        return tickets
+
+    def _white(self, count: int, generator: np.random.Generator) -> NDArray[np.uint8]:
+        """Shape (5, count): each ticket's composition from the table, then each stratum's balls."""
+        if len(self.strata) == 1:
+            return self.strata[0].draw(WHITE_BALLS, count, generator)
+        counts = self.counts[:, self.compositions.draw(generator.random(count))]
+        balls = np.empty((WHITE_BALLS, count), dtype=np.uint8)
+        filled = np.zeros(count, dtype=np.uint8)
+        for stratum, wanted in zip(self.strata, counts, strict=True):  # so the balls come out ascending
+            for size in range(1, WHITE_BALLS + 1):
+                tickets = np.flatnonzero(wanted == size)
+                for place, drawn in enumerate(stratum.draw(size, len(tickets), generator)):
+                    balls[filled[tickets] + place, tickets] = drawn
+            filled += wanted
+        return balls
+
+
+class _Stratum:
+    """Draws sets of different balls from one stratum of a law."""
+
+    def __init__(self, law: WhiteLaw, number: int, first_ball: int) -> None:
+        weights = law.weights[number].tolist()
+        self.table = _AliasTable(weights)
+        self.first_ball = np.uint8(first_ball)
+        # The share of rows of `size` independent balls in which all differ: size! * e_size / sum ** size.
+        self.acceptance = [
+            math.factorial(size) * sums / len(weights) ** size
+            for size, sums in enumerate(law.symmetric[number])
+        ]
+
+    def draw(self, size: int, count: int, generator: np.random.Generator) -> NDArray[np.uint8]:
+        """`count` sets of `size` balls, shape (size, count), each ascending.
+
+        Balls are drawn independently by weight and a row is kept if all differ, which is exactly the law.
+        """
+        sets = np.empty((size, count), dtype=np.uint8)
+        filled = 0
+        while filled < count:
+            needed = (count - filled) / self.acceptance[size]
+            rows = min(2 * _BLOCK, int(needed + 4 * math.sqrt(needed)) + 8)
+            balls = list(self.table.draw(generator.random((size, rows))))
+            kept = np.flatnonzero(_sort_and_compare(balls))[: count - filled]
+            for place, values in enumerate(balls):
+                sets[place, filled : filled + len(kept)] = values[kept]
+            filled += len(kept)
+        return sets + self.first_ball
+
+
+def _sort_and_compare(balls: list[NDArray[np.uint8]]) -> NDArray[np.bool_]:
+    """Sort each row across the columns, in place; returns which rows hold no ball twice."""
+    for end in range(len(balls) - 1, 0, -1):
+        for low in range(end):
+            lower, higher = balls[low], balls[low + 1]
+            balls[low], balls[low + 1] = np.minimum(lower, higher), np.maximum(lower, higher)
+    distinct = np.ones(len(balls[0]), dtype=bool)
+    for lower, higher in pairwise(balls):
+        distinct &= lower != higher
+    return distinct
+
+
+def _deal_decks(count: int, generator: np.random.Generator) -> Tickets:
+    """Tickets dealt like cards: 26 a deck, no white ball twice in a half of 13, every Powerball once.
+
+    Each ticket's own law is uniform; the tickets of a deck depend on one another. The last deck may be short.
     """
-    white, red = _AliasTable(component.white), _AliasTable(component.powerball)
-    tickets = np.empty((count, WHITE_BALLS + 1), dtype=np.uint8)
-    filled = 0
-    while filled < count:
-        rows = min(_BLOCK, int((count - filled) * 1.3) + 16)
-        uniforms = generator.random((WHITE_BALLS + 1, rows))
-        balls = list(white.draw(uniforms[:WHITE_BALLS]) + np.uint8(1))
-        for low, high in _SORTING_NETWORK:
-            balls[low], balls[high] = np.minimum(balls[low], balls[high]), np.maximum(balls[low], balls[high])
-        balls.append(red.draw(uniforms[WHITE_BALLS]) + np.uint8(1))
-        distinct = np.ones(rows, dtype=bool)
-        for lower, higher in pairwise(balls[:WHITE_BALLS]):
-            distinct &= lower != higher
-        kept = np.flatnonzero(distinct)[: count - filled]
-        for column, values in enumerate(balls):
-            tickets[filled : filled + len(kept), column] = values[kept]
-        filled += len(kept)
-    return tickets
+    decks = -(-count // DECK)
+    numbers = generator.random((decks, 2 * WHITE_MAX + POWERBALL_MAX))
+    white = _permutations(numbers[:, : 2 * WHITE_MAX].reshape(2 * decks, WHITE_MAX))
+    tickets = np.empty((decks * DECK, WHITE_BALLS + 1), dtype=np.uint8)
+    dealt = white[:, : HALF_DECK * WHITE_BALLS].reshape(-1, WHITE_BALLS)
+    tickets[:, :WHITE_BALLS] = np.sort(dealt, axis=1)
+    tickets[:, WHITE_BALLS] = _permutations(numbers[:, 2 * WHITE_MAX :]).ravel()
+    return tickets[:count]
+
+
+def _permutations(numbers: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Each row of random numbers as a random permutation of 1 … row length."""
+    return (np.argsort(numbers, axis=1, kind="stable") + 1).astype(np.uint8)
 
 
 def ticket_keys(tickets: Tickets) -> NDArray[np.int64]:
@@ -83,6 +169,9 @@ def ticket_keys(tickets: Tickets) -> NDArray[np.int64]:
     for column in range(WHITE_BALLS + 1):
         keys = keys * 128 + tickets[:, column]
     return keys
+
+
+# Mixtures
 
 
 def deal(shares: Sequence[float], count: int) -> list[int]:

@@ -1,13 +1,17 @@
 """Real rows, as short as they come."""
 
+from dataclasses import replace
 from datetime import date
 from itertools import combinations, islice
 from typing import Any
 
 from predictions.distribution import Component, uniform_component
 from predictions.models import PipelineRun, Prediction, TrainedModel, new_run_id
+from predictions.sampling import generator_for
+from predictions.strata import Strata, balanced_table
 
 WEDNESDAY = date(2026, 11, 25)
+THIRDS = (23, 46)  # the cuts of 1-23, 24-46 and 47-69
 
 
 def tilted_component(strategy: str = "random_forest", share: float = 1.0) -> Component:
@@ -18,6 +22,27 @@ def tilted_component(strategy: str = "random_forest", share: float = 1.0) -> Com
         tuple(1 + ball / 100 for ball in range(69)),
         tuple(1 + ball / 50 for ball in range(26)),
     )
+
+
+def random_component(seed: int) -> Component:
+    """Weights without ties or order, as a model gives them."""
+    numbers = generator_for(seed).random(95)
+    return Component("random", 1.0, tuple(0.5 + numbers[:69]), tuple(0.5 + numbers[69:]))
+
+
+def peaked_component(strategy: str = "random_forest") -> Component:
+    """As concentrated as the law allows: some tickets come again and again."""
+    return Component(strategy, 1.0, (20.0,) * 5 + (1.0,) * 64, (20.0,) + (1.0,) * 25)
+
+
+def stratified_component(component: Component) -> Component:
+    """A law with its five balls spread as `range_balanced` spreads them."""
+    return replace(component, strata=Strata(THIRDS, balanced_table(THIRDS, 0.5)))
+
+
+def dealt_component(strategy: str = "deck", share: float = 1.0) -> Component:
+    """Tickets in decks, each of them uniform."""
+    return replace(uniform_component(strategy), share=share, dealt=True)
 
 
 def component_with(**changes: Any) -> Component:

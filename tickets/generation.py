@@ -16,7 +16,7 @@ from django.db.models import F
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from predictions.confidence import ConfidenceScale
+from predictions.confidence import ConfidenceScale, scale_of
 from predictions.distribution import components_from_json
 from predictions.log_ids import log_ids
 from predictions.sampling import SAMPLER_VERSION, Tickets, component_order, draw_tickets, generator_for
@@ -59,7 +59,7 @@ class Recipe:
 
     @cached_property
     def scales(self) -> list[ConfidenceScale]:
-        return [ConfidenceScale(component) for component in self.components]
+        return [scale_of(component) for component in self.components]
 
     def chunks(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Each chunk's number and the places of its tickets in the batch."""

@@ -50,7 +50,7 @@ def test_the_law_is_drawn_as_a_bar_a_ball_beside_uniform(admin: Client) -> None:
     assert "1/26" in page
     assert "not a chance of winning" in page
     assert "1 in 292,201,338" in page
-    ball_69 = inclusion_probabilities(tilted_component().white)[68]
+    ball_69 = inclusion_probabilities(tilted_component())[68]
     assert f'<th scope="row">69</th><td>{ball_69:.2%}</td>' in page
     assert page.count('role="img"') == 2
 
@@ -60,7 +60,7 @@ def test_a_mixtures_bars_weigh_its_components_by_share() -> None:
 
     white, red = bar_charts(halves)
 
-    tilted = inclusion_probabilities(tilted_component().white)
+    tilted = inclusion_probabilities(tilted_component())
     assert [bar.chance for bar in white.bars] == [f"{0.25 * one + 0.75 * 5 / 69:.2%}" for one in tilted]
     weights = tilted_component().powerball
     assert red.bars[25].chance == f"{0.25 * weights[25] / sum(weights) + 0.75 / 26:.2%}"

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from predictions.distribution import Component, components_from_json, shrink, uniform_component
-from tests.factories import component_with, tilted_component
+from tests.factories import component_with, dealt_component, stratified_component, tilted_component
 
 TILTED = tilted_component()
 weights = st.floats(1.0, 20.0)
@@ -35,6 +35,12 @@ weights = st.floats(1.0, 20.0)
         ({"share": None}, "not a stored component"),
         ({"white": None}, "not a stored component"),
         ({"white": ["heavy"] * 69}, "could not convert"),
+        ({"white": [10**400] * 69}, "not a stored component"),
+        ({"dealt": "yes"}, "dealt 'yes' is neither true nor false"),
+        ({"dealt": 1}, "dealt 1 is neither true nor false"),
+        ({"dealt": None}, "dealt None is neither true nor false"),
+        ({"dealt": True, "white": [2.0] + [1.0] * 68}, "dealt with equal weights and no strata"),
+        ({"dealt": True, "powerball": [2.0] + [1.0] * 25}, "dealt with equal weights and no strata"),
     ],
 )
 def test_a_broken_model_cannot_become_a_component(changes: dict[str, Any], reason: str) -> None:
@@ -52,6 +58,25 @@ def test_a_stored_component_without_one_of_its_keys_is_refused(key: str) -> None
     del stored[key]
     with pytest.raises(ValueError, match=f"not a stored component: KeyError\\('{key}'\\)"):
         Component.from_json(stored)
+
+
+@pytest.mark.parametrize("stored", [None, [], "uniform", 7])
+def test_what_is_no_stored_component_is_refused(stored: Any) -> None:
+    with pytest.raises(ValueError, match="not a stored component"):
+        Component.from_json(stored)
+
+
+def test_a_deck_says_so_in_its_stored_form_and_no_other_component_speaks_of_it() -> None:
+    deck = dealt_component()
+    assert deck.as_json()["dealt"] is True
+    assert Component.from_json(json.loads(json.dumps(deck.as_json()))) == deck
+    assert "dealt" not in uniform_component().as_json()
+    assert component_with(dealt=False) == uniform_component()
+
+
+def test_a_deck_has_no_strata() -> None:
+    with pytest.raises(ValueError, match="deck: a deck is dealt with equal weights and no strata"):
+        stratified_component(dealt_component())
 
 
 @settings(deadline=None)

@@ -1,52 +1,98 @@
-"""Confidence: a percentile among uniform tickets, on one scale for every law."""
+"""Confidence: a percentile among uniform tickets, by the exact likelihood, the same scale for every law."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from predictions.confidence import ConfidenceScale
+from predictions.confidence import ConfidenceScale, reference_tickets, scale_of
 from predictions.distribution import (
     Component,
     powerball_log_likelihood,
     uniform_component,
     white_log_likelihood,
 )
-from predictions.sampling import generator_for, sample
-from tests.factories import component_with, tilted_component
+from predictions.sampling import Tickets, generator_for, sample
+from predictions.strata import Strata, hypergeometric_table
+from tests.factories import (
+    THIRDS,
+    component_with,
+    dealt_component,
+    peaked_component,
+    random_component,
+    stratified_component,
+    tilted_component,
+)
 
-TILTED = tilted_component("tilted")
-
-
-def random_component(seed: int) -> Component:
-    """Weights without ties or order, as a model gives them."""
-    numbers = generator_for(seed).random(95)
-    return Component("random", 1.0, tuple(0.5 + numbers[:69]), tuple(0.5 + numbers[69:]))
+FAIR_THIRDS = Strata(THIRDS, hypergeometric_table(THIRDS))
+EVEN_WITHIN_THIRDS = [0.3] * 23 + [0.7] * 23 + [1.1] * 23  # which strata of a fair draw make uniform again
 
 
 @pytest.fixture(scope="module")
-def many_tickets() -> np.ndarray:
-    return sample(TILTED, 200_000, generator_for(20_261_125))
+def uniform_tickets() -> Tickets:
+    return sample(uniform_component(), 20_000, generator_for(99))
 
 
-def test_a_component_without_an_opinion_is_exactly_half_confident(many_tickets: np.ndarray) -> None:
-    even = component_with(white=[3.7] * 69, powerball=[0.3] * 26)
-    assert (ConfidenceScale(even).of(many_tickets) == 0.5).all()
+@pytest.mark.parametrize(
+    "component",
+    [
+        uniform_component(),
+        component_with(white=[3.7] * 69, powerball=[0.3] * 26),
+        dealt_component(),
+        replace(component_with(white=[0.1] * 69), strata=FAIR_THIRDS),
+        replace(component_with(white=EVEN_WITHIN_THIRDS), strata=FAIR_THIRDS),
+        component_with(strata=Strata((7, 30, 31, 40), hypergeometric_table((7, 30, 31, 40))).as_json()),
+    ],
+    ids=["uniform", "equal weights", "deck", "fair thirds", "even thirds", "fair strata"],
+)
+def test_a_component_without_an_opinion_is_exactly_half_confident(
+    component: Component, uniform_tickets: Tickets
+) -> None:
+    assert (ConfidenceScale(component).of(uniform_tickets) == 0.5).all()
 
 
-def test_confidence_is_uniform_over_uniform_tickets() -> None:
-    tickets = sample(uniform_component(), 20_000, generator_for(99))
-    confidence = ConfidenceScale(random_component(3)).of(tickets)
+@pytest.mark.parametrize("component", [random_component(3), stratified_component(random_component(3))])
+def test_confidence_is_uniform_over_uniform_tickets(component: Component, uniform_tickets: Tickets) -> None:
+    confidence = ConfidenceScale(component).of(uniform_tickets)
     assert confidence.mean() == pytest.approx(0.5, abs=0.01)
     assert stats.kstest(confidence, "uniform").pvalue > 0.01
 
 
-def test_a_component_is_more_confident_of_its_own_tickets(many_tickets: np.ndarray) -> None:
-    assert ConfidenceScale(TILTED).of(many_tickets).mean() > 0.55
+@pytest.mark.parametrize(
+    "component",
+    [peaked_component(), stratified_component(uniform_component()), component_with(powerball=[2] + [1] * 25)],
+    ids=["few weights", "strata alone", "one Powerball"],
+)
+def test_confidence_is_a_half_on_average_however_many_tickets_tie(
+    component: Component, uniform_tickets: Tickets
+) -> None:
+    scale = ConfidenceScale(component)
+    assert len(np.unique(scale.of(uniform_tickets))) < 100
+    assert scale.of(uniform_tickets).mean() == pytest.approx(0.5, abs=0.01)
+    assert scale.of(reference_tickets()).mean() == pytest.approx(0.5, abs=1e-12)
 
 
-def test_the_likelier_a_ticket_the_higher_its_confidence() -> None:
-    component = random_component(4)
-    tickets = sample(uniform_component(), 2_000, generator_for(100))
+def test_tickets_of_equal_weights_tie_exactly_in_whatever_order_their_balls_stand(
+    uniform_tickets: Tickets,
+) -> None:
+    component = component_with(white=[1.3, 2.7, 0.9] * 23)
+    spreads = [(uniform_tickets[:, :5] % 3 == rest).sum(axis=1) for rest in range(3)]
+    assert len(np.unique(np.array(spreads), axis=1).T) == 21
+    assert len(np.unique(ConfidenceScale(component).of(uniform_tickets))) == 21
+
+
+@pytest.mark.parametrize("component", [tilted_component(), stratified_component(uniform_component())])
+def test_a_component_is_more_confident_of_its_own_tickets(component: Component) -> None:
+    own = sample(component, 20_000, generator_for(98))
+    assert ConfidenceScale(component).of(own).mean() > 0.55
+
+
+@pytest.mark.parametrize("component", [random_component(4), stratified_component(random_component(4))])
+def test_the_likelier_a_ticket_the_higher_its_confidence(
+    component: Component, uniform_tickets: Tickets
+) -> None:
+    tickets = uniform_tickets[:2_000]
     likelihoods = [
         white_log_likelihood(component, ticket[:5]) + powerball_log_likelihood(component, ticket[5])
         for ticket in tickets.tolist()
@@ -61,3 +107,11 @@ def test_confidence_stays_between_zero_and_one_at_the_ends() -> None:
     best, worst = ConfidenceScale(component).of(ends)
     assert 0.999 < best <= 1
     assert 0 <= worst < 0.5
+
+
+def test_a_law_s_scale_is_made_once_whatever_its_name_and_share(uniform_tickets: Tickets) -> None:
+    component = random_component(5)
+    scale = scale_of(component)
+    assert scale_of(replace(component, strategy="ai_guided", share=0.3)) is scale
+    assert scale_of(stratified_component(component)) is not scale
+    assert (scale.of(uniform_tickets) == ConfidenceScale(component).of(uniform_tickets)).all()

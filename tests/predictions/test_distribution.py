@@ -1,8 +1,9 @@
-"""The law of a ticket: its likelihood and inclusion probabilities against enumeration."""
+"""The law of a ticket: its likelihood and inclusion probabilities against enumeration, and its mixtures."""
 
 import math
-from itertools import combinations, product
+from itertools import combinations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,18 +11,45 @@ from hypothesis import strategies as st
 from predictions.distribution import (
     UNIFORM_LOG_LOSS,
     Component,
+    WhiteLaw,
     elementary_symmetric,
     inclusion_probabilities,
     log_loss,
+    mixture_inclusion,
     powerball_log_likelihood,
     uniform_component,
     white_log_likelihood,
 )
-from tests.factories import component_with, tilted_component
+from predictions.strata import Table, compositions, hypergeometric_table
+from tests.factories import component_with, stratified_component, tilted_component
+from tests.predictions.blocks import block_chances, block_component
 
 TILTED = tilted_component("tilted")
 
 weights = st.floats(1.0, 20.0)
+few_balls = st.lists(weights, min_size=6, max_size=9)
+cuts_of_few_balls = st.sampled_from([(), (3,), (1, 4), (2, 3, 5)])
+
+
+def some_table(cuts: tuple[int, ...], balls: int) -> Table:
+    """A law of the compositions that is no hypergeometric one; the whole where nothing is cut."""
+    if not cuts:
+        return (((5,), 1.0),)
+    possible = compositions(cuts, balls)
+    total = len(possible) * (len(possible) + 1) / 2
+    return tuple((counts, place / total) for place, counts in enumerate(possible, start=1))
+
+
+def few_ball_law(balls: list[float], cuts: tuple[int, ...]) -> WhiteLaw:
+    return WhiteLaw(balls, cuts, some_table(cuts, len(balls)))
+
+
+def enumerated(law: WhiteLaw, balls: int) -> dict[tuple[int, ...], float]:
+    """The chance of every set of five out of a few balls."""
+    return {chosen: math.exp(law.log_likelihood(chosen)) for chosen in combinations(range(1, balls + 1), 5)}
+
+
+# Likelihood
 
 
 def test_the_uniform_law_loses_19_4930_nats_on_every_draw() -> None:
@@ -35,22 +63,48 @@ def test_the_uniform_law_loses_19_4930_nats_on_every_draw() -> None:
 @settings(deadline=None)
 @given(st.lists(weights, min_size=5, max_size=9))
 def test_elementary_symmetric_polynomials_are_the_sums_over_all_sets(balls: list[float]) -> None:
-    enumerated = [math.fsum(math.prod(chosen) for chosen in combinations(balls, order)) for order in range(6)]
-    assert elementary_symmetric(balls, 5) == pytest.approx(enumerated)
+    for first in range(len(balls) + 1):
+        sums = [math.fsum(map(math.prod, combinations(balls[:first], order))) for order in range(6)]
+        assert elementary_symmetric(balls, 5)[first].tolist() == pytest.approx(sums)
 
 
-def test_the_likelihoods_of_all_white_sets_sum_to_one() -> None:
-    # Three weights over 20, 24 and 25 balls: one set stands for all with as many balls of each weight.
-    sizes = (20, 24, 25)
-    component = component_with(white=[1.0] * 20 + [2.5] * 24 + [7.0] * 25)
-    total = 0.0
-    for counts in product(range(6), repeat=3):
-        if sum(counts) == 5:
-            firsts = zip((1, 21, 45), counts, strict=True)
-            balls = [first + offset for first, count in firsts for offset in range(count)]
-            sets = math.prod(math.comb(size, count) for size, count in zip(sizes, counts, strict=True))
-            total += sets * math.exp(white_log_likelihood(component, balls))
-    assert total == pytest.approx(1, abs=1e-12)
+@settings(deadline=None)
+@given(few_balls, cuts_of_few_balls)
+def test_the_likelihoods_of_all_sets_of_a_few_balls_sum_to_one(
+    balls: list[float], cuts: tuple[int, ...]
+) -> None:
+    law = few_ball_law(balls, cuts)
+    assert math.fsum(enumerated(law, len(balls)).values()) == pytest.approx(1, abs=1e-12)
+
+
+@settings(deadline=None)
+@given(few_balls)
+def test_without_strata_a_set_is_as_likely_as_its_weights_product_is_large(balls: list[float]) -> None:
+    total = math.fsum(map(math.prod, combinations(balls, 5)))
+    for chosen, chance in enumerated(few_ball_law(balls, ()), len(balls)).items():
+        assert chance == pytest.approx(math.prod(balls[ball - 1] for ball in chosen) / total)
+
+
+@settings(deadline=None)
+@given(few_balls)
+def test_with_strata_the_table_gives_the_counts_and_the_weights_the_balls(balls: list[float]) -> None:
+    cuts, size = (1, 4), len(balls)
+    table = dict(some_table(cuts, size))
+    chances = enumerated(few_ball_law(balls, cuts), size)
+    for counts, chance in table.items():
+        like_it = {
+            chosen: math.prod(balls[ball - 1] for ball in chosen)
+            for chosen in chances
+            if (sum(ball <= 1 for ball in chosen), sum(1 < ball <= 4 for ball in chosen)) == counts[:2]
+        }
+        assert math.fsum(chances[chosen] for chosen in like_it) == pytest.approx(chance)
+        for chosen, product in like_it.items():
+            assert chances[chosen] == pytest.approx(chance * product / math.fsum(like_it.values()))
+
+
+@pytest.mark.parametrize("component", [block_component(), stratified_component(block_component())])
+def test_the_likelihoods_of_all_white_sets_sum_to_one(component: Component) -> None:
+    assert math.fsum(block_chances(component).values()) == pytest.approx(1, abs=1e-12)
 
 
 def test_the_likelihoods_of_all_powerballs_sum_to_one() -> None:
@@ -64,10 +118,31 @@ def test_the_ratio_of_two_likelihoods_is_the_ratio_of_the_weights_that_differ() 
     assert heavier - white_log_likelihood(TILTED, [1, 2, 3, 4, 5]) == pytest.approx(math.log(1.68 / 1.04))
 
 
-def test_the_scale_of_the_weights_does_not_matter() -> None:
-    larger = component_with(white=[weight * 1e200 for weight in TILTED.white], powerball=TILTED.powerball)
-    balls = [4, 18, 36, 41, 69]
-    assert white_log_likelihood(larger, balls) == pytest.approx(white_log_likelihood(TILTED, balls))
+@settings(deadline=None, max_examples=20)
+@given(
+    st.lists(weights, min_size=69, max_size=69),
+    st.sets(st.integers(1, 69), min_size=5, max_size=5),
+    st.floats(1e-300, 1e300),
+    st.booleans(),
+)
+def test_the_scale_of_the_weights_does_not_matter(
+    white: list[float], balls: set[int], scale: float, with_strata: bool
+) -> None:
+    component = component_with(white=white)
+    scaled = component_with(white=[weight * scale for weight in white], powerball=[scale] * 26)
+    if with_strata:
+        component, scaled = stratified_component(component), stratified_component(scaled)
+    drawn = sorted(balls)
+    assert white_log_likelihood(scaled, drawn) == pytest.approx(white_log_likelihood(component, drawn))
+    assert powerball_log_likelihood(scaled, 7) == pytest.approx(-math.log(26))
+
+
+def test_weights_too_large_to_be_summed_still_make_a_law() -> None:
+    huge = component_with(white=[1.7e308] * 69, powerball=[1.7e308] * 26)
+    assert log_loss([huge], [1, 2, 3, 4, 5], 6).joint == pytest.approx(UNIFORM_LOG_LOSS)
+
+
+# Mixtures
 
 
 def test_a_mixture_s_loss_is_of_the_weighted_sum_of_the_joint_likelihoods() -> None:
@@ -81,19 +156,47 @@ def test_a_mixture_s_loss_is_of_the_weighted_sum_of_the_joint_likelihoods() -> N
     assert loss.powerball == pytest.approx(-math.log(0.25 / 26 + 0.75 * powerball))
 
 
-@settings(deadline=None, max_examples=10)
-@given(st.lists(weights, min_size=69, max_size=69))
-def test_five_white_balls_are_included_in_all(balls: list[float]) -> None:
-    assert math.fsum(inclusion_probabilities(balls)) == pytest.approx(5, abs=1e-9)
+def test_a_mixture_s_chances_are_its_components_weighted_by_share() -> None:
+    mixture = [tilted_component("a", 0.25), component_with(strategy="b", share=0.75)]
+    white, powerball = mixture_inclusion(mixture)
+    assert white == pytest.approx(0.25 * inclusion_probabilities(TILTED) + 0.75 * 5 / 69)
+    chances = np.array(TILTED.powerball) / sum(TILTED.powerball)
+    assert powerball == pytest.approx(0.25 * chances + 0.75 / 26)
+    assert (white.sum(), powerball.sum()) == pytest.approx((5, 1))
 
 
-def test_inclusion_probabilities_are_those_of_enumeration() -> None:
-    balls = [1.0, 3.0, 0.5, 2.0, 1.5, 4.0, 0.25, 1.0]
-    total = math.fsum(math.prod(chosen) for chosen in combinations(balls, 5))
+# Inclusion
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(weights, min_size=69, max_size=69), st.booleans())
+def test_five_white_balls_are_included_in_all(balls: list[float], with_strata: bool) -> None:
+    component = component_with(white=balls)
+    chances = inclusion_probabilities(stratified_component(component) if with_strata else component)
+    assert chances.shape == (69,)
+    assert math.fsum(chances) == pytest.approx(5, abs=1e-9)
+
+
+@settings(deadline=None)
+@given(few_balls, cuts_of_few_balls)
+def test_inclusion_probabilities_are_those_of_enumeration(balls: list[float], cuts: tuple[int, ...]) -> None:
+    law = few_ball_law(balls, cuts)
+    chances = enumerated(law, len(balls))
     with_ball = [
-        math.fsum(
-            math.prod(balls[i] for i in chosen) for chosen in combinations(range(8), 5) if ball in chosen
-        )
-        for ball in range(8)
+        math.fsum(chance for chosen, chance in chances.items() if ball in chosen)
+        for ball in range(1, len(balls) + 1)
     ]
-    assert inclusion_probabilities(balls) == pytest.approx([one / total for one in with_ball])
+    assert law.inclusion() == pytest.approx(with_ball, rel=1e-12)
+
+
+def test_inclusion_probabilities_lose_no_digits_where_one_ball_outweighs_the_rest() -> None:
+    # Five of six: all sets but the one without the heavy ball hold it.
+    law = WhiteLaw([20.0] + [1.0] * 5)
+    assert law.inclusion()[0] == pytest.approx(100 / 101, rel=1e-15)
+
+
+def test_strata_of_a_fair_draw_change_nothing_under_equal_weights() -> None:
+    law = WhiteLaw([1.0] * 69, (23, 46), hypergeometric_table((23, 46)))
+    assert law.inclusion() == pytest.approx(np.full(69, 5 / 69), rel=1e-12)
+    for balls in ([1, 2, 3, 4, 5], [1, 24, 25, 68, 69], [23, 24, 46, 47, 69]):
+        assert law.log_likelihood(balls) == pytest.approx(-math.log(11_238_513), rel=1e-14)

@@ -13,109 +13,228 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from predictions.distribution import Component, elementary_symmetric, inclusion_probabilities
-from predictions.sampling import component_order, deal, draw_tickets, generator_for, sample, ticket_keys
-from tests.factories import component_with, tilted_component
+from predictions.sampling import (
+    SAMPLER_VERSION,
+    Tickets,
+    component_order,
+    deal,
+    draw_tickets,
+    generator_for,
+    sample,
+    ticket_keys,
+)
+from predictions.strata import Strata, hypergeometric_table
+from tests.factories import (
+    THIRDS,
+    component_with,
+    dealt_component,
+    peaked_component,
+    stratified_component,
+    tilted_component,
+)
+from tests.predictions.blocks import block_component, block_p_value
 
 TILTED = tilted_component("tilted")
-GOLDEN_TICKETS = [
-    [17, 18, 52, 59, 60, 21],
-    [13, 19, 26, 43, 60, 3],
-    [11, 17, 30, 49, 64, 20],
-    [21, 29, 30, 60, 65, 23],
-    [26, 33, 34, 35, 41, 16],
-    [10, 27, 30, 49, 65, 7],
-    [13, 34, 36, 37, 48, 22],
-    [7, 27, 31, 56, 67, 12],
-    [13, 24, 26, 46, 65, 16],
-    [14, 15, 29, 34, 38, 12],
+STRATIFIED = stratified_component(TILTED)
+MANY = 200_000
+
+GOLDEN_TICKETS = {
+    "weights": [
+        [17, 18, 52, 59, 60, 21],
+        [13, 19, 26, 43, 60, 3],
+        [11, 17, 30, 49, 64, 20],
+        [21, 29, 30, 60, 65, 23],
+        [26, 33, 34, 35, 41, 16],
+        [10, 27, 30, 49, 65, 11],
+        [13, 34, 36, 37, 48, 7],
+        [7, 27, 31, 56, 67, 22],
+    ],
+    "strata": [
+        [17, 23, 30, 32, 61, 15],
+        [4, 18, 35, 63, 64, 21],
+        [33, 34, 39, 54, 67, 21],
+        [1, 2, 29, 39, 55, 3],
+        [3, 34, 48, 54, 57, 9],
+        [5, 17, 28, 53, 59, 21],
+        [16, 33, 38, 51, 59, 23],
+        [5, 25, 26, 42, 43, 1],
+    ],
+    "deck": [
+        [28, 41, 48, 49, 60, 22],
+        [9, 20, 25, 27, 42, 9],
+        [3, 31, 37, 58, 68, 15],
+        [11, 29, 32, 59, 69, 6],
+        [2, 22, 35, 39, 53, 19],
+        [5, 40, 50, 62, 65, 14],
+        [7, 8, 33, 43, 67, 25],
+        [16, 34, 44, 63, 66, 5],
+    ],
+}
+GOLDEN_LAWS = {"weights": TILTED, "strata": STRATIFIED, "deck": dealt_component()}
+
+# Ticket j is of component j mod 3.
+GOLDEN_MIXTURE = [
+    [25, 28, 34, 48, 59, 14],
+    [12, 19, 28, 41, 50, 14],
+    [7, 20, 27, 35, 55, 24],
+    [19, 27, 36, 43, 51, 18],
+    [6, 9, 37, 43, 48, 10],
+    [6, 16, 34, 41, 64, 2],
+    [11, 17, 31, 65, 67, 20],
+    [8, 36, 41, 46, 58, 18],
+    [37, 44, 47, 54, 58, 10],
+    [4, 14, 36, 49, 59, 16],
+    [2, 3, 19, 39, 41, 13],
+    [26, 42, 52, 66, 68, 3],
 ]
-DRAW_GOLDEN_TICKETS = """
+DRAW_GOLDEN_MIXTURE = """
 import json, sys
+import numpy as np
 from predictions.distribution import Component
-from predictions.sampling import generator_for, sample
-component = Component.from_json(json.load(sys.stdin))
-print(json.dumps(sample(component, 10, generator_for(7, 3, 0)).tolist()))
+from predictions.sampling import draw_tickets, generator_for
+components = [Component.from_json(one) for one in json.load(sys.stdin)]
+order = np.arange(12, dtype=np.uint8) % 3
+print(json.dumps(draw_tickets(components, order, generator_for(7, 3, 0)).tolist()))
 """
 
 
 @pytest.fixture(scope="module")
-def many_tickets() -> np.ndarray:
-    return sample(TILTED, 200_000, generator_for(20_261_125))
+def many_tickets() -> Tickets:
+    return sample(TILTED, MANY, generator_for(20_261_125))
 
 
+@pytest.fixture(scope="module")
+def stratified_tickets() -> Tickets:
+    return sample(STRATIFIED, MANY, generator_for(20_261_126))
+
+
+@pytest.fixture(params=["many_tickets", "stratified_tickets"])
+def tickets(request: pytest.FixtureRequest) -> Tickets:
+    return request.getfixturevalue(request.param)
+
+
+# Frequencies
+
+
+@pytest.mark.parametrize(("law", "name"), [(TILTED, "many_tickets"), (STRATIFIED, "stratified_tickets")])
 def test_each_white_ball_is_sampled_as_often_as_its_inclusion_probability_says(
-    many_tickets: np.ndarray,
+    law: Component, name: str, request: pytest.FixtureRequest
 ) -> None:
-    exact = np.array(inclusion_probabilities(TILTED.white))
-    seen = np.bincount(many_tickets[:, :5].ravel(), minlength=70)[1:]
-    z = (seen - len(many_tickets) * exact) / np.sqrt(len(many_tickets) * exact * (1 - exact))
+    exact = inclusion_probabilities(law)
+    seen = np.bincount(request.getfixturevalue(name)[:, :5].ravel(), minlength=70)[1:]
+    z = (seen - MANY * exact) / np.sqrt(MANY * exact * (1 - exact))
     assert np.abs(z).max() < 4  # of 69
     assert 0.5 < z.std() < 1.5
 
 
-def test_each_powerball_is_sampled_as_often_as_its_weight_says(many_tickets: np.ndarray) -> None:
+def test_each_powerball_is_sampled_as_often_as_its_weight_says(tickets: Tickets) -> None:
     exact = np.array(TILTED.powerball) / sum(TILTED.powerball)
-    seen = np.bincount(many_tickets[:, 5], minlength=27)[1:]
-    assert stats.chisquare(seen, len(many_tickets) * exact).pvalue > 0.001
+    seen = np.bincount(tickets[:, 5], minlength=27)[1:]
+    assert stats.chisquare(seen, MANY * exact).pvalue > 0.001
 
 
 @pytest.mark.parametrize("pair", [(1, 2), (1, 69), (30, 31), (35, 60), (68, 69)])
 def test_pairs_of_white_balls_are_sampled_as_often_as_the_joint_law_says(
-    many_tickets: np.ndarray, pair: tuple[int, int]
+    many_tickets: Tickets, pair: tuple[int, int]
 ) -> None:
     others = [weight for ball, weight in enumerate(TILTED.white, start=1) if ball not in pair]
-    both = TILTED.white[pair[0] - 1] * TILTED.white[pair[1] - 1] * elementary_symmetric(others, 3)[3]
-    exact = both / elementary_symmetric(TILTED.white, 5)[5]
+    both = TILTED.white[pair[0] - 1] * TILTED.white[pair[1] - 1] * elementary_symmetric(others, 3)[-1, 3]
+    exact = both / elementary_symmetric(TILTED.white, 5)[-1, 5]
     seen = np.sum([(many_tickets[:, :5] == ball).any(axis=1) for ball in pair], axis=0) == 2
-    spread = math.sqrt(len(many_tickets) * exact * (1 - exact))
-    assert abs(seen.sum() - len(many_tickets) * exact) < 4 * spread
+    spread = math.sqrt(MANY * exact * (1 - exact))
+    assert abs(seen.sum() - MANY * exact) < 4 * spread
 
 
-def test_the_powerball_is_independent_of_the_white_balls(many_tickets: np.ndarray) -> None:
+@pytest.mark.parametrize(
+    "component",
+    [
+        block_component(),
+        stratified_component(block_component()),
+        stratified_component(component_with()),
+    ],
+    ids=["weights", "strata with weights", "strata alone"],
+)
+def test_white_sets_are_sampled_as_often_as_the_exact_law_says(component: Component) -> None:
+    assert block_p_value(component, sample(component, MANY, generator_for(20_261_127))) > 0.001
+
+
+def test_strata_of_a_fair_draw_with_equal_weights_sample_the_uniform_law() -> None:
+    fair = component_with(strata=Strata(THIRDS, hypergeometric_table(THIRDS)).as_json())
+    assert block_p_value(component_with(), sample(fair, MANY, generator_for(20_261_128))) > 0.001
+
+
+def test_the_counts_of_white_sets_would_not_pass_for_those_of_another_law(
+    stratified_tickets: Tickets,
+) -> None:
+    assert block_p_value(component_with(), stratified_tickets) < 1e-9
+
+
+def test_the_powerball_is_independent_of_the_white_balls(tickets: Tickets) -> None:
     table = np.zeros((2, 26))
-    np.add.at(table, ((many_tickets[:, :5].sum(axis=1) > 180).astype(int), many_tickets[:, 5] - 1), 1)
+    np.add.at(table, ((tickets[:, :5].sum(axis=1) > 180).astype(int), tickets[:, 5] - 1), 1)
     assert stats.chi2_contingency(table).pvalue > 0.001
 
 
-def test_every_sampled_ticket_is_valid_and_ascending(many_tickets: np.ndarray) -> None:
-    white = many_tickets[:, :5].astype(int)
+def test_every_sampled_ticket_is_valid_and_ascending(tickets: Tickets) -> None:
+    white = tickets[:, :5].astype(int)
     assert (np.diff(white, axis=1) > 0).all()
     assert (white.min(), white.max()) == (1, 69)
-    assert (many_tickets[:, 5].min(), many_tickets[:, 5].max()) == (1, 26)
+    assert (tickets[:, 5].min(), tickets[:, 5].max()) == (1, 26)
 
 
-def test_the_sampler_draws_the_tickets_it_has_always_drawn() -> None:
-    assert sample(TILTED, 10, generator_for(7, 3, 0)).tolist() == GOLDEN_TICKETS
+def test_a_stratum_of_one_ball_gives_it_as_often_as_the_table_says() -> None:
+    table = (((0, 5), 0.25), ((1, 4), 0.75))
+    component = component_with(strata=Strata((1,), table).as_json())
+    tickets = sample(component, 10_000, generator_for(9))
+    assert (tickets[:, 0] == 1).mean() == pytest.approx(0.75, abs=0.02)
+    assert (np.diff(tickets[:, :5].astype(int), axis=1) > 0).all()
 
 
-def test_another_process_draws_the_same_tickets() -> None:
+# Golden values
+
+
+@pytest.mark.parametrize("kind", GOLDEN_LAWS)
+def test_the_sampler_draws_the_tickets_it_has_always_drawn(kind: str) -> None:
+    assert SAMPLER_VERSION == 2  # other numbers than these are another version
+    assert sample(GOLDEN_LAWS[kind], 8, generator_for(7, 3, 0)).tolist() == GOLDEN_TICKETS[kind]
+
+
+def test_another_process_draws_the_same_mixture() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", DRAW_GOLDEN_TICKETS],
-        input=json.dumps(TILTED.as_json()),
+        [sys.executable, "-c", DRAW_GOLDEN_MIXTURE],
+        input=json.dumps([law.as_json() for law in GOLDEN_LAWS.values()]),
         cwd=django_settings.BASE_DIR,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert json.loads(done.stdout) == GOLDEN_TICKETS
+    assert json.loads(done.stdout) == GOLDEN_MIXTURE
 
 
-def test_another_seed_or_key_draws_other_tickets() -> None:
+@pytest.mark.parametrize("kind", GOLDEN_LAWS)
+def test_another_seed_or_key_draws_other_tickets(kind: str) -> None:
     for key in [(8, 3, 0), (7, 4, 0), (7, 3, 1), (7, 3)]:
-        assert sample(TILTED, 10, generator_for(*key)).tolist() != GOLDEN_TICKETS
+        assert sample(GOLDEN_LAWS[kind], 8, generator_for(*key)).tolist() != GOLDEN_TICKETS[kind]
 
 
-def test_different_tickets_have_different_keys(many_tickets: np.ndarray) -> None:
+@pytest.mark.parametrize("count", [0, 1, 2])
+@pytest.mark.parametrize("kind", GOLDEN_LAWS)
+def test_few_tickets_or_none_can_be_asked_for(kind: str, count: int) -> None:
+    assert sample(GOLDEN_LAWS[kind], count, generator_for(1)).shape == (count, 6)
+
+
+def test_different_tickets_have_different_keys(many_tickets: Tickets) -> None:
     assert len(np.unique(ticket_keys(many_tickets))) == len(np.unique(many_tickets, axis=0))
 
 
+# Mixtures
+
+
 def test_drawn_tickets_all_differ_even_where_a_law_repeats_itself() -> None:
-    # 20 times heavier on seven balls and on two Powerballs: a plain sample of this size has repeats.
-    narrow = component_with(white=[20.0] * 7 + [1.0] * 62, powerball=[20.0] * 2 + [1.0] * 24)
-    plain = sample(narrow, 20_000, generator_for(1))
-    assert len(np.unique(plain, axis=0)) < len(plain)
-    drawn = draw_tickets([narrow], np.zeros(20_000, dtype=np.uint8), generator_for(1))
-    assert len(np.unique(drawn, axis=0)) == len(drawn) == 20_000
+    peaked = peaked_component()
+    assert len(np.unique(sample(peaked, 20_000, generator_for(1)), axis=0)) < 20_000
+    drawn = draw_tickets([peaked], np.zeros(20_000, dtype=np.uint8), generator_for(1))
+    assert len(np.unique(drawn, axis=0)) == 20_000
 
 
 def test_ticket_j_comes_from_the_component_that_the_order_names() -> None:
@@ -125,12 +244,13 @@ def test_ticket_j_comes_from_the_component_that_the_order_names() -> None:
     drawn = draw_tickets([low, high], order, generator_for(5))
     for index, component in enumerate([low, high]):
         own = drawn[order == index]
-        exact = sum(inclusion_probabilities(component.white)[:35]) / 5
+        exact = inclusion_probabilities(component)[:35].sum() / 5
         assert (own[:, :5] <= 35).mean() == pytest.approx(exact, abs=0.02)
-    assert len(np.unique(drawn, axis=0)) == 4000
 
 
-# Shares
+def test_a_component_that_is_not_there_is_not_asked() -> None:
+    with pytest.raises(ValueError, match="component 1 of 1 is asked for tickets"):
+        draw_tickets([TILTED], np.array([0, 1], dtype=np.uint8), generator_for(1))
 
 
 @pytest.mark.parametrize(
