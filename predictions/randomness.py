@@ -50,9 +50,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Frequencies(Finding):
-    """How often each ball of one kind was drawn; `counts` and `z` have an entry a ball, from ball 1 on.
+    """How often each ball of one kind was drawn; `counts` and `ball_z` have an entry a ball, from ball 1 on.
 
-    `statistic` is chi-square with `degrees_of_freedom` under fair draws. A ball's `z` is its distance from
+    `statistic` is chi-square with `degrees_of_freedom` under fair draws. A ball's z is its distance from
     `expected` in units of `standard_deviation`, sqrt(n p (1 - p)) with p = m/K. A ball whose count is outside
     `limits`, both allowed, is alone enough to differ at LEVEL after correction for all 95 balls.
     """
@@ -60,7 +60,7 @@ class Frequencies(Finding):
     counts: tuple[int, ...]
     expected: float
     standard_deviation: float
-    z: tuple[float, ...]
+    ball_z: tuple[float, ...]
     limits: tuple[int, int]
     degrees_of_freedom: int
     statistic: float
@@ -184,7 +184,7 @@ def _frequencies(name: str, hits: NDArray[np.float64], m: int) -> Frequencies:
         counts=tuple(counts.tolist()),
         expected=expected,
         standard_deviation=deviation,
-        z=tuple(((counts - expected) / deviation).tolist()),
+        ball_z=tuple(((counts - expected) / deviation).tolist()),
         limits=_limits(draws, m / balls),
         degrees_of_freedom=balls - 1,
         statistic=statistic,
@@ -230,7 +230,7 @@ def _extreme_ball(draws: int, white: Frequencies, powerball: Frequencies) -> Ext
         count=of_kind.counts[index],
         expected=of_kind.expected,
         standard_deviation=of_kind.standard_deviation,
-        z=of_kind.z[index],
+        z=of_kind.ball_z[index],
         p_alone=float(p_alone[place]),
         balls=BALLS,
     )

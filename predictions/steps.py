@@ -5,13 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from predictions.distribution import UNIFORM_LOG_LOSS
 from predictions.draws import ImportReport, KnownDraws, freshness, import_source, known_draws, missing_draws
 from predictions.evaluation import evaluate_predictions
 from predictions.feeds import FeedError
-from predictions.models import PipelineRun, PipelineStep, Prediction, TrainedModel
+from predictions.models import PipelineRun, PipelineStep, Prediction, RandomnessReport, TrainedModel
+from predictions.randomness import chi_square_text, randomness_report
 from predictions.training import FitError, predict, train
 
 logger = logging.getLogger(__name__)
@@ -79,15 +78,50 @@ def _import_detail(report: ImportReport) -> dict[str, Any]:
 
 
 def _analytics(work: Work) -> Outcome:
-    """Count how often each ball of the era was drawn."""
-    history = work.known.history
-    white = history.white_hits().sum(axis=0).astype(int)
-    red = history.powerball_hits().sum(axis=0).astype(int)
+    """Test whether the era's draws look as fair draws would."""
+    report = _report_of(work.known)
+    white, powerball = report.figures["white"], report.figures["powerball"]
     summary = (
-        f"{len(history)} draws; most drawn {np.argmax(white) + 1} ({white.max()} times), "
-        f"least {np.argmin(white) + 1} ({white.min()} times)"
+        f"{report.draws} draws; white balls chi-square {chi_square_text(white)}, "
+        f"Powerball {chi_square_text(powerball)}: {report.verdict}"
     )
-    return Outcome(summary, {"draws": len(history), "white": white.tolist(), "powerball": red.tolist()})
+    detail = {
+        "draws": report.draws,
+        "report": report.pk,
+        "white": white["counts"],
+        "powerball": powerball["counts"],
+        "tests": _main_figures(report.figures),
+    }
+    return Outcome(summary, detail)
+
+
+def _main_figures(figures: dict[str, Any]) -> dict[str, Any]:
+    """Of each test what it came to; all else stays in the report."""
+    return {
+        name: {key: test[key] for key in ("statistic", "z", "p", "verdict") if key in test}
+        for name, test in figures.items()
+        if isinstance(test, dict)
+    }
+
+
+def _report_of(known: KnownDraws) -> RandomnessReport:
+    """The report of exactly these draws: taken once, and found again by their fingerprint."""
+    if known.through is None:
+        raise StepFailed("there is no draw to report on")
+    fingerprint = known.fingerprint()
+    if stored := RandomnessReport.objects.filter(draws_fingerprint=fingerprint).first():
+        return stored
+    taken = randomness_report(known.history)
+    report, _ = RandomnessReport.objects.get_or_create(
+        draws_fingerprint=fingerprint,
+        defaults={
+            "draws": taken.draws,
+            "draws_through": known.through,
+            "figures": taken.as_json(),
+            "verdict": taken.verdict,
+        },
+    )
+    return report
 
 
 def _evaluation(work: Work) -> Outcome:

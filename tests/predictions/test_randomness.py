@@ -85,7 +85,7 @@ def test_the_real_draws_extreme_ball_is_none_too_many_among_95(real: Randomness)
     assert extreme.z == pytest.approx(-2.5078, abs=1e-4)
     assert extreme.p_alone == pytest.approx(2 * stats.binom.cdf(70, 1288, 5 / 69))
     assert extreme.p == 1  # 95 times 0.011 is more than that
-    assert extreme.z == real.white.z[12]
+    assert extreme.z == real.white.ball_z[12]
     assert real.white.limits[0] <= extreme.count <= real.white.limits[1]
 
 
@@ -142,7 +142,7 @@ def test_repeats_of_overlapping_pairs_of_fair_draws_do_not_correlate_so_variance
 
 def test_a_balls_z_has_mean_zero_and_variance_one_in_fair_draws(fair: list[Randomness]) -> None:
     for kind in ("white", "powerball"):
-        z = np.array([getattr(report, kind).z for report in fair])
+        z = np.array([getattr(report, kind).ball_z for report in fair])
         assert z.mean() == pytest.approx(0, abs=1e-9)  # counts of a kind have one sum
         assert z.var() == pytest.approx(1, abs=0.02)
 

@@ -1,0 +1,112 @@
+"""The analytics step: one stored report a set of draws, and what the step says of it."""
+
+from datetime import date
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from predictions.draws import known_draws
+from predictions.models import Draw, PipelineStep, RandomnessReport
+from predictions.pipeline import accept_run
+from predictions.steps import STEPS, Outcome, StepFailed, Work
+
+pytestmark = pytest.mark.usefixtures("real_draws")
+
+
+def analytics(draw_date: date = date(2026, 11, 25)) -> Outcome:
+    """What the step comes to in a run for this draw, after the step that reads the draws."""
+    run, _ = accept_run(source="none", draw_date=draw_date, enqueue=False)
+    work = Work(run)
+    STEPS[PipelineStep.Name.DATA](work)
+    return STEPS[PipelineStep.Name.ANALYTICS](work)
+
+
+def test_the_step_says_what_the_tests_of_randomness_found() -> None:
+    outcome = analytics()
+
+    assert outcome.status == "completed"
+    assert outcome.summary == (
+        "1288 draws; white balls chi-square 85.42 (p 0.075), Powerball 20.84 (p 0.70): "
+        "nothing here differs from fair draws at the 5 % level after correction for 5 tests"
+    )
+    tests = outcome.detail["tests"]
+    assert set(tests) == {"white", "powerball", "white_repeats", "powerball_repeats", "extreme_ball"}
+    assert set(tests["white"]) == {"statistic", "p", "verdict"}
+    assert tests["white"]["statistic"] == pytest.approx(85.4174, abs=1e-4)
+    assert tests["white"]["p"] == pytest.approx(0.075175, abs=1e-6)
+    assert tests["white_repeats"]["z"] == pytest.approx(-0.9072, abs=1e-4)
+
+
+def test_the_report_is_stored_with_all_figures_and_named_by_the_step() -> None:
+    outcome = analytics()
+
+    report = RandomnessReport.objects.get()
+    assert outcome.detail["report"] == report.pk
+    assert (report.draws, report.draws_through) == (1288, date(2025, 12, 22))
+    assert report.verdict in outcome.summary
+    assert len(report.figures["white"]["ball_z"]) == 69
+    assert report.figures["powerball"]["counts"] == list(outcome.detail["powerball"])
+    assert str(report) == "1288 draws through 2025-12-22"
+
+
+def test_the_same_draws_find_their_report_again() -> None:
+    first = analytics()
+    made = RandomnessReport.objects.get()
+
+    again = analytics(draw_date=date(2026, 11, 28))
+
+    assert RandomnessReport.objects.get() == made
+    assert RandomnessReport.objects.get().created_at == made.created_at
+    assert again.summary == first.summary
+    assert again.detail["tests"] == first.detail["tests"]
+
+
+def test_other_draws_have_a_report_of_their_own_and_the_newest_stands_first() -> None:
+    analytics()
+    earlier = analytics(draw_date=date(2025, 12, 20))
+
+    assert earlier.detail["draws"] == 1286
+    newest, older = RandomnessReport.objects.all()
+    assert (newest.draws, older.draws) == (1288, 1286)
+    assert earlier.detail["report"] == older.pk
+
+
+def test_a_corrected_draw_makes_other_draws_of_them() -> None:
+    before = analytics()
+    Draw.objects.filter(draw_date=date(2025, 12, 22)).update(powerball=1)
+
+    after = analytics()
+
+    assert after.detail["report"] != before.detail["report"]
+    assert after.detail["tests"]["powerball"] != before.detail["tests"]["powerball"]
+
+
+def test_too_few_draws_for_a_chi_square_are_said_to_be_and_leave_no_p() -> None:
+    outcome = analytics(draw_date=date(2016, 6, 4))  # 69 draws of the era: just enough for white balls
+
+    assert "(too few draws for a p)" in outcome.summary.partition("Powerball")[2]
+    assert outcome.summary.endswith("; too few draws to test Powerball counts, Powerball repeats")
+    assert outcome.detail["tests"]["powerball"]["p"] is None
+    figures = RandomnessReport.objects.get().figures
+    assert figures["white"]["p"] is not None
+    assert figures["powerball"]["p"] is None
+
+
+def test_without_a_draw_the_step_fails_and_nothing_is_stored() -> None:
+    run, _ = accept_run(source="none", enqueue=False)
+    work = Work(run)
+    work.known = known_draws(before=date(2015, 10, 7))
+
+    with pytest.raises(StepFailed, match="no draw to report on"):
+        STEPS[PipelineStep.Name.ANALYTICS](work)
+
+    assert not RandomnessReport.objects.exists()
+
+
+def test_the_database_refuses_a_second_report_of_the_same_draws() -> None:
+    analytics()
+    copy = RandomnessReport.objects.get()
+    copy.pk = None
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        copy.save(force_insert=True)
