@@ -1,4 +1,4 @@
-"""A prediction's law as bars beside uniform: each ball's exact chance, and where its bar stands."""
+"""Values of balls as bars from zero beside a line: each ball's figures as texts, and where its bar stands."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +14,32 @@ LEFT = 48  # for the axis' labels
 
 
 @dataclass(frozen=True)
+class Line:
+    """The value that the bars stand beside: what it means, and short texts for the axis."""
+
+    at: float
+    meaning: str
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Range:
+    """Values to mark across the bars; `name` is its style."""
+
+    name: str
+    meaning: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Bar:
-    """One ball: its chance, that beside uniform, and its rectangle."""
+    """One ball: its value, that beside the line, and its rectangle."""
 
     ball: int
-    chance: str
-    ratio: str
+    value: str
+    beside: str
     x: int
     middle: float
     y: str
@@ -27,51 +47,84 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Band:
+    """A range where it is drawn."""
+
+    name: str
+    meaning: str
+    y: str
+    height: str
+
+
+@dataclass(frozen=True)
 class BarChart:
-    """The bars of one kind of ball, from zero, and the height of the uniform chance."""
+    """The bars of one kind of ball; `headings` say what a bar's two texts are."""
 
     title: str
     name: str
-    uniform: str
-    uniform_as_fraction: str
-    uniform_y: str
-    spread: str  # from the least to the most likely ball, in times uniform
+    headings: tuple[str, str]
+    line: Line
+    line_y: str
     width: int
     bars: list[Bar]
+    bands: list[Band]
 
 
 def bar_charts(components: Sequence[Component]) -> list[BarChart]:
-    """A mixture's white balls and Powerballs."""
+    """A mixture's law beside uniform: its white balls and its Powerballs."""
     white, powerball = (chances.tolist() for chances in mixture_inclusion(components))
     return [
-        _chart("White balls: the chance to be among the five", "white", white, WHITE_BALLS, WHITE_MAX),
-        _chart("Powerball: the chance to be drawn", "powerball", powerball, 1, POWERBALL_MAX),
+        _law_chart("White balls: the chance to be among the five", "white", white, WHITE_BALLS, WHITE_MAX),
+        _law_chart("Powerball: the chance to be drawn", "powerball", powerball, 1, POWERBALL_MAX),
     ]
 
 
-def _chart(title: str, name: str, chances: Sequence[float], drawn: int, balls: int) -> BarChart:
-    uniform = drawn / balls
-    unit = PLOT_HEIGHT / (HEADROOM * max(*chances, uniform))
+def _law_chart(title: str, name: str, chances: Sequence[float], drawn: int, balls: int) -> BarChart:
+    uniform, fraction = drawn / balls, f"{drawn}/{balls}"
+    spread = f"{min(chances) / uniform:.3f} to {max(chances) / uniform:.3f}"
+    return bar_chart(
+        f"{title}, {spread} times uniform",
+        name,
+        ("Chance", "Times uniform"),
+        chances,
+        [(f"{chance:.2%}", f"{chance / uniform:.3f}") for chance in chances],
+        Line(uniform, f"uniform, {fraction}", fraction, f"{uniform:.2%}"),
+    )
+
+
+def bar_chart(
+    title: str,
+    name: str,
+    headings: tuple[str, str],
+    values: Sequence[float],
+    texts: Sequence[tuple[str, str]],
+    line: Line,
+    ranges: Sequence[Range] = (),
+) -> BarChart:
+    """A bar a ball, from ball 1 on, with its two texts; `name` tells apart the charts of one page."""
+    unit = PLOT_HEIGHT / (HEADROOM * max(*values, line.at, *(one.high for one in ranges)))
     return BarChart(
         title=title,
         name=name,
-        uniform=f"{uniform:.2%}",
-        uniform_as_fraction=f"{drawn}/{balls}",
-        uniform_y=f"{PLOT_HEIGHT - uniform * unit:.2f}",
-        spread=f"{min(chances) / uniform:.3f} to {max(chances) / uniform:.3f}",
-        width=LEFT + STEP * balls,
-        bars=[_bar(ball, chance, uniform, unit) for ball, chance in enumerate(chances, start=1)],
+        headings=headings,
+        line=line,
+        line_y=_y(line.at, unit),
+        width=LEFT + STEP * len(values),
+        bars=[
+            _bar(ball, value, of_ball, unit)
+            for ball, (value, of_ball) in enumerate(zip(values, texts, strict=True), start=1)
+        ],
+        bands=[
+            Band(one.name, one.meaning, _y(one.high, unit), f"{(one.high - one.low) * unit:.2f}")
+            for one in ranges
+        ],
     )
 
 
-def _bar(ball: int, chance: float, uniform: float, unit: float) -> Bar:
+def _bar(ball: int, value: float, texts: tuple[str, str], unit: float) -> Bar:
     x = LEFT + STEP * (ball - 1)
-    return Bar(
-        ball=ball,
-        chance=f"{chance:.2%}",
-        ratio=f"{chance / uniform:.3f}",
-        x=x,
-        middle=x + BAR / 2,
-        y=f"{PLOT_HEIGHT - chance * unit:.2f}",
-        height=f"{chance * unit:.2f}",
-    )
+    return Bar(ball, *texts, x=x, middle=x + BAR / 2, y=_y(value, unit), height=f"{value * unit:.2f}")
+
+
+def _y(value: float, unit: float) -> str:
+    return f"{PLOT_HEIGHT - value * unit:.2f}"

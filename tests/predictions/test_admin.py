@@ -61,15 +61,15 @@ def test_a_mixtures_bars_weigh_its_components_by_share() -> None:
     white, red = bar_charts(halves)
 
     tilted = inclusion_probabilities(tilted_component())
-    assert [bar.chance for bar in white.bars] == [f"{0.25 * one + 0.75 * 5 / 69:.2%}" for one in tilted]
+    assert [bar.value for bar in white.bars] == [f"{0.25 * one + 0.75 * 5 / 69:.2%}" for one in tilted]
     weights = tilted_component().powerball
-    assert red.bars[25].chance == f"{0.25 * weights[25] / sum(weights) + 0.75 / 26:.2%}"
+    assert red.bars[25].value == f"{0.25 * weights[25] / sum(weights) + 0.75 / 26:.2%}"
 
 
 def test_uniform_bars_reach_the_uniform_line_exactly() -> None:
     for chart in bar_charts([uniform_component()]):
-        assert {bar.y for bar in chart.bars} == {chart.uniform_y}
-        assert {bar.ratio for bar in chart.bars} == {"1.000"}
+        assert {bar.y for bar in chart.bars} == {chart.line_y}
+        assert {bar.beside for bar in chart.bars} == {"1.000"}
 
 
 def test_a_broken_law_has_a_page_that_says_so(admin: Client) -> None:
