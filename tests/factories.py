@@ -9,6 +9,10 @@ from predictions.distribution import Component, uniform_component
 from predictions.models import PipelineRun, Prediction, TrainedModel, new_run_id
 from predictions.sampling import generator_for
 from predictions.strata import Strata, balanced_table
+from predictions.distribution import Component, generator_for, sample, uniform_component
+from predictions.features import History
+from predictions.models import PipelineRun, Prediction, RandomnessReport, TrainedModel, new_run_id
+from predictions.randomness import randomness_report
 
 WEDNESDAY = date(2026, 11, 25)
 THIRDS = (23, 46)  # the cuts of 1-23, 24-46 and 47-69
@@ -85,6 +89,19 @@ def make_prediction(
         model=make_model(mode),
         run=run,
         components=[one.as_json() for one in components or [tilted_component(mode)]],
+    )
+
+
+def make_report(draws: int = 200, draws_through: date = date(2025, 12, 22)) -> RandomnessReport:
+    """A stored report of so many simulated fair draws."""
+    drawn = sample(uniform_component(), draws, generator_for(draws)).astype(int)
+    found = randomness_report(History(drawn[:, :5], drawn[:, 5]))
+    return RandomnessReport.objects.create(
+        draws=draws,
+        draws_through=draws_through,
+        draws_fingerprint=f"{draws:064d}",
+        figures=found.as_json(),
+        verdict=found.verdict,
     )
 
 

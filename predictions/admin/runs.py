@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -89,7 +90,12 @@ class StepInline(ReadOnly, admin.TabularInline):
 
     @admin.display(description="what came of it")
     def said(self, step: PipelineStep) -> str:
-        return step.error or step.summary or NOTHING
+        text = step.error or step.summary or NOTHING
+        report = step.detail.get("report")
+        if report is None:
+            return text
+        address = reverse("admin:predictions_randomnessreport_change", args=[report])
+        return format_html('{} <a href="{}">All figures</a>', text, address)
 
     @admin.display
     def figures(self, step: PipelineStep) -> str:

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from tests.factories import WEDNESDAY, make_prediction
+from tests.factories import WEDNESDAY, make_prediction, make_report
 from tests.processes import environment, group_of, wait_until
+from tests.staff import superuser
 from tickets.batch_generator import BatchTicketGenerator
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,15 +43,17 @@ def web_server(log: Path) -> Iterator[tuple[int, int]]:
             process.wait(15)
 
 
-def get(port: int, path: str) -> tuple[int, bytes]:
+def get(port: int, path: str, session: str = "") -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("GET", path)
+    connection.request("GET", path, headers={"Cookie": f"sessionid={session}"} if session else {})
     response = connection.getresponse()
     return response.status, response.read()
 
 
 def test_the_web_process_never_loads_the_libraries_that_models_need(tmp_path: Path) -> None:
     make_prediction()
+    report = make_report()
+    session = superuser().cookies["sessionid"].value
     BatchTicketGenerator(100, ["random_forest"]).generate_batch(async_mode=False, draw_date=WEDNESDAY)
 
     with web_server(tmp_path / "log") as (group, port):
@@ -58,6 +61,9 @@ def test_the_web_process_never_loads_the_libraries_that_models_need(tmp_path: Pa
         assert status == 200
         assert b'"count":10' in body
         assert get(port, "/admin/login/")[0] == 200
+        status, body = get(port, f"/admin/predictions/randomnessreport/{report.pk}/change/", session)
+        assert status == 200
+        assert b"chi-square" in body  # the report is shown, and taken elsewhere
         loaded = [Path(f"/proc/{pid}/maps").read_text() for pid in group_of(group)]
 
     assert len(loaded) == 2  # the arbiter and its worker
