@@ -211,7 +211,7 @@ def _repeats(name: str, hits: NDArray[np.float64], m: int) -> Repeats:
 
 
 def _extreme_ball(draws: int, white: Frequencies, powerball: Frequencies) -> ExtremeBall:
-    """The normal law would not do here: at 130 draws it finds one of 95 fair balls in 12 % of histories."""
+    """Exact, for the normal law would not do: at 130 draws it flags 0.12 fair balls a history, not 0.05."""
     p_alone = np.concatenate(
         [
             _binomial_p(np.array(white.counts), draws, WHITE_BALLS / WHITE_MAX),

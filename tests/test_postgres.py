@@ -17,6 +17,8 @@ from tests.processes import needs_program
 SUITE = [
     "tests/predictions/test_admin.py",
     "tests/predictions/test_admin_queue.py",
+    "tests/predictions/test_admin_randomness.py",
+    "tests/predictions/test_analytics.py",
     "tests/predictions/test_draws.py",
     "tests/predictions/test_pipeline.py",
     "tests/tickets",

@@ -11,7 +11,7 @@ from predictions.admin.browsing import NOTHING, ReadOnly, day, minute
 from predictions.bars import BarChart, Line, Range, bar_chart
 from predictions.models import RandomnessReport
 from predictions.powerball import CURRENT_ERA, POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
-from predictions.randomness import BALLS, chi_square_text, p_text
+from predictions.randomness import AT_LEVEL, BALLS, chi_square_text, p_text
 
 Figures = dict[str, Any]
 
@@ -99,7 +99,7 @@ def _count_chart(title: str, name: str, stored: Figures, product: str) -> BarCha
             Range(
                 "corrected",
                 f"{low} to {high} times: a ball outside would differ alone, "
-                f"at the 5 % level after correction for all {BALLS} balls",
+                f"{AT_LEVEL} after correction for all {BALLS} balls",
                 low,
                 high,
             ),
