@@ -95,6 +95,10 @@ class PrizeTier:
     powerball_match: bool
     prize_usd: int | None
 
+    def __str__(self) -> str:
+        """The game's shorthand: 3+1 is three white balls and the Powerball."""
+        return f"{self.white_matches}+{int(self.powerball_match)}"
+
     @property
     def ways(self) -> int:
         """How many of all the tickets win this tier, whatever is drawn."""
@@ -120,6 +124,13 @@ PRIZE_TIERS = (
     PrizeTier(1, True, 4),
     PrizeTier(0, True, 4),
 )
+TICKET_USD = 2
+# What a ticket is worth on average without the jackpot, exactly: $0.319869.
+EXPECTED_PRIZE_USD = sum(
+    (tier.prize_usd / tier.odds_one_in for tier in PRIZE_TIERS if tier.prize_usd), Fraction()
+)
+# Of five balls each is drawn with chance 5/69, whatever law chose them: 25/69.
+EXPECTED_WHITE_MATCHES = Fraction(WHITE_BALLS * WHITE_BALLS, WHITE_MAX)
 _TIER_BY_MATCHES = {(tier.white_matches, tier.powerball_match): tier for tier in PRIZE_TIERS}
 
 
@@ -129,6 +140,16 @@ def prize_of(white_matches: int, powerball_match: bool) -> int | str:
     if tier is None:
         return 0
     return "jackpot" if tier.prize_usd is None else tier.prize_usd
+
+
+def cost_usd(tickets: int) -> int:
+    """What that many tickets cost, in dollars, without Power Play or Double Play."""
+    return TICKET_USD * tickets
+
+
+def expected_prize_usd(tickets: int) -> float:
+    """What that many tickets win on average, in dollars, without the jackpot."""
+    return float(EXPECTED_PRIZE_USD * tickets)
 
 
 # The draw calendar

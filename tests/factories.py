@@ -6,13 +6,11 @@ from itertools import combinations, islice
 from typing import Any
 
 from predictions.distribution import Component, uniform_component
-from predictions.models import PipelineRun, Prediction, TrainedModel, new_run_id
-from predictions.sampling import generator_for
-from predictions.strata import Strata, balanced_table
-from predictions.distribution import Component, generator_for, sample, uniform_component
 from predictions.features import History
 from predictions.models import PipelineRun, Prediction, RandomnessReport, TrainedModel, new_run_id
 from predictions.randomness import randomness_report
+from predictions.sampling import generator_for, sample
+from predictions.strata import Strata, balanced_table
 
 WEDNESDAY = date(2026, 11, 25)
 THIRDS = (23, 46)  # the cuts of 1-23, 24-46 and 47-69

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta, timezone
 from fractions import Fraction
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,15 @@ from predictions.powerball import (
     CURRENT_ERA,
     EASTERN,
     ERAS,
+    EXPECTED_PRIZE_USD,
+    EXPECTED_WHITE_MATCHES,
     PRIZE_TIERS,
     check_draw_day,
     check_numbers,
+    cost_usd,
     draw_instant,
     era_of,
+    expected_prize_usd,
     is_draw_day,
     next_draw,
     prize_of,
@@ -167,10 +172,37 @@ def test_fewer_than_three_white_balls_without_the_powerball_win_nothing(white_ma
 
 
 def test_the_prizes_below_the_jackpot_are_worth_32_cents_a_ticket() -> None:
-    expectation = sum(
-        Fraction(tier.prize_usd) / tier.odds_one_in for tier in PRIZE_TIERS if tier.prize_usd is not None
+    by_hand = sum(
+        Fraction(prize) / Fraction(292_201_338, ways)
+        for prize, ways in (
+            (1_000_000, 25),
+            (50_000, 320),
+            (100, 320 * 25),
+            (100, 10 * 2016),
+            (7, 10 * 2016 * 25),
+            (7, 10 * 41_664),
+            (4, 5 * 635_376),
+            (4, 7_624_512),
+        )
     )
-    assert f"{float(expectation):.6f}" == "0.319869"
+    assert by_hand == EXPECTED_PRIZE_USD
+    assert f"{float(EXPECTED_PRIZE_USD):.6f}" == "0.319869"
+    assert expected_prize_usd(1_000_000) == pytest.approx(319_869.1, abs=1)
+    assert cost_usd(1_000_000) == 2_000_000
+
+
+def test_a_ticket_of_any_law_hits_25_in_69_white_balls_on_average() -> None:
+    ways = Counter(len({1, 2, 3, 4, 5} & set(drawn)) for drawn in combinations(range(1, 16), 5))
+    small = Fraction(sum(hits * count for hits, count in ways.items()), ways.total())
+    assert small == Fraction(5 * 5, 15)  # the same law, on fifteen balls
+
+    assert Fraction(25, 69) == EXPECTED_WHITE_MATCHES
+
+
+def test_a_tier_is_written_as_white_balls_and_powerball() -> None:
+    assert [str(tier) for tier in PRIZE_TIERS] == [
+        *("5+1", "5+0", "4+1", "4+0", "3+1", "3+0", "2+1", "1+1", "0+1")
+    ]
 
 
 # The draw calendar

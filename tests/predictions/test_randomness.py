@@ -10,7 +10,7 @@ from django.conf import settings
 from scipy import stats
 
 from predictions import feeds
-from predictions.distribution import Component, generator_for, sample, uniform_component
+from predictions.distribution import Component, uniform_component
 from predictions.features import History
 from predictions.powerball import CURRENT_ERA
 from predictions.randomness import (
@@ -22,6 +22,7 @@ from predictions.randomness import (
     p_text,
     randomness_report,
 )
+from predictions.sampling import generator_for, sample
 from tests.factories import component_with
 
 DRAWS = 300  # of each simulated history
