@@ -1,7 +1,8 @@
 """Official draws in the database: validated against the era of their date, upserted by date, reported."""
 
 import hashlib
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -24,6 +25,9 @@ from predictions.powerball import (
     next_draw,
     scheduled_draws,
 )
+from predictions.signals import draws_stored
+
+logger = logging.getLogger(__name__)
 
 SOURCES = ("bundled", "ny", "texas")
 
@@ -117,14 +121,26 @@ def import_url(
 def import_rows(
     rows: Iterable[Row], source: str, *, overwrite: bool = False, dry_run: bool = False
 ) -> ImportReport:
-    """Store the valid rows in one transaction; the others are reported and stop nothing."""
+    """Store the valid rows in one transaction; the others are reported and stop nothing.
+
+    Who listens to `draws_stored` is told of new and changed draws once they are committed.
+    """
     report = ImportReport(source, dry_run=dry_run)
     try:
         with transaction.atomic():
-            _Import(report, overwrite).take(rows)
+            dates = _Import(report, overwrite).take(rows)
+            if dates and not dry_run:
+                transaction.on_commit(lambda: _send(dates))
     except IntegrityError as error:
         raise FeedError("another import stored the same draws at the same time; run it again") from error
     return report
+
+
+def _send(dates: Sequence[date]) -> None:
+    """Tell whoever listens; their trouble is logged and is not the import's."""
+    for receiver, answer in draws_stored.send_robust(sender=Draw, dates=dates):
+        if isinstance(answer, Exception):
+            logger.error("%s failed on %d stored draws", receiver.__qualname__, len(dates), exc_info=answer)
 
 
 class _Import:
@@ -138,7 +154,8 @@ class _Import:
         self.new: list[Draw] = []
         self.changed: list[Draw] = []
 
-    def take(self, rows: Iterable[Row]) -> None:
+    def take(self, rows: Iterable[Row]) -> list[date]:
+        """Take what is valid; returns the dates of the new and the changed draws, ascending."""
         for row in rows:
             try:
                 if row.draw is None:
@@ -150,6 +167,7 @@ class _Import:
             Draw.objects.bulk_create(self.new)
             for draw in self.changed:
                 draw.save()
+        return sorted({draw.draw_date for draw in (*self.new, *self.changed)})
 
     def _take_draw(self, line: int, given: RawDraw) -> None:
         _check(given)

@@ -1,4 +1,4 @@
-"""A pipeline run: accepted once, executed step by step, each step recorded; then the one signal.
+"""A pipeline run: accepted once, executed step by step, each step recorded; then the signal.
 
     data → analytics → evaluation → adaptive_weights → training → predictions → predictions_generated
 

@@ -1,5 +1,6 @@
 """Imports into the database: what is taken, what is refused and why, and what is known afterwards."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 import time_machine
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
+from django.test import TestCase
 
 from predictions import feeds
 from predictions.draws import (
@@ -24,6 +26,7 @@ from predictions.draws import (
 )
 from predictions.feeds import FeedError, RawDraw, Row
 from predictions.models import Draw, Feed
+from predictions.signals import draws_stored
 from tests.feed_server import Answer, FeedServer
 
 pytestmark = pytest.mark.django_db
@@ -113,6 +116,72 @@ def test_a_dry_run_reports_the_same_and_stores_nothing(real_draws: None) -> None
     assert counts(report) == (1, 1, 0, 0, 0)
     assert report.summary().endswith("(dry run: nothing was stored)")
     assert list(Draw.objects.values()) == before
+
+
+# Who is told
+
+
+@pytest.fixture
+def told() -> Iterator[list[list[date]]]:
+    """The dates of each `draws_stored` that was sent."""
+    heard: list[list[date]] = []
+
+    def listen(sender: type[Draw], dates: list[date], **kwargs: Any) -> None:
+        assert Draw.objects.filter(draw_date__in=dates).count() == len(dates)
+        heard.append(dates)
+
+    draws_stored.connect(listen)
+    yield heard
+    draws_stored.disconnect(listen)
+
+
+def import_and_commit(*draws: RawDraw, **options: bool) -> None:
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        import_rows(rows_of(*draws), "test", **options)
+
+
+def test_new_and_changed_draws_are_told_once_each_when_they_are_committed(told: list[list[date]]) -> None:
+    older = RawDraw(date(2022, 11, 5), (28, 45, 53, 56, 69), 20, 3)
+    import_and_commit(NOVEMBER, older)
+    assert told == [[older.draw_date, NOVEMBER.draw_date]]
+
+    import_and_commit(changed(NOVEMBER, powerball=8), older, overwrite=True)
+    assert told[1:] == [[NOVEMBER.draw_date]]
+
+
+def test_before_the_commit_nobody_is_told_and_after_a_rollback_neither(told: list[list[date]]) -> None:
+    with TestCase.captureOnCommitCallbacks(execute=True), transaction.atomic():
+        import_rows(rows_of(NOVEMBER), "test")
+        assert told == []
+        transaction.set_rollback(True)
+
+    assert told == []
+    assert not Draw.objects.exists()
+
+
+def test_nothing_new_a_dry_run_and_a_conflict_are_told_to_nobody(told: list[list[date]]) -> None:
+    import_and_commit(NOVEMBER, dry_run=True)
+    assert told == []
+
+    import_and_commit(NOVEMBER)
+    import_and_commit(NOVEMBER)
+    import_and_commit(changed(NOVEMBER, powerball=8))
+    assert told == [[NOVEMBER.draw_date]]
+
+
+def test_a_listener_that_fails_is_logged_and_the_import_stands(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(**kwargs: Any) -> None:
+        raise RuntimeError("the listener broke")
+
+    draws_stored.connect(fail)
+    try:
+        import_and_commit(NOVEMBER)
+    finally:
+        draws_stored.disconnect(fail)
+
+    assert Draw.objects.count() == 1
+    assert "fail failed on 1 stored draws" in caplog.text
+    assert "the listener broke" in caplog.text
 
 
 # Conflicts
