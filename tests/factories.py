@@ -7,7 +7,7 @@ from typing import Any
 
 from predictions.distribution import Component, uniform_component
 from predictions.features import History
-from predictions.models import PipelineRun, Prediction, RandomnessReport, TrainedModel, new_run_id
+from predictions.models import Draw, PipelineRun, Prediction, RandomnessReport, TrainedModel, new_run_id
 from predictions.randomness import randomness_report
 from predictions.sampling import generator_for, sample
 from predictions.strata import Strata, balanced_table
@@ -111,3 +111,11 @@ def ticket(n1: int, n2: int, n3: int, n4: int, n5: int, powerball: int, **values
 def some_tickets(count: int, powerball: int = 1) -> list[dict[str, Any]]:
     """Different valid tickets, the same ones each time; another Powerball makes others."""
     return [ticket(*balls, powerball) for balls in islice(combinations(range(1, 70), 5), count)]
+
+
+def make_draw(
+    day: date = WEDNESDAY, white_balls: tuple[int, ...] = (5, 12, 33, 41, 60), powerball: int = 7
+) -> Draw:
+    """An official draw, as if it had been held."""
+    numbers = dict(zip(("n1", "n2", "n3", "n4", "n5"), white_balls, strict=True))
+    return Draw.objects.create(draw_date=day, powerball=powerball, source="test", **numbers)

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from predictions.models import RUN_ID_LENGTH, Prediction, Recorded
 from predictions.modes import MODE_NAMES
+from tickets.scores import BatchScore  # noqa: F401 - Django looks for an app's models here
 
 MODE_CHOICES = [(name, name) for name in MODE_NAMES]
 
