@@ -1,4 +1,4 @@
-"""The app's registration, the one signal it listens to, and its checks."""
+"""The app's registration, the signals it listens to, and its checks."""
 
 from django.apps import AppConfig
 

@@ -1,15 +1,23 @@
-"""Who starts a batch: the end of a pipeline run."""
+"""Who starts a batch: the end of a pipeline run. Who has it scored: the arrival of its draw."""
 
+import logging
+from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
+from django_q.tasks import async_task
 
+from predictions import clusters
 from predictions.draws import upcoming_draw
-from predictions.models import PipelineRun
-from predictions.signals import predictions_generated
+from predictions.models import Draw, PipelineRun
+from predictions.signals import draws_stored, predictions_generated
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import GenerationRun, Origin
+from tickets.scoring import due_draws
+
+logger = logging.getLogger(__name__)
 
 
 def make_tickets(sender: type[PipelineRun], run: PipelineRun, **kwargs: Any) -> None:
@@ -35,6 +43,21 @@ def resume_missed() -> int:
     return len(missed)
 
 
+def score_arrived(sender: type[Draw], dates: Sequence[date], **kwargs: Any) -> None:
+    """Enqueue the scoring of what is due; nothing where no batch is.
+
+    That is more than the batches for these dates: one that was still being made when its draw came, or whose
+    task was lost, is scored with the next draw that comes.
+    """
+    days = [draw.draw_date for draw in due_draws()]
+    if not days:
+        return
+    # Named, for a task enqueued by a worker goes to that worker's own queue otherwise.
+    async_task("tickets.tasks.score_draws", days, task_name="score draws", cluster=clusters.DEFAULT)
+    logger.info("%d draws arrived; scoring of %s enqueued", len(dates), ", ".join(map(str, days)))
+
+
 def connect() -> None:
-    """Listen to the pipeline; called once, when the app is ready."""
+    """Listen to the pipeline and to the imports; called once, when the app is ready."""
     predictions_generated.connect(make_tickets, dispatch_uid="tickets.make_tickets")
+    draws_stored.connect(score_arrived, dispatch_uid="tickets.score_arrived")

@@ -1,10 +1,13 @@
 """What the queue's workers call: ids in, a small dict out."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 
+from predictions.models import Draw
 from tickets.generation import make_batch
 from tickets.models import TicketBatch
 from tickets.purging import purge_in_task
+from tickets.scoring import score_draw
 
 
 def generate_ticket_batch(batch_pk: int) -> dict[str, str | int]:
@@ -18,3 +21,9 @@ def purge_ticket_batch(batch_pk: int, before: str | None) -> dict[str, int]:
     """Delete a part of a batch's tickets, or of those made before an instant, and enqueue the rest."""
     deleted = purge_in_task(batch_pk, None if before is None else datetime.fromisoformat(before))
     return {"batch": batch_pk, "deleted": deleted}
+
+
+def score_draws(days: Sequence[date]) -> dict[str, int]:
+    """Score the batches for some draws. A second delivery finds them scored and makes nothing."""
+    draws = Draw.objects.filter(draw_date__in=days).order_by("draw_date")
+    return {"draws": len(draws), "scored": sum(len(score_draw(draw)) for draw in draws)}

@@ -21,6 +21,7 @@ FOR_WEDNESDAY = ("--draw-date", "2026-11-25")
         "generate_batch",
         "cleanup_tickets",
         "verify_batch",
+        "score_tickets",
         "serve",
         "demo",
     ],
@@ -51,6 +52,7 @@ def test_each_command_explains_itself(command: str, capsys: pytest.CaptureFixtur
         (["generate_batch", "--draw-date", "tomorrow"], "'tomorrow' is not a date such as 2026-11-25"),
         (["cleanup_tickets", "--days", "-1"], "'-1' is not an integer from 1"),
         (["cleanup_tickets", "--mode", "bogus"], "random_forest"),
+        (["score_tickets", "--draw-date", "monday"], "'monday' is not a date such as 2026-11-25"),
         (["verify_batch", "abc"], "abc"),
         (["verify_batch"], "ID"),
     ],
@@ -91,6 +93,7 @@ def test_every_other_command_is_silent_at_verbosity_0_too(capfd: pytest.CaptureF
         ["cleanup_tickets"],
         ["cleanup_tickets", "--dry-run"],
         ["verify_batch", batch],
+        ["score_tickets"],
         ["init"],
     ):
         assert call(*arguments, "-v", "0") == ("", "")
