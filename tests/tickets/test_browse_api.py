@@ -35,6 +35,7 @@ def test_a_draw_is_found_by_its_date(client: Client) -> None:
         "powerball": 7,
         "multiplier": 2,
         "source": "bundled",
+        "results": [],
     }
 
 

@@ -5,7 +5,9 @@ from typing import Any
 from rest_framework import serializers
 
 from predictions.models import Draw
+from predictions.powerball import prize_of
 from tickets.models import GenerationRun, TicketBatch
+from tickets.results import Result, TierResult, draw_results
 
 
 class DrawSerializer(serializers.ModelSerializer[Draw]):
@@ -14,6 +16,47 @@ class DrawSerializer(serializers.ModelSerializer[Draw]):
     class Meta:
         model = Draw
         fields = ["draw_date", "white_balls", "powerball", "multiplier", "source"]
+
+
+class TierSerializer(serializers.Serializer[TierResult]):
+    """A prize tier: how many tickets won it, and how many of as many tickets do on average."""
+
+    white_matches = serializers.IntegerField(source="tier.white_matches")
+    powerball_match = serializers.BooleanField(source="tier.powerball_match")
+    prize_usd = serializers.SerializerMethodField(help_text='Dollars a ticket, "jackpot" for the first tier.')
+    tickets = serializers.IntegerField()
+    expected = serializers.FloatField()
+
+    def get_prize_usd(self, result: TierResult) -> int | str:
+        return prize_of(result.tier.white_matches, result.tier.powerball_match)
+
+
+class ResultSerializer(serializers.Serializer[Result]):
+    """What a mode's tickets won in one draw, which says nothing about the mode.
+
+    `prize_usd` is by the official fixed prizes and leaves jackpots out, as `expected_usd` does; `cost_usd` is
+    $2 a ticket.
+    """
+
+    mode = serializers.CharField()
+    batches = serializers.IntegerField()
+    tickets = serializers.IntegerField()
+    tiers = TierSerializer(many=True)
+    prize_usd = serializers.IntegerField()
+    cost_usd = serializers.IntegerField()
+    expected_usd = serializers.FloatField()
+
+
+class DrawDetailSerializer(DrawSerializer):
+    """A draw with the results of the modes that had tickets for it and were scored; none: an empty list."""
+
+    results = serializers.SerializerMethodField()
+
+    class Meta(DrawSerializer.Meta):
+        fields = [*DrawSerializer.Meta.fields, "results"]
+
+    def get_results(self, draw: Draw) -> list[dict[str, Any]]:
+        return [ResultSerializer(result).data for result in draw_results(draw.draw_date)]
 
 
 class BatchSerializer(serializers.ModelSerializer[TicketBatch]):

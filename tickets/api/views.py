@@ -15,7 +15,12 @@ from predictions.draws import upcoming_draw
 from predictions.models import Draw
 from tickets.api.pagination import NewestDraws, NewestRuns
 from tickets.api.queries import CachedQuery, CursorQuery, NoQuery, checked_query
-from tickets.api.serializers import DrawSerializer, GenerationRunDetailSerializer, GenerationRunSerializer
+from tickets.api.serializers import (
+    DrawDetailSerializer,
+    DrawSerializer,
+    GenerationRunDetailSerializer,
+    GenerationRunSerializer,
+)
 from tickets.models import GenerationRun, TicketBatch
 from tickets.stock import get_batch_ticket_stats, get_cached_tickets
 
@@ -62,10 +67,9 @@ class _Browse(ReadOnlyModelViewSet):
 
 
 class DrawViewSet(_Browse):
-    """Official draws, newest first; one draw by its date."""
+    """Official draws, newest first; one draw by its date, with what the modes' tickets won."""
 
     queryset = Draw.objects.all()
-    serializer_class = DrawSerializer
     pagination_class = NewestDraws
     lookup_field = "draw_date"
 
@@ -78,6 +82,9 @@ class DrawViewSet(_Browse):
         if draw is None:
             raise Http404
         return draw
+
+    def get_serializer_class(self) -> type[DrawSerializer]:
+        return DrawDetailSerializer if self.action == "retrieve" else DrawSerializer
 
 
 class GenerationRunViewSet(_Browse):

@@ -1,0 +1,189 @@
+"""What the modes won: in one draw, as `/draws/{date}` shows it, and over draws, with the draw as the unit."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from predictions.distribution import generator_for, sample, uniform_component
+from predictions.intervals import mean_interval
+from predictions.models import Draw
+from predictions.modes import MODE_NAMES
+from predictions.powerball import is_draw_day
+from tests.factories import make_draw, some_tickets, ticket, tilted_component
+from tickets.models import TicketBatch
+from tickets.results import ModeResult, draw_results, mode_results
+from tickets.scoring import score_draw, score_known_draws
+from tickets.store import insert_batch_tickets, purge_batch
+
+pytestmark = pytest.mark.django_db
+
+MONDAY = date(2025, 12, 22)
+FIRST = date(2024, 1, 1)
+
+
+def of_mode(mode: str) -> ModeResult:
+    (found,) = [one for one in mode_results() if one.total.mode == mode]
+    return found
+
+
+def score_season(draws: int, tickets: int, seed: int = 1) -> list[float]:
+    """Fair draws and new tilted tickets for each; returns each draw's white balls a ticket beyond 25/69."""
+    days = [day for offset in range(7 * draws) if is_draw_day(day := FIRST + timedelta(days=offset))][:draws]
+    drawn = sample(uniform_component(), draws, generator_for(seed, 0)).tolist()
+    excess = []
+    for number, (day, balls) in enumerate(zip(days, drawn, strict=True)):
+        made = sample(tilted_component(), tickets, generator_for(seed, 1, number)).tolist()
+        insert_batch_tickets([ticket(*one) for one in made], "v1", f"run-{seed}-{number}", day)
+        make_draw(day, tuple(balls[:5]), balls[5])
+        hits = [len(set(one[:5]) & set(balls[:5])) for one in made]
+        excess.append(sum(hits) / tickets - 25 / 69)
+    score_known_draws()
+    return excess
+
+
+# Over draws
+
+
+def test_a_mode_is_judged_by_the_mean_of_its_draws_with_the_standard_error_between_them() -> None:
+    excess = score_season(draws=40, tickets=20)
+
+    result = of_mode("v1")
+
+    expected = mean_interval(excess)
+    assert (result.draws, result.total.tickets, result.total.batches) == (40, 800, 40)
+    assert result.excess is not None
+    assert result.excess.mean == pytest.approx(np.mean(excess))
+    assert result.excess.standard_error == pytest.approx(np.std(excess, ddof=1) / np.sqrt(40))
+    assert (result.excess.low, result.excess.high) == (
+        pytest.approx(expected.low),
+        pytest.approx(expected.high),
+    )
+    assert result.verdict == "no more and no fewer white balls than chance"
+
+
+def test_under_30_draws_it_is_too_few_to_say() -> None:
+    score_season(draws=29, tickets=3)
+    result = of_mode("v1")
+    assert (result.draws, result.excess, result.verdict) == (29, None, "too few to say")
+
+    another = make_draw(MONDAY)
+    insert_batch_tickets(some_tickets(3), "v1", "the-30th", MONDAY)
+    score_draw(another)
+    assert of_mode("v1").excess is not None
+
+
+def test_batches_of_one_draw_are_one_draw_in_proportion_to_their_tickets() -> None:
+    draw = make_draw(MONDAY, (1, 2, 3, 4, 5), 1)
+    insert_batch_tickets([ticket(1, 2, 3, 4, 5, 9)], "v1", "run-1", MONDAY)
+    insert_batch_tickets([ticket(11, 12, 13, 14, n, 9) for n in (15, 16, 17)], "v1", "run-2", MONDAY)
+    score_draw(draw)
+
+    result = of_mode("v1")
+
+    assert (result.draws, result.total.batches, result.total.tickets) == (1, 2, 4)
+    (one_draw,) = draw_results(MONDAY)
+    assert one_draw.excess_matches == pytest.approx(5 / 4 - 25 / 69)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.01, 0.03, "more white balls than chance on these draws"),
+        (-0.03, -0.01, "fewer white balls than chance on these draws"),
+        (-0.01, 0.01, "no more and no fewer white balls than chance"),
+    ],
+)
+def test_an_interval_is_put_into_plain_words(low: float, high: float, words: str) -> None:
+    score_season(draws=1, tickets=1)
+    middle, half = (low + high) / 2, (high - low) / 2
+    interval = mean_interval(middle + half * np.array([-1.0, 1.0] * 20))
+
+    assert ModeResult(of_mode("v1").total, 40, interval).verdict == words
+
+
+def test_every_mode_is_named_and_one_never_scored_has_nothing() -> None:
+    results = mode_results()
+
+    assert [one.total.mode for one in results] == list(MODE_NAMES)
+    assert {(one.draws, one.total.tickets, one.total.prize_usd, one.verdict) for one in results} == {
+        (0, 0, 0, "too few to say")
+    }
+
+
+def test_money_is_summed_beside_its_expectation_and_results_outlive_the_tickets() -> None:
+    draw = make_draw(MONDAY, (3, 18, 36, 41, 54), 7)
+    insert_batch_tickets([ticket(3, 18, 36, 41, 55, 7), ticket(3, 18, 36, 41, 54, 7)], "v1", "run-1", MONDAY)
+    score_draw(draw)
+    purge_batch(TicketBatch.objects.get())
+
+    total = of_mode("v1").total
+
+    assert (total.prize_usd, total.cost_usd, total.tier_counts) == (50_000, 4, (1, 0, 1, 0, 0, 0, 0, 0, 0))
+    assert total.expected_usd == pytest.approx(2 * 0.319869, abs=1e-6)
+
+
+def test_a_score_against_numbers_corrected_since_counts_for_nothing() -> None:
+    draw = make_draw(MONDAY, (3, 18, 36, 41, 54), 7)
+    insert_batch_tickets([ticket(3, 18, 36, 41, 55, 7)], "v1", "run-1", MONDAY)
+    score_draw(draw)
+    assert of_mode("v1").draws == 1
+
+    Draw.objects.update(powerball=8)
+
+    assert draw_results(MONDAY) == []
+    assert of_mode("v1").draws == 0
+
+
+# One draw
+
+
+def test_a_draw_is_shown_with_what_each_mode_won_beside_what_was_expected(client: Client) -> None:
+    insert_batch_tickets([ticket(3, 18, 36, 41, 55, 7), ticket(3, 18, 36, 41, 54, 7)], "v1", "run-1", MONDAY)
+    insert_batch_tickets(some_tickets(3), "v1", "run-2", MONDAY)
+    insert_batch_tickets(some_tickets(4, powerball=7), "lstm", "run-2", MONDAY)
+    score_draw(make_draw(MONDAY, (3, 18, 36, 41, 54), 7))
+
+    body = client.get("/api/v1/draws/2025-12-22").json()
+
+    lstm, v1 = body["results"]
+    assert {name: v1[name] for name in ("mode", "batches", "tickets", "prize_usd", "cost_usd")} == {
+        "mode": "v1",
+        "batches": 2,
+        "tickets": 5,
+        "prize_usd": 50_000,
+        "cost_usd": 10,
+    }
+    assert v1["expected_usd"] == pytest.approx(5 * 0.319869, abs=1e-5)
+    assert [(one["prize_usd"], one["tickets"]) for one in v1["tiers"]] == [
+        ("jackpot", 1),
+        (1_000_000, 0),
+        (50_000, 1),
+        (100, 0),
+        (100, 0),
+        (7, 0),
+        (7, 0),
+        (4, 0),
+        (4, 0),
+    ]
+    assert v1["tiers"][2]["white_matches"] == 4
+    assert v1["tiers"][2]["powerball_match"] is True
+    assert v1["tiers"][8]["expected"] == pytest.approx(5 / 38.3235, rel=1e-4)
+    assert set(v1["tiers"][0]) == {"white_matches", "powerball_match", "prize_usd", "tickets", "expected"}
+    assert (lstm["mode"], lstm["tickets"], lstm["prize_usd"]) == ("lstm", 4, 16)
+
+
+def test_a_draw_without_scores_has_an_empty_list_and_the_list_of_draws_does_not_look(client: Client) -> None:
+    make_draw(MONDAY)
+    make_draw(date(2025, 12, 20))
+
+    assert client.get("/api/v1/draws/2025-12-22").json()["results"] == []
+    with CaptureQueriesContext(connection) as queries:
+        listed = client.get("/api/v1/draws").json()["results"]
+    assert [sorted(one) for one in listed] == [
+        ["draw_date", "multiplier", "powerball", "source", "white_balls"]
+    ] * 2
+    assert len(queries) == 1
