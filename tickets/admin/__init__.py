@@ -1,5 +1,5 @@
-"""The admin's pages for runs, batches and tickets: to browse, and to generate and purge after a preview."""
+"""The admin's pages for runs, batches, tickets and scores: to browse, generate and purge."""
 
-from tickets.admin import batches, generation, stock
+from tickets.admin import batches, generation, scores, stock
 
-__all__ = ["batches", "generation", "stock"]
+__all__ = ["batches", "generation", "scores", "stock"]

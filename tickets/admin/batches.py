@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 
 from predictions.admin.browsing import DrawDateFilter, ReadOnly, day, minute, shortened
+from tickets.admin.scores import ScoreInline
 from tickets.models import TicketBatch
 
 PURGE_PERMISSION = "tickets.delete_pregeneratedticket"
@@ -44,6 +45,7 @@ class TicketBatchAdmin(ReadOnly, admin.ModelAdmin):
     list_filter = ["status", "mode", DrawDateFilter, "origin", ("created_at", admin.DateFieldListFilter)]
     search_fields = ["run__pipeline_run_id"]
     search_help_text = "A run's id or a part of it"
+    inlines = [ScoreInline]
     actions = ["purge_selected"]
     change_form_template = "admin/tickets/ticketbatch/change_form.html"
 
