@@ -59,12 +59,13 @@ def due_draws() -> list[Draw]:
     """
     never = Q(score=None, stored__gt=0)
     grown = Q(generated__gt=F("score__tickets") + F("score__purged"))
-    ended = TicketBatch.objects.filter(draw_date=OuterRef("draw_date")).exclude(
-        status__in=TicketBatch.UNFINISHED
+    same_numbers = {name: OuterRef(f"score__{name}") for name in DRAWN_FIELDS}
+    corrected = Q(score__isnull=False) & ~Exists(
+        Draw.objects.filter(draw_date=OuterRef("draw_date"), **same_numbers)
     )
-    same_numbers = Q(**{f"score__{name}": OuterRef(name) for name in DRAWN_FIELDS})
-    due = ended.filter(never | grown | (Q(score__isnull=False) & ~same_numbers))
-    return list(Draw.objects.filter(Exists(due)).order_by("draw_date"))
+    ended = TicketBatch.objects.exclude(status__in=TicketBatch.UNFINISHED).order_by()
+    due = ended.filter(never | grown | corrected).values("draw_date")
+    return list(Draw.objects.filter(draw_date__in=due).order_by("draw_date"))
 
 
 def score_draw(draw: Draw, watch: Watcher = lambda outcome: None) -> list[BatchScore]:
@@ -82,7 +83,7 @@ def score_draw(draw: Draw, watch: Watcher = lambda outcome: None) -> list[BatchS
             logger.warning("%s of %s for %s %s", batch, batch.run, draw.draw_date, outcome.verdict)
         watch(outcome)
     if made:
-        logger.info("%d batches for the draw of %s scored", len(made), draw.draw_date)
+        logger.info("batches of the draw of %s scored: %d", draw.draw_date, len(made))
     return made
 
 
