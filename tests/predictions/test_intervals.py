@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from predictions.distribution import generator_for, sample, uniform_component
+from predictions.distribution import uniform_component
 from predictions.intervals import mean_interval, student_quantile
 from predictions.powerball import EXPECTED_WHITE_MATCHES
+from predictions.sampling import generator_for, sample
 from tests.factories import component_with, tilted_component
 
 SEASONS, DRAWS, TICKETS = 2_000, 40, 25
