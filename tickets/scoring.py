@@ -30,9 +30,9 @@ class Verdict(StrEnum):
     """What came of scoring a batch."""
 
     SCORED = "scored"
-    UNCHANGED = "was scored before"
-    EMPTY = "has no tickets to score"
-    UNFINISHED = "is not finished"
+    UNCHANGED = "scored before"
+    EMPTY = "without tickets"
+    UNFINISHED = "not finished"
     LOST = "cannot be scored again, since some of its tickets were purged"
 
 

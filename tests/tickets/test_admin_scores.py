@@ -1,11 +1,12 @@
 """The admin's pages for scores: what was won beside what was expected, and nothing to edit."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from django.test import Client
 
 from predictions.models import Draw
+from predictions.powerball import is_draw_day
 from tests.factories import WEDNESDAY, make_draw, some_tickets, ticket
 from tests.staff import superuser
 from tickets.models import TicketBatch
@@ -46,6 +47,18 @@ def test_the_list_shows_money_beside_its_expectation_and_each_mode_over_its_draw
     for words in ("4+1: 1", "$50,000", "$3.20", "$20", ONE_DRAW, "too few to say", "nothing"):
         assert words in page
     assert "The modes over their scored draws" in page
+
+
+def test_from_30_draws_on_a_mode_is_shown_with_its_interval_between_draws(admin: Client) -> None:
+    days = [day for offset in range(100) if is_draw_day(day := date(2024, 1, 1) + timedelta(days=offset))]
+    for number, day in enumerate(days[:30]):
+        insert_batch_tickets(some_tickets(1), "v1", f"run-{number}", day)  # 1 2 3 4 5: hits one ball or none
+        score_draw(make_draw(day, (5 if number % 2 else 6, 12, 33, 41, 60)))
+
+    page = " ".join(admin.get(SCORES).content.decode().split())
+
+    shown = "+0.1377 ± 0.0928, between -0.0522 and +0.3276: no more and no fewer white balls than chance"
+    assert shown in page  # 15/30 - 25/69, and t(29) times 0.5085/sqrt(30)
 
 
 @pytest.mark.usefixtures("scores")

@@ -126,7 +126,7 @@ def test_by_hand_all_due_draws_are_scored_with_a_table_and_a_summary_last(
 
     out, _ = call("score_tickets")
 
-    assert out == "due draws: 2 scored, 1 has no tickets to score\n"
+    assert out == "due draws: 2 scored, 1 without tickets\n"
     rows = [line.split() for line in capfd.readouterr().err.splitlines() if "2025-12-22" in line[:12]]
     v1 = TicketBatch.objects.get(mode="v1", draw_date=MONDAY).pk
     won = ["4+1:", "1,", "0+1:", "1"]
@@ -145,7 +145,7 @@ def test_a_draw_that_is_named_is_scored_alone() -> None:
 
     assert call("score_tickets", "--draw-date", "2025-12-22")[0] == "the draw of 2025-12-22: 1 scored\n"
     assert call("score_tickets", "--draw-date", "2025-12-22")[0] == (
-        "the draw of 2025-12-22: 1 was scored before\n"
+        "the draw of 2025-12-22: 1 scored before\n"
     )
     assert BatchScore.objects.get().draw_date == MONDAY
 

@@ -14,7 +14,7 @@ from predictions.terminal import console, day, quiet_logs, say
 from tickets.scores import BatchScore
 from tickets.scoring import Outcome, Verdict, score_draw, score_known_draws
 
-MONEY_COLUMNS = ("Tickets", "Prize", "Expected", "Cost")
+FIGURES = ("Tickets", "Prize", "Expected", "Cost")
 
 
 class Command(BaseCommand):
@@ -62,11 +62,11 @@ def _stored_draw(day: date) -> Draw:
 
 
 def _table(outcomes: list[Outcome]) -> Table:
-    table = Table("Draw", "Batch", "Mode", box=SIMPLE_HEAD)
-    for title in MONEY_COLUMNS:
-        table.add_column(title, justify="right")
-    for title in ("Won", "Outcome"):
-        table.add_column(title)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for title in ("Draw", "Batch", "Mode", *FIGURES):
+        table.add_column(title, justify="right" if title in FIGURES else "left", no_wrap=True)
+    table.add_column("Won")
+    table.add_column("Outcome")
     for batch, verdict, score in outcomes:
         figures = [""] * 5 if score is None else _figures(score)
         table.add_row(str(batch.draw_date), str(batch.pk), batch.mode, *figures, verdict)
