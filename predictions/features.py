@@ -96,3 +96,8 @@ def _successions(hits: NDArray[np.float64]) -> NDArray[np.float64]:
 def targets(hits: NDArray[np.float64], rows: Sequence[int] | slice) -> NDArray[np.int8]:
     """What really happened in those draws, flattened as the features are: 1 where the ball was drawn."""
     return hits[rows].reshape(-1).astype(np.int8)
+
+
+def flat(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One row a ball a draw, flattened as `targets` are: shape (draws * balls, len(NAMES))."""
+    return features.reshape(-1, features.shape[2])

@@ -11,7 +11,7 @@ import resource
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -19,20 +19,30 @@ from typing import Any
 import numpy as np
 
 from predictions.artefacts import ArtefactError, verify, write_aside
+from predictions.distribution import Component, components_from_json, uniform_component
 from predictions.features import History
-from predictions.modes import MODES, Mode
+from predictions.modes import MEASURED, MODES, Mode
+from predictions.walk_forward import figures_of, walk_laws
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of the process. `job` is "fit" (writes `artefact`) or "predict" (opens it)."""
+    """What is asked of the process: to "fit" (writes `artefact`), "predict" (opens it) or "backtest".
+
+    A backtest fits on the draws before `first` and measures the laws of those from there to `stop`.
+    `parts` holds the stored laws of other modes for the draw to predict, for a mode that is made of them.
+    """
 
     job: str
     mode: str
-    artefact: str
     seed: int
-    sha256: str  # of the artefact to open; empty for a fit
     time_limit: int  # seconds, after which the process ends itself, whatever it is doing
+    artefact: str = ""
+    sha256: str = ""  # of the artefact to open
+    first: int = 0
+    stop: int = 0
+    parameters: dict[str, Any] = field(default_factory=dict)  # of the mode, for a fit
+    parts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def write(self, folder: Path, history: History) -> None:
         """Leave the request and its draws in a folder for the process to find."""
@@ -47,22 +57,39 @@ class Request:
 
 
 def fit(request: Request, history: History) -> dict[str, Any]:
-    """Fit, write the artefact, and prove that what was written predicts what the model predicts."""
-    mode = MODES[request.mode]().fit(history, request.seed)
+    """Fit, write the artefact, and prove that it can be read and predicts what the fitted model predicts."""
+    mode = MODES[request.mode](**request.parameters).fit(history, request.seed)
     path = Path(request.artefact)
     digest = write_aside(path, mode.save)
-    components = mode.predict(history)
-    if type(mode).load(path).predict(history) != components:
-        raise ValueError(f"{request.mode}: the model read back does not predict what the fitted one does")
+    try:
+        _check(mode, path, history)
+    except ValueError:
+        path.unlink()
+        raise
     return {
         "sha256": digest,
         "size_bytes": path.stat().st_size,
-        "skill": mode.skill().as_json(),
-        "components": [component.as_json() for component in components],
+        "skill": None if mode.skill_ is None else mode.skill_.as_json(),
         "parameters": mode.parameters(),
         "code_version": mode.code_version,
         "versions": {"python": platform.python_version()} | _versions(mode.libraries),
     }
+
+
+def _check(mode: Mode, path: Path, history: History) -> None:
+    """Raise ValueError unless the law is sound and the model read back gives the same.
+
+    What a law needs, positive finite weights and shares that sum to one, `components_from_json` checks.
+    """
+    parts = {name: [uniform_component(name)] for name in (*mode.needs, *mode.uses)}  # any law serves here
+    fitted = mode.predict(history, parts)
+    components_from_json(_as_json(fitted))
+    if type(mode).load(path).predict(history, parts) != fitted:
+        raise ValueError(f"{mode.name}: the model read back does not predict what the fitted one does")
+
+
+def _as_json(components: Sequence[Component]) -> list[dict[str, Any]]:
+    return [component.as_json() for component in components]
 
 
 def _versions(libraries: Sequence[str]) -> dict[str, str]:
@@ -81,7 +108,18 @@ def predict(request: Request, history: History) -> dict[str, Any]:
     path = Path(request.artefact)
     verify(path, request.sha256)
     mode: Mode = MODES[request.mode].load(path)
-    return {"components": [component.as_json() for component in mode.predict(history)]}
+    parts = {name: components_from_json(law) for name, law in request.parts.items()}
+    return {"components": _as_json(mode.predict(history, parts)), "note": mode.note(list(parts))}
+
+
+def backtest(request: Request, history: History) -> dict[str, Any]:
+    """What the mode's laws of some draws were worth, fitted on nothing but the draws before them."""
+    mode, draws = MEASURED[request.mode](**request.parameters), range(request.first, request.stop)
+    laws = walk_laws(mode, history, draws, request.seed)
+    return figures_of(laws, history, draws).as_json()
+
+
+JOBS = {"fit": fit, "predict": predict, "backtest": backtest}
 
 
 def main(folder: Path) -> int:
@@ -89,7 +127,7 @@ def main(folder: Path) -> int:
     request, history = Request.read(folder)
     signal.alarm(request.time_limit)  # an orphan ends itself too, even inside a long C call
     try:
-        result = {"fit": fit, "predict": predict}[request.job](request, history)
+        result = JOBS[request.job](request, history)
     except (ValueError, ArtefactError, ImportError) as error:
         result = {"error": f"{error}"}
     result["peak_memory_kb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

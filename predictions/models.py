@@ -197,6 +197,12 @@ class PipelineStep(Recorded):
         return f"{self.number} {self.name}"
 
 
+class TrainedModelQuerySet(models.QuerySet["TrainedModel"]):
+    def active(self, mode: str) -> "TrainedModel | None":
+        """The one model of a mode that predicts."""
+        return self.filter(mode=mode, active=True).first()
+
+
 class TrainedModel(models.Model):
     """One fitted artefact, with everything needed to tell where it came from and what it was worth."""
 
@@ -216,10 +222,22 @@ class TrainedModel(models.Model):
     )
     seconds = models.FloatField(help_text="Of the fit's process, imports included.")
     peak_memory_kb = models.PositiveBigIntegerField()
+    active = models.BooleanField(default=False, help_text="Whether this is the mode's model that predicts.")
+    file_kept = models.BooleanField(
+        default=True, help_text="Files of old models are deleted; their rows and predictions stay."
+    )
     created_at = models.DateTimeField(default=timezone.now)
+
+    objects = TrainedModelQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
+        constraints = [
+            # Which model predicts is never a matter of chance; `active` finds it by this index.
+            models.UniqueConstraint(
+                name="one_active_model_a_mode", fields=["mode"], condition=Q(active=True)
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.mode} through {self.draws_through}"
@@ -248,6 +266,7 @@ class Prediction(models.Model):
     components = models.JSONField(
         help_text="List of {strategy, share, white: 69 weights, powerball: 26 weights}."
     )
+    note = models.TextField(default="", blank=True, help_text="What is left out of the law, and why.")
     created_at = models.DateTimeField(default=timezone.now)
     evaluated_at = models.DateTimeField(
         null=True, help_text="When the draw was known and the losses were taken."
@@ -270,3 +289,34 @@ class Prediction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.mode} for {self.draw_date}"
+
+
+class StrategyShares(models.Model):
+    """The shares of a mode's strategies from one moment on; the newest row is in force."""
+
+    class Origin(models.TextChoices):
+        DRAW = "draw"  # moved by the likelihoods of one draw
+        RESET = "reset"  # set by an operator
+
+    mode = models.CharField(max_length=20, choices=[(name, name) for name in MODE_NAMES])
+    origin = models.CharField(max_length=10, choices=Origin.choices)
+    draw_date = models.DateField(help_text="The draw that moved them, or the newest draw when they were set.")
+    prediction = models.ForeignKey(
+        Prediction, on_delete=models.PROTECT, null=True, related_name="+", help_text="The law judged."
+    )
+    shares = models.JSONField(help_text="{strategy: share}, from now on.")
+    log_losses = models.JSONField(default=dict, help_text="{strategy: nats} on the draw.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "strategy shares"
+        constraints = [
+            # A draw moves the shares once, whoever asks for it and however often.
+            models.UniqueConstraint(
+                name="a_draw_moves_shares_once", fields=["mode", "draw_date"], condition=Q(origin="draw")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mode} from {self.draw_date} on"

@@ -19,7 +19,7 @@ from predictions import clusters
 from predictions.draws import upcoming_draw
 from predictions.log_ids import log_ids
 from predictions.models import PipelineRun, PipelineStep, check_run_id, new_run_id
-from predictions.modes import MODES
+from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
 from predictions.signals import predictions_generated
 from predictions.steps import STEPS, Status, StepFailed, Work
@@ -45,7 +45,7 @@ def accept_run(
     wanted: dict[str, Any] = {
         "source": source,
         "draw_date": draw_date or upcoming_draw(),
-        "modes": list(modes or MODES),
+        "modes": list(modes or MODE_NAMES),
     }
     _check_wanted(**wanted)
     run_id = new_run_id("pipeline") if pipeline_run_id is None else check_run_id(pipeline_run_id)
@@ -65,8 +65,8 @@ def accept_run(
 def _check_wanted(source: str, draw_date: date, modes: Sequence[str]) -> None:
     if source not in SOURCES:
         raise ValueError(f"source {source!r}: allowed are {', '.join(SOURCES)}")
-    if unknown := [mode for mode in modes if mode not in MODES]:
-        raise ValueError(f"modes {', '.join(unknown)}: this version trains {', '.join(MODES)}")
+    if unknown := [mode for mode in modes if mode not in MODE_NAMES]:
+        raise ValueError(f"modes {', '.join(unknown)}: allowed are {', '.join(MODE_NAMES)}")
     check_ticket_day(draw_date)
 
 

@@ -5,13 +5,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from predictions.distribution import UNIFORM_LOG_LOSS
+from predictions.adaptive import WEIGHED, current_shares, update_shares, weighed
+from predictions.children import FitError
+from predictions.distribution import UNIFORM_LOG_LOSS, components_from_json
 from predictions.draws import ImportReport, KnownDraws, freshness, import_source, known_draws, missing_draws
 from predictions.evaluation import evaluate_predictions
 from predictions.feeds import FeedError
 from predictions.models import PipelineRun, PipelineStep, Prediction, RandomnessReport, TrainedModel
+from predictions.modes import MODES
 from predictions.randomness import chi_square_text, randomness_report
-from predictions.training import FitError, predict, train
+from predictions.training import predict, train_modes
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +40,8 @@ class Work:
 
     run: PipelineRun
     known: KnownDraws = field(init=False)
-    models: list[TrainedModel] = field(default_factory=list)
+    shares: dict[str, float] | None = None  # of v1's strategies; None: the model's own
+    models: dict[str, TrainedModel] = field(default_factory=dict)
 
 
 def _data(work: Work) -> Outcome:
@@ -148,65 +152,93 @@ def _evaluation(work: Work) -> Outcome:
 
 
 def _adaptive_weights(work: Work) -> Outcome:
-    return Outcome("nothing has to be weighed: every mode of this version is one component")
+    """Move the shares of v1's strategies by each draw that has newly become known."""
+    moved = update_shares(before=work.run.draw_date)
+    work.shares = current_shares(before=work.run.draw_date)
+    if work.shares is None:
+        return Outcome(f"no draw has moved the shares of {WEIGHED} yet; its model's own hold")
+    shares = ", ".join(f"{name} {share:.1%}" for name, share in work.shares.items())
+    what = f"{len(moved)} new draw{'' if len(moved) == 1 else 's'} moved" if moved else "no new draw moves"
+    detail = {
+        "shares": work.shares,
+        "moved": [{"draw_date": str(one.draw_date), "log_losses": one.log_losses} for one in moved],
+    }
+    return Outcome(f"{what} the shares of {WEIGHED}: {shares}", detail)
 
 
 def _training(work: Work) -> Outcome:
-    """Fit every mode of the run, each in a process of its own."""
-    errors, figures = {}, {}
-    for mode in work.run.modes:
-        try:
-            model = train(mode, work.known)
-        except (FitError, OSError) as error:
-            logger.error("%s was not trained: %s", mode, error)
-            errors[mode] = str(error)
+    """Fit every mode of the run whose draws, code or parameters have changed, each in its own process."""
+    errors, figures, texts = {}, {}, {}
+    for training in train_modes(work.run.modes, work.known):
+        mode, model = training.mode, training.model
+        if model is None:
+            errors[mode] = training.error
             continue
-        work.models.append(model)
+        work.models[mode] = model
+        texts[mode] = f"{mode} in {model.seconds:.1f} s" if training.fitted else f"{mode} unchanged"
         figures[mode] = {
+            "model": model.pk,
+            "fitted": training.fitted,
             "seconds": round(model.seconds, 2),
             "peak_memory_kb": model.peak_memory_kb,
             "size_bytes": model.size_bytes,
             "skill": model.skill,
         }
-    texts = [f"{mode} in {one['seconds']:.1f} s" for mode, one in figures.items()]
-    return _of_modes("trained", texts, errors, {"trained": figures})
+    return _of_modes("trained", [texts[one] for one in work.run.modes if one in texts], errors, figures)
 
 
 def _predictions(work: Work) -> Outcome:
-    """Let every trained model leave its law for the draw."""
-    errors = {}
-    made = []
-    for model in work.models:
+    """Let every trained model leave its law for the draw, those that others are made of first."""
+    errors, made = {}, []
+    for mode in [name for name in MODES if name in work.models]:
         try:
-            components = predict(model, work.known)
+            prediction = _prediction(work, mode)
         except (FitError, OSError) as error:
-            logger.error("%s did not predict: %s", model.mode, error)
-            errors[model.mode] = str(error)
+            logger.error("%s did not predict: %s", mode, error)
+            errors[mode] = str(error)
             continue
-        prediction = Prediction.objects.create(
-            mode=model.mode,
-            draw_date=work.run.draw_date,
-            draws_through=model.draws_through,
-            model=model,
-            run=work.run,
-            components=components,
-        )
         made.append(prediction)
+    texts = [f"{one.mode} ({one.note})" if one.note else one.mode for one in made]
     return _of_modes(
-        f"predicted {work.run.draw_date}",
-        [one.mode for one in made],
-        errors,
-        {"predictions": {one.mode: one.pk for one in made}},
+        f"predicted {work.run.draw_date}", texts, errors, {one.mode: {"prediction": one.pk} for one in made}
     )
 
 
-def _of_modes(what: str, done: Sequence[str], errors: dict[str, str], detail: dict[str, Any]) -> Outcome:
+def _prediction(work: Work, mode: str) -> Prediction:
+    model = work.models[mode]
+    components, note = predict(model, work.known, _parts(work, mode))
+    if mode == WEIGHED and work.shares is not None:
+        components = [one.as_json() for one in weighed(components_from_json(components), work.shares)]
+    return Prediction.objects.create(
+        mode=mode,
+        draw_date=work.run.draw_date,
+        draws_through=model.draws_through,
+        model=model,
+        run=work.run,
+        components=components,
+        note=note,
+    )
+
+
+def _parts(work: Work, mode: str) -> dict[str, Any]:
+    """The newest laws of this draw, made of the same draws, of the modes that this one is made of."""
+    parts = {}
+    for name in (*MODES[mode].needs, *MODES[mode].uses):
+        law = Prediction.objects.newest(name, work.run.draw_date)
+        if law is not None and law.draws_through == work.known.through:
+            parts[name] = law.components
+    return parts
+
+
+def _of_modes(what: str, done: Sequence[str], errors: dict[str, str], figures: dict[str, Any]) -> Outcome:
     """The outcome of a step that goes mode by mode: failed only when no mode got through."""
     failures = "; ".join(f"{mode} failed: {error}" for mode, error in errors.items())
     if not done:
         raise StepFailed(failures)
     summary = f"{what}: {', '.join(done)}" + (f"; {failures}" if failures else "")
-    return Outcome(summary, detail | {"errors": errors}, Status.WARNING if errors else Status.COMPLETED)
+    return Outcome(
+        summary, {"modes": figures, "errors": errors}, Status.WARNING if errors else Status.COMPLETED
+    )
 
 
 STEPS: dict[str, Callable[[Work], Outcome]] = {

@@ -1,126 +1,164 @@
-"""Fits, each in a child process that is timed, measured and can be killed; the rows are written here."""
+"""Models: fitted in child processes, stored with where they came from, activated, kept and forgotten."""
 
-import json
 import logging
-import subprocess
-import sys
-import tempfile
-import time
 import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import date
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 
+from predictions.artefacts import ArtefactError, verify
+from predictions.children import Answer, FitError, in_child, request_of
 from predictions.draws import KnownDraws
-from predictions.fitting import Request
 from predictions.models import TrainedModel
 from predictions.modes import MODES
 
 logger = logging.getLogger(__name__)
 
-
 DEFAULT_SEED = 1
-GRACE = 5  # seconds between our limit and the one at which an orphaned child ends itself
 
-
-class FitError(Exception):
-    """A mode that could not be fitted or could not predict, with the reason for people."""
+Law = list[dict[str, Any]]  # components in their stored form
 
 
 @dataclass(frozen=True)
-class FitResult:
-    """What a child process left: `payload` as `predictions.fitting` writes it."""
+class Training:
+    """What became of one mode: its model, fitted now or unchanged, or the reason why there is none."""
 
-    payload: dict[str, Any]
-    seconds: float
-    peak_memory_kb: int
+    mode: str
+    model: TrainedModel | None = None
+    fitted: bool = False
+    error: str = ""
+
+
+def train_modes(
+    modes: Sequence[str], known: KnownDraws, seed: int = DEFAULT_SEED, *, force: bool = False
+) -> Iterator[Training]:
+    """Train modes, as many at once as SHIOL_FIT_PROCESSES allows; each is given out when it is done.
+
+    A mode whose draws, code version, parameters and seed are those of its active model is not fitted again,
+    unless `force` asks for it.
+    """
+    to_fit = []
+    for mode in modes:
+        if not force and (model := unchanged_model(mode, known, seed)):
+            yield Training(mode, model)
+        else:
+            to_fit.append(mode)
+    with ThreadPoolExecutor(settings.FIT_PROCESSES) as threads:  # they only wait for children
+        fits = {threads.submit(_fit, mode, known, seed): mode for mode in to_fit}
+        for fit in as_completed(fits):
+            mode = fits[fit]
+            try:
+                yield Training(mode, _store(mode, known, seed, *fit.result()), fitted=True)
+            except (FitError, OSError) as error:
+                logger.error("%s was not trained: %s", mode, error)
+                yield Training(mode, error=str(error))
 
 
 def train(mode: str, known: KnownDraws, seed: int = DEFAULT_SEED) -> TrainedModel:
-    """Fit a mode on the known draws and store its artefact and row; FitError with the reason otherwise."""
+    """Fit a mode on the known draws, store and activate its model; FitError with the reason otherwise."""
+    return _store(mode, known, seed, *_fit(mode, known, seed))
+
+
+def unchanged_model(mode: str, known: KnownDraws, seed: int = DEFAULT_SEED) -> TrainedModel | None:
+    """The active model, if a fit would make the same again and its file is the one that was trained."""
+    model = TrainedModel.objects.active(mode)
+    if model is None or (model.draws_fingerprint, model.seed) != (known.fingerprint(), seed):
+        return None
+    asked = MODES[mode](**settings.MODE_PARAMETERS.get(mode, {}))
+    if (model.code_version, model.parameters) != (asked.code_version, asked.parameters()):
+        return None
+    try:
+        verify(settings.MODELS_DIR / model.file, model.sha256)
+    except ArtefactError as error:
+        logger.warning("%s is trained again: %s", mode, error)
+        return None
+    return model
+
+
+def _fit(mode: str, known: KnownDraws, seed: int) -> tuple[str, Answer]:
+    """The artefact's file name, and what the child said of it."""
+    # A name of its own, so that no later fit writes over the file whose digest an older row holds.
+    file = f"{mode}-{_newest(mode, known)}-{uuid.uuid4().hex[:12]}{MODES[mode].suffix}"
+    request = request_of("fit", mode, artefact=str(settings.MODELS_DIR / file), seed=seed)
+    return file, in_child(request, known.history)
+
+
+def _newest(mode: str, known: KnownDraws) -> date:
     if known.through is None:
         raise FitError(f"{mode}: no draws of the 69/26 era are stored; run `manage.py import_draws`")
-    # A name of its own, so that no later fit writes over the file whose digest an older row holds.
-    file = f"{mode}-{known.through}-{uuid.uuid4().hex[:12]}{MODES[mode].suffix}"
-    request = _request("fit", mode, file, seed=seed)
-    result = _in_child(request, known)
-    payload = result.payload
+    return known.through
+
+
+def _store(mode: str, known: KnownDraws, seed: int, file: str, answer: Answer) -> TrainedModel:
+    """Write the row of a model that has passed its checks, and make it the mode's active one."""
+    payload = answer.payload
     logger.info(
         "%s fitted on %d draws in %.1f s, %d MB",
         mode,
         len(known.history),
-        result.seconds,
-        result.peak_memory_kb // 1024,
+        answer.seconds,
+        answer.peak_memory_kb // 1024,
     )
-    return TrainedModel.objects.create(
-        mode=mode,
-        file=file,
-        sha256=payload["sha256"],
-        size_bytes=payload["size_bytes"],
-        draws_used=len(known.history),
-        draws_through=known.through,
-        draws_fingerprint=known.fingerprint(),
-        parameters=payload["parameters"],
-        code_version=payload["code_version"],
-        seed=seed,
-        versions=payload["versions"],
-        skill=payload["skill"],
-        seconds=result.seconds,
-        peak_memory_kb=result.peak_memory_kb,
-    )
-
-
-def predict(model: TrainedModel, known: KnownDraws) -> list[dict[str, Any]]:
-    """The stored form of a model's law for the draw after the known ones; its file's digest is checked."""
-    request = _request("predict", model.mode, model.file, seed=model.seed, sha256=model.sha256)
-    components: list[dict[str, Any]] = _in_child(request, known).payload["components"]
-    return components
-
-
-def _request(job: str, mode: str, file: str, *, seed: int, sha256: str = "") -> Request:
-    return Request(
-        job=job,
-        mode=mode,
-        artefact=str(settings.MODELS_DIR / file),
-        seed=seed,
-        sha256=sha256,
-        time_limit=settings.FIT_TIME_LIMIT + GRACE,
-    )
-
-
-def _in_child(request: Request, known: KnownDraws) -> FitResult:
-    with tempfile.TemporaryDirectory(prefix="shiol-fit-") as name:
-        folder = Path(name)
-        request.write(folder, known.history)
-        started = time.perf_counter()
-        ending = _run(request, folder)
-        seconds = time.perf_counter() - started
-        answer = folder / "result.json"
-        if not answer.is_file():
-            raise FitError(f"{request.mode}: its {request.job} process ended without an answer: {ending}")
-        payload = json.loads(answer.read_text())
-    if "error" in payload:
-        raise FitError(payload["error"])
-    return FitResult(payload, seconds, payload.pop("peak_memory_kb"))
-
-
-def _run(request: Request, folder: Path) -> str:
-    """Run the child to its end, or kill it at the limit; returns the last it said on stderr."""
-    command = [sys.executable, "-m", "predictions.fitting", str(folder)]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=settings.BASE_DIR,
-            capture_output=True,
-            text=True,
-            timeout=settings.FIT_TIME_LIMIT,
-            check=False,
+    with transaction.atomic():
+        model = TrainedModel.objects.create(
+            mode=mode,
+            file=file,
+            sha256=payload["sha256"],
+            size_bytes=payload["size_bytes"],
+            draws_used=len(known.history),
+            draws_through=_newest(mode, known),
+            draws_fingerprint=known.fingerprint(),
+            parameters=payload["parameters"],
+            code_version=payload["code_version"],
+            seed=seed,
+            versions=payload["versions"],
+            skill=payload["skill"] or {},
+            seconds=answer.seconds,
+            peak_memory_kb=answer.peak_memory_kb,
         )
-    except subprocess.TimeoutExpired as error:
-        raise FitError(
-            f"{request.mode}: its {request.job} was ended after {settings.FIT_TIME_LIMIT} seconds"
-        ) from error
-    last_line = done.stderr.strip().rpartition("\n")[2]
-    return f"exit code {done.returncode}; {last_line or 'it said nothing'}"
+        activate(model)
+    forget_old_files(mode)
+    return model
+
+
+def activate(model: TrainedModel) -> None:
+    """Let a model be the one of its mode that predicts."""
+    with transaction.atomic():
+        TrainedModel.objects.filter(mode=model.mode, active=True).exclude(pk=model.pk).update(active=False)
+        TrainedModel.objects.filter(pk=model.pk).update(active=True)
+    model.active = True
+
+
+def forget_old_files(mode: str) -> int:
+    """Delete the files of all but a mode's newest models and its active one; returns how many."""
+    kept = TrainedModel.objects.filter(mode=mode, file_kept=True).order_by("-id")
+    old = [model for model in kept[settings.KEEP_MODELS :] if not model.active]
+    for model in old:
+        (settings.MODELS_DIR / model.file).unlink(missing_ok=True)
+        TrainedModel.objects.filter(pk=model.pk).update(file_kept=False)
+    return len(old)
+
+
+def predict(
+    model: TrainedModel, known: KnownDraws, parts: Mapping[str, Law] | None = None
+) -> tuple[Law, str]:
+    """A model's law for the draw after the known ones, and a note of what is left out of it.
+
+    `parts` are the stored laws of the modes that it is made of. The file's digest is checked before it is
+    opened; FitError with the reason when it is not the one that was trained, or a part is missing.
+    """
+    request = request_of(
+        "predict",
+        model.mode,
+        artefact=str(settings.MODELS_DIR / model.file),
+        seed=model.seed,
+        sha256=model.sha256,
+        parts=dict(parts or {}),
+    )
+    payload = in_child(request, known.history).payload
+    return payload["components"], payload["note"]

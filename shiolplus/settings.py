@@ -56,6 +56,13 @@ try:
         "SHIOL_DRAWS_SOURCE", "ny", validate=validate.OneOf(["ny", "texas", "bundled", "none"])
     )
     _on_sqlite = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
+    FIT_PROCESSES = env.int("SHIOL_FIT_PROCESSES", 2, validate=validate.Range(min=1, max=64))
+    KEEP_MODELS = env.int("SHIOL_KEEP_MODELS", 5, validate=validate.Range(min=1, max=10_000))
+    _hybrid_share = env.float(
+        "SHIOL_HYBRID_V2_SHARE",
+        0.7,
+        validate=validate.Range(min=0, max=1, min_inclusive=False, max_inclusive=False),
+    )
     WORKERS = env.int("SHIOL_WORKERS", 1 if _on_sqlite else 2, validate=validate.Range(min=1, max=64))
 except (EnvError, ValueError) as error:
     raise ImproperlyConfigured(f"A bad value in the environment: {error}") from error
@@ -162,6 +169,7 @@ Q_CLUSTER: dict[str, Any] = {
     },
 }
 
+MODE_PARAMETERS = {"hybrid": {"v2_share": _hybrid_share}}  # beside each mode's own defaults
 FIT_TIME_LIMIT = 600  # seconds one fit may take before its process is killed
 MODELS_DIR = VAR / "models"
 

@@ -14,7 +14,7 @@ from django_q.tasks import async_task
 from predictions import clusters
 from predictions.draws import upcoming_draw
 from predictions.models import Prediction, check_run_id, new_run_id
-from predictions.modes import MODE_NAMES, MODES
+from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
 from predictions.sampling import SAMPLER_VERSION, deal
 from tickets import metrics
@@ -172,8 +172,7 @@ def _new_batch(run: GenerationRun, mode: str) -> TicketBatch:
     prediction = Prediction.objects.newest(mode, run.draw_date)
     if prediction is None:
         batch.status = TicketBatch.Status.FAILED
-        way_out = "run `manage.py run_pipeline`" if mode in MODES else "this version does not train that mode"
-        batch.error = f"no prediction of {mode} for the draw of {run.draw_date}; {way_out}"
+        batch.error = f"no prediction of {mode} for the draw of {run.draw_date}; run `manage.py run_pipeline`"
         batch.finished_at = timezone.now()
         logger.error("batch of %s failed: %s", mode, batch.error)
         return batch

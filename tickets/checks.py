@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from predictions.draws import freshness
 from predictions.models import Draw, TrainedModel
-from predictions.modes import MODES
+from predictions.modes import MODE_NAMES
 from predictions.powerball import EASTERN
 from tickets.indexes import missing_indexes
 from tickets.models import PreGeneratedTicket
@@ -114,7 +114,7 @@ def check_models(
             hint=f"Run `manage.py run_pipeline --modes {mode}`.",
             id="shiolplus.W005",
         )
-        for mode in MODES
+        for mode in MODE_NAMES
         if (problem := _model_problem(mode))
     ]
 

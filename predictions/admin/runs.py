@@ -20,7 +20,7 @@ from predictions.admin.actions import (
 from predictions.admin.browsing import NOTHING, DrawDateFilter, ReadOnly, day, minute, shortened
 from predictions.draws import freshness, known_draws, upcoming_draw
 from predictions.models import PipelineRun, PipelineStep, TrainedModel
-from predictions.modes import MODES
+from predictions.modes import MODE_NAMES
 from predictions.pipeline import SOURCES, accept_run
 from predictions.steps import STEPS
 
@@ -34,7 +34,7 @@ SOURCE_LABELS = {
 
 class RunForm(forms.Form):
     source = choice_field("Source", {name: SOURCE_LABELS[name] for name in SOURCES})
-    modes = modes_field(list(MODES), list(MODES))
+    modes = modes_field(list(MODE_NAMES), list(MODE_NAMES))
     run_id = run_id_field()
 
 

@@ -1,8 +1,9 @@
-"""The contract of a mode, and the honest measurement that every learned mode shares."""
+"""The contract of a mode, and the honest measurement that every mode shares."""
 
+import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -10,20 +11,21 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from predictions.distribution import UNIFORM_LOG_LOSS, Component, log_loss, shrink
+from predictions.distribution import UNIFORM_LOG_LOSS, Component, log_loss
 from predictions.features import History
 
-# How much of a model's opinion is kept. The smallest is not zero: a mode keeps an opinion of its own even
-# where the evidence prefers none, and what that costs is measured and shown.
-STRENGTHS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
-HELD_OUT = 200  # draws that choose the strength, and as many later ones that measure the result
+HELD_OUT = 200  # draws that choose a strength, and as many later ones that measure the result
+
+Mixture = list[Component]  # a mode's law of one draw
+Parts = Mapping[str, Sequence[Mixture]]  # other modes' laws, one for each draw that is asked for
 
 
 class Mode(ABC):
     """A way to predict: fit on past draws, give one mixture of components for the next.
 
     The constructor only stores parameters; what is learned ends in an underscore; randomness comes in as
-    the seed. `fit` and `predict` see nothing but the history they are given.
+    the seed. Nothing is seen but the history that is given, and of it nothing from a draw on that is asked
+    for. What a mode is made of beside the history comes in as the laws of other modes, its parts.
     """
 
     name: ClassVar[str]
@@ -31,22 +33,29 @@ class Mode(ABC):
     suffix: ClassVar[str]  # of the artefact's file name
     minimum_draws: ClassVar[int]
     libraries: ClassVar[tuple[str, ...]]  # whose versions are recorded with a model, where installed
+    needs: ClassVar[tuple[str, ...]] = ()  # modes whose laws it is made of: without one it fails by name
+    uses: ClassVar[tuple[str, ...]] = ()  # modes whose laws it takes in where they are to be had
+
+    skill_: "Skill | None" = None
+    walk_: list[Mixture]  # after a measured fit: its laws of the held-out draws, each from its own past
 
     @abstractmethod
     def parameters(self) -> dict[str, Any]:
         """What the constructor was given."""
 
     @abstractmethod
-    def fit(self, history: History, seed: int) -> Self:
-        """Learn from all draws of the history; ValueError when there are too few."""
+    def fit(self, history: History, seed: int, *, measure: bool = True) -> Self:
+        """Learn from all draws of the history; ValueError when there are too few.
+
+        `measure` also fits on the draws before the newest HELD_OUT and takes the skill on those.
+        """
 
     @abstractmethod
-    def predict(self, history: History) -> list[Component]:
-        """The law of the draw that follows the history."""
+    def laws(self, history: History, draws: range, parts: Parts) -> list[Mixture]:
+        """The law of each of these draws, from the fitted model and the draws before it.
 
-    @abstractmethod
-    def skill(self) -> "Skill":
-        """How the fitted recipe did on draws it had not seen."""
+        `parts[mode][i]` is that mode's law of draw `draws[i]`. ValueError when a needed one is missing.
+        """
 
     @abstractmethod
     def save(self, path: Path) -> None:
@@ -57,6 +66,30 @@ class Mode(ABC):
     def load(cls, path: Path) -> Self:
         """Read what `save` wrote; ValueError for anything else. The caller has checked the digest."""
 
+    @classmethod
+    def restored(cls, path: Path, state: Any) -> Self:
+        """A mode with the parameters and the skill of a state; ValueError when it is not this mode's."""
+        mine = isinstance(state, dict) and state.get("mode") == cls.name
+        if not mine or state.get("code_version") != cls.code_version:
+            raise ValueError(
+                f"{path.name} is not a model that {cls.name} version {cls.code_version} has saved"
+            )
+        try:
+            mode = cls(**state["parameters"])
+            mode.skill_ = None if state["skill"] is None else Skill(**state["skill"])
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{path.name} is not a model that {cls.name} has saved: {error!r}") from error
+        return mode
+
+    def predict(self, history: History, parts: Mapping[str, Mixture] | None = None) -> Mixture:
+        """The law of the draw that follows the history."""
+        following = range(len(history), len(history) + 1)
+        return self.laws(history, following, {name: [law] for name, law in (parts or {}).items()})[0]
+
+    def note(self, available: Sequence[str]) -> str:
+        """What is left out of a prediction when only these parts are to be had; empty when nothing is."""
+        return ""
+
     def check_enough(self, history: History) -> None:
         """Raise ValueError when the history is too short to learn from."""
         if len(history) < self.minimum_draws:
@@ -65,12 +98,16 @@ class Mode(ABC):
                 f"there are {len(history)}"
             )
 
+    def check_parts(self, parts: Parts) -> None:
+        """Raise ValueError, naming the mode and what it lacks, unless every needed part is there."""
+        if missing := [name for name in self.needs if name not in parts]:
+            raise ValueError(f"{self.name} is made of {' and '.join(self.needs)}: {missing[0]} has no law")
+
 
 @dataclass(frozen=True)
 class Skill:
-    """Log-loss in nats a draw over `draws_tested` draws that neither the fit nor the strength had seen."""
+    """Log-loss in nats a draw over `draws_tested` draws that nothing had seen that was fitted or fixed."""
 
-    strength: float
     draws_tested: int
     log_loss: float
     uniform_log_loss: float
@@ -81,52 +118,60 @@ class Skill:
         return asdict(self)
 
 
-# For each draw, the raw weights a model gives before it: white (draws, 69) and Powerball (draws, 26).
-RawWeights = tuple[NDArray[np.float64], NDArray[np.float64]]
+def held_out(history: History) -> range:
+    """The newest draws, which measure the result."""
+    return range(len(history) - HELD_OUT, len(history))
 
 
-def measured_skill(name: str, history: History, weights_of: Callable[[int, int], RawWeights]) -> Skill:
-    """Choose the strength on older draws, then measure it on the newest ones.
-
-    `weights_of(first, count)` fits on the draws before `first` and gives the raw weights for the `count`
-    draws from there on, each from its own past only.
-    """
-    tested_from = len(history) - HELD_OUT
-    chosen_from = tested_from - HELD_OUT
-    older = weights_of(chosen_from, HELD_OUT)
-    strength = min(STRENGTHS, key=lambda one: np.mean(_losses(name, history, chosen_from, older, one)))
-    newest = weights_of(tested_from, HELD_OUT)
-    losses = _losses(name, history, tested_from, newest, strength)
-    gains = [UNIFORM_LOG_LOSS - loss for loss in losses]
-    return Skill(
-        strength=strength,
-        draws_tested=HELD_OUT,
-        log_loss=math.fsum(losses) / HELD_OUT,
-        uniform_log_loss=UNIFORM_LOG_LOSS,
-        skill_nats=math.fsum(gains) / HELD_OUT,
-        skill_se=float(np.std(gains, ddof=1)) / math.sqrt(HELD_OUT),
-    )
-
-
-def _losses(name: str, history: History, first: int, weights: RawWeights, strength: float) -> list[float]:
+def losses_of(laws: Sequence[Mixture], history: History, draws: range) -> list[float]:
+    """Each law's joint log-loss, in nats, on its own draw."""
     return [
-        log_loss(
-            [shrunk_component(name, white, red, strength)],
-            history.white[first + offset].tolist(),
-            int(history.powerball[first + offset]),
-        ).joint
-        for offset, (white, red) in enumerate(zip(*weights, strict=True))
+        log_loss(law, history.white[draw].tolist(), int(history.powerball[draw])).joint
+        for law, draw in zip(laws, draws, strict=True)
     ]
 
 
-def shrunk_component(
-    name: str, white: Sequence[float], powerball: Sequence[float], strength: float
-) -> Component:
-    """A whole mixture's only component, its raw weights drawn towards uniform."""
-    return Component(name, 1.0, shrink(white, strength), shrink(powerball, strength))
+def measured_skill(walk: Sequence[Mixture], history: History) -> Skill:
+    """What laws of the held-out draws, each made before its draw, were worth beside uniform."""
+    losses = losses_of(walk, history, held_out(history))
+    gains = [UNIFORM_LOG_LOSS - loss for loss in losses]
+    return Skill(
+        draws_tested=len(losses),
+        log_loss=math.fsum(losses) / len(losses),
+        uniform_log_loss=UNIFORM_LOG_LOSS,
+        skill_nats=math.fsum(gains) / len(gains),
+        skill_se=float(np.std(gains, ddof=1)) / math.sqrt(len(gains)),
+    )
 
 
 def odds(chances: NDArray[np.float64]) -> NDArray[np.float64]:
     """A ball's weight q / (1 - q) from its chance q, clipped to 0.001 … 0.999."""
     clipped = np.clip(chances, 0.001, 0.999)
     return clipped / (1 - clipped)
+
+
+# Models that are a few numbers: a JSON file that names its mode
+
+
+def write_state(path: Path, mode: Mode, **learned: Any) -> None:
+    """Leave a mode's parameters, skill and learned numbers as JSON."""
+    path.write_text(json.dumps(state_of(mode) | learned))
+
+
+def state_of(mode: Mode) -> dict[str, Any]:
+    """What every artefact says of itself, whatever else is in it."""
+    return {
+        "mode": mode.name,
+        "code_version": mode.code_version,
+        "parameters": mode.parameters(),
+        "skill": mode.skill_.as_json() if mode.skill_ else None,
+    }
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """What `write_state` left; ValueError when it is no JSON."""
+    try:
+        state: dict[str, Any] = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path.name} is not a model's file: {error}") from error
+    return state

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from predictions.distribution import Component
 from predictions.features import History
-from predictions.modes.base import HELD_OUT, Mode, RawWeights, Skill, measured_skill, odds, shrunk_component
+from predictions.modes.base import HELD_OUT, odds, state_of
+from predictions.modes.learned import Learned, RawWeights
 from predictions.powerball import POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ KNOWN_LAYERS = {"Functional", "InputLayer", "LSTM", "Dropout", "Dense"}  # none 
 STOPPING_DRAWS = 100  # the newest of those fitted on; the loss on them says when to stop
 
 
-class Lstm(Mode):
+class Lstm(Learned):
     """The network starts at the uniform law and learns only as long as the loss on later draws falls.
 
     Each input is the latest `window` draws, one row of 69 + 26 zeros and ones a draw.
     """
 
     name = "lstm"
-    code_version = 1
+    code_version = 2
     suffix = ".keras"
     minimum_draws = 2 * HELD_OUT + STOPPING_DRAWS + 200
     libraries = ("numpy", "keras", "tensorflow", "tensorflow-cpu")
@@ -52,23 +52,11 @@ class Lstm(Mode):
             "patience": self.patience,
         }
 
-    def fit(self, history: History, seed: int) -> Self:
-        self.check_enough(history)
-        rows = _rows(history)
-
-        def weights_of(first: int, count: int) -> RawWeights:
-            network = self._network(history.before(first), seed)
-            return _weights(network, self._windows(rows, range(first, first + count)))
-
-        self.skill_ = measured_skill(self.name, history, weights_of)
-        self.network_ = self._network(history, seed)
-        return self
-
     def _windows(self, rows: NDArray[np.float32], draws: range) -> NDArray[np.float32]:
         """Shape (draws, window, 95): what came right before each draw, and nothing of it or after it."""
         return np.stack([rows[draw - self.window : draw] for draw in draws])
 
-    def _network(self, history: History, seed: int) -> "keras.Model":
+    def learn(self, history: History, seed: int) -> "keras.Model":
         """A network that has seen this history; the newest draws only stop it and never move a weight."""
         keras = _keras()
         keras.utils.set_random_seed(seed)
@@ -113,17 +101,15 @@ class Lstm(Mode):
         )
         return network
 
-    def predict(self, history: History) -> list[Component]:
-        latest = self._windows(_rows(history), range(len(history), len(history) + 1))
-        white, red = _weights(self.network_, latest)
-        return [shrunk_component(self.name, white[0].tolist(), red[0].tolist(), self.skill_.strength)]
-
-    def skill(self) -> Skill:
-        return self.skill_
+    def weights(self, model: "keras.Model", history: History, draws: range) -> RawWeights:
+        """The odds of every white ball, the chance of every Powerball."""
+        chances = model(self._windows(_rows(history), draws), training=False)
+        white, red = (np.asarray(chances[name], dtype=np.float64) for name in ("white", "powerball"))
+        return odds(white), np.clip(red, 0.001, 0.999)
 
     def save(self, path: Path) -> None:
-        self.network_.save(path)
-        state = {"parameters": self.parameters(), "skill": self.skill_.as_json()}
+        self.model_.save(path)
+        state = state_of(self) | {"strength": self.strength_}
         with zipfile.ZipFile(path, "a") as archive:
             archive.writestr(STATE_FILE, json.dumps(state))
 
@@ -139,9 +125,9 @@ class Lstm(Mode):
             raise ValueError(
                 f"{path.name} holds layers that {cls.name} has not: {', '.join(sorted(unknown))}"
             )
-        mode = cls(**state["parameters"])
-        mode.skill_ = Skill(**state["skill"])
-        mode.network_ = _keras().models.load_model(path, compile=False, safe_mode=True)
+        mode = cls.restored(path, state)
+        mode.strength_ = float(state["strength"])
+        mode.model_ = _keras().models.load_model(path, compile=False, safe_mode=True)
         return mode
 
 
@@ -169,13 +155,6 @@ def _rows(history: History) -> NDArray[np.float32]:
 def _targets(history: History, draws: range) -> dict[str, NDArray[np.float32]]:
     rows = _rows(history)[draws.start : draws.stop]
     return {"white": rows[:, :WHITE_MAX], "powerball": rows[:, WHITE_MAX:]}
-
-
-def _weights(network: "keras.Model", windows: NDArray[np.float32]) -> RawWeights:
-    """Weights for each draw: the odds of every white ball, the chance of every Powerball."""
-    chances = network(windows, training=False)
-    white, red = (np.asarray(chances[name], dtype=np.float64) for name in ("white", "powerball"))
-    return odds(white), np.clip(red, 0.001, 0.999)
 
 
 def _layers(config: dict[str, Any]) -> set[str]:

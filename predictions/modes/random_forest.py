@@ -7,25 +7,27 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from predictions.distribution import Component
-from predictions.features import WARM_UP, History, ball_features, targets
-from predictions.modes.base import HELD_OUT, Mode, RawWeights, Skill, measured_skill, odds, shrunk_component
+from predictions.features import WARM_UP, History, ball_features, flat, targets
+from predictions.modes.base import HELD_OUT, odds, state_of
+from predictions.modes.learned import Learned, RawWeights
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
+
+    Forests = tuple[RandomForestClassifier, RandomForestClassifier]  # of white balls, of Powerballs
 
 # The one type in our files that skops does not know. Nothing a file itself asks for is ever added.
 TRUSTED_TYPES = ["sklearn.tree._tree.Tree"]
 
 
-class RandomForest(Mode):
+class RandomForest(Learned):
     """Each row of the training set is one ball before one draw; the label is whether it was drawn.
 
     Leaves are large and trees shallow: on a fair lottery a forest that fits more only memorises.
     """
 
     name = "random_forest"
-    code_version = 1
+    code_version = 2
     suffix = ".skops"
     minimum_draws = WARM_UP + 2 * HELD_OUT + 100
     libraries = ("numpy", "scikit-learn", "skops")
@@ -42,28 +44,12 @@ class RandomForest(Mode):
             "min_samples_leaf": self.min_samples_leaf,
         }
 
-    def fit(self, history: History, seed: int) -> Self:
-        self.check_enough(history)
+    def learn(self, history: History, seed: int) -> "Forests":
         white, red = history.white_hits(), history.powerball_hits()
-        features = ball_features(white), ball_features(red)
+        return self._forest(white, seed), self._forest(red, seed)
 
-        def weights_of(first: int, count: int) -> RawWeights:
-            rows = slice(first, first + count)
-            forests = (
-                self._forest(features[0], white, first, seed),
-                self._forest(features[1], red, first, seed),
-            )
-            return _chances(forests, features[0][rows], features[1][rows])
-
-        self.skill_ = measured_skill(self.name, history, weights_of)
-        self.white_forest_ = self._forest(features[0], white, len(history), seed)
-        self.powerball_forest_ = self._forest(features[1], red, len(history), seed)
-        return self
-
-    def _forest(
-        self, features: NDArray[np.float32], hits: NDArray[np.float64], end: int, seed: int
-    ) -> "RandomForestClassifier":
-        """A forest that has seen draws WARM_UP … end-1."""
+    def _forest(self, hits: NDArray[np.float64], seed: int) -> "RandomForestClassifier":
+        """A forest that has seen all draws from WARM_UP on."""
         from sklearn.ensemble import RandomForestClassifier
 
         forest = RandomForestClassifier(
@@ -74,50 +60,42 @@ class RandomForest(Mode):
             random_state=seed,
             n_jobs=-1,
         )
-        rows = slice(WARM_UP, end)
-        forest.fit(features[rows].reshape(-1, features.shape[2]), targets(hits, rows))
+        rows = slice(WARM_UP, len(hits))
+        forest.fit(flat(ball_features(hits)[rows]), targets(hits, rows))
         # Threads add up the trees' votes in no fixed order; one thread gives the same sum every time.
         return forest.set_params(n_jobs=1)
 
-    def predict(self, history: History) -> list[Component]:
-        forests = self.white_forest_, self.powerball_forest_
-        latest = [ball_features(hits)[-1:] for hits in (history.white_hits(), history.powerball_hits())]
-        white, red = _chances(forests, latest[0], latest[1])
-        return [shrunk_component(self.name, white[0].tolist(), red[0].tolist(), self.skill_.strength)]
-
-    def skill(self) -> Skill:
-        return self.skill_
+    def weights(self, model: "Forests", history: History, draws: range) -> RawWeights:
+        """The odds of every white ball, the chance of every Powerball."""
+        rows = slice(draws.start, draws.stop)
+        white, red = (
+            forest.predict_proba(flat(features))[:, 1].reshape(features.shape[:2])
+            for forest, features in (
+                (model[0], ball_features(history.white_hits())[rows]),
+                (model[1], ball_features(history.powerball_hits())[rows]),
+            )
+        )
+        return odds(white), np.clip(red, 0.001, 0.999)
 
     def save(self, path: Path) -> None:
         from skops.io import dump
 
-        state = {
-            "parameters": self.parameters(),
-            "skill": self.skill_.as_json(),
-            "white": self.white_forest_,
-            "powerball": self.powerball_forest_,
+        state = state_of(self) | {
+            "strength": self.strength_,
+            "white": self.model_[0],
+            "powerball": self.model_[1],
         }
         dump(state, path, compression=zipfile.ZIP_DEFLATED, compresslevel=9)
 
     @classmethod
     def load(cls, path: Path) -> Self:
         from skops.io import load
+        from skops.io.exceptions import UntrustedTypesFoundException
 
-        state = load(path, trusted=TRUSTED_TYPES)
-        mode = cls(**state["parameters"])
-        mode.skill_ = Skill(**state["skill"])
-        mode.white_forest_, mode.powerball_forest_ = state["white"], state["powerball"]
+        try:
+            state = load(path, trusted=TRUSTED_TYPES)
+            mode = cls.restored(path, state)
+            mode.strength_, mode.model_ = state["strength"], (state["white"], state["powerball"])
+        except (zipfile.BadZipFile, UntrustedTypesFoundException, KeyError, TypeError) as error:
+            raise ValueError(f"{path.name} is not a model that {cls.name} has saved: {error}") from error
         return mode
-
-
-def _chances(
-    forests: tuple["RandomForestClassifier", "RandomForestClassifier"],
-    white_features: NDArray[np.float32],
-    powerball_features: NDArray[np.float32],
-) -> RawWeights:
-    """Weights for each draw: the odds of every white ball, the chance of every Powerball."""
-    white, red = (
-        forest.predict_proba(features.reshape(-1, features.shape[2]))[:, 1].reshape(features.shape[:2])
-        for forest, features in zip(forests, (white_features, powerball_features), strict=True)
-    )
-    return odds(white), np.clip(red, 0.001, 0.999)

@@ -1,6 +1,7 @@
 """The six steps on real draws, with real fits, and the signal that makes tickets."""
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 import time_machine
@@ -9,7 +10,7 @@ from django_q.models import OrmQ
 from predictions import downloads
 from predictions.distribution import components_from_json, log_loss
 from predictions.models import Draw, PipelineRun, Prediction, TrainedModel
-from predictions.modes import MODES
+from predictions.modes.v1 import STRATEGIES
 from predictions.pipeline import accept_run, execute
 from predictions.signals import predictions_generated
 from predictions.tasks import run_pipeline
@@ -25,6 +26,20 @@ def accepted(**values: object) -> PipelineRun:
     run, created = accept_run(**(given | values))  # type: ignore[arg-type]
     assert created
     return run
+
+
+def without(monkeypatch: pytest.MonkeyPatch, folder: Path, library: str) -> None:
+    """Child processes find this in the place of the real library, as on a machine that does not have it."""
+    (folder / f"{library}.py").write_text(f"raise ModuleNotFoundError(\"No module named '{library}'\")")
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+def laws(run: PipelineRun) -> dict[str, dict[str, float]]:
+    """Each mode's law: the share of each of its components."""
+    return {
+        one.mode: {component["strategy"]: component["share"] for component in one.components}
+        for one in run.predictions.all()
+    }
 
 
 def states(run: PipelineRun) -> dict[str, str]:
@@ -146,9 +161,10 @@ def test_when_no_mode_can_be_trained_the_run_fails_with_the_reason() -> None:
     assert not GenerationRun.objects.exists()
 
 
-def test_one_mode_failing_is_recorded_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The child process knows no such mode and really crashes on it.
-    monkeypatch.setitem(MODES, "v2", MODES["random_forest"])
+def test_one_mode_failing_is_recorded_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    without(monkeypatch, tmp_path, "xgboost")
     run = accepted(modes=["v2", "random_forest"])
 
     execute(run)
@@ -158,17 +174,79 @@ def test_one_mode_failing_is_recorded_and_the_others_go_on(monkeypatch: pytest.M
     training = run.steps.get(name="training")
     assert training.status == "warning"
     assert set(training.detail["errors"]) == {"v2"}
-    assert "v2" in training.detail["errors"]["v2"]
+    assert "v2 needs XGBoost" in training.detail["errors"]["v2"]
+    assert "pip install xgboost-cpu" in training.summary
     assert [one.mode for one in run.predictions.all()] == ["random_forest"]
     batches = dict(TicketBatch.objects.values_list("mode", "status"))
     assert batches == {"v2": "failed", "random_forest": "queued"}
+
+
+def test_v1_and_hybrid_are_made_of_the_stored_laws_and_a_new_draw_moves_v1s_shares() -> None:
+    first = accepted(draw_date=date(2025, 12, 20), modes=["v1", "hybrid", "v2"])  # in whatever order
+    execute(first)
+
+    of_v1 = laws(first)["v1"]
+    assert list(of_v1) == list(STRATEGIES)
+    expected = {"v2": 0.7} | {name: 0.3 * share for name, share in of_v1.items()}
+    assert laws(first)["hybrid"] == pytest.approx(expected)
+    stored = {one.mode: one.components for one in first.predictions.all()}
+    assert stored["hybrid"][0]["white"] == stored["v2"][0]["white"]
+    assert stored["hybrid"][1]["white"] == stored["v1"][0]["white"]
+    adaptive = first.steps.get(name="adaptive_weights")
+    assert (adaptive.status, adaptive.detail) == ("completed", {})
+
+    second = accepted(draw_date=date(2025, 12, 22), modes=["v2", "v1", "hybrid"])
+    execute(second)
+
+    shares = second.steps.get(name="adaptive_weights").detail["shares"]
+    assert laws(second)["v1"] == pytest.approx(shares)
+    assert shares != pytest.approx(of_v1)
+    assert shares["random_baseline"] == pytest.approx(shares["coverage_optimizer"])
+
+    again = accepted(draw_date=date(2025, 12, 22), modes=["v2", "v1", "hybrid"])
+    execute(again)
+
+    assert again.steps.get(name="training").summary == "trained: v2 unchanged, v1 unchanged, hybrid unchanged"
+    assert TrainedModel.objects.count() == 6
+    assert laws(again) == laws(second)
+
+
+def test_without_xgboost_v1_leaves_a_strategy_out_and_says_so_and_hybrid_fails_by_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    without(monkeypatch, tmp_path, "xgboost")
+    run = accepted(modes=["v2", "v1", "hybrid"])
+
+    execute(run)
+
+    run.refresh_from_db()
+    assert run.status == "completed"
+    (prediction,) = run.predictions.all()
+    assert prediction.mode == "v1"
+    assert prediction.note == "ai_guided is left out, for v2 has no law of this draw"
+    assert "ai_guided" not in laws(run)["v1"]
+    assert sum(laws(run)["v1"].values()) == pytest.approx(1)
+    assert prediction.note in run.steps.get(name="predictions").summary
+    assert "v2 needs XGBoost" in run.steps.get(name="training").detail["errors"]["hybrid"]
+    batches = dict(TicketBatch.objects.values_list("mode", "status"))
+    assert batches == {"v1": "queued", "v2": "failed", "hybrid": "failed"}
+
+
+def test_hybrid_alone_without_laws_of_its_parts_fails_by_name() -> None:
+    run = accepted(modes=["hybrid"])
+
+    execute(run)
+
+    run.refresh_from_db()
+    assert run.status == "failed"
+    assert "hybrid is made of v2 and v1: v2 has no law" in run.error
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"source": "mars"}, "source 'mars': allowed are ny, texas, bundled, none"),
-        ({"modes": ["v9"]}, "modes v9: this version trains random_forest, lstm"),
+        ({"modes": ["v9"]}, "modes v9: allowed are random_forest, lstm, v1, v2, hybrid"),
         ({"draw_date": date(2026, 11, 24)}, "a Tuesday without a draw"),
         ({"pipeline_run_id": ""}, "1 to 64 characters"),
         ({"pipeline_run_id": "x" * 65}, "1 to 64 characters"),

@@ -9,7 +9,7 @@ from rich.status import Status
 
 from predictions import clusters
 from predictions.models import PipelineRun, PipelineStep
-from predictions.modes import MODES
+from predictions.modes import MODE_NAMES
 from predictions.pipeline import SOURCES, accept_run, execute
 from predictions.terminal import add_modes, console, day, quiet_logs, say
 
@@ -41,7 +41,7 @@ class Command(BaseCommand):
             metavar="D",
             help="predict this draw and read nothing from its date on (default: the next draw)",
         )
-        add_modes(parser, MODES, "modes to train and predict (default: all that this version trains)")
+        add_modes(parser, MODE_NAMES, "modes to train and predict (default: all)")
         parser.add_argument("--run-id", metavar="ID", help="the same id again never runs twice")
         how = parser.add_mutually_exclusive_group()
         how.add_argument("--sync", action="store_true", help="run it in this process")

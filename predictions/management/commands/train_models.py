@@ -4,11 +4,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from predictions.draws import KnownDraws, known_draws
+from predictions.draws import known_draws
 from predictions.models import TrainedModel
-from predictions.modes import MODES
-from predictions.terminal import add_modes, console, day, positive, quiet_logs, say
-from predictions.training import DEFAULT_SEED, FitError, train
+from predictions.modes import MODE_NAMES
+from predictions.terminal import add_modes, day, positive, progress, quiet_logs, say
+from predictions.training import DEFAULT_SEED, Training, train_modes
 
 
 class Command(BaseCommand):
@@ -18,43 +18,49 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        add_modes(parser, MODES, "modes to fit (default: all that this version trains)")
+        add_modes(parser, MODE_NAMES, "modes to fit (default: all)")
         parser.add_argument(
             "--through", type=day, metavar="DATE", help="learn from draws up to and with this date only"
         )
         parser.add_argument(
             "--seed", type=positive, default=DEFAULT_SEED, help="of the fit's random numbers (default: 1)"
         )
+        parser.add_argument(
+            "--force",
+            action="store_true",
+            help="fit even a mode whose draws, code version, parameters and seed are unchanged",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity = options["verbosity"]
         quiet_logs(verbosity)
-        modes = options["modes"] or list(MODES)
+        modes = options["modes"] or list(MODE_NAMES)
         known = known_draws(through=options["through"])
-        errors = [error for mode in modes if (error := self._train(mode, known, options["seed"], verbosity))]
-        done = len(modes) - len(errors)
+        trainings: list[Training] = []
+        with progress(verbosity, "modes") as bar:
+            task = bar.add_task("fitting", total=len(modes))
+            for training in train_modes(modes, known, options["seed"], force=options["force"]):
+                trainings.append(training)
+                bar.advance(task)
+                if training.model is not None:
+                    say(self.stdout, verbosity, _described(training.model, training.fitted))
+        errors = [training.error for training in trainings if training.error]
+        fitted = sum(training.fitted for training in trainings)
+        unchanged = len(modes) - fitted - len(errors)
         summary = (
-            f"{done} of {len(modes)} models trained on {len(known.history)} draws through {known.through}"
+            f"{fitted} of {len(modes)} models trained, {unchanged} unchanged, "
+            f"on {len(known.history)} draws through {known.through}"
         )
         if errors:
             raise CommandError(f"{summary}: {'; '.join(errors)}")
         say(self.stdout, verbosity, summary)
 
-    def _train(self, mode: str, known: KnownDraws, seed: int, verbosity: int) -> str:
-        """Fit one mode and tell of it; returns what went wrong."""
-        try:
-            with console(verbosity).status(f"fitting {mode} …"):
-                model = train(mode, known, seed)
-        except (FitError, OSError) as error:
-            return str(error)
-        say(self.stdout, verbosity, _described(model))
-        return ""
 
-
-def _described(model: TrainedModel) -> str:
+def _described(model: TrainedModel, fitted: bool) -> str:
     skill = model.skill
+    state = "" if fitted else "unchanged, not fitted again; "
     return (
-        f"{model.mode}: {model.seconds:.1f} s, {model.peak_memory_kb / 1024:.0f} MB peak, "
+        f"{model.mode}: {state}{model.seconds:.1f} s, {model.peak_memory_kb / 1024:.0f} MB peak, "
         f"{model.size_bytes / 1e6:.2f} MB file; log-loss {skill['log_loss']:.4f} on {skill['draws_tested']} "
         f"held-out draws, uniform {skill['uniform_log_loss']:.4f} "
         f"(gain {skill['skill_nats']:+.4f} ± {skill['skill_se']:.4f})"

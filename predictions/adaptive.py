@@ -1,0 +1,91 @@
+"""Adaptive weights: the shares of v1's strategies, moved by each new draw and kept as a history."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+
+from django.db import transaction
+
+from predictions.distribution import (
+    Component,
+    components_from_json,
+    powerball_log_likelihood,
+    white_log_likelihood,
+)
+from predictions.models import Draw, Prediction, StrategyShares
+from predictions.modes.v1 import STRATEGIES, V1
+from predictions.shares import equal_shares, updated_shares
+
+Origin = StrategyShares.Origin
+WEIGHED = V1.name  # the one mode whose mixture adapts
+
+
+def current_shares(before: date | None = None) -> dict[str, float] | None:
+    """The shares in force for a draw, or now; None while no draw has moved them: the model's own hold.
+
+    What that draw or a later one has moved is not seen, though it may be stored already.
+    """
+    rows = StrategyShares.objects.filter(mode=WEIGHED).order_by("-draw_date", "-id")
+    newest = (rows if before is None else rows.filter(draw_date__lt=before)).first()
+    return None if newest is None else newest.shares
+
+
+def update_shares(before: date | None = None) -> list[StrategyShares]:
+    """Move the shares by every draw before a date that has become known since the last, in their order.
+
+    A draw counts if v1 had a law for it, which held nothing from that draw on; the newest of several is
+    the one that tickets were made from. The likelihoods are those of the components as they were stored.
+    A draw that comes late, after a later one, or is corrected, moves nothing: the history stays as it was.
+    """
+    newest = StrategyShares.objects.filter(mode=WEIGHED).order_by("-draw_date").first()
+    laws = Prediction.objects.filter(mode=WEIGHED).order_by("draw_date", "id")
+    if newest is not None:
+        laws = laws.filter(draw_date__gt=newest.draw_date)
+    if before is not None:
+        laws = laws.filter(draw_date__lt=before)
+    last_of_draw = {law.draw_date: law for law in laws}
+    draws = Draw.objects.filter(draw_date__in=last_of_draw).order_by("draw_date")
+    return [_move(last_of_draw[draw.draw_date], draw) for draw in draws]
+
+
+@transaction.atomic
+def _move(law: Prediction, draw: Draw) -> StrategyShares:
+    components = {one.strategy: one for one in components_from_json(law.components)}
+    shares = current_shares(before=draw.draw_date) or _shares_of(components)
+    likelihoods = {name: _log_likelihood(one, draw) for name, one in components.items()}
+    return StrategyShares.objects.create(
+        mode=WEIGHED,
+        origin=Origin.DRAW,
+        draw_date=draw.draw_date,
+        prediction=law,
+        shares=updated_shares(shares, likelihoods),
+        log_losses={name: -likelihood for name, likelihood in likelihoods.items()},
+    )
+
+
+def _log_likelihood(component: Component, draw: Draw) -> float:
+    white = white_log_likelihood(component, draw.white_balls)
+    return white + powerball_log_likelihood(component, draw.powerball)
+
+
+def _shares_of(components: Mapping[str, Component]) -> dict[str, float]:
+    """The shares a law was made with; a strategy that was left out of it holds an equal part."""
+    missing = [name for name in STRATEGIES if name not in components]
+    rest = 1 - len(missing) / len(STRATEGIES)
+    return {
+        name: components[name].share * rest if name in components else 1 / len(STRATEGIES)
+        for name in STRATEGIES
+    }
+
+
+def reset_shares(on: date) -> StrategyShares:
+    """Start again with equal shares; only draws after `on` will move them."""
+    return StrategyShares.objects.create(
+        mode=WEIGHED, origin=Origin.RESET, draw_date=on, shares=equal_shares(STRATEGIES)
+    )
+
+
+def weighed(components: list[Component], shares: Mapping[str, float]) -> list[Component]:
+    """The same laws with these shares; what a strategy that is left out would have had falls to all."""
+    total = sum(shares[one.strategy] for one in components)
+    return [replace(one, share=shares[one.strategy] / total) for one in components]

@@ -1,0 +1,78 @@
+"""Fits and predictions in child processes, which are timed, measured and can be killed."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from predictions.features import History
+from predictions.fitting import Request
+
+GRACE = 5  # seconds between our limit and the one at which an orphaned child ends itself
+
+
+class FitError(Exception):
+    """A mode that could not be fitted or could not predict, with the reason for people."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a child process left: `payload` as `predictions.fitting` writes it."""
+
+    payload: dict[str, Any]
+    seconds: float
+    peak_memory_kb: int
+
+
+def request_of(job: str, mode: str, **values: Any) -> Request:
+    """A request with the settings' time limit and, for a mode that takes some, their parameters."""
+    return Request(
+        job=job,
+        mode=mode,
+        parameters=settings.MODE_PARAMETERS.get(mode, {}),
+        time_limit=settings.FIT_TIME_LIMIT + GRACE,
+        **values,
+    )
+
+
+def in_child(request: Request, history: History) -> Answer:
+    """Let a process of its own do what is asked; FitError with the reason when it does not."""
+    with tempfile.TemporaryDirectory(prefix="shiol-fit-") as name:
+        folder = Path(name)
+        request.write(folder, history)
+        started = time.perf_counter()
+        ending = _run(request, folder)
+        seconds = time.perf_counter() - started
+        answer = folder / "result.json"
+        if not answer.is_file():
+            raise FitError(f"{request.mode}: its {request.job} process ended without an answer: {ending}")
+        payload = json.loads(answer.read_text())
+    if "error" in payload:
+        raise FitError(payload["error"])
+    return Answer(payload, seconds, payload.pop("peak_memory_kb"))
+
+
+def _run(request: Request, folder: Path) -> str:
+    """Run the child to its end, or kill it at the limit; returns the last it said on stderr."""
+    command = [sys.executable, "-m", "predictions.fitting", str(folder)]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=settings.BASE_DIR,
+            capture_output=True,
+            text=True,
+            timeout=settings.FIT_TIME_LIMIT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise FitError(
+            f"{request.mode}: its {request.job} was ended after {settings.FIT_TIME_LIMIT} seconds"
+        ) from error
+    last_line = done.stderr.strip().rpartition("\n")[2]
+    return f"exit code {done.returncode}; {last_line or 'it said nothing'}"

@@ -1,0 +1,38 @@
+"""`manage.py reset_weights`: give v1's strategies equal shares again."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from predictions.adaptive import WEIGHED, current_shares, reset_shares
+from predictions.draws import known_draws, upcoming_draw
+from predictions.terminal import quiet_logs, say
+
+
+class Command(BaseCommand):
+    help = (
+        "Give the strategies of v1 equal shares again. Later draws move them from there; the history so far "
+        "stays, and predictions that are stored keep the shares they were made with."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="show the shares in force, change nothing")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        verbosity = options["verbosity"]
+        quiet_logs(verbosity)
+        shares = current_shares()
+        for name, share in (shares or {}).items():
+            say(self.stdout, verbosity, f"  {name:20} {share:.4f}")
+        if options["dry_run"]:
+            say(self.stdout, verbosity, f"shares of {WEIGHED} in force" if shares else _untouched())
+            return
+        through = known_draws().through or upcoming_draw()
+        row = reset_shares(through)
+        equal = next(iter(row.shares.values()))
+        text = f"shares of {WEIGHED} reset: {equal:.4f} each, moved by draws after {through}"
+        say(self.stdout, verbosity, text)
+
+
+def _untouched() -> str:
+    return f"no draw has moved the shares of {WEIGHED} yet; its model's own hold"

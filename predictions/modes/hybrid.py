@@ -1,0 +1,58 @@
+"""`hybrid`: v2's law and v1's, mixed by a fixed share."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+from predictions.features import History
+from predictions.modes.base import Mixture, Mode, Parts, held_out, measured_skill, read_state, write_state
+from predictions.modes.v1 import V1
+from predictions.modes.v2 import V2
+
+
+class Hybrid(Mode):
+    """`v2_share` of the tickets come from v2's law, the others from v1's strategies, each under its name."""
+
+    name = "hybrid"
+    code_version = 1
+    suffix = ".json"
+    minimum_draws = max(V1.minimum_draws, V2.minimum_draws)
+    libraries = ("numpy",)
+    needs = (V2.name, V1.name)
+
+    def __init__(self, v2_share: float = 0.7) -> None:
+        if not 0 < v2_share < 1:
+            raise ValueError(f"hybrid's v2_share {v2_share}: allowed is a number between 0 and 1")
+        self.v2_share = v2_share
+
+    def parameters(self) -> dict[str, Any]:
+        return {"v2_share": self.v2_share}
+
+    def fit(self, history: History, seed: int, *, measure: bool = True) -> Self:
+        self.check_enough(history)
+        if measure:
+            v2 = V2().fit(history, seed)
+            v1 = V1().fit(history, seed, v2_walk=v2.walk_)
+            parts = {V2.name: v2.walk_, V1.name: v1.walk_}
+            self.walk_ = self.laws(history, held_out(history), parts)
+            self.skill_ = measured_skill(self.walk_, history)
+        return self
+
+    def laws(self, history: History, draws: range, parts: Parts) -> list[Mixture]:
+        self.check_parts(parts)
+        return [
+            _scaled(of_v2, self.v2_share) + _scaled(of_v1, 1 - self.v2_share)
+            for of_v2, of_v1 in zip(parts[V2.name], parts[V1.name], strict=True)
+        ]
+
+    def save(self, path: Path) -> None:
+        write_state(path, self)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        return cls.restored(path, read_state(path))
+
+
+def _scaled(mixture: Sequence[Any], share: float) -> Mixture:
+    return [replace(component, share=component.share * share) for component in mixture]

@@ -1,0 +1,47 @@
+"""`uniform`: the law of a fair draw, the baseline that stands beside the modes in every report."""
+
+from pathlib import Path
+from typing import Any, Self
+
+from predictions.distribution import uniform_component
+from predictions.features import History
+from predictions.modes.base import (
+    HELD_OUT,
+    Mixture,
+    Mode,
+    Parts,
+    held_out,
+    measured_skill,
+    read_state,
+    write_state,
+)
+
+
+class Uniform(Mode):
+    """A mode like the others, but that it learns nothing; no tickets are ever made under its name."""
+
+    name = "uniform"
+    code_version = 1
+    suffix = ".json"
+    minimum_draws = HELD_OUT
+    libraries = ("numpy",)
+
+    def parameters(self) -> dict[str, Any]:
+        return {}
+
+    def fit(self, history: History, seed: int, *, measure: bool = True) -> Self:
+        self.check_enough(history)
+        if measure:
+            self.walk_ = self.laws(history, held_out(history), {})
+            self.skill_ = measured_skill(self.walk_, history)
+        return self
+
+    def laws(self, history: History, draws: range, parts: Parts) -> list[Mixture]:
+        return [[uniform_component(self.name)] for _ in draws]
+
+    def save(self, path: Path) -> None:
+        write_state(path, self)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        return cls.restored(path, read_state(path))

@@ -1,0 +1,120 @@
+"""`v2`: gradient-boosted trees over what was known of each ball, for white balls and for Powerballs."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictions.features import WARM_UP, History, ball_features, flat, targets
+from predictions.modes.base import HELD_OUT, odds, state_of
+from predictions.modes.learned import Learned, RawWeights
+
+if TYPE_CHECKING:
+    from xgboost import Booster
+
+    Boosters = tuple[Booster, Booster]  # of white balls, of Powerballs
+
+STATE_FILE = "shiol.json"
+BOOSTER_FILES = ("white.ubj", "powerball.ubj")  # XGBoost's own format, which holds numbers and no code
+
+
+class V2(Learned):
+    """Each row of the training set is one ball before one draw; the label is whether it was drawn."""
+
+    name = "v2"
+    code_version = 1
+    suffix = ".zip"
+    minimum_draws = WARM_UP + 2 * HELD_OUT + 100
+    libraries = ("numpy", "xgboost", "xgboost-cpu")
+
+    def __init__(
+        self, rounds: int = 50, max_depth: int = 3, eta: float = 0.05, min_child_weight: float = 20.0
+    ) -> None:
+        self.rounds = rounds
+        self.max_depth = max_depth
+        self.eta = eta
+        self.min_child_weight = min_child_weight
+
+    def parameters(self) -> dict[str, Any]:
+        return {
+            "rounds": self.rounds,
+            "max_depth": self.max_depth,
+            "eta": self.eta,
+            "min_child_weight": self.min_child_weight,
+        }
+
+    def learn(self, history: History, seed: int) -> "Boosters":
+        return (
+            self._booster(history.white_hits(), seed),
+            self._booster(history.powerball_hits(), seed),
+        )
+
+    def _booster(self, hits: NDArray[np.float64], seed: int) -> "Booster":
+        """Trees that have seen all draws from WARM_UP on."""
+        xgboost = _xgboost()
+        rows = slice(WARM_UP, len(hits))
+        table = xgboost.DMatrix(flat(ball_features(hits)[rows]), label=targets(hits, rows))
+        return xgboost.train(
+            {
+                "objective": "binary:logistic",
+                "base_score": float(hits.mean()),
+                "max_depth": self.max_depth,
+                "eta": self.eta,
+                "min_child_weight": self.min_child_weight,
+                "subsample": 0.5,
+                "seed": seed,
+                "nthread": 1,  # sums of several threads come in no fixed order
+            },
+            table,
+            num_boost_round=self.rounds,
+        )
+
+    def weights(self, model: "Boosters", history: History, draws: range) -> RawWeights:
+        """The odds of every white ball, the chance of every Powerball."""
+        white, red = (
+            _chances(booster, ball_features(hits)[draws.start : draws.stop])
+            for booster, hits in zip(model, (history.white_hits(), history.powerball_hits()), strict=True)
+        )
+        return odds(white), np.clip(red, 0.001, 0.999)
+
+    def save(self, path: Path) -> None:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(STATE_FILE, json.dumps(state_of(self) | {"strength": self.strength_}))
+            for name, booster in zip(BOOSTER_FILES, self.model_, strict=True):
+                archive.writestr(name, bytes(booster.save_raw("ubj")))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        xgboost = _xgboost()
+        try:
+            with zipfile.ZipFile(path) as archive:
+                state = json.loads(archive.read(STATE_FILE))
+                boosters = [bytearray(archive.read(name)) for name in BOOSTER_FILES]
+            mode = cls.restored(path, state)
+            mode.strength_ = float(state["strength"])
+            white, red = (xgboost.Booster(model_file=booster) for booster in boosters)
+        except (zipfile.BadZipFile, KeyError, ValueError, xgboost.core.XGBoostError) as error:
+            raise ValueError(f"{path.name} is not a model that {cls.name} has saved: {error}") from error
+        mode.model_ = (white, red)
+        return mode
+
+
+def _chances(booster: "Booster", features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The chance of each ball before each draw: shape (draws, balls)."""
+    chances = booster.inplace_predict(flat(features))
+    return np.asarray(chances, dtype=np.float64).reshape(features.shape[:2])
+
+
+def _xgboost() -> Any:
+    """XGBoost; ImportError with what to install where it is missing."""
+    try:
+        import xgboost
+    except ImportError as error:
+        raise ImportError(
+            f"v2 needs XGBoost, which cannot be imported ({error}); "
+            "install it with `pip install xgboost-cpu` (or `xgboost`)"
+        ) from error
+    return xgboost

@@ -1,0 +1,186 @@
+"""The shares of v1's strategies: moved once by each draw, in order, and kept as a history."""
+
+import math
+from datetime import date
+
+import pytest
+
+from predictions.adaptive import current_shares, reset_shares, update_shares, weighed
+from predictions.distribution import (
+    Component,
+    components_from_json,
+    powerball_log_likelihood,
+    uniform_component,
+    white_log_likelihood,
+)
+from predictions.models import Draw, Prediction, StrategyShares
+from predictions.modes.v1 import STRATEGIES
+from predictions.shares import ALPHA, updated_shares
+from tests.commands import call
+from tests.factories import make_prediction, tilted_component
+
+pytestmark = pytest.mark.django_db
+
+SATURDAY, MONDAY = date(2025, 12, 20), date(2025, 12, 22)
+
+
+def component(strategy: str, share: float) -> Component:
+    if strategy == "frequency_weighted":
+        return tilted_component(strategy, share)
+    return Component.from_json(uniform_component(strategy).as_json() | {"share": share})
+
+
+def law_of(day: date, strategies: tuple[str, ...] = STRATEGIES) -> Prediction:
+    return make_prediction("v1", day, [component(one, 1 / len(strategies)) for one in strategies])
+
+
+def draw_on(day: date, *numbers: int) -> Draw:
+    *white, powerball = numbers
+    n1, n2, n3, n4, n5 = white
+    return Draw.objects.create(
+        draw_date=day, n1=n1, n2=n2, n3=n3, n4=n4, n5=n5, powerball=powerball, source="test"
+    )
+
+
+def test_no_draw_moves_nothing() -> None:
+    law_of(SATURDAY)
+
+    assert update_shares() == []
+    assert current_shares() is None
+
+
+def test_a_draw_moves_the_shares_by_the_rule_and_by_the_laws_as_they_were_stored() -> None:
+    law = law_of(SATURDAY)
+    draw = draw_on(SATURDAY, 60, 61, 62, 63, 64, 26)  # high balls, which the tilted law prefers
+
+    (moved,) = update_shares()
+
+    likelihoods = {
+        one.strategy: white_log_likelihood(one, draw.white_balls) + powerball_log_likelihood(one, 26)
+        for one in components_from_json(law.components)
+    }
+    expected = updated_shares(dict.fromkeys(STRATEGIES, 1 / 6), likelihoods)
+    assert current_shares() == pytest.approx(expected)
+    assert moved.prediction == law
+    assert moved.log_losses == pytest.approx({name: -one for name, one in likelihoods.items()})
+    assert expected["frequency_weighted"] > 1 / 6 > expected["random_baseline"]
+    assert expected["random_baseline"] == expected["coverage_optimizer"]
+
+
+def test_a_draw_moves_the_shares_once_however_often_it_is_asked_for() -> None:
+    law_of(SATURDAY)
+    draw_on(SATURDAY, 1, 2, 3, 4, 5, 6)
+
+    assert [len(update_shares()), len(update_shares())] == [1, 0]
+
+
+def test_draws_move_the_shares_in_their_order_by_the_newest_law_of_each() -> None:
+    law_of(MONDAY)
+    older, newer = law_of(SATURDAY), law_of(SATURDAY)
+    draw_on(MONDAY, 1, 2, 3, 4, 5, 6)
+    draw_on(SATURDAY, 60, 61, 62, 63, 64, 26)
+
+    moved = update_shares()
+
+    assert [one.draw_date for one in moved] == [SATURDAY, MONDAY]
+    assert moved[0].prediction == newer != older
+    assert current_shares() == moved[1].shares
+
+
+def test_a_draw_that_comes_after_a_later_one_moves_nothing() -> None:
+    law_of(SATURDAY)
+    law_of(MONDAY)
+    draw_on(MONDAY, 1, 2, 3, 4, 5, 6)
+    update_shares()
+
+    draw_on(SATURDAY, 1, 2, 3, 4, 5, 6)
+
+    assert update_shares() == []
+
+
+def test_a_law_for_a_draw_that_is_known_already_has_not_seen_it_nor_a_later_one() -> None:
+    for day in (SATURDAY, MONDAY):
+        law_of(day)
+        draw_on(day, 60, 61, 62, 63, 64, 26)
+
+    assert update_shares(before=SATURDAY) == []
+    assert [one.draw_date for one in update_shares(before=MONDAY)] == [SATURDAY]
+    (monday,) = update_shares()
+
+    assert current_shares(before=SATURDAY) is None
+    assert current_shares(before=MONDAY) == StrategyShares.objects.get(draw_date=SATURDAY).shares
+    assert current_shares() == monday.shares
+
+
+def test_a_strategy_that_was_left_out_keeps_its_share() -> None:
+    law_of(SATURDAY, tuple(one for one in STRATEGIES if one != "ai_guided"))
+    draw_on(SATURDAY, 60, 61, 62, 63, 64, 26)
+
+    update_shares()
+
+    shares = current_shares()
+    assert shares is not None
+    assert shares["ai_guided"] == pytest.approx(1 / 6)
+    assert math.fsum(shares.values()) == pytest.approx(1)
+
+
+def test_a_reset_sets_equal_shares_that_only_later_draws_move() -> None:
+    law_of(SATURDAY)
+    draw_on(SATURDAY, 60, 61, 62, 63, 64, 26)
+    update_shares()
+
+    reset_shares(SATURDAY)
+
+    assert current_shares() == pytest.approx(dict.fromkeys(STRATEGIES, 1 / 6))
+    assert update_shares() == []
+    law_of(MONDAY)
+    draw_on(MONDAY, 60, 61, 62, 63, 64, 26)
+    assert len(update_shares()) == 1
+    assert StrategyShares.objects.count() == 3  # the history stays
+
+
+def test_a_law_is_given_the_shares_in_force_and_what_is_missing_falls_to_all() -> None:
+    present = [component(one, 1 / 5) for one in STRATEGIES if one != "ai_guided"]
+    shares = dict.fromkeys(STRATEGIES, 0.1) | {"frequency_weighted": 0.5}
+
+    law = weighed(present, shares)
+
+    assert {one.strategy: one.share for one in law} == pytest.approx(
+        {"frequency_weighted": 5 / 9} | {one.strategy: 1 / 9 for one in present[1:]}
+    )
+
+
+def test_no_share_falls_below_the_floor_however_bad_its_law() -> None:
+    days = [date(2025, 12, day) for day in (1, 3, 6, 8, 10, 13, 15, 17, 20, 22)]
+    for day in days:
+        law_of(day)
+        draw_on(day, 1, 2, 3, 4, 5, 1)  # what the tilted law likes least
+
+    update_shares()
+
+    shares = current_shares()
+    assert shares is not None
+    assert ALPHA / 6 <= shares["frequency_weighted"] < 1 / 6
+
+
+# The command
+
+
+def test_the_reset_command_sets_equal_shares_and_says_from_which_draw_on(real_draws: None) -> None:
+    law_of(SATURDAY)
+    update_shares()
+
+    looked, _ = call("reset_weights", "--dry-run")
+    out, _ = call("reset_weights")
+
+    assert "frequency_weighted" in looked
+    assert looked.splitlines()[-1] == "shares of v1 in force"
+    assert out.splitlines()[-1] == "shares of v1 reset: 0.1667 each, moved by draws after 2025-12-22"
+    assert current_shares() == pytest.approx(dict.fromkeys(STRATEGIES, 1 / 6))
+
+
+def test_before_any_draw_the_command_says_that_the_models_shares_hold() -> None:
+    out, _ = call("reset_weights", "--dry-run")
+
+    assert out.splitlines()[-1] == "no draw has moved the shares of v1 yet; its model's own hold"
+    assert not StrategyShares.objects.exists()
