@@ -195,19 +195,15 @@ def component_order(counts: Sequence[int], seed: int) -> NDArray[np.uint8]:
 def draw_tickets(
     components: Sequence[Component], order: NDArray[np.uint8], generator: np.random.Generator
 ) -> Tickets:
-    """Tickets that all differ, ticket j from component `order[j]`; its component draws a repeat again.
+    """Ticket j from component `order[j]`, each place drawn once; repeats may occur and stay in.
 
     ValueError when `order` names a component that is not there.
     """
     if len(order) and order.max() >= len(components):
         raise ValueError(f"component {order.max()} of {len(components)} is asked for tickets")
     tickets = np.empty((len(order), WHITE_BALLS + 1), dtype=np.uint8)
-    missing = np.arange(len(order))
-    while len(missing):
-        for index, component in enumerate(components):
-            places = missing[order[missing] == index]
-            if len(places):
-                tickets[places] = sample(component, len(places), generator)
-        first = np.unique(ticket_keys(tickets), return_index=True)[1]
-        missing = np.setdiff1d(np.arange(len(order)), first, assume_unique=True)
+    for index, component in enumerate(components):
+        places = np.flatnonzero(order == index)
+        if len(places):
+            tickets[places] = sample(component, len(places), generator)
     return tickets

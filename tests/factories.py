@@ -11,6 +11,8 @@ from predictions.models import Draw, PipelineRun, Prediction, RandomnessReport, 
 from predictions.randomness import randomness_report
 from predictions.sampling import generator_for, sample
 from predictions.strata import Strata, balanced_table
+from tickets.batch_generator import BatchTicketGenerator
+from tickets.models import TicketBatch
 
 WEDNESDAY = date(2026, 11, 25)
 THIRDS = (23, 46)  # the cuts of 1-23, 24-46 and 47-69
@@ -101,6 +103,11 @@ def make_report(draws: int = 200, draws_through: date = date(2025, 12, 22)) -> R
         figures=found.as_json(),
         verdict=found.verdict,
     )
+def queued_batch(size: int = 100, **values: object) -> TicketBatch:
+    """A batch with a fixed seed, created but not made."""
+    result = BatchTicketGenerator(size, ["random_forest"]).generate_batch(draw_date=WEDNESDAY)
+    TicketBatch.objects.filter(run=result["generation_run_id"]).update(**({"seed": 7} | values))
+    return TicketBatch.objects.get(run=result["generation_run_id"])
 
 
 def ticket(n1: int, n2: int, n3: int, n4: int, n5: int, powerball: int, **values: Any) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Make one TicketBatch: win it, draw its tickets chunk by chunk, finish it with its reason.
 
 Chunk i is a pure function of the row (prediction, seed, counts, chunk size) and of no table. A ticket that
-exists already for its draw is drawn again by the same component from a stream of its own, and says so in
-its metadata: {"place": j, "round": r}. So a batch can be made again, ticket for ticket.
+exists already for its draw, be it from another batch or an earlier place of this one, is refused by the
+table, drawn again by the same component from a stream of its own, and says so in its metadata:
+{"place": j, "round": r}. So a batch can be made again, ticket for ticket.
 """
 
 import json

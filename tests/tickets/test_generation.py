@@ -1,16 +1,13 @@
 """One batch: its tickets are a pure function of its row, stored in whole chunks, exactly as many as asked."""
 
-import json
 from datetime import UTC, datetime
 
 import pytest
 from django.db import connection, transaction
 
-from predictions.distribution import Component
 from predictions.sampling import generator_for, sample
-from tests.factories import WEDNESDAY, make_prediction, tilted_component
+from tests.factories import WEDNESDAY, make_prediction, queued_batch, tilted_component
 from tickets import generation
-from tickets.batch_generator import BatchTicketGenerator
 from tickets.generation import make_batch
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.store import clear_old_batch_tickets, insert_batch_tickets
@@ -19,13 +16,6 @@ from tickets.verification import verify_batch
 pytestmark = pytest.mark.django_db
 
 NUMBERS = ("n1", "n2", "n3", "n4", "n5", "powerball")
-
-
-def queued_batch(size: int = 100, **values: object) -> TicketBatch:
-    """A batch with a fixed seed, created but not made."""
-    result = BatchTicketGenerator(size, ["random_forest"]).generate_batch(draw_date=WEDNESDAY)
-    TicketBatch.objects.filter(run=result["generation_run_id"]).update(**({"seed": 7} | values))
-    return TicketBatch.objects.get(run=result["generation_run_id"])
 
 
 def stored_numbers(batch: TicketBatch) -> list[tuple[int, ...]]:
@@ -80,45 +70,6 @@ def test_a_second_delivery_of_its_task_does_nothing() -> None:
 
     batch.refresh_from_db()
     assert (batch.attempts, batch.stored, PreGeneratedTicket.objects.count()) == (1, 100, 100)
-
-
-def test_tickets_that_exist_already_are_replaced_recorded_and_counted() -> None:
-    make_prediction()
-    doomed = sample(tilted_component(), 100, generator_for(7, 0, 0)).tolist()[10:13]
-    handed_in = [{"white_balls": ticket[:5], "powerball": ticket[5]} for ticket in doomed]
-    assert insert_batch_tickets(handed_in, "v1", draw_date=WEDNESDAY) == 3
-    batch = queued_batch()
-
-    make_batch(batch.pk)
-
-    batch.refresh_from_db()
-    assert (batch.status, batch.stored, batch.replaced) == ("ready", 100, 3)
-    records = [
-        json.loads(text) for text in batch.tickets.exclude(metadata=None).values_list("metadata", flat=True)
-    ]
-    assert sorted(record["place"] for record in records) == [10, 11, 12]
-    assert {record["round"] for record in records} == {1}
-    verification = verify_batch(batch)
-    assert (verification.equal, verification.replaced) == (97, 3)
-    assert verification.proven
-
-
-def test_two_batches_of_one_seed_share_no_ticket_and_both_are_reproducible() -> None:
-    """Every ticket of the second exists already, and some of its replacements do too."""
-    make_prediction(components=[peaked_component()])
-    first, second = queued_batch(200), queued_batch(200)
-    make_batch(first.pk)
-    make_batch(second.pk)
-
-    second.refresh_from_db()
-    assert (second.status, second.stored) == ("ready", 200)
-    assert second.replaced == 200
-    assert verify_batch(second).proven
-
-
-def peaked_component() -> Component:
-    """As concentrated as the law allows: some tickets come again and again."""
-    return Component("random_forest", 1.0, (20.0,) * 5 + (1.0,) * 64, (20.0,) + (1.0,) * 25)
 
 
 def test_a_mixture_deals_its_tickets_by_share_and_names_the_component_of_each() -> None:
