@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -55,10 +56,30 @@ def sampling() -> None:
     beside = f"Generator.choice a ticket: {numpy_rate:,.0f}/s"
     show("sample, numbers alone", f"{alone:,.0f} tickets/s", f"{alone / numpy_rate:.0f} times; {beside}")
     show(
-        "sample, with confidence, without repeats",
+        "sample, with confidence",
         f"{whole:,.0f} tickets/s",
         f"{whole / numpy_rate:.0f} times",
     )
+
+
+def mixing() -> None:
+    """Of a mixture as `v1` has it: the scales made anew, beside the scales of an earlier batch."""
+    from predictions.confidence import ConfidenceScale, scale_of
+    from predictions.distribution import Component, uniform_component
+    from predictions.sampling import component_order, deal, draw_tickets, generator_for
+    from tests.factories import dealt_component, random_component, stratified_component
+
+    laws = [*map(random_component, range(3)), stratified_component(random_component(3))]
+    components = [replace(law, share=1 / 6) for law in (*laws, uniform_component(), dealt_component())]
+    order = component_order(deal([1 / 6] * 6, 100_000), 1)
+
+    def complete(scale: Callable[[Component], ConfidenceScale]) -> None:
+        tickets = draw_tickets(components, order, generator_for(1, 0, 0))
+        for index, component in enumerate(components):
+            scale(component).of(tickets[order == index])
+
+    made, kept = seconds(lambda: complete(ConfidenceScale)), seconds(lambda: complete(scale_of))
+    show("100,000 tickets of six components, with confidence", f"{made:.3f} s", f"{kept:.3f} s, scales kept")
 
 
 def fitting() -> None:
@@ -136,6 +157,7 @@ def main() -> None:
         call_command("migrate", verbosity=0)
         print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, NumPy {np.__version__}\n")
         sampling()
+        mixing()
         fitting()
         storing()
 
