@@ -103,6 +103,8 @@ def make_report(draws: int = 200, draws_through: date = date(2025, 12, 22)) -> R
         figures=found.as_json(),
         verdict=found.verdict,
     )
+
+
 def queued_batch(size: int = 100, **values: object) -> TicketBatch:
     """A batch with a fixed seed, created but not made."""
     result = BatchTicketGenerator(size, ["random_forest"]).generate_batch(draw_date=WEDNESDAY)
