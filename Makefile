@@ -7,10 +7,10 @@ MANAGE := $(RUN) manage.py
 # What checks code needs a key, and must not touch var/.
 CHECKING := SHIOL_SECRET_KEY=only-for-checks SHIOL_VAR=$$(mktemp -d)
 
-.PHONY: help demo serve test lint bench bench-admin bench-serving lock clean
+.PHONY: help demo serve test lint bench lock clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: ready ## Set up, then run the main job on real draws and report
 	@$(MANAGE) demo
@@ -31,11 +31,8 @@ lint: $(VENV)/installed ## Check style, types, import direction and migrations
 bench: $(VENV)/installed ## Print the figures that the README quotes
 	@$(RUN) -m tests.benchmarks
 
-bench-admin: $(VENV)/installed ## Time each list of the admin at a million tickets
-	@$(RUN) -m tests.benchmarks.admin
-
-bench-serving: $(VENV)/installed ## Load a running server (needs wrk)
-	@$(RUN) -m tests.benchmarks.serving
+bench-%: $(VENV)/installed ## One more: bench-admin, bench-backtest, bench-scoring, bench-serving (needs wrk)
+	@$(RUN) -m tests.benchmarks.$*
 
 lock: $(VENV)/installed ## Write requirements.txt anew from pyproject.toml
 	@$(VENV)/bin/uv pip compile --quiet pyproject.toml --extra develop --universal --python-version 3.11 \

@@ -105,7 +105,7 @@ def check_draws(
 def check_models(
     app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """W005: a mode that was never trained, or whose newest model file is gone."""
+    """W005: a mode that has no active model, or whose model file is gone."""
     if not _has_table(databases, TrainedModel):
         return []
     return [
@@ -137,9 +137,9 @@ def check_indexes(
 
 
 def _model_problem(mode: str) -> str:
-    model = TrainedModel.objects.filter(mode=mode).order_by("-id").first()
+    model = TrainedModel.objects.active(mode)
     if model is None:
-        return "has never been trained"
+        return "has no trained model"
     if not Path(settings.MODELS_DIR / model.file).is_file():
         return f"has lost its model file {model.file}"
     return ""

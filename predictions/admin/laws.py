@@ -24,7 +24,9 @@ class PredictionAdmin(ReadOnly, admin.ModelAdmin):
         minute("created_at", "created"),
     ]
     list_filter = ["mode", DrawDateFilter, ("created_at", admin.DateFieldListFilter)]
-    fields = ["mode", "draw_date", "draws_through", "model", "run", "loss", "created_at", "evaluated_at"]
+    fields = [
+        *("mode", "draw_date", "draws_through", "model", "run", "note", "loss", "created_at", "evaluated_at")
+    ]
     readonly_fields = ["loss"]
     change_form_template = "admin/predictions/prediction/change_form.html"
 

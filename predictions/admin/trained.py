@@ -10,6 +10,7 @@ from predictions.models import TrainedModel
 class TrainedModelAdmin(ReadOnly, admin.ModelAdmin):
     list_display = [
         "mode",
+        "active",
         day("draws_through"),
         "log_loss",
         "uniform",
@@ -18,11 +19,13 @@ class TrainedModelAdmin(ReadOnly, admin.ModelAdmin):
     ]
     list_filter = [
         "mode",
+        "active",
         ("draws_through", admin.DateFieldListFilter),
         ("created_at", admin.DateFieldListFilter),
     ]
     fields = [
         "mode",
+        ("active", "file_kept"),
         "draws_used",
         "draws_through",
         ("log_loss", "uniform"),

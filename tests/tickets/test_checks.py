@@ -97,13 +97,15 @@ def test_draws_are_stale_after_five_days(real_draws: None, day: int, warnings: i
 @pytest.mark.django_db
 def test_a_mode_never_trained_and_a_lost_model_file_are_warnings(settings: Any, tmp_path: Path) -> None:
     settings.MODELS_DIR = tmp_path
-    make_model("random_forest", file="there.skops")
+    model = make_model("random_forest", file="there.skops", active=True)
     (tmp_path / "there.skops").touch()
-    assert [one.msg for one in found("W005", ["default"])] == ["Mode lstm has never been trained."]
+    assert [one.msg for one in found("W005", ["default"])] == [
+        f"Mode {mode} has no trained model." for mode in ("lstm", "v1", "v2", "hybrid")
+    ]
 
-    make_model("random_forest", file="gone.skops")
+    (tmp_path / model.file).unlink()
 
-    assert found("W005", ["default"])[0].msg == "Mode random_forest has lost its model file gone.skops."
+    assert found("W005", ["default"])[0].msg == "Mode random_forest has lost its model file there.skops."
 
 
 @pytest.mark.django_db(transaction=True)
