@@ -31,6 +31,13 @@ def pytest_configure() -> None:
     assert VAR.resolve() == settings.VAR, "unset DJANGO_SETTINGS_MODULE: settings were read before this file"
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Each worker makes a world of its own: what is set above for this process must not reach it."""
+    for name in ("DJANGO_SETTINGS_MODULE", "SHIOL_VAR"):
+        os.environ.pop(name, None)
+
+
 def pytest_unconfigure() -> None:
     shutil.rmtree(VAR, ignore_errors=True)
 

@@ -70,7 +70,9 @@ def free_port() -> int:
 
 def test_the_suite_passes_on_postgresql(postgres: str) -> None:
     environment = os.environ | {"DATABASE_URL": postgres, "SHIOL_TESTS_ON_GIVEN_DATABASE": "1"}
-    del environment["DJANGO_SETTINGS_MODULE"]  # the inner conftest sets it, after its own folder
+    for name in list(environment):  # the inner conftest sets the first, after its own folder
+        if name == "DJANGO_SETTINGS_MODULE" or name.startswith("PYTEST_XDIST"):
+            del environment[name]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SUITE],
         cwd=settings.BASE_DIR,

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -82,16 +83,29 @@ def mixing() -> None:
     show("100,000 tickets of six components, with confidence", f"{made:.3f} s", f"{kept:.3f} s, scales kept")
 
 
+def pipeline() -> None:
+    """All five modes from official draws to stored predictions, as an operator runs it."""
+    from predictions.models import PipelineRun
+    from predictions.pipeline import accept_run, execute
+
+    run, _ = accept_run(source="bundled", enqueue=False)
+    started = time.perf_counter()
+    execute(run)
+    whole = time.perf_counter() - started
+    run = PipelineRun.objects.get(pk=run.pk)
+    made = run.predictions.count()
+    show("run_pipeline, all five modes", f"{whole:.1f} s", f"{run.status}, {made} predictions")
+
+
 def fitting() -> None:
     """Child processes and imports included, beside a bare interpreter that imports scikit-learn."""
     import subprocess
 
-    from predictions.draws import import_source, known_draws
+    from predictions.draws import known_draws
     from predictions.modes import MODES
     from predictions.training import predict, train
 
-    import_source("bundled")
-    known = known_draws()
+    known, laws = known_draws(), {}
     bare = seconds(
         lambda: subprocess.run([sys.executable, "-c", "import sklearn.ensemble, skops.io"], check=True), 3
     )
@@ -99,7 +113,7 @@ def fitting() -> None:
         started = time.perf_counter()
         model = train(mode, known)
         fitted = time.perf_counter() - started
-        predict(model, known)
+        laws[mode], _ = predict(model, known, laws)
         whole = time.perf_counter() - started
         show(
             f"fit and predict {mode}, processes and imports",
@@ -117,11 +131,9 @@ def storing() -> None:
     """1,000 tickets from a stored prediction to committed rows, beside a bare executemany of as many."""
     from django.db import connection, transaction
 
-    from tests.factories import WEDNESDAY, make_prediction
+    from predictions.modes import MODE_NAMES
     from tickets.batch_generator import BatchTicketGenerator
 
-    make_prediction()
-    generator = BatchTicketGenerator(1000, ["random_forest"])
     rows = [("random_forest", *range(1, 7), 0.5)] * 1000
 
     def bare() -> None:
@@ -130,13 +142,18 @@ def storing() -> None:
             cursor.executemany("INSERT INTO bare VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", rows)
             cursor.execute("DROP TABLE bare")
 
+    def generate(mode: str) -> None:
+        result = BatchTicketGenerator(1000, [mode]).generate_batch(async_mode=False)
+        assert result["tickets_generated"] == 1000, result
+
     floor = seconds(bare)
-    whole = seconds(lambda: generator.generate_batch(async_mode=False, draw_date=WEDNESDAY))
-    show(
-        "generate and store 1,000 tickets, sync",
-        f"{whole:.3f} s",
-        f"{whole / floor:.1f} times a bare insert without keys ({floor:.3f} s)",
-    )
+    for mode in MODE_NAMES:
+        whole = seconds(partial(generate, mode))
+        show(
+            f"generate and store 1,000 tickets of {mode}",
+            f"{whole:.3f} s",
+            f"{whole / floor:.1f} times a bare insert without keys ({floor:.3f} s)",
+        )
 
 
 def main() -> None:
@@ -158,6 +175,7 @@ def main() -> None:
         print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, NumPy {np.__version__}\n")
         sampling()
         mixing()
+        pipeline()
         fitting()
         storing()
 

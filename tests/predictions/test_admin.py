@@ -14,7 +14,7 @@ from predictions.bars import bar_charts
 from predictions.distribution import inclusion_probabilities, uniform_component
 from predictions.draws import import_source, upcoming_draw
 from predictions.models import Draw, PipelineRun, Prediction, new_run_id
-from predictions.modes import MODES
+from predictions.modes import MODE_NAMES
 from tests.factories import WEDNESDAY, component_with, make_model, make_prediction, tilted_component
 from tests.feed_server import NY_CSV, Answer, FeedServer
 from tests.staff import staff_who_may, superuser
@@ -259,8 +259,8 @@ def test_each_preview_carries_an_id_of_its_own(admin: Client) -> None:
     ("asked", "error"),
     [
         ({"source": "moon", "modes": "random_forest"}, "Source: moon is not one; allowed are ny, texas,"),
-        ({"source": "none", "modes": "v9"}, f"Modes: v9 is not one; allowed are {', '.join(MODES)}."),
-        ({"source": "none"}, f"Modes: choose at least one; allowed are {', '.join(MODES)}."),
+        ({"source": "none", "modes": "v9"}, f"Modes: v9 is not one; allowed are {', '.join(MODE_NAMES)}."),
+        ({"source": "none"}, f"Modes: choose at least one; allowed are {', '.join(MODE_NAMES)}."),
         ({"source": "none", "modes": "random_forest", "run_id": "x" * 65}, "at most 64 characters"),
     ],
 )
