@@ -61,7 +61,7 @@ def _described(model: TrainedModel, fitted: bool) -> str:
     state = "" if fitted else "unchanged, not fitted again; "
     return (
         f"{model.mode}: {state}{model.seconds:.1f} s, {model.peak_memory_kb / 1024:.0f} MB peak, "
-        f"{model.size_bytes / 1e6:.2f} MB file; log-loss {skill['log_loss']:.4f} on {skill['draws_tested']} "
+        f"{model.size_bytes / 1000:.1f} kB file; log-loss {skill['log_loss']:.4f} on {skill['draws_tested']} "
         f"held-out draws, uniform {skill['uniform_log_loss']:.4f} "
         f"(gain {skill['skill_nats']:+.4f} ± {skill['skill_se']:.4f})"
     )

@@ -92,6 +92,10 @@ class Command(BaseCommand):
                 f"Tickets     {batch.mode}: {batch.stored} made for {batch.draw_date}, {stock} in stock"
             )
             self._samples(client, run, batch.mode)
+        self._say(
+            "            (confidence: percentile among random tickets by the model; every ticket's chance "
+            "at the jackpot is 1 in 292,201,338)"
+        )
         if status["total_tickets"] != PreGeneratedTicket.objects.count():
             raise CommandError("batch-status does not agree with the table")
         p50, p99 = client.percentiles(f"/api/v1/tickets/cached?mode={run.modes[0]}&limit=10", REQUESTS)
@@ -101,7 +105,7 @@ class Command(BaseCommand):
         self._say()
 
     def _samples(self, client: "_Client", run: PipelineRun, mode: str) -> None:
-        answer = client.get(f"/api/v1/tickets/cached?mode={mode}&limit=5&draw_date={run.draw_date}")
+        answer = client.get(f"/api/v1/tickets/cached?mode={mode}&limit=3&draw_date={run.draw_date}")
         if answer["draw_date"] != str(run.draw_date) or not answer["tickets"]:
             raise CommandError(f"the API offers no {mode} tickets for {run.draw_date}: {answer}")
         for ticket in answer["tickets"]:
@@ -109,19 +113,16 @@ class Command(BaseCommand):
                 raise CommandError(f"the newest {mode} ticket is of another run: {ticket}")
             balls = " ".join(f"{ball:2d}" for ball in ticket["white_balls"])
             self._say(
-                f"              {balls}  + {ticket['powerball']:2d}   confidence {ticket['confidence']:.2f}"
+                f"              {balls}  + {ticket['powerball']:2d}   confidence {ticket['confidence']:.2f}   "
+                f"by {ticket['strategy']}"
             )
-        self._say(
-            "            (confidence: percentile among random tickets by the model; every ticket's chance "
-            "at the jackpot is 1 in 292,201,338)"
-        )
 
 
 def _model_lines(model: TrainedModel) -> list[str]:
     skill = model.skill
     return [
         f"Training    {model.mode}: {model.seconds:.1f} s in its own process, "
-        f"{model.peak_memory_kb / 1024:.0f} MB peak, {model.size_bytes / 1e6:.2f} MB file",
+        f"{model.peak_memory_kb / 1024:.0f} MB peak, {model.size_bytes / 1000:.1f} kB file",
         f"Log-loss    {model.mode} {skill['log_loss']:.4f} nats a draw on {skill['draws_tested']} held-out "
         f"draws, uniform {skill['uniform_log_loss']:.4f}; "
         f"gain over uniform {skill['skill_nats']:+.4f} ± {skill['skill_se']:.4f}: {_verdict(skill)}",
