@@ -113,8 +113,8 @@ class Command(BaseCommand):
                 raise CommandError(f"the newest {mode} ticket is of another run: {ticket}")
             balls = " ".join(f"{ball:2d}" for ball in ticket["white_balls"])
             self._say(
-                f"              {balls}  + {ticket['powerball']:2d}   confidence {ticket['confidence']:.2f}   "
-                f"by {ticket['strategy']}"
+                f"              {balls}  + {ticket['powerball']:2d}   confidence {ticket['confidence']:.2f}"
+                f"   by {ticket['strategy']}"
             )
 
 
