@@ -83,7 +83,7 @@ class BatchScoreAdmin(ScorePage, admin.ModelAdmin):
         "mode",
         day("draw_date"),
         "how_many",
-        "won",
+        "tiers",
         "prize",
         "expected",
         "cost",
@@ -116,6 +116,11 @@ class BatchScoreAdmin(ScorePage, admin.ModelAdmin):
     @admin.display(description="tickets", ordering="tickets")
     def how_many(self, score: BatchScore) -> str:
         return f"{score.tickets:,}"
+
+    @admin.display(description="won")
+    def tiers(self, score: BatchScore) -> str:
+        """Each tier unbroken in its narrow column."""
+        return score.won.replace(": ", ":\N{NO-BREAK SPACE}")
 
     @admin.display(description="prize", ordering="prize_usd")
     def prize(self, score: BatchScore) -> str:
