@@ -1,0 +1,80 @@
+"""What each pipeline run did, step by step."""
+
+from django.core.validators import MaxLengthValidator, MinLengthValidator
+from django.db import models
+from django.db.models import Q
+
+from predictions.models.recorded import RUN_ID_LENGTH, Recorded
+
+
+class PipelineRunQuerySet(models.QuerySet["PipelineRun"]):
+    def unfinished(self) -> "PipelineRunQuerySet":
+        return self.filter(status=PipelineRun.Status.RUNNING)
+
+
+class PipelineRun(Recorded):
+    """One execution of the six steps. It is `running` from the moment it is accepted."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running"
+        COMPLETED = "completed"
+        FAILED = "failed"
+
+    pipeline_run_id = models.CharField(
+        max_length=RUN_ID_LENGTH,
+        unique=True,
+        validators=[MinLengthValidator(1), MaxLengthValidator(RUN_ID_LENGTH)],
+    )
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
+    draw_date = models.DateField(help_text="The draw that is predicted; nothing from this date on is read.")
+    source = models.CharField(max_length=20)
+    modes = models.JSONField(default=list)
+
+    objects = PipelineRunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                name="pipeline_run_status_known", condition=Q(status__in=["running", "completed", "failed"])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.pipeline_run_id
+
+
+class PipelineStep(Recorded):
+    """One of the six steps of a run, and what came of it."""
+
+    class Name(models.TextChoices):
+        DATA = "data"
+        ANALYTICS = "analytics"
+        EVALUATION = "evaluation"
+        ADAPTIVE_WEIGHTS = "adaptive_weights"
+        TRAINING = "training"
+        PREDICTIONS = "predictions"
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        RUNNING = "running"
+        COMPLETED = "completed"
+        WARNING = "warning"
+        FAILED = "failed"
+        SKIPPED = "skipped"
+
+    run = models.ForeignKey(PipelineRun, on_delete=models.CASCADE, related_name="steps")
+    number = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=20, choices=Name.choices)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
+    summary = models.TextField(default="", blank=True, help_text="One line for people.")
+    detail = models.JSONField(default=dict, blank=True, help_text="The figures, for programs.")
+
+    class Meta:
+        ordering = ["run", "number"]
+        constraints = [
+            models.UniqueConstraint(name="one_step_of_a_name_a_run", fields=["run", "name"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.name}"

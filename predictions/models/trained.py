@@ -1,0 +1,59 @@
+"""What was learned: fitted artefacts."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from predictions.modes import MODE_NAMES
+
+
+class TrainedModelQuerySet(models.QuerySet["TrainedModel"]):
+    def active(self, mode: str) -> "TrainedModel | None":
+        """The one model of a mode that predicts."""
+        return self.filter(mode=mode, active=True).first()
+
+
+class TrainedModel(models.Model):
+    """One fitted artefact, with everything needed to tell where it came from and what it was worth."""
+
+    mode = models.CharField(max_length=20, choices=[(name, name) for name in MODE_NAMES])
+    file = models.CharField(max_length=200, help_text="Under the models folder.")
+    sha256 = models.CharField(max_length=64)
+    size_bytes = models.PositiveBigIntegerField()
+    draws_used = models.PositiveIntegerField()
+    draws_through = models.DateField(help_text="The newest draw it learned from.")
+    draws_fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the draws it learned from.")
+    parameters = models.JSONField(default=dict)
+    code_version = models.PositiveIntegerField()
+    seed = models.BigIntegerField()
+    versions = models.JSONField(default=dict)
+    skill = models.JSONField(
+        default=dict, help_text="Log-loss on held-out draws beside the uniform baseline."
+    )
+    seconds = models.FloatField(help_text="Of the fit's process, imports included.")
+    peak_memory_kb = models.PositiveBigIntegerField()
+    active = models.BooleanField(default=False, help_text="Whether this is the mode's model that predicts.")
+    file_kept = models.BooleanField(
+        default=True, help_text="Files of old models are deleted; their rows and predictions stay."
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = TrainedModelQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            # Which model predicts is never a matter of chance; `active` finds it by this index.
+            models.UniqueConstraint(
+                name="one_active_model_a_mode", fields=["mode"], condition=Q(active=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mode} through {self.draws_through}"
+
+    @property
+    def skill_nats(self) -> float | None:
+        """Uniform's held-out log-loss minus the model's: above zero is better; None when not measured."""
+        loss = self.skill.get("log_loss")
+        return None if loss is None else float(self.skill["uniform_log_loss"] - loss)
