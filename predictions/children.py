@@ -16,6 +16,8 @@ from predictions.fitting import Request
 
 GRACE = 5  # seconds between our limit and the one at which an orphaned child ends itself
 
+_running: set[subprocess.Popen[str]] = set()
+
 
 class FitError(Exception):
     """A mode that could not be fitted or could not predict, with the reason for people."""
@@ -61,18 +63,24 @@ def in_child(request: Request, history: History) -> Answer:
 def _run(request: Request, folder: Path) -> str:
     """Run the child to its end, or kill it at the limit; returns the last it said on stderr."""
     command = [sys.executable, "-m", "predictions.fitting", str(folder)]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=settings.BASE_DIR,
-            capture_output=True,
-            text=True,
-            timeout=settings.FIT_TIME_LIMIT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise FitError(
-            f"{request.mode}: its {request.job} was ended after {settings.FIT_TIME_LIMIT} seconds"
-        ) from error
-    last_line = done.stderr.strip().rpartition("\n")[2]
-    return f"exit code {done.returncode}; {last_line or 'it said nothing'}"
+    with subprocess.Popen(
+        command, cwd=settings.BASE_DIR, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        _running.add(child)
+        try:
+            _, said = child.communicate(timeout=settings.FIT_TIME_LIMIT)
+        except subprocess.TimeoutExpired as error:
+            raise FitError(
+                f"{request.mode}: its {request.job} was ended after {settings.FIT_TIME_LIMIT} seconds"
+            ) from error
+        finally:
+            child.kill()  # nothing to one that has ended
+            _running.discard(child)
+    last_line = said.strip().rpartition("\n")[2]
+    return f"exit code {child.returncode}; {last_line or 'it said nothing'}"
+
+
+def end_children() -> None:
+    """Kill what runs, for a caller that gives up; the threads that wait for it get a FitError."""
+    for child in list(_running):
+        child.kill()

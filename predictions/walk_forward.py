@@ -1,7 +1,9 @@
 """Walk forward: the laws of past draws, each from what was known before it, and what they were worth."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import numpy as np
 
@@ -56,6 +58,31 @@ class WalkFigures:
 
     def as_json(self) -> dict[str, object]:
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        """What `as_json` wrote."""
+        calibration = [CalibrationClass(**one) for one in stored["calibration"]]
+        return cls(**stored | {"calibration": calibration})
+
+    @classmethod
+    def joined(cls, stretches: Sequence[Self]) -> Self:
+        """The figures of several stretches, in their order, as those of one."""
+        return cls(
+            joint=[loss for one in stretches for loss in one.joint],
+            white=[loss for one in stretches for loss in one.white],
+            powerball=[loss for one in stretches for loss in one.powerball],
+            white_matches=[matches for one in stretches for matches in one.white_matches],
+            powerball_matches=[matches for one in stretches for matches in one.powerball_matches],
+            calibration=[
+                CalibrationClass(
+                    balls=sum(one.balls for one in same),
+                    expected=math.fsum(one.expected for one in same),
+                    drawn=sum(one.drawn for one in same),
+                )
+                for same in zip(*(one.calibration for one in stretches), strict=True)
+            ],
+        )
 
 
 def figures_of(laws: Sequence[Mixture], history: History, draws: range) -> WalkFigures:

@@ -8,6 +8,7 @@ from typing import Any
 from predictions.distribution import Component, uniform_component
 from predictions.features import History
 from predictions.models import Draw, PipelineRun, Prediction, RandomnessReport, TrainedModel, new_run_id
+from predictions.powerball import CURRENT_ERA, scheduled_draws
 from predictions.randomness import randomness_report
 from predictions.sampling import generator_for, sample
 from predictions.strata import Strata, balanced_table
@@ -92,10 +93,29 @@ def make_prediction(
     )
 
 
+def fair_history(draws: int, seed: int | None = None) -> History:
+    """So many simulated fair draws."""
+    drawn = sample(uniform_component(), draws, generator_for(seed or draws)).astype(int)
+    return History(drawn[:, :5], drawn[:, 5])
+
+
+def store_fair_draws(count: int) -> list[Draw]:
+    """As many in the database, on the last draw days through 2025-12-22."""
+    history, days = fair_history(count), list(scheduled_draws(CURRENT_ERA.since, date(2025, 12, 22)))[-count:]
+    return Draw.objects.bulk_create(
+        Draw(
+            draw_date=day,
+            **dict(zip(("n1", "n2", "n3", "n4", "n5"), map(int, white), strict=True)),
+            powerball=int(powerball),
+            source="simulated",
+        )
+        for day, white, powerball in zip(days, history.white, history.powerball, strict=True)
+    )
+
+
 def make_report(draws: int = 200, draws_through: date = date(2025, 12, 22)) -> RandomnessReport:
     """A stored report of so many simulated fair draws."""
-    drawn = sample(uniform_component(), draws, generator_for(draws)).astype(int)
-    found = randomness_report(History(drawn[:, :5], drawn[:, 5]))
+    found = randomness_report(fair_history(draws))
     return RandomnessReport.objects.create(
         draws=draws,
         draws_through=draws_through,

@@ -1,5 +1,6 @@
 """Draws, what was learned from them, and what each pipeline run did; one file a noun."""
 
+from predictions.models.backtests import Backtest, BacktestQuerySet, BacktestStretch
 from predictions.models.draws import Draw, Feed
 from predictions.models.laws import Prediction, PredictionQuerySet, StrategyShares
 from predictions.models.randomness import RandomnessReport
@@ -9,6 +10,9 @@ from predictions.models.trained import TrainedModel, TrainedModelQuerySet
 
 __all__ = [
     "RUN_ID_LENGTH",
+    "Backtest",
+    "BacktestQuerySet",
+    "BacktestStretch",
     "Draw",
     "Feed",
     "PipelineRun",

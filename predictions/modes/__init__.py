@@ -30,3 +30,6 @@ MODES: dict[str, type[Mode]] = {
 
 # What a backtest compares: the modes and their baseline.
 MEASURED: dict[str, type[Mode]] = MODES | {Uniform.name: Uniform}
+
+# In the order in which a comparison shows them, the baseline last.
+MEASURED_NAMES = (*MODE_NAMES, Uniform.name)
