@@ -12,7 +12,14 @@ from typing import Any
 
 from django.core.management.base import CommandParser, OutputWrapper
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 APPS = ("predictions", "tickets", "django-q")
 LOG_LEVELS = {0: logging.ERROR, 1: logging.WARNING, 2: logging.INFO, 3: logging.DEBUG}
@@ -47,6 +54,21 @@ def progress(verbosity: int, unit: str) -> Progress:
         TimeElapsedColumn(),
         console=screen,
         disable=verbosity == 0 or not screen.is_terminal,
+    )
+
+
+def time_left(verbosity: int) -> Progress:
+    """A bar over work whose parts differ in length, with the time that is left of it."""
+    screen = console(verbosity)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=screen,
+        disable=verbosity == 0 or not screen.is_terminal,
+        speed_estimate_period=600,  # seconds: a part may take half a minute
     )
 
 

@@ -1,0 +1,163 @@
+"""`manage.py backtest`: what the modes would have been worth on past draws, beside chance."""
+
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from predictions.backtest import (
+    BASELINE,
+    COSTS,
+    DEFAULT_DRAWS,
+    DEFAULT_REFIT_EVERY,
+    MIN_DRAWS,
+    comparisons,
+    missing_stretches,
+    run,
+    start_or_resume,
+)
+from predictions.comparison import Comparison
+from predictions.draws import known_draws
+from predictions.models import Backtest, BacktestStretch
+from predictions.modes import MEASURED_NAMES, MODE_NAMES
+from predictions.powerball import EXPECTED_WHITE_MATCHES
+from predictions.terminal import add_modes, console, positive, quiet_logs, say, time_left
+from predictions.training import DEFAULT_SEED
+
+FIGURES = ("Joint", "White", "Powerball", "Gain", "± s.e.", "95 % interval", "Hits")
+
+
+class Command(BaseCommand):
+    help = (
+        "Walk forward over the newest draws: each mode is fitted only on the draws before those it is asked "
+        "for, and its laws are measured on them beside the uniform law, exactly and in nats a draw. A "
+        "backtest that was interrupted goes on where it was. Exits 1 when a mode could not be measured."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_modes(parser, MEASURED_NAMES, f"modes to measure beside {BASELINE} (default: all)")
+        parser.add_argument(
+            "--draws",
+            type=positive,
+            default=DEFAULT_DRAWS,
+            metavar="N",
+            help=f"test the newest N draws, at least {MIN_DRAWS} (default: {DEFAULT_DRAWS})",
+        )
+        parser.add_argument(
+            "--refit-every",
+            type=positive,
+            default=DEFAULT_REFIT_EVERY,
+            metavar="K",
+            help=f"fit anew every K draws (default: {DEFAULT_REFIT_EVERY})",
+        )
+        parser.add_argument(
+            "--seed", type=positive, default=DEFAULT_SEED, help="of the fits' random numbers (default: 1)"
+        )
+        parser.add_argument(
+            "--fresh", action="store_true", help="begin anew, though an unfinished backtest could be resumed"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        verbosity = options["verbosity"]
+        quiet_logs(verbosity)
+        if known_draws().first is None:
+            raise CommandError("no draws of the 69/26 era are stored; run `manage.py import_draws`")
+        try:
+            backtest = start_or_resume(
+                options["modes"] or MODE_NAMES,
+                options["draws"],
+                options["refit_every"],
+                options["seed"],
+                fresh=options["fresh"],
+            )
+        except ValueError as error:
+            raise CommandError(str(error), returncode=2) from error
+        try:
+            self._run(backtest, verbosity)
+        except KeyboardInterrupt:
+            left, stored = len(missing_stretches(backtest)), backtest.stretches.filter(error="").count()
+            raise CommandError(
+                f"backtest {backtest.pk} interrupted with {stored} of {stored + left} stretches stored; "
+                "the same command goes on from there"
+            ) from None
+        self._summarise(backtest, verbosity)
+
+    def _run(self, backtest: Backtest, verbosity: int) -> None:
+        missing = missing_stretches(backtest)
+        if stored := backtest.stretches.filter(error="").count():
+            text = (
+                f"backtest {backtest.pk} goes on: {stored} stretches are stored, {len(missing)} are missing"
+            )
+            say(self.stdout, verbosity, text)
+        total, started = sum(COSTS[one.mode] for one in missing), time.monotonic()
+        done: list[BacktestStretch] = []
+        with time_left(verbosity) as bar:
+            task = bar.add_task(f"0 of {len(missing)} stretches", total=total)
+
+            def watch(stretch: BacktestStretch) -> None:
+                done.append(stretch)
+                count = f"{len(done)} of {len(missing)} stretches"
+                bar.update(task, advance=COSTS[stretch.mode], description=count)
+                if bar.disable:
+                    spent = sum(COSTS[one.mode] for one in done)
+                    left = (time.monotonic() - started) * (total - spent) / spent
+                    say(
+                        self.stdout,
+                        verbosity,
+                        f"{count}: {_described(stretch)}; about {left:.0f} s left",
+                    )
+
+            run(backtest, watch)
+
+    def _summarise(self, backtest: Backtest, verbosity: int) -> None:
+        found = comparisons(backtest)
+        if found:
+            console(verbosity).print(_table(found))
+        summary = _summary(backtest, found)
+        if backtest.status != Backtest.Status.COMPLETED:
+            raise CommandError(f"{summary}: {backtest.error}")
+        say(self.stdout, verbosity, summary)
+
+
+def _described(stretch: BacktestStretch) -> str:
+    if stretch.error:
+        return f"{stretch.mode} could not be measured"
+    return f"{stretch.mode} on {stretch.draws} draws in {stretch.seconds:.1f} s"
+
+
+def _table(found: list[Comparison]) -> Table:
+    hits = f"{EXPECTED_WHITE_MATCHES} = {float(EXPECTED_WHITE_MATCHES):.4f}"
+    caption = (
+        f"Log-losses in nats a draw. Gain: {BASELINE}'s joint loss minus the mode's, with its interval "
+        f"between draws. Hits: white balls a ticket is expected to hit, {hits} by chance."
+    )
+    # Eighty columns are enough for it, which is what a log file gets.
+    table = Table(box=SIMPLE_HEAD, padding=0, caption=caption)
+    table.add_column("Mode", no_wrap=True)
+    for title in FIGURES:
+        table.add_column(title, justify="right", no_wrap=True)
+    for one in found:
+        table.add_row(one.mode, *_figures(one))
+    return table
+
+
+def _figures(one: Comparison) -> list[str]:
+    return [
+        *(f"{loss:.4f}" for loss in (one.joint, one.white, one.powerball)),
+        f"{one.difference:+.4f}",
+        f"{one.standard_error:.4f}",
+        f"{one.low:+.4f} {one.high:+.4f}",
+        f"{one.white_matches:.4f}",
+    ]
+
+
+def _summary(backtest: Backtest, found: list[Comparison]) -> str:
+    modes = [one for one in found if one.mode != BASELINE]
+    better, worse = sum(one.low > 0 for one in modes), sum(one.high < 0 for one in modes)
+    return (
+        f"backtest {backtest.pk} {backtest.status}: {len(modes)} modes on {backtest.draws} draws through "
+        f"{backtest.draws_through}, fitted every {backtest.refit_every}: {better} better than chance, "
+        f"{len(modes) - better - worse} no different, {worse} worse"
+    )

@@ -1,0 +1,141 @@
+"""`backtest`: run, interrupted and resumed as an operator does it, in real processes."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+from django.core.management.base import CommandError
+
+from predictions.backtest import comparisons
+from predictions.models import Backtest, BacktestStretch
+from tests.commands import call
+from tests.factories import store_fair_draws
+from tests.processes import environment, group_of, wait_until
+
+BROKEN = {"v2": {"max_depth": -1}}
+SMALL = ("--draws", "30", "--refit-every", "10")
+
+
+@pytest.mark.django_db
+def test_it_tells_each_stretch_with_the_time_left_and_sums_up_last(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    store_fair_draws(640)
+
+    out, _ = call("backtest", "--modes", "v2", "--draws", "30", "--refit-every", "15")
+
+    lines = out.splitlines()
+    stretch = r"[1-4] of 4 stretches: (v2|uniform) on 15 draws in \d+\.\d s; about \d+ s left"
+    assert len(lines) == 5
+    assert all(re.fullmatch(stretch, line) for line in lines[:4])
+    (backtest,) = Backtest.objects.all()
+    (v2, _) = comparisons(backtest)
+    better, worse = int(v2.low > 0), int(v2.high < 0)
+    assert lines[-1] == (
+        f"backtest {backtest.pk} completed: 1 modes on 30 draws through 2025-12-22, fitted every 15: "
+        f"{better} better than chance, {1 - better - worse} no different, {worse} worse"
+    )
+    table = capsys.readouterr().err
+    assert f"{v2.difference:+.4f}" in table
+    assert re.search(
+        r"uniform +19\.4930 16\.2349 +3\.2581 \+0\.0000 0\.0000 \+0\.0000 \+0\.0000 0\.3623", table
+    )
+    assert "25/69 = 0.3623 by chance" in " ".join(table.split())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_ctrl_c_nothing_runs_on_and_the_same_command_measures_the_rest(
+    settings: pytest.FixtureRequest,
+) -> None:
+    store_fair_draws(640)
+    asked = ["backtest", "--modes", "v2", *SMALL]
+    process = interrupted(asked)
+    out, err = process.communicate(timeout=20)
+
+    assert process.returncode == 1
+    said = re.search(r"interrupted with (\d) of 6 stretches stored; the same command goes on", err)
+    assert said, err
+    kept = int(said[1])
+    assert BacktestStretch.objects.filter(error="").count() == BacktestStretch.objects.count() == kept
+    assert Backtest.objects.get().status == "running"
+    assert group_of(process.pid) == []
+
+    out, _ = call(*asked)
+
+    assert f"goes on: {kept} stretches are stored, {6 - kept} are missing" in out
+    resumed = Backtest.objects.get()
+    call(*asked, "--fresh")
+    fresh = Backtest.objects.exclude(pk=resumed.pk).get()
+    assert (resumed.status, resumed.results) == ("completed", fresh.results)
+
+
+def interrupted(command: list[str]) -> subprocess.Popen[str]:
+    """A command that got Ctrl-C when its first stretch was stored."""
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", *command],
+        cwd=settings.BASE_DIR,
+        env=environment(SHIOL_FIT_PROCESSES="2"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        wait_until(BacktestStretch.objects.exists, 60, "a first stretch")
+        process.send_signal(signal.SIGINT)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    return process
+
+
+@pytest.mark.django_db
+def test_a_mode_that_fails_is_an_error_by_its_name(settings: pytest.FixtureRequest) -> None:
+    store_fair_draws(640)
+    settings.MODE_PARAMETERS = BROKEN  # type: ignore[attr-defined]
+
+    with pytest.raises(CommandError, match=r"backtest \d+ failed.*v2: .*max_depth") as raised:
+        call("backtest", "--modes", "v2", *SMALL)
+
+    assert raised.value.returncode == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--draws", "29"], "29 draws: allowed is 30 to 440"),
+        (["--draws", "5000"], "5000 draws: allowed is 30 to 440"),
+        (["--draws", "0"], "'0' is not an integer from 1"),
+        (["--refit-every", "x"], "'x' is not an integer from 1"),
+        (["--modes", "v3"], "v3 is not allowed; choose from random_forest, lstm, v1, v2, hybrid, uniform"),
+    ],
+)
+def test_bad_values_are_refused_with_what_is_allowed(arguments: list[str], said: str) -> None:
+    store_fair_draws(640)
+
+    with pytest.raises(CommandError, match=said) as raised:
+        call("backtest", *(["--modes", "uniform"] if "--modes" not in arguments else []), *arguments)
+
+    assert raised.value.returncode == 2 or "argument" in str(raised.value)
+    assert not Backtest.objects.exists()
+
+
+@pytest.mark.django_db
+def test_without_draws_it_says_how_to_bring_them() -> None:
+    with pytest.raises(CommandError, match="import_draws") as raised:
+        call("backtest")
+    assert raised.value.returncode == 1
+
+
+@pytest.mark.django_db
+def test_at_verbosity_0_it_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
+    store_fair_draws(300)
+
+    assert call("backtest", "--modes", "uniform", *SMALL, "-v", "0") == ("", "")
+    assert capfd.readouterr() == ("", "")
+    assert Backtest.objects.get().status == "completed"
