@@ -130,7 +130,7 @@ def run(backtest: Backtest, watch: Callable[[BacktestStretch], None] = lambda st
     with closing(_measured(backtest, history)) as stretches:
         for stretch in stretches:
             watch(stretch)
-    _finish(backtest)
+    finish(backtest)
 
 
 def _history_of(backtest: Backtest) -> History:
@@ -181,7 +181,7 @@ def _store(
     return row
 
 
-def _finish(backtest: Backtest) -> None:
+def finish(backtest: Backtest) -> None:
     """Compare the modes that have every stretch; say why of the others."""
     figures = complete_figures(backtest)
     uniform = figures.get(BASELINE)

@@ -56,6 +56,10 @@ class Comparison:
     calibration: list[ChanceClass]  # those that have balls
 
     @property
+    def interval(self) -> tuple[float, float]:
+        return self.low, self.high
+
+    @property
     def verdict(self) -> str:
         """The plain sentence of what the difference means."""
         on = f"on {self.draws} draws (95 % interval {self.low:+.4f} to {self.high:+.4f} nats a draw)"

@@ -5,13 +5,23 @@ from datetime import date
 from itertools import combinations, islice
 from typing import Any
 
+from predictions.backtest import finish
 from predictions.distribution import Component, uniform_component
 from predictions.features import History
-from predictions.models import Draw, PipelineRun, Prediction, RandomnessReport, TrainedModel, new_run_id
+from predictions.models import (
+    Backtest,
+    Draw,
+    PipelineRun,
+    Prediction,
+    RandomnessReport,
+    TrainedModel,
+    new_run_id,
+)
 from predictions.powerball import CURRENT_ERA, scheduled_draws
 from predictions.randomness import randomness_report
 from predictions.sampling import generator_for, sample
 from predictions.strata import Strata, balanced_table
+from predictions.walk_forward import figures_of
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import TicketBatch
 
@@ -123,6 +133,44 @@ def make_report(draws: int = 200, draws_through: date = date(2025, 12, 22)) -> R
         figures=found.as_json(),
         verdict=found.verdict,
     )
+
+
+def make_backtest(
+    gains: dict[str, tuple[float, float]], draws: int = 40, refit_every: int = 20, **values: Any
+) -> Backtest:
+    """A backtest that has ended, of modes that gain so much on uniform and vary so much from draw to draw.
+
+    Their losses are made up, and stored and compared as measured ones are.
+    """
+    history, known = fair_history(draws), 700
+    fair = figures_of([[uniform_component()]] * draws, history, range(draws)).as_json()
+    backtest = Backtest.objects.create(
+        **{
+            "modes": [*gains, "uniform"],
+            "draws": draws,
+            "refit_every": refit_every,
+            "seed": 1,
+            "draws_known": known,
+            "tested_from": date(2025, 9, 20),
+            "draws_through": date(2025, 12, 22),
+            "draws_fingerprint": "0" * 64,
+            "versions": {},
+        }
+        | values
+    )
+    for mode, (gain, spread) in (gains | {"uniform": (0.0, 0.0)}).items():
+        losses = [loss - gain + spread * (-1) ** place for place, loss in enumerate(fair["joint"])]
+        for start in range(0, draws, refit_every):
+            part = slice(start, start + refit_every)
+            figures = {
+                name: list(figure) if name == "calibration" else figure[part]
+                for name, figure in (fair | {"joint": losses}).items()
+            }
+            backtest.stretches.create(
+                mode=mode, first=known - draws + start, draws=refit_every, figures=figures, seconds=1.0
+            )
+    finish(backtest)
+    return backtest
 
 
 def queued_batch(size: int = 100, **values: object) -> TicketBatch:

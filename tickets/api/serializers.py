@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from predictions.models import Draw
 from predictions.powerball import prize_of
+from predictions.profiles import ModeProfile, StrategyShare
 from tickets.models import GenerationRun, TicketBatch
 from tickets.results import Result, TierResult, draw_results
 
@@ -91,3 +92,32 @@ class GenerationRunDetailSerializer(GenerationRunSerializer):
 
     class Meta(GenerationRunSerializer.Meta):
         fields: list[Any] = [*GenerationRunSerializer.Meta.fields, "batches"]
+
+
+class StrategySerializer(serializers.Serializer[StrategyShare]):
+    name = serializers.CharField()
+    share = serializers.FloatField()
+
+
+class ModeSerializer(serializers.Serializer[ModeProfile]):
+    """A mode, and what its laws were worth on past draws beside chance.
+
+    The skill is that of the newest backtest, each law fitted on nothing but what was known before: uniform's
+    log-loss minus the mode's, in nats a draw, above zero better than chance. Null: never trained or measured.
+    """
+
+    mode = serializers.CharField()
+    trained_at = serializers.DateTimeField(source="model.created_at", allow_null=True)
+    draws_through = serializers.DateField(source="model.draws_through", allow_null=True)
+    skill_nats = serializers.FloatField(source="skill.difference", allow_null=True)
+    skill_se = serializers.FloatField(source="skill.standard_error", allow_null=True)
+    skill_interval = serializers.ListField(
+        source="skill.interval",
+        child=serializers.FloatField(),
+        allow_null=True,
+        help_text="95 %, low and high.",
+    )
+    draws_tested = serializers.IntegerField(source="skill.draws", allow_null=True)
+    strategies = StrategySerializer(many=True)
+    odds_jackpot = serializers.CharField()
+    note = serializers.CharField(help_text="What the skill means, and what is left out of the newest law.")

@@ -2,10 +2,11 @@
 
 from rest_framework.routers import SimpleRouter
 
-from tickets.api.views import DrawViewSet, GenerationRunViewSet, TicketViewSet
+from tickets.api.views import DrawViewSet, GenerationRunViewSet, ModeViewSet, TicketViewSet
 
 router = SimpleRouter(trailing_slash=False)
 router.register("tickets", TicketViewSet, basename="ticket")
 router.register("draws", DrawViewSet, basename="draw")
 router.register("generation-runs", GenerationRunViewSet, basename="generation-run")
+router.register("modes", ModeViewSet, basename="mode")
 urlpatterns = router.urls

@@ -13,6 +13,7 @@ from rest_framework.viewsets import ReadOnlyModelViewSet, ViewSet
 
 from predictions.draws import upcoming_draw
 from predictions.models import Draw
+from predictions.profiles import mode_profiles
 from tickets.api.pagination import NewestDraws, NewestRuns
 from tickets.api.queries import CachedQuery, CursorQuery, NoQuery, checked_query
 from tickets.api.serializers import (
@@ -20,6 +21,7 @@ from tickets.api.serializers import (
     DrawSerializer,
     GenerationRunDetailSerializer,
     GenerationRunSerializer,
+    ModeSerializer,
 )
 from tickets.models import GenerationRun, TicketBatch
 from tickets.stock import get_batch_ticket_stats, get_cached_tickets
@@ -102,3 +104,11 @@ class GenerationRunViewSet(_Browse):
 
     def get_serializer_class(self) -> type[GenerationRunSerializer]:
         return GenerationRunDetailSerializer if self.action == "retrieve" else GenerationRunSerializer
+
+
+class ModeViewSet(ViewSet):
+    """The five modes: what each learned from, and what it was worth on past draws beside chance."""
+
+    def list(self, request: Request) -> Response:
+        checked_query(NoQuery, request.META["QUERY_STRING"])
+        return Response([ModeSerializer(profile).data for profile in mode_profiles()])
