@@ -83,7 +83,7 @@ class BatchScoreAdmin(ScorePage, admin.ModelAdmin):
         "mode",
         day("draw_date"),
         "how_many",
-        "tiers",
+        "won_unbroken",
         "prize",
         "expected",
         "cost",
@@ -118,7 +118,7 @@ class BatchScoreAdmin(ScorePage, admin.ModelAdmin):
         return f"{score.tickets:,}"
 
     @admin.display(description="won")
-    def tiers(self, score: BatchScore) -> str:
+    def won_unbroken(self, score: BatchScore) -> str:
         """Each tier unbroken in its narrow column."""
         return score.won.replace(": ", ":\N{NO-BREAK SPACE}")
 
