@@ -20,6 +20,7 @@ from predictions.sampling import SAMPLER_VERSION, deal
 from tickets import metrics
 from tickets.generation import finish_run, make_batch
 from tickets.models import GenerationRun, Origin, TicketBatch
+from tickets.scoring import score_if_drawn
 from tickets.stock import get_batch_ticket_stats
 from tickets.store import MAX_DAYS
 
@@ -90,6 +91,7 @@ class BatchTicketGenerator:
         elif not async_mode:
             for batch in queued:
                 make_batch(batch.pk, watch)
+            score_if_drawn(run.draw_date)
         run.refresh_from_db()
         return run_result(run) | {"started": created, "created": created, "async": async_mode}
 

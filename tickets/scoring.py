@@ -7,6 +7,7 @@ again, after a correction of the draw or with tickets added: then it stays as it
 
 import logging
 from collections.abc import Callable
+from datetime import date
 from enum import StrEnum
 from functools import reduce
 from operator import add
@@ -50,6 +51,12 @@ Watcher = Callable[[Outcome], None]
 def score_known_draws(watch: Watcher = lambda outcome: None) -> list[BatchScore]:
     """Score whatever is due, oldest draw first; returns the scores that were made."""
     return [score for draw in due_draws() for score in score_draw(draw, watch)]
+
+
+def score_if_drawn(day: date) -> list[BatchScore]:
+    """Score the batches for a draw that is known already, such as one made for an earlier draw."""
+    draw = Draw.objects.filter(draw_date=day).first()
+    return [] if draw is None else score_draw(draw)
 
 
 def due_draws() -> list[Draw]:

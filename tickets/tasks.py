@@ -7,13 +7,15 @@ from predictions.models import Draw
 from tickets.generation import make_batch
 from tickets.models import TicketBatch
 from tickets.purging import purge_in_task
-from tickets.scoring import score_draw
+from tickets.scoring import score_draw, score_if_drawn
 
 
 def generate_ticket_batch(batch_pk: int) -> dict[str, str | int]:
-    """Make one queued batch. A second delivery finds it taken and goes."""
-    make_batch(batch_pk)
+    """Make one queued batch, and score it if its draw is over. A second delivery finds it taken and goes."""
+    made = make_batch(batch_pk)
     batch = TicketBatch.objects.get(pk=batch_pk)
+    if made:
+        score_if_drawn(batch.draw_date)
     return {"batch": batch.pk, "mode": batch.mode, "status": batch.status, "stored": batch.stored}
 
 

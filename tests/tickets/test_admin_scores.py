@@ -44,7 +44,15 @@ def batch_of(run_id: str) -> TicketBatch:
 def test_the_list_shows_money_beside_its_expectation_and_each_mode_over_its_draws(admin: Client) -> None:
     page = admin.get(SCORES).content.decode()
 
-    for words in ("4+1:\N{NO-BREAK SPACE}1", "$50,000", "$3.20", "$20", ONE_DRAW, "too few to say", "nothing"):
+    for words in (
+        "4+1:\N{NO-BREAK SPACE}1",
+        "$50,000",
+        "$3.20",
+        "$20",
+        ONE_DRAW,
+        "too few to say",
+        "nothing",
+    ):
         assert words in page
     assert "The modes over their scored draws" in page
 

@@ -20,7 +20,7 @@ from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import TicketBatch
 from tickets.scores import BatchScore
 from tickets.store import clear_old_batch_tickets, insert_batch_tickets, purge_batch
-from tickets.tasks import score_draws
+from tickets.tasks import generate_ticket_batch, score_draws
 
 MONDAY = date(2025, 12, 22)
 DRAWN = RawDraw(MONDAY, (3, 18, 36, 41, 54), 7, 2)
@@ -82,6 +82,20 @@ def test_a_batch_still_being_made_when_its_draw_came_is_scored_with_the_next_dra
     arrive(RawDraw(date(2025, 12, 20), (4, 5, 28, 52, 69), 20, 3))
 
     assert queued() == [("shiolplus", "tickets.tasks.score_draws", ([MONDAY],))]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("async_mode", [False, True])
+def test_a_batch_made_for_a_draw_that_is_known_is_scored_when_it_is_ready(async_mode: bool) -> None:
+    make_draw(MONDAY)
+    make_prediction(draw_date=MONDAY)
+
+    BatchTicketGenerator(50, ["random_forest"]).generate_batch(draw_date=MONDAY, async_mode=async_mode)
+    if async_mode:
+        assert not BatchScore.objects.exists()
+        generate_ticket_batch(*OrmQ.objects.get().task["args"])
+
+    assert BatchScore.objects.get().tickets == 50
 
 
 @pytest.mark.django_db
