@@ -14,6 +14,7 @@ from predictions.modes.v1 import STRATEGIES
 from predictions.pipeline import accept_run, execute
 from predictions.signals import predictions_generated
 from predictions.tasks import run_pipeline
+from tests.factories import make_prediction
 from tickets.models import GenerationRun, TicketBatch
 from tickets.receivers import resume_missed
 
@@ -240,6 +241,18 @@ def test_hybrid_alone_without_laws_of_its_parts_fails_by_name() -> None:
     run.refresh_from_db()
     assert run.status == "failed"
     assert "hybrid is made of v2 and v1: v2 has no law" in run.error
+
+
+def test_hybrid_takes_no_law_that_was_made_of_other_draws() -> None:
+    for mode in ("v1", "v2"):
+        make_prediction(mode, date(2025, 12, 22))  # of draws through 2025-12-22, the predicted one too
+    run = accepted(draw_date=date(2025, 12, 22), modes=["hybrid"])
+
+    execute(run)
+
+    run.refresh_from_db()
+    assert run.status == "failed"
+    assert "v2 has no law" in run.error
 
 
 @pytest.mark.parametrize(
