@@ -216,3 +216,10 @@ def comparisons(backtest: Backtest) -> list[Comparison]:
     """What came of a backtest, the baseline last; empty while it has not ended."""
     stored = backtest.results
     return [Comparison.from_json(stored[mode]) for mode in backtest.modes if mode in stored]
+
+
+def outcome(found: Sequence[Comparison]) -> str:
+    """How many of the compared modes differ from chance; the baseline is not counted."""
+    modes = [one for one in found if one.mode != BASELINE]
+    better, worse = sum(one.low > 0 for one in modes), sum(one.high < 0 for one in modes)
+    return f"{better} better than chance, {len(modes) - better - worse} no different, {worse} worse"

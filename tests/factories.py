@@ -143,7 +143,6 @@ def make_backtest(
     Their losses are made up, and stored and compared as measured ones are.
     """
     history, known = fair_history(draws), 700
-    fair = figures_of([[uniform_component()]] * draws, history, range(draws)).as_json()
     backtest = Backtest.objects.create(
         **{
             "modes": [*gains, "uniform"],
@@ -158,16 +157,17 @@ def make_backtest(
         }
         | values
     )
-    for mode, (gain, spread) in (gains | {"uniform": (0.0, 0.0)}).items():
-        losses = [loss - gain + spread * (-1) ** place for place, loss in enumerate(fair["joint"])]
-        for start in range(0, draws, refit_every):
-            part = slice(start, start + refit_every)
-            figures = {
-                name: list(figure) if name == "calibration" else figure[part]
-                for name, figure in (fair | {"joint": losses}).items()
-            }
+    for start in range(0, draws, refit_every):
+        stretch = range(start, min(start + refit_every, draws))
+        fair = figures_of([[uniform_component()]] * len(stretch), history, stretch)
+        for mode, (gain, spread) in (gains | {"uniform": (0.0, 0.0)}).items():
+            losses = [loss - gain + spread * (-1) ** place for place, loss in enumerate(fair.joint)]
             backtest.stretches.create(
-                mode=mode, first=known - draws + start, draws=refit_every, figures=figures, seconds=1.0
+                mode=mode,
+                first=known - draws + start,
+                draws=len(stretch),
+                figures=replace(fair, joint=losses).as_json(),
+                seconds=1.0,
             )
     finish(backtest)
     return backtest

@@ -36,7 +36,7 @@ def test_it_tells_each_stretch_with_the_time_left_and_sums_up_last(
     (v2, _) = comparisons(backtest)
     better, worse = int(v2.low > 0), int(v2.high < 0)
     assert lines[-1] == (
-        f"backtest {backtest.pk} completed: 1 modes on 30 draws through 2025-12-22, fitted every 15: "
+        f"backtest {backtest.pk} completed: 1 mode on 30 draws through 2025-12-22, fitted every 15: "
         f"{better} better than chance, {1 - better - worse} no different, {worse} worse"
     )
     table = capsys.readouterr().err

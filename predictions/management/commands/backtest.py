@@ -15,6 +15,7 @@ from predictions.backtest import (
     MIN_DRAWS,
     comparisons,
     missing_stretches,
+    outcome,
     run,
     start_or_resume,
 )
@@ -154,10 +155,9 @@ def _figures(one: Comparison) -> list[str]:
 
 
 def _summary(backtest: Backtest, found: list[Comparison]) -> str:
-    modes = [one for one in found if one.mode != BASELINE]
-    better, worse = sum(one.low > 0 for one in modes), sum(one.high < 0 for one in modes)
+    modes = len(found) - any(one.mode == BASELINE for one in found)
     return (
-        f"backtest {backtest.pk} {backtest.status}: {len(modes)} modes on {backtest.draws} draws through "
-        f"{backtest.draws_through}, fitted every {backtest.refit_every}: {better} better than chance, "
-        f"{len(modes) - better - worse} no different, {worse} worse"
+        f"backtest {backtest.pk} {backtest.status}: {modes} mode{'' if modes == 1 else 's'} on "
+        f"{backtest.draws} draws through {backtest.draws_through}, fitted every {backtest.refit_every}: "
+        f"{outcome(found)}"
     )

@@ -1,0 +1,85 @@
+"""Axes, lines and whiskers: what is drawn stands where its value is."""
+
+import pytest
+
+from predictions.axes import Axis
+from predictions.lines import APART, HEIGHT, LEFT, TOP, WIDTH, LineChart, line_chart
+from predictions.whiskers import LEFT as WHISKERS_LEFT
+from predictions.whiskers import WIDTH as WHISKERS_WIDTH
+from predictions.whiskers import Mean, whisker_chart
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks", "decimals"),
+    [
+        ([0.0, 10.0], [0, 2, 4, 6, 8, 10], 0),
+        ([-0.0146, 0.0083], [-0.015, -0.010, -0.005, 0, 0.005, 0.010], 3),
+        ([0.12, 0.31], [0.10, 0.15, 0.20, 0.25, 0.30, 0.35], 2),
+        ([-1234.0, 900.0], [-1500, -1000, -500, 0, 500, 1000], 0),
+        ([0.0, 0.0], [-1, -0.5, 0, 0.5, 1], 1),
+        ([3.0], [0, 2, 4, 6], 0),
+    ],
+)
+def test_an_axis_has_round_ticks_that_hold_the_values(
+    values: list[float], ticks: list[float], decimals: int
+) -> None:
+    axis = Axis.around(values)
+
+    assert axis.ticks == pytest.approx(ticks, abs=1e-12)
+    assert axis.decimals == decimals
+    assert all(0 <= axis.place(value) <= 1 for value in values)
+
+
+def chart(**series: list[float]) -> LineChart:
+    return line_chart("Title", "name", "nothing", series, 0.0, {0: "first", 2: "last"}, marks=[1])
+
+
+def points(drawn: LineChart, number: int) -> list[tuple[float, float]]:
+    pairs = drawn.lines[number].points.split()
+    return [(float(x), float(y)) for x, y in (pair.split(",") for pair in pairs)]
+
+
+def test_a_line_goes_through_its_values_on_the_charts_scale() -> None:
+    drawn = chart(up=[0.0, 1.0, 2.0], down=[0.0, -1.0, -2.0])
+
+    middle = TOP + HEIGHT / 2
+    assert points(drawn, 0) == [(LEFT, middle), (LEFT + WIDTH / 2, TOP + HEIGHT / 4), (LEFT + WIDTH, TOP)]
+    assert points(drawn, 1)[-1] == (LEFT + WIDTH, TOP + HEIGHT)
+    assert drawn.level_y == middle
+    assert drawn.marks == [LEFT + WIDTH / 2]
+    assert [(tick.at, tick.label) for tick in drawn.x_ticks] == [(LEFT, "first"), (LEFT + WIDTH, "last")]
+    assert [tick.label for tick in drawn.y_ticks] == ["-2", "-1", "0", "+1", "+2"]
+    assert drawn.rows == [("first", ["+0.000", "+0.000"]), ("last", ["+2.000", "-2.000"])]
+
+
+def test_names_of_lines_that_end_together_stand_apart_in_their_order_and_inside() -> None:
+    drawn = chart(a=[0.0, 0.0, -1.00], b=[0.0, 0.0, -0.99], c=[0.0, 0.0, -0.98], d=[0.0, 0.0, 1.0])
+
+    names = {line.name: line.name_y for line in drawn.lines}
+    assert names["d"] == TOP
+    assert names["a"] == TOP + HEIGHT
+    assert names["a"] - names["b"] == pytest.approx(APART)
+    assert names["b"] - names["c"] == pytest.approx(APART)
+
+
+def test_a_single_point_is_a_line_that_ends_where_it_begins() -> None:
+    drawn = line_chart("Title", "name", "equal", {"a": [0.2]}, 1 / 6, {0: "today"}, form=".4f")
+
+    assert len(points(drawn, 0)) == 1
+    assert (drawn.lines[0].end_x, drawn.lines[0].text) == (LEFT, "0.2000")
+
+
+def test_means_and_intervals_stand_on_one_scale_beside_zero() -> None:
+    drawn = whisker_chart(
+        "Title", "name", [Mean("a", 0.5, 0.0, 1.0, "a half"), Mean("b", -1.0, -2.0, 0.0, "minus one")]
+    )
+
+    unit = WHISKERS_WIDTH / 3  # from -2 to 1
+    a, b = drawn.whiskers
+    assert drawn.zero_x == pytest.approx(WHISKERS_LEFT + 2 * unit, abs=0.1)
+    assert (a.low_x, a.x, a.high_x) == pytest.approx(
+        (drawn.zero_x, drawn.zero_x + unit / 2, drawn.zero_x + unit), abs=0.1
+    )
+    assert (b.low_x, b.x) == pytest.approx((drawn.zero_x - 2 * unit, drawn.zero_x - unit), abs=0.1)
+    assert a.y < b.y < drawn.bottom
+    assert [tick.label for tick in drawn.ticks][-3:] == ["0", "+0.5", "+1.0"]
