@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from tests.factories import WEDNESDAY, make_prediction, make_report
+from tests.factories import WEDNESDAY, make_backtest, make_prediction, make_report
 from tests.processes import environment, group_of, wait_until
 from tests.staff import superuser
 from tickets.batch_generator import BatchTicketGenerator
@@ -52,7 +52,7 @@ def get(port: int, path: str, session: str = "") -> tuple[int, bytes]:
 
 def test_the_web_process_never_loads_the_libraries_that_models_need(tmp_path: Path) -> None:
     make_prediction()
-    report = make_report()
+    report, backtest = make_report(), make_backtest({"v1": (0.001, 0.01)})
     session = superuser().cookies["sessionid"].value
     BatchTicketGenerator(100, ["random_forest"]).generate_batch(async_mode=False, draw_date=WEDNESDAY)
 
@@ -64,6 +64,8 @@ def test_the_web_process_never_loads_the_libraries_that_models_need(tmp_path: Pa
         status, body = get(port, f"/admin/predictions/randomnessreport/{report.pk}/change/", session)
         assert status == 200
         assert b"chi-square" in body  # the report is shown, and taken elsewhere
+        assert b"better" in get(port, f"/admin/predictions/backtest/{backtest.pk}/change/", session)[1]
+        assert b"no worse than chance" in get(port, "/api/v1/modes")[1]
         loaded = [Path(f"/proc/{pid}/maps").read_text() for pid in group_of(group)]
 
     assert len(loaded) == 2  # the arbiter and its worker

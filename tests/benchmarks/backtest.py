@@ -1,0 +1,45 @@
+"""`python -m tests.benchmarks.backtest`: the default backtest, every mode over the newest 200 bundled draws.
+
+Its time stands beside that of one uniform stretch, which is a bare child process, since the machine's speed
+drifts. Takes minutes.
+"""
+
+import os
+import tempfile
+import time
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="shiol-bench-") as folder:
+        os.environ |= {
+            "DJANGO_SETTINGS_MODULE": "shiolplus.settings",
+            "SHIOL_VAR": folder,
+            "SHIOL_SECRET_KEY": "only-for-benchmarks",
+        }
+        os.environ.pop("DATABASE_URL", None)
+        import django
+        from django.conf import settings
+        from django.core.management import call_command
+
+        django.setup()
+        from predictions.backtest import BASELINE, COSTS
+        from predictions.draws import import_source
+        from predictions.models import Backtest
+
+        call_command("migrate", verbosity=0)
+        import_source("bundled")
+        started = time.perf_counter()
+        call_command("backtest")
+        seconds = time.perf_counter() - started
+        stretches = Backtest.objects.get().stretches
+        print(
+            f"\n{os.cpu_count()} cores, {settings.FIT_PROCESSES} children at a time: {seconds:.0f} s in all"
+        )
+        for mode in COSTS:
+            taken = [stretch.seconds for stretch in stretches.filter(mode=mode)]
+            beside = " (a bare child process)" if mode == BASELINE else ""
+            print(f"{mode:14} {sum(taken) / len(taken):6.1f} s a stretch{beside}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Child processes that are given up: they end, and who waits for them is told."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from predictions import children
+from predictions.children import FitError, end_children, in_child, request_of
+from tests.factories import fair_history
+from tests.processes import wait_until
+
+
+def test_children_that_are_given_up_end_at_once_and_who_waits_gets_an_error() -> None:
+    history = fair_history(900)
+    long = request_of("backtest", "lstm", first=880, stop=900, seed=1)
+
+    with ThreadPoolExecutor(1) as threads:
+        fit = threads.submit(in_child, long, history)
+        wait_until(lambda: bool(children._running), 5, "a child")
+        (child,) = children._running
+        end_children()
+        with pytest.raises(
+            FitError, match="lstm: its backtest process ended without an answer: exit code -9"
+        ):
+            fit.result(timeout=2)
+
+    assert child.returncode == -9
+    assert not children._running
+
+
+def test_a_child_that_ends_by_itself_is_forgotten() -> None:
+    answer = in_child(request_of("backtest", "uniform", first=300, stop=310, seed=1), fair_history(310))
+
+    assert len(answer.payload["joint"]) == 10
+    assert not children._running
