@@ -6,9 +6,9 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet, Sum
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
-from predictions.admin.browsing import NOTHING, ReadOnly, day, minute, shortened
+from predictions.admin.browsing import NOTHING, MoreThanFields, ReadOnly, day, minute, shortened
 from predictions.backtest import BASELINE, comparisons, complete_figures, outcome
 from predictions.comparison import ChanceClass, Comparison, gains
 from predictions.lines import LineChart, line_chart
@@ -18,7 +18,7 @@ from predictions.whiskers import Mean, WhiskerChart, whisker_chart
 
 
 @admin.register(Backtest)
-class BacktestAdmin(ReadOnly, admin.ModelAdmin):
+class BacktestAdmin(ReadOnly, MoreThanFields):
     list_display = [
         minute("created_at", "created"),
         "status",
@@ -73,18 +73,9 @@ class BacktestAdmin(ReadOnly, admin.ModelAdmin):
     def made_by(self, backtest: Backtest) -> str:
         return ", ".join(f"{name} {one['code_version']}" for name, one in backtest.versions.items())
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        backtest: Backtest | None = self.get_object(request, object_id)
-        context = extra_context or {}
-        if backtest is not None and (found := comparisons(backtest)):
-            context |= _shown(backtest, found)
-        return super().change_view(request, object_id, form_url, context)
+    def page_context(self, request: HttpRequest, backtest: Backtest) -> dict[str, Any]:
+        found = comparisons(backtest)
+        return _shown(backtest, found) if found else {}
 
 
 def _shown(backtest: Backtest, found: Sequence[Comparison]) -> dict[str, Any]:

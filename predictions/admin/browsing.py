@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 
 NOTHING = "-"
@@ -27,6 +27,26 @@ class ReadOnly:
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+class MoreThanFields(admin.ModelAdmin):
+    """A row's page whose template shows more than its fields."""
+
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """What the template shows beside the fields."""
+        raise NotImplementedError
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        more = {} if obj is None else self.page_context(request, obj)
+        return super().render_change_form(request, context | more, add, change, form_url, obj)
 
 
 class DrawDateFilter(admin.SimpleListFilter):

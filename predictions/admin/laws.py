@@ -4,9 +4,9 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
-from predictions.admin.browsing import NOTHING, DrawDateFilter, ReadOnly, day, minute
+from predictions.admin.browsing import NOTHING, DrawDateFilter, MoreThanFields, ReadOnly, day, minute
 from predictions.bars import bar_charts
 from predictions.distribution import UNIFORM_LOG_LOSS, components_from_json
 from predictions.models import Prediction
@@ -14,7 +14,7 @@ from predictions.powerball import CURRENT_ERA
 
 
 @admin.register(Prediction)
-class PredictionAdmin(ReadOnly, admin.ModelAdmin):
+class PredictionAdmin(ReadOnly, MoreThanFields):
     list_display = [
         "mode",
         day("draw_date"),
@@ -39,20 +39,8 @@ class PredictionAdmin(ReadOnly, admin.ModelAdmin):
     def loss(self, prediction: Prediction) -> str:
         return NOTHING if prediction.log_loss is None else f"{prediction.log_loss:.4f}"
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        context = (extra_context or {}) | self._law(self.get_object(request, object_id))
-        return super().change_view(request, object_id, form_url, context)
-
-    def _law(self, prediction: Prediction | None) -> dict[str, Any]:
+    def page_context(self, request: HttpRequest, prediction: Prediction) -> dict[str, Any]:
         """What the page draws; a broken law is said to be one, as generation does."""
-        if prediction is None:
-            return {}
         try:
             components = components_from_json(prediction.components)
         except ValueError as error:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
-from predictions.admin.browsing import NOTHING, ReadOnly, day, minute
+from predictions.admin.browsing import NOTHING, MoreThanFields, ReadOnly, day, minute
 from predictions.bars import BarChart, Line, Range, bar_chart
 from predictions.models import RandomnessReport
 from predictions.powerball import CURRENT_ERA, POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
@@ -29,7 +29,7 @@ class Row:
 
 
 @admin.register(RandomnessReport)
-class RandomnessReportAdmin(ReadOnly, admin.ModelAdmin):
+class RandomnessReportAdmin(ReadOnly, MoreThanFields):
     list_display = [
         day("draws_through"),
         "draws",
@@ -49,22 +49,12 @@ class RandomnessReportAdmin(ReadOnly, admin.ModelAdmin):
     def powerball(self, report: RandomnessReport) -> str:
         return chi_square_text(report.figures["powerball"])
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        report: RandomnessReport | None = self.get_object(request, object_id)
-        context = extra_context or {}
-        if report is not None:
-            context |= {
-                "charts": count_charts(report.figures),
-                "tests": rows_of(report.figures),
-                "tickets": f"{CURRENT_ERA.tickets:,}",
-            }
-        return super().change_view(request, object_id, form_url, context)
+    def page_context(self, request: HttpRequest, report: RandomnessReport) -> dict[str, Any]:
+        return {
+            "charts": count_charts(report.figures),
+            "tests": rows_of(report.figures),
+            "tickets": f"{CURRENT_ERA.tickets:,}",
+        }
 
 
 def count_charts(figures: Figures) -> list[BarChart]:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 
-from predictions.admin.browsing import DrawDateFilter, ReadOnly, day, minute, shortened
+from predictions.admin.browsing import DrawDateFilter, MoreThanFields, ReadOnly, day, minute, shortened
 from tickets.admin.scores import ScoreInline
 from tickets.models import TicketBatch
 
@@ -31,7 +31,7 @@ def progress_bar(generated: int, requested: int) -> str:
 
 
 @admin.register(TicketBatch)
-class TicketBatchAdmin(ReadOnly, admin.ModelAdmin):
+class TicketBatchAdmin(ReadOnly, MoreThanFields):
     list_display = [
         "id",
         "mode",
@@ -70,17 +70,9 @@ class TicketBatchAdmin(ReadOnly, admin.ModelAdmin):
             return None
         return HttpResponseRedirect(purge_address(*sorted(pks)))
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        context = extra_context or {}
-        if self.has_purge_permission(request):
-            context = context | {"purge_address": purge_address(object_id)}
-        return super().change_view(request, object_id, form_url, context)
+    def page_context(self, request: HttpRequest, batch: TicketBatch) -> dict[str, Any]:
+        may_purge = self.has_purge_permission(request)
+        return {"purge_address": purge_address(batch.pk)} if may_purge else {}
 
 
 def purge_address(*batches: object) -> str:
