@@ -1,13 +1,17 @@
 """Backtests in real child processes: begun, resumed, compared, and honest about what fell short."""
 
+import subprocess
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
 
+from predictions import backtest, children
 from predictions.backtest import comparisons, missing_stretches, run, start_or_resume
 from predictions.distribution import UNIFORM_LOG_LOSS
 from predictions.draws import known_draws
+from predictions.features import History
+from predictions.fitting import Request
 from predictions.models import Backtest, BacktestStretch, Draw
 from predictions.modes.v2 import V2
 from predictions.walk_forward import WalkFigures, figures_of, walk_laws
@@ -98,9 +102,10 @@ def test_one_that_has_completed_or_is_asked_to_be_fresh_begins_anew() -> None:
     first = begun()
 
     assert begun() == first
-    assert begun(fresh=True) != first
+    second = begun(fresh=True)
+    assert second != first
     Backtest.objects.update(status="completed")
-    assert begun() != first
+    assert begun() not in (first, second)
 
 
 @pytest.mark.parametrize("values", [{"draws": 31}, {"refit_every": 11}, {"seed": 2}, {"modes": ["v2"]}])
@@ -146,6 +151,42 @@ def test_a_later_draw_changes_nothing_for_one_that_has_begun() -> None:
 
     assert backtest.status == "completed"
     assert str(backtest.draws_through) == "2025-12-22"
+
+
+def test_ctrl_c_ends_what_runs_and_keeps_what_is_stored() -> None:
+    backtest = begun(["v1"], refit_every=30)
+    running: list[subprocess.Popen[str]] = []
+
+    def interrupt(stretch: BacktestStretch) -> None:
+        running.extend(children._running)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(backtest, interrupt)
+
+    assert [child.returncode for child in running] == [-9]  # of v1, which takes longer than uniform
+    assert [one.mode for one in backtest.stretches.all()] == ["uniform"]
+    assert [one.mode for one in missing_stretches(backtest)] == ["v1"]
+
+
+def test_after_ctrl_c_nothing_more_is_begun(
+    monkeypatch: pytest.MonkeyPatch, settings: pytest.FixtureRequest
+) -> None:
+    settings.FIT_PROCESSES = 1  # type: ignore[attr-defined]
+    asked: list[Request] = []
+
+    def seen(request: Request, history: History) -> children.Answer:
+        asked.append(request)
+        return children.in_child(request, history)
+
+    def interrupt(stretch: BacktestStretch) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(backtest, "in_child", seen)
+    with pytest.raises(KeyboardInterrupt):
+        run(begun(refit_every=5), interrupt)
+
+    assert len(asked) <= 2  # of six
 
 
 # What falls short

@@ -82,6 +82,10 @@ def test_uniform_beside_itself_is_chance_and_differs_by_nothing(uniform: WalkFig
             "no better and no worse than chance on 40 draws (95 % interval -0.0022 to +0.0042 nats a draw)",
         ),
         (
+            -0.001,
+            "no better and no worse than chance on 40 draws (95 % interval -0.0042 to +0.0022 nats a draw)",
+        ),
+        (
             -0.005,
             "measurably worse than chance on 40 draws (95 % interval -0.0082 to -0.0018 nats a draw)",
         ),

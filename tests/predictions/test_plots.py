@@ -52,14 +52,15 @@ def test_a_line_goes_through_its_values_on_the_charts_scale() -> None:
     assert drawn.rows == [("first", ["+0.000", "+0.000"]), ("last", ["+2.000", "-2.000"])]
 
 
-def test_names_of_lines_that_end_together_stand_apart_in_their_order_and_inside() -> None:
-    drawn = chart(a=[0.0, 0.0, -1.00], b=[0.0, 0.0, -0.99], c=[0.0, 0.0, -0.98], d=[0.0, 0.0, 1.0])
+@pytest.mark.parametrize("way", [1, -1])
+def test_names_of_lines_that_end_together_stand_apart_in_their_order_and_inside(way: int) -> None:
+    ends = {"a": -1.0, "b": -0.99, "c": -0.98, "d": 1.0}
 
-    names = {line.name: line.name_y for line in drawn.lines}
-    assert names["d"] == TOP
-    assert names["a"] == TOP + HEIGHT
-    assert names["a"] - names["b"] == pytest.approx(APART)
-    assert names["b"] - names["c"] == pytest.approx(APART)
+    drawn = chart(**{name: [0.0, 0.0, way * end] for name, end in ends.items()})
+
+    a, b, c, d = (line.name_y for line in drawn.lines)
+    assert sorted([a, d]) == [TOP, TOP + HEIGHT]
+    assert [a - b, b - c] == pytest.approx([way * APART] * 2)
 
 
 def test_a_single_point_is_a_line_that_ends_where_it_begins() -> None:

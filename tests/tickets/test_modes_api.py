@@ -71,6 +71,7 @@ def test_a_mode_is_shown_with_its_model_its_strategies_and_what_it_was_worth(cli
 
 
 def test_the_model_is_the_one_that_predicts_and_its_own_skill_is_not_shown(client: Client) -> None:
+    make_model("v2", draws_through="2025-11-01")
     make_model("v2", active=True, draws_through="2025-12-01", skill={"log_loss": 19.0, "skill_nats": 0.4})
     make_model("v2", draws_through="2025-12-22")
 
