@@ -54,6 +54,7 @@ class Comparison:
     white_matches: float  # expected of one ticket; 25/69 for the uniform law
     powerball_matches: float  # 1/26 for the uniform law
     calibration: list[ChanceClass]  # those that have balls
+    note: str = ""  # what was left out of the laws that were measured
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -63,6 +64,7 @@ class Comparison:
     def verdict(self) -> str:
         """The plain sentence of what the difference means."""
         on = f"on {self.draws} draws (95 % interval {self.low:+.4f} to {self.high:+.4f} nats a draw)"
+        on += f"; {self.note}" if self.note else ""
         if self.low > 0:
             return f"better than chance {on}; a fair lottery makes one mode in forty look so"
         if self.high < 0:
@@ -99,6 +101,7 @@ def compared(mode: str, figures: WalkFigures, uniform: WalkFigures) -> Compariso
         white_matches=_mean(figures.white_matches),
         powerball_matches=_mean(figures.powerball_matches),
         calibration=_classes(figures),
+        note=figures.note,
     )
 
 

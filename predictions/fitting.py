@@ -22,7 +22,7 @@ from predictions.artefacts import ArtefactError, verify, write_aside
 from predictions.distribution import Component, components_from_json, uniform_component
 from predictions.features import History
 from predictions.modes import MEASURED, MODES, Mode
-from predictions.walk_forward import figures_of, walk_laws
+from predictions.walk_forward import figures_of, walk
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,8 @@ def predict(request: Request, history: History) -> dict[str, Any]:
 def backtest(request: Request, history: History) -> dict[str, Any]:
     """What the mode's laws of some draws were worth, fitted on nothing but the draws before them."""
     mode, draws = MEASURED[request.mode](**request.parameters), range(request.first, request.stop)
-    laws = walk_laws(mode, history, draws, request.seed)
-    return figures_of(laws, history, draws).as_json()
+    laws, note = walk(mode, history, draws, request.seed)
+    return figures_of(laws, history, draws, note).as_json()
 
 
 JOBS = {"fit": fit, "predict": predict, "backtest": backtest}

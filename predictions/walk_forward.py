@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -17,20 +17,30 @@ from predictions.powerball import WHITE_BALLS, WHITE_MAX
 CALIBRATION_EDGES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0, 1.01, 1.02, 1.05, 1.1, 1.25, 2.0)
 
 
-def walk_laws(mode: Mode, history: History, draws: range, seed: int) -> list[Mixture]:
+class Walk(NamedTuple):
+    """A mode's law of each draw, and what was left out of them."""
+
+    laws: list[Mixture]
+    note: str
+
+
+def walk(mode: Mode, history: History, draws: range, seed: int) -> Walk:
     """Fit a mode, and those it is made of, on the draws before the first of these; give the law of each.
 
-    A part that only may be used is left out where its library is missing, as in a pipeline run.
+    A part that only may be used is left out where its library is missing, as in a pipeline run; the note
+    says so.
     """
     history = history.before(draws.stop)
     mode.fit(history.before(draws.start), seed, measure=False)
-    parts = {name: walk_laws(MODES[name](), history, draws, seed) for name in mode.needs}
+    walks = {name: walk(MODES[name](), history, draws, seed) for name in mode.needs}
     for name in mode.uses:
         try:
-            parts[name] = walk_laws(MODES[name](), history, draws, seed)
+            walks[name] = walk(MODES[name](), history, draws, seed)
         except ImportError:
             continue
-    return mode.laws(history, draws, parts)
+    notes = [mode.note(list(walks)), *(one.note for one in walks.values())]
+    laws = mode.laws(history, draws, {name: one.laws for name, one in walks.items()})
+    return Walk(laws, "; ".join(filter(None, notes)))
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,7 @@ class WalkFigures:
     white_matches: list[float]  # 25/69 for the uniform law
     powerball_matches: list[float]  # 1/26 for the uniform law
     calibration: list[CalibrationClass]
+    note: str = ""  # what was left out of the laws
 
     def as_json(self) -> dict[str, object]:
         return asdict(self)
@@ -82,10 +93,11 @@ class WalkFigures:
                 )
                 for same in zip(*(one.calibration for one in stretches), strict=True)
             ],
+            note="; ".join(dict.fromkeys(one.note for one in stretches if one.note)),
         )
 
 
-def figures_of(laws: Sequence[Mixture], history: History, draws: range) -> WalkFigures:
+def figures_of(laws: Sequence[Mixture], history: History, draws: range, note: str = "") -> WalkFigures:
     """The exact figures of laws on their own draws; nothing is simulated."""
     losses = [
         log_loss(law, history.white[draw].tolist(), int(history.powerball[draw]))
@@ -103,6 +115,7 @@ def figures_of(laws: Sequence[Mixture], history: History, draws: range) -> WalkF
         white_matches=(white * hits).sum(axis=1).tolist(),
         powerball_matches=(red * history.powerball_hits()[rows]).sum(axis=1).tolist(),
         calibration=_calibration(white, hits),
+        note=note,
     )
 
 

@@ -14,7 +14,7 @@ from predictions.features import History
 from predictions.fitting import Request
 from predictions.models import Backtest, BacktestStretch, Draw
 from predictions.modes.v2 import V2
-from predictions.walk_forward import WalkFigures, figures_of, walk_laws
+from predictions.walk_forward import WalkFigures, figures_of, walk
 from tests.factories import make_draw, store_fair_draws
 
 pytestmark = pytest.mark.django_db
@@ -61,7 +61,7 @@ def test_a_mode_is_measured_by_its_own_laws_and_uniform_stands_beside_it() -> No
 
     history = known_draws().history
     draws = range(DRAWS - 30, DRAWS)
-    expected = figures_of(walk_laws(V2(), history, draws, 1), history, draws)
+    expected = figures_of(walk(V2(), history, draws, 1).laws, history, draws)
     stored = BacktestStretch.objects.get(mode="v2")
     v2, uniform = comparisons(backtest)
     assert (backtest.status, backtest.modes) == ("completed", ["v2", "uniform"])

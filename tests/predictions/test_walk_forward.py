@@ -1,15 +1,17 @@
 """The figures of a stretch: exact on their own draws, and made of nothing that came later."""
 
+import sys
 from itertools import accumulate, pairwise
 
 import numpy as np
 import pytest
 
+from predictions.comparison import compared
 from predictions.distribution import UNIFORM_LOG_LOSS, Component, inclusion_probabilities, log_loss
 from predictions.features import History
 from predictions.fitting import Request, backtest
 from predictions.modes import MEASURED
-from predictions.walk_forward import CALIBRATION_EDGES, WalkFigures, figures_of, walk_laws
+from predictions.walk_forward import CALIBRATION_EDGES, WalkFigures, figures_of, walk
 from tests.factories import fair_history, random_component, tilted_component
 
 FIRST, STOP = 620, 626
@@ -99,7 +101,7 @@ def test_uniform_loses_what_chance_loses_on_every_draw(history: History) -> None
 def test_no_law_of_a_stretch_knows_its_draw_or_a_later_one(mode: str, history: History) -> None:
     draw = FIRST + 3
     laws = [
-        walk_laws(MEASURED[mode](), given, range(FIRST, STOP), 1)
+        walk(MEASURED[mode](), given, range(FIRST, STOP), 1).laws
         for given in (history, changed_from(history, draw))
     ]
 
@@ -109,3 +111,16 @@ def test_no_law_of_a_stretch_knows_its_draw_or_a_later_one(mode: str, history: H
 
 def test_the_same_seed_and_draws_give_the_same_figures(history: History) -> None:
     assert figures("v2", history) == figures("v2", history)
+
+
+def test_a_v1_that_was_measured_without_v2_says_so(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = figures("v1", history)
+    monkeypatch.setitem(sys.modules, "xgboost", None)  # as where it is not installed
+
+    without = figures("v1", history)
+
+    assert whole["note"] == ""
+    assert without["note"] == "ai_guided is left out, for v2 has no law of this draw"
+    joined = WalkFigures.joined([WalkFigures.from_json(one) for one in (without, without)])
+    fair = WalkFigures.joined([WalkFigures.from_json(figures("uniform", history))] * 2)
+    assert "ai_guided is left out" in compared("v1", joined, fair).verdict
