@@ -94,3 +94,30 @@ def test_a_var_that_cannot_be_made_is_a_named_error(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "SHIOL_VAR: the folder" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["import_draws", "train_models", "run_pipeline", "backtest", "score_tickets", "cleanup_tickets"],
+)
+def test_a_database_without_tables_is_a_message_with_the_way_out(command: str, tmp_path: Path) -> None:
+    manage(tmp_path, "init", "-v", "0")
+
+    done = manage(tmp_path, command)
+
+    assert done.returncode == 1
+    assert "no such table" in done.stderr
+    assert done.stderr.splitlines()[-1].endswith(
+        "run `python manage.py migrate`; --traceback shows where it happened."
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_that_is_away_is_a_message(tmp_path: Path) -> None:
+    away = "postgres://shiol@127.0.0.1:9/none"
+
+    done = manage(tmp_path, "score_tickets", SHIOL_SECRET_KEY="x", DATABASE_URL=away)
+
+    assert done.returncode == 1
+    assert "Connection refused" in done.stderr
+    assert "Traceback" not in done.stderr
