@@ -1,5 +1,6 @@
 """Pages that act: they ask, show what would be done, and do it only when that is confirmed by POST."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ class Refused(Exception):
     """Why something cannot be shown or done now; a message, not an error page."""
 
 
-class ActionPage:
+class ActionPage(ABC):
     """One action of a list: GET asks, GET with values shows what would happen, POST does it."""
 
     slug: ClassVar[str]
@@ -32,13 +33,13 @@ class ActionPage:
         self.model_admin = model_admin
         self.opts = model_admin.opts
 
+    @abstractmethod
     def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
         """What the template shows of that which would be done; changes nothing."""
-        raise NotImplementedError
 
+    @abstractmethod
     def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
         """Do it, log it, and leave a message."""
-        raise NotImplementedError
 
     @property
     def url_name(self) -> str:
