@@ -45,21 +45,25 @@ def update_shares(before: date | None = None) -> list[StrategyShares]:
         laws = laws.filter(draw_date__lt=before)
     last_of_draw = {law.draw_date: law for law in laws}
     draws = Draw.objects.filter(draw_date__in=last_of_draw).order_by("draw_date")
-    return [_move(last_of_draw[draw.draw_date], draw) for draw in draws]
+    moved = [_move(last_of_draw[draw.draw_date], draw) for draw in draws]
+    return [row for row, is_new in moved if is_new]
 
 
 @transaction.atomic
-def _move(law: Prediction, draw: Draw) -> StrategyShares:
+def _move(law: Prediction, draw: Draw) -> tuple[StrategyShares, bool]:
+    """The row of a draw, and whether it is made here: another run may have moved the shares meanwhile."""
     components = {one.strategy: one for one in components_from_json(law.components)}
     shares = current_shares(before=draw.draw_date) or _shares_of(components)
     likelihoods = {name: _log_likelihood(one, draw) for name, one in components.items()}
-    return StrategyShares.objects.create(
+    return StrategyShares.objects.get_or_create(
         mode=WEIGHED,
         origin=Origin.DRAW,
         draw_date=draw.draw_date,
-        prediction=law,
-        shares=updated_shares(shares, likelihoods),
-        log_losses={name: -likelihood for name, likelihood in likelihoods.items()},
+        defaults={
+            "prediction": law,
+            "shares": updated_shares(shares, likelihoods),
+            "log_losses": {name: -likelihood for name, likelihood in likelihoods.items()},
+        },
     )
 
 

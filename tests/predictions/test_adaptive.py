@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from predictions import adaptive
 from predictions.adaptive import current_shares, reset_shares, update_shares, weighed
 from predictions.distribution import (
     Component,
@@ -72,6 +73,15 @@ def test_a_draw_moves_the_shares_once_however_often_it_is_asked_for() -> None:
     draw_on(SATURDAY, 1, 2, 3, 4, 5, 6)
 
     assert [len(update_shares()), len(update_shares())] == [1, 0]
+
+
+def test_of_two_runs_that_move_the_shares_by_one_draw_the_second_finds_it_done() -> None:
+    law, draw = law_of(SATURDAY), draw_on(SATURDAY, 60, 61, 62, 63, 64, 26)
+
+    (first, is_new), (second, again) = adaptive._move(law, draw), adaptive._move(law, draw)
+
+    assert (first, is_new, again) == (second, True, False)
+    assert StrategyShares.objects.count() == 1
 
 
 def test_draws_move_the_shares_in_their_order_by_the_newest_law_of_each() -> None:
