@@ -63,6 +63,7 @@ try:
         0.7,
         validate=validate.Range(min=0, max=1, min_inclusive=False, max_inclusive=False),
     )
+    LEASE_SECONDS = env.int("SHIOL_LEASE_SECONDS", 60, validate=validate.Range(min=2, max=3600))
     WORKERS = env.int("SHIOL_WORKERS", 1 if _on_sqlite else 2, validate=validate.Range(min=1, max=64))
 except (EnvError, ValueError) as error:
     raise ImproperlyConfigured(f"A bad value in the environment: {error}") from error

@@ -170,7 +170,7 @@ def _whole_number(name: str, value: int, highest: int) -> int:
 
 def _new_batch(run: GenerationRun, mode: str) -> TicketBatch:
     """Everything a batch's tickets depend on, fixed now."""
-    batch = TicketBatch(run=run, mode=mode, draw_date=run.draw_date, requested=run.batch_size)
+    batch = TicketBatch(run=run, mode=mode, draw_date=run.draw_date, requested=run.batch_size or 0)
     prediction = Prediction.objects.newest(mode, run.draw_date)
     if prediction is None:
         batch.status = TicketBatch.Status.FAILED
@@ -182,7 +182,7 @@ def _new_batch(run: GenerationRun, mode: str) -> TicketBatch:
     batch.prediction = prediction
     batch.seed = secrets.randbits(62)
     batch.sampler_version = SAMPLER_VERSION
-    batch.component_counts = deal(shares, run.batch_size)
+    batch.component_counts = deal(shares, batch.requested)
     return batch
 
 

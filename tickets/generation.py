@@ -130,7 +130,7 @@ def _make(batch: TicketBatch, watch: Watcher) -> None:
 
 
 def _fill(batch: TicketBatch, watch: Watcher) -> None:
-    if batch.run.auto_cleanup:
+    if batch.run.auto_cleanup and batch.run.cleanup_days:
         deleted = clear_old_batch_tickets(batch.run.cleanup_days, batch.mode)
         logger.info("%s: %d tickets older than %d days deleted", batch.mode, deleted, batch.run.cleanup_days)
     recipe = Recipe(batch)

@@ -8,9 +8,10 @@ from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from predictions.models import RUN_ID_LENGTH, Prediction, Recorded
+from predictions.models import RUN_ID_LENGTH, Leased, LeasedQuerySet, Prediction, Recorded
 from predictions.modes import MODE_NAMES
-from tickets.scores import BatchScore  # noqa: F401 - Django looks for an app's models here
+from tickets.policies import ModePolicy  # noqa: F401 - Django looks for an app's models here
+from tickets.scores import BatchScore  # noqa: F401
 
 MODE_CHOICES = [(name, name) for name in MODE_NAMES]
 
@@ -50,9 +51,16 @@ class GenerationRun(Recorded):
     draw_date = models.DateField()
     modes = models.JSONField(default=list)
     skipped = models.JSONField(default=dict, blank=True, help_text="Modes left out, each with the reason.")
-    batch_size = models.PositiveIntegerField(help_text="Tickets asked for, a mode.")
+    batch_size = models.PositiveIntegerField(
+        null=True, help_text="Tickets asked for, a mode; empty where the modes' policies differ."
+    )
     auto_cleanup = models.BooleanField(default=True)
-    cleanup_days = models.PositiveIntegerField(default=7)
+    cleanup_days = models.PositiveIntegerField(
+        null=True, default=7, help_text="Empty where the modes' policies differ."
+    )
+    policy = models.JSONField(
+        default=dict, blank=True, help_text="{mode: {batch_size, cleanup_days, priority}}, as used."
+    )
 
     objects = GenerationRunQuerySet.as_manager()
 
@@ -69,7 +77,7 @@ class GenerationRun(Recorded):
         return self.pipeline_run_id
 
 
-class TicketBatch(Recorded):
+class TicketBatch(Leased):
     """One mode's share of a run. Prediction, seed, counts and chunks are fixed when it is created."""
 
     class Status(models.TextChoices):
@@ -97,11 +105,22 @@ class TicketBatch(Recorded):
     replaced = models.PositiveIntegerField(
         default=0, help_text="Drawn again, since the ticket existed already for its draw."
     )
-    attempts = models.PositiveIntegerField(default=0)
+    priority = models.SmallIntegerField(default=0, help_text="A higher one is made first.")
+    rate = models.FloatField(null=True, help_text="Tickets a second, of the chunks stored last.")
+
+    objects = LeasedQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "ticket batches"
+        indexes = [
+            # What a task may take, and what is overdue: a few rows of very many.
+            models.Index(
+                name="idx_batch_unfinished",
+                fields=["-priority", "id"],
+                condition=Q(status__in=["queued", "running"]),
+            ),
+        ]
         constraints = [
             # A task delivered twice, or a run asked for twice, finds this batch instead of making another.
             models.UniqueConstraint(
@@ -124,6 +143,28 @@ class TicketBatch(Recorded):
 
     def __str__(self) -> str:
         return f"batch {self.pk} of {self.mode}"
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until all are made, at the present rate; None when nothing runs or nothing is known."""
+        if self.status != self.Status.RUNNING or not self.rate:
+            return None
+        return (self.requested - self.generated) / self.rate
+
+
+class Claim(models.Model):
+    """Tickets handed out for good; their numbers stay here when the rows are deleted."""
+
+    mode = models.CharField(max_length=20, choices=MODE_CHOICES)
+    draw_date = models.DateField()
+    created_at = models.DateTimeField(default=timezone.now)
+    numbers = models.JSONField(default=list, help_text="[[n1, n2, n3, n4, n5, powerball], ...]")
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"claim {self.pk}"
 
 
 class PreGeneratedTicketQuerySet(models.QuerySet["PreGeneratedTicket"]):
@@ -183,6 +224,9 @@ class PreGeneratedTicket(models.Model):
     created_at = models.DateTimeField(default=timezone.now, db_default=Now())
     draw_date = models.DateField()
     batch = models.ForeignKey(TicketBatch, on_delete=models.PROTECT, db_index=False, related_name="tickets")
+    claim = models.ForeignKey(
+        Claim, on_delete=models.PROTECT, null=True, blank=True, db_index=False, related_name="tickets"
+    )
 
     objects = PreGeneratedTicketQuerySet.as_manager()
 
@@ -203,6 +247,12 @@ class PreGeneratedTicket(models.Model):
             models.Index(F("created_at").desc(), name="idx_pre_generated_created_at"),
             # The tickets of a batch: purge, verification, the admin.
             models.Index(fields=["pipeline_run_id", "mode"], name="idx_pre_generated_pipeline_run"),
+            # Claimed tickets whose draw is long over: their cleanup goes by the draw, not by age.
+            models.Index(
+                fields=["draw_date", "id"],
+                name="idx_pre_generated_claimed",
+                condition=Q(claim__isnull=False),
+            ),
         ]
         constraints = [
             # A ticket exists once a draw, whatever mode made it.

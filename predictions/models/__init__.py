@@ -1,22 +1,28 @@
 """Draws, what was learned from them, and what each pipeline run did; one file a noun."""
 
 from predictions.models.backtests import Backtest, BacktestQuerySet, BacktestStretch
+from predictions.models.clusters import Cluster, ClusterQuerySet
 from predictions.models.draws import Draw, Feed
 from predictions.models.laws import Prediction, PredictionQuerySet, StrategyShares
+from predictions.models.leased import MAX_ATTEMPTS, Leased, LeasedQuerySet, lease_end
 from predictions.models.randomness import RandomnessReport
 from predictions.models.recorded import RUN_ID_LENGTH, Recorded, check_run_id, is_storable, new_run_id
-from predictions.models.runs import PipelineRun, PipelineRunQuerySet, PipelineStep
-from predictions.models.trained import TrainedModel, TrainedModelQuerySet
+from predictions.models.runs import PipelineRun, PipelineStep
+from predictions.models.trained import TrainedModel, TrainedModelQuerySet, Training
 
 __all__ = [
+    "MAX_ATTEMPTS",
     "RUN_ID_LENGTH",
     "Backtest",
     "BacktestQuerySet",
     "BacktestStretch",
+    "Cluster",
+    "ClusterQuerySet",
     "Draw",
     "Feed",
+    "Leased",
+    "LeasedQuerySet",
     "PipelineRun",
-    "PipelineRunQuerySet",
     "PipelineStep",
     "Prediction",
     "PredictionQuerySet",
@@ -25,7 +31,9 @@ __all__ = [
     "StrategyShares",
     "TrainedModel",
     "TrainedModelQuerySet",
+    "Training",
     "check_run_id",
     "is_storable",
+    "lease_end",
     "new_run_id",
 ]

@@ -4,21 +4,19 @@ from django.core.validators import MaxLengthValidator, MinLengthValidator
 from django.db import models
 from django.db.models import Q
 
+from predictions.models.leased import Leased, LeasedQuerySet
 from predictions.models.recorded import RUN_ID_LENGTH, Recorded
 
 
-class PipelineRunQuerySet(models.QuerySet["PipelineRun"]):
-    def unfinished(self) -> "PipelineRunQuerySet":
-        return self.filter(status=PipelineRun.Status.RUNNING)
-
-
-class PipelineRun(Recorded):
-    """One execution of the six steps. It is `running` from the moment it is accepted."""
+class PipelineRun(Leased):
+    """One execution of the six steps. It is `running` from the moment it is accepted, leased or not."""
 
     class Status(models.TextChoices):
         RUNNING = "running"
         COMPLETED = "completed"
         FAILED = "failed"
+
+    UNFINISHED = (Status.RUNNING,)
 
     pipeline_run_id = models.CharField(
         max_length=RUN_ID_LENGTH,
@@ -30,7 +28,7 @@ class PipelineRun(Recorded):
     source = models.CharField(max_length=20)
     modes = models.JSONField(default=list)
 
-    objects = PipelineRunQuerySet.as_manager()
+    objects = LeasedQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]

@@ -1,9 +1,10 @@
-"""What was learned: fitted artefacts."""
+"""What was learned: fitted artefacts, and the fits that made them."""
 
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from predictions.models.leased import Leased, LeasedQuerySet
 from predictions.modes import MODE_NAMES
 
 
@@ -57,3 +58,38 @@ class TrainedModel(models.Model):
         """Uniform's held-out log-loss minus the model's: above zero is better; None when not measured."""
         loss = self.skill.get("log_loss")
         return None if loss is None else float(self.skill["uniform_log_loss"] - loss)
+
+
+class Training(Leased):
+    """The fit of one mode on certain draws, which one process at a time does."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running"
+        COMPLETED = "completed"
+        FAILED = "failed"
+
+    UNFINISHED = (Status.RUNNING,)
+
+    mode = models.CharField(max_length=20, choices=[(name, name) for name in MODE_NAMES])
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
+    draws_fingerprint = models.CharField(max_length=64)
+    seed = models.BigIntegerField()
+    code_version = models.PositiveIntegerField()
+    model = models.ForeignKey(TrainedModel, on_delete=models.PROTECT, null=True, related_name="trainings")
+
+    objects = LeasedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            # Two that want the same fit find each other here.
+            models.UniqueConstraint(
+                name="one_training_a_fit", fields=["mode", "draws_fingerprint", "seed", "code_version"]
+            ),
+            models.CheckConstraint(
+                name="training_status_known", condition=Q(status__in=["running", "completed", "failed"])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mode} on draws {self.draws_fingerprint[:8]}"
