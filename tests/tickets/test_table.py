@@ -191,6 +191,7 @@ def test_the_table_has_the_indexes_and_constraints_of_the_schema_under_their_nam
         "idx_pre_generated_mode": ["mode", "draw_date", "created_at", "id"],
         "idx_pre_generated_created_at": ["created_at"],
         "idx_pre_generated_pipeline_run": ["pipeline_run_id", "mode"],
+        "idx_pre_generated_claimed": ["draw_date", "id"],
     }
     assert found["idx_pre_generated_mode"]["orders"] == ["ASC", "ASC", "DESC", "DESC"]
     assert found["one_ticket_a_draw"]["unique"]
