@@ -1,4 +1,4 @@
-"""The app's registration."""
+"""The app's registration, and the signs that its clusters give."""
 
 from django.apps import AppConfig
 
@@ -6,3 +6,8 @@ from django.apps import AppConfig
 class PredictionsConfig(AppConfig):
     name = "predictions"
     verbose_name = "Draws and predictions"
+
+    def ready(self) -> None:
+        from predictions import clusters
+
+        clusters.connect()

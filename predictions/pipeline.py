@@ -3,12 +3,12 @@
     data → analytics → evaluation → adaptive_weights → training → predictions → predictions_generated
 
 A required step that fails stops the run, with its error and without the signal. One mode that fails is
-recorded and the others go on.
+recorded and the others go on. A run whose process was killed is taken up at the step that had not ended.
 """
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -17,12 +17,13 @@ from django_q.tasks import async_task
 
 from predictions import clusters
 from predictions.draws import upcoming_draw
+from predictions.leases import OUTAGES, Lost, delay_after, holder, kept
 from predictions.log_ids import log_ids
-from predictions.models import PipelineRun, PipelineStep, check_run_id, new_run_id
+from predictions.models import PipelineRun, PipelineStep, check_run_id, lease_end, new_run_id
 from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
 from predictions.signals import predictions_generated
-from predictions.steps import STEPS, Status, StepFailed, Work
+from predictions.steps import RECALLS, STEPS, Status, StepFailed, Work, got_further
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,9 @@ def accept_run(
     _check_wanted(**wanted)
     run_id = new_run_id("pipeline") if pipeline_run_id is None else check_run_id(pipeline_run_id)
     with transaction.atomic():
-        run, created = PipelineRun.objects.get_or_create(pipeline_run_id=run_id, defaults=wanted)
+        run, created = PipelineRun.objects.get_or_create(
+            pipeline_run_id=run_id, defaults=wanted | {"deliver_by": lease_end(timezone.now())}
+        )
         if not created:
             _check_same(run, wanted, ignore=[] if draw_date else ["draw_date"])
             return run, False
@@ -58,8 +61,15 @@ def accept_run(
             PipelineStep(run=run, number=number, name=name) for number, name in enumerate(STEPS, start=1)
         )
         if enqueue:
-            async_task("predictions.tasks.run_pipeline", run.pk, cluster=clusters.HEAVY)
+            enqueue_run(run)
     return run, True
+
+
+def enqueue_run(run: PipelineRun) -> None:
+    """Send a task for the run; on the database broker it is a row of the caller's transaction."""
+    async_task(
+        "predictions.tasks.run_pipeline", run.pk, task_name=f"pipeline {run.pk}", cluster=clusters.HEAVY
+    )
 
 
 def _check_wanted(source: str, draw_date: date, modes: Sequence[str]) -> None:
@@ -82,37 +92,47 @@ Watcher = Callable[[PipelineStep], None]
 
 
 def execute(run: PipelineRun, watch: Watcher = lambda step: None) -> bool:
-    """Execute a run's steps in this process; False when someone else has started it already.
+    """Execute a run's steps in this process; False when another has it, or had it.
 
-    `watch` is called after each change of a step. What is not a step's own failure is recorded and raised.
+    `watch` is called after each change of a step. What is not a step's own failure is recorded and raised;
+    an outage of the database is not the run's end: it is left to be taken up again.
     """
-    won = (
-        PipelineRun.objects.unfinished().filter(pk=run.pk, started_at=None).update(started_at=timezone.now())
-    )
-    if not won:
-        logger.info("pipeline %s was started before; nothing is done twice", run)
+    if PipelineRun.objects.take(run.pk, holder()) is None:
+        logger.info("pipeline %s is another's or has ended; nothing is done twice", run)
         return False
-    with log_ids(run=run.pipeline_run_id):
-        if _take_steps(run, watch):
-            _finish(run, PipelineRun.Status.COMPLETED)
-            _send(run)
+    run.refresh_from_db()
+    with log_ids(run=run.pipeline_run_id), kept([run]):
+        try:
+            if _take_steps(run, watch):
+                _end(run, PipelineRun.Status.COMPLETED)
+                _send(run)
+        except Lost:
+            logger.warning("pipeline %s was taken over by another", run)
+        except OUTAGES as error:
+            _leave(run, error)
     return True
 
 
 def _take_steps(run: PipelineRun, watch: Watcher) -> bool:
-    """Take the six steps in order; False when one has failed, and with it the run."""
+    """Take the steps that have not ended, in order; False when one has failed, and with it the run."""
     work = Work(run)
     for step in run.steps.all():
-        _set(step, watch, status=Status.RUNNING, started_at=timezone.now())
+        if step.finished_at:
+            RECALLS.get(step.name, _nothing)(work, step.detail)
+            continue
+        _set(run, step, watch, status=Status.RUNNING, started_at=timezone.now())
         try:
             outcome = STEPS[step.name](work)
         except StepFailed as error:
             _fail(run, step, str(error), watch)
             return False
+        except (Lost, *OUTAGES):
+            raise
         except BaseException as error:  # the queue ends a task that takes too long with a SystemExit
             _fail(run, step, f"{type(error).__name__}: {error}", watch)
             raise
         _set(
+            run,
             step,
             watch,
             status=outcome.status,
@@ -123,28 +143,70 @@ def _take_steps(run: PipelineRun, watch: Watcher) -> bool:
     return True
 
 
-def _set(step: PipelineStep, watch: Watcher, **values: Any) -> None:
+def _nothing(work: Work, detail: dict[str, Any]) -> None:
+    """What a step leaves that leaves nothing for the next."""
+
+
+def _set(run: PipelineRun, step: PipelineStep, watch: Watcher, **values: Any) -> None:
+    """Write a step, if the run is still ours."""
     for name, value in values.items():
         setattr(step, name, value)
-    step.save(update_fields=list(values))
+    with transaction.atomic():
+        if step.finished_at:
+            got_further(run)
+        elif not PipelineRun.objects.renew(run):
+            raise Lost
+        step.save(update_fields=list(values))
     if step.finished_at:
         logger.info("step %d %s: %s; %s", step.number, step.name, step.status, step.error or step.summary)
     watch(step)
 
 
 def _fail(run: PipelineRun, step: PipelineStep, error: str, watch: Watcher) -> None:
-    _set(step, watch, status=Status.FAILED, error=error, finished_at=timezone.now())
+    _set(run, step, watch, status=Status.FAILED, error=error, finished_at=timezone.now())
     run.steps.filter(status=Status.PENDING).update(
         status=Status.SKIPPED, summary=f"not reached: {step.name} failed"
     )
-    _finish(run, PipelineRun.Status.FAILED, f"{step.name}: {error}")
+    _end(run, PipelineRun.Status.FAILED, f"{step.name}: {error}")
 
 
-def _finish(run: PipelineRun, status: str, error: str = "") -> None:
+def _end(run: PipelineRun, status: str, error: str = "") -> None:
     run.status, run.error, run.finished_at = status, error, timezone.now()
-    run.save(update_fields=["status", "error", "finished_at"])
+    if not PipelineRun.objects.held(run).update(status=status, error=error, finished_at=run.finished_at):
+        raise Lost
     if error:
         logger.error("pipeline %s failed: %s", run, error)
+
+
+def _leave(run: PipelineRun, error: Exception) -> None:
+    """Let go of a run that met an outage, to be taken up after a while; if not even that can be written,
+    the lease runs out.
+    """
+    logger.error("pipeline %s met an outage of the database and is taken up again: %s", run, error)
+    later = timezone.now() + timedelta(seconds=delay_after(run.attempts))
+    try:
+        PipelineRun.objects.held(run).update(
+            token=None, lease_until=later, deliver_by=later, error=f"interrupted: {error}"
+        )
+    except OUTAGES:
+        logger.warning("pipeline %s keeps its lease until it runs out", run)
+
+
+def give_up(run: PipelineRun, error: str) -> bool:
+    """Fail a run that is nobody's; False when somebody has taken it meanwhile, or it has ended."""
+    with transaction.atomic():
+        if (
+            not PipelineRun.objects.free()
+            .filter(pk=run.pk)
+            .update(status=PipelineRun.Status.FAILED, error=error, finished_at=timezone.now())
+        ):
+            return False
+        run.steps.filter(status=Status.RUNNING).update(
+            status=Status.FAILED, error=error, finished_at=timezone.now()
+        )
+        run.steps.filter(status=Status.PENDING).update(status=Status.SKIPPED, summary="not reached")
+    logger.error("pipeline %s failed: %s", run, error)
+    return True
 
 
 def _send(run: PipelineRun) -> None:

@@ -3,7 +3,10 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
+
+from django.db import transaction
 
 from predictions.adaptive import WEIGHED, current_shares, update_shares, weighed
 from predictions.children import FitError
@@ -11,6 +14,7 @@ from predictions.distribution import UNIFORM_LOG_LOSS, components_from_json
 from predictions.draws import ImportReport, KnownDraws, freshness, import_source, known_draws, missing_draws
 from predictions.evaluation import evaluate_predictions
 from predictions.feeds import FeedError
+from predictions.leases import Lost
 from predictions.models import PipelineRun, PipelineStep, Prediction, RandomnessReport, TrainedModel
 from predictions.modes import MODES
 from predictions.randomness import chi_square_text, randomness_report
@@ -42,6 +46,12 @@ class Work:
     known: KnownDraws = field(init=False)
     shares: dict[str, float] | None = None  # of v1's strategies; None: the model's own
     models: dict[str, TrainedModel] = field(default_factory=dict)
+
+
+def got_further(run: PipelineRun) -> None:
+    """Renew the run's lease and count its attempts anew; Lost when it is no longer ours."""
+    if not PipelineRun.objects.renew(run, attempts=1):
+        raise Lost
 
 
 def _data(work: Work) -> Outcome:
@@ -174,6 +184,8 @@ def _training(work: Work) -> Outcome:
         if model is None:
             errors[mode] = training.error
             continue
+        if training.fitted:
+            got_further(work.run)
         work.models[mode] = model
         texts[mode] = f"{mode} in {model.seconds:.1f} s" if training.fitted else f"{mode} unchanged"
         figures[mode] = {
@@ -205,19 +217,24 @@ def _predictions(work: Work) -> Outcome:
 
 
 def _prediction(work: Work, mode: str) -> Prediction:
+    """The mode's law of this run: once made, it stays, whoever takes the run up again."""
+    if made := Prediction.objects.filter(run=work.run, mode=mode).first():
+        return made
     model = work.models[mode]
     components, note = predict(model, work.known, _parts(work, mode))
     if mode == WEIGHED and work.shares is not None:
         components = [one.as_json() for one in weighed(components_from_json(components), work.shares)]
-    return Prediction.objects.create(
-        mode=mode,
-        draw_date=work.run.draw_date,
-        draws_through=model.draws_through,
-        model=model,
-        run=work.run,
-        components=components,
-        note=note,
-    )
+    with transaction.atomic():
+        got_further(work.run)
+        return Prediction.objects.create(
+            mode=mode,
+            draw_date=work.run.draw_date,
+            draws_through=model.draws_through,
+            model=model,
+            run=work.run,
+            components=components,
+            note=note,
+        )
 
 
 def _parts(work: Work, mode: str) -> dict[str, Any]:
@@ -248,4 +265,28 @@ STEPS: dict[str, Callable[[Work], Outcome]] = {
     PipelineStep.Name.ADAPTIVE_WEIGHTS: _adaptive_weights,
     PipelineStep.Name.TRAINING: _training,
     PipelineStep.Name.PREDICTIONS: _predictions,
+}
+
+
+# What a step that has ended left for the next, for a run that is taken up again.
+
+
+def _recall_draws(work: Work, detail: dict[str, Any]) -> None:
+    """The draws as the run first knew them: one that has arrived since is the next run's."""
+    work.known = known_draws(through=date.fromisoformat(detail["draws_through"]))
+
+
+def _recall_shares(work: Work, detail: dict[str, Any]) -> None:
+    work.shares = detail.get("shares")
+
+
+def _recall_models(work: Work, detail: dict[str, Any]) -> None:
+    models = TrainedModel.objects.in_bulk([figures["model"] for figures in detail["modes"].values()])
+    work.models = {model.mode: model for model in models.values()}
+
+
+RECALLS: dict[str, Callable[[Work, dict[str, Any]], None]] = {
+    PipelineStep.Name.DATA: _recall_draws,
+    PipelineStep.Name.ADAPTIVE_WEIGHTS: _recall_shares,
+    PipelineStep.Name.TRAINING: _recall_models,
 }

@@ -1,9 +1,10 @@
 """Models: fitted in child processes, stored with where they came from, activated, kept and forgotten."""
 
 import logging
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,21 +12,24 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from predictions import fits
 from predictions.artefacts import ArtefactError, verify
-from predictions.children import Answer, FitError, in_child, request_of
+from predictions.children import Answer, FitError, end_children, in_child, request_of
 from predictions.draws import KnownDraws
-from predictions.models import TrainedModel
+from predictions.leases import Lost, kept
+from predictions.models import TrainedModel, Training
 from predictions.modes import MODES
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_SEED = 1
+POLL_SECONDS = 0.5
 
 Law = list[dict[str, Any]]  # components in their stored form
 
 
 @dataclass(frozen=True)
-class Training:
+class Trained:
     """What became of one mode: its model, fitted now or unchanged, or the reason why there is none."""
 
     mode: str
@@ -36,32 +40,77 @@ class Training:
 
 def train_modes(
     modes: Sequence[str], known: KnownDraws, seed: int = DEFAULT_SEED, *, force: bool = False
-) -> Iterator[Training]:
+) -> Iterator[Trained]:
     """Train modes, as many at once as SHIOL_FIT_PROCESSES allows; each is given out when it is done.
 
     A mode whose draws, code version, parameters and seed are those of its active model is not fitted again,
-    unless `force` asks for it.
+    unless `force` asks for it. One that another process fits at this moment is waited for.
     """
-    to_fit = []
+    ours, others = [], []
     for mode in modes:
         if not force and (model := unchanged_model(mode, known, seed)):
-            yield Training(mode, model)
+            yield Trained(mode, model)
+        elif (training := fits.begin(mode, known, seed)).token:
+            ours.append(training)
         else:
-            to_fit.append(mode)
-    with ThreadPoolExecutor(settings.FIT_PROCESSES) as threads:  # they only wait for children
-        fits = {threads.submit(_fit, mode, known, seed): mode for mode in to_fit}
-        for fit in as_completed(fits):
-            mode = fits[fit]
-            try:
-                yield Training(mode, _store(mode, known, seed, *fit.result()), fitted=True)
-            except (FitError, OSError) as error:
-                logger.error("%s was not trained: %s", mode, error)
-                yield Training(mode, error=str(error))
+            others.append(mode)
+    yield from _fit_all(ours, known, seed)
+    for mode in others:
+        yield _after_another(mode, known, seed)
+
+
+def _fit_all(trainings: Sequence[Training], known: KnownDraws, seed: int) -> Iterator[Trained]:
+    """Fit what is leased here; whatever ends this early also ends the children and gives the leases back."""
+    if not trainings:
+        return
+    threads = ThreadPoolExecutor(settings.FIT_PROCESSES)  # they only wait for children
+    with kept(trainings):
+        fitted = {threads.submit(_fit, one.mode, known, seed): one for one in trainings}
+        try:
+            for fit in as_completed(fitted):
+                yield _trained(fitted[fit], fit, known, seed)
+        finally:
+            if unfinished := [one for one in trainings if one.token]:
+                threads.shutdown(wait=False, cancel_futures=True)
+                end_children()
+                for training in unfinished:
+                    fits.end(training, Training.Status.FAILED, error="stopped")
+            threads.shutdown()
+
+
+def _trained(training: Training, fit: "Future[tuple[str, Answer]]", known: KnownDraws, seed: int) -> Trained:
+    mode = training.mode
+    try:
+        return Trained(mode, _store(training, known, seed, *fit.result()), fitted=True)
+    except Lost:
+        return _after_another(mode, known, seed)
+    except (FitError, OSError) as error:
+        logger.error("%s was not trained: %s", mode, error)
+        fits.end(training, Training.Status.FAILED, error=str(error))
+        return Trained(mode, error=str(error))
+
+
+def _after_another(mode: str, known: KnownDraws, seed: int) -> Trained:
+    """The model that another process is fitting, or, if that comes to nothing, one fitted here."""
+    deadline = time.monotonic() + settings.FIT_TIME_LIMIT + settings.LEASE_SECONDS
+    while time.monotonic() < deadline:
+        if model := unchanged_model(mode, known, seed):
+            return Trained(mode, model)
+        training = fits.begin(mode, known, seed)
+        if training.token:
+            return next(_fit_all([training], known, seed))
+        if error := fits.given_up(training):
+            return Trained(mode, error=error)
+        time.sleep(POLL_SECONDS)
+    return Trained(mode, error=f"{mode} is still being fitted by {training.holder}")
 
 
 def train(mode: str, known: KnownDraws, seed: int = DEFAULT_SEED) -> TrainedModel:
     """Fit a mode on the known draws, store and activate its model; FitError with the reason otherwise."""
-    return _store(mode, known, seed, *_fit(mode, known, seed))
+    trained = next(train_modes([mode], known, seed, force=True))
+    if trained.model is None:
+        raise FitError(trained.error)
+    return trained.model
 
 
 def unchanged_model(mode: str, known: KnownDraws, seed: int = DEFAULT_SEED) -> TrainedModel | None:
@@ -94,9 +143,12 @@ def _newest(mode: str, known: KnownDraws) -> date:
     return known.through
 
 
-def _store(mode: str, known: KnownDraws, seed: int, file: str, answer: Answer) -> TrainedModel:
-    """Write the row of a model that has passed its checks, and make it the mode's active one."""
-    payload = answer.payload
+def _store(training: Training, known: KnownDraws, seed: int, file: str, answer: Answer) -> TrainedModel:
+    """Write the row of a model that has passed its checks, and make it the mode's active one.
+
+    Lost, and no trace, when the fit is no longer leased here.
+    """
+    mode, payload = training.mode, answer.payload
     logger.info(
         "%s fitted on %d draws in %.1f s, %d MB",
         mode,
@@ -121,6 +173,9 @@ def _store(mode: str, known: KnownDraws, seed: int, file: str, answer: Answer) -
             seconds=answer.seconds,
             peak_memory_kb=answer.peak_memory_kb,
         )
+        if not fits.end(training, Training.Status.COMPLETED, model=model):
+            (settings.MODELS_DIR / file).unlink(missing_ok=True)
+            raise Lost
         activate(model)
     forget_old_files(mode)
     return model

@@ -198,7 +198,7 @@ LOGGING = {
     "loggers": {
         "predictions": {"level": "INFO"},
         "tickets": {"level": "INFO"},
-        "django-q": {"level": "INFO"},
+        "django-q": {"level": "WARNING"},  # a canary every few seconds would fill the log
         "urllib3": {"level": "ERROR"},  # it warns of each retry; what comes of them is reported once
     },
 }

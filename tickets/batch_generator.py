@@ -18,7 +18,8 @@ from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
 from predictions.sampling import SAMPLER_VERSION, deal
 from tickets import metrics
-from tickets.generation import finish_run, make_batch
+from tickets.batches import finish_run
+from tickets.generation import make_batch
 from tickets.models import GenerationRun, Origin, TicketBatch
 from tickets.scoring import score_if_drawn
 from tickets.stock import get_batch_ticket_stats

@@ -1,14 +1,16 @@
-"""Make one TicketBatch: win it, draw its tickets chunk by chunk, finish it with its reason.
+"""Make one TicketBatch: take it, draw its tickets chunk by chunk, finish it with its reason.
 
 Chunk i is a pure function of the row (prediction, seed, counts, chunk size) and of no table. A ticket that
 exists already for its draw, be it from another batch or an earlier place of this one, is refused by the
 table, drawn again by the same component from a stream of its own, and says so in its metadata:
-{"place": j, "round": r}. So a batch can be made again, ticket for ticket.
+{"place": j, "round": r}. So a batch can be made again, ticket for ticket, and one whose process was killed
+goes on at its last committed chunk as if nothing had been.
 """
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -17,15 +19,19 @@ from django.db.models import F
 from django.utils import timezone
 from numpy.typing import NDArray
 
+from predictions import clusters
 from predictions.confidence import ConfidenceScale, scale_of
 from predictions.distribution import components_from_json
+from predictions.leases import OUTAGES, Lost, holder
 from predictions.log_ids import log_ids
 from predictions.sampling import SAMPLER_VERSION, Tickets, component_order, draw_tickets, generator_for
-from tickets.models import GenerationRun, Origin, TicketBatch
+from tickets.batches import finish_batch, leave, pass_on
+from tickets.models import Origin, TicketBatch
 from tickets.store import TicketRow, clear_old_batch_tickets, insert_rows
 
 logger = logging.getLogger(__name__)
 
+SLICE_SECONDS = 60  # a task makes tickets for so long and leaves the rest to another: see the queue's timeout
 MAX_ROUNDS = 50  # of replacing tickets that exist already; then the draw's tickets are all but used up
 
 Watcher = Callable[[TicketBatch], None]
@@ -33,10 +39,6 @@ Watcher = Callable[[TicketBatch], None]
 
 class GenerationError(Exception):
     """A batch that cannot be made, with the reason for people."""
-
-
-class Lost(Exception):
-    """The batch is no longer ours: it was cancelled, or finished elsewhere."""
 
 
 class Recipe:
@@ -94,61 +96,106 @@ class Recipe:
         return confidences
 
 
-def make_batch(batch_pk: int, watch: Watcher = lambda batch: None) -> bool:
-    """Make a queued batch; False when somebody else has it or had it. `watch` is called after each chunk.
+def make_next_batch() -> int | None:
+    """Make a slice of the batch that is next: of those to be had, the highest priority, then the oldest.
 
-    Every end is recorded on the row. Only what must stop the process, such as the queue's time limit, is
-    raised again.
+    Its key; None when there is none, or others took them all.
     """
-    won = TicketBatch.objects.filter(pk=batch_pk, status=TicketBatch.Status.QUEUED).update(
-        status=TicketBatch.Status.RUNNING, started_at=timezone.now(), attempts=F("attempts") + 1
+    next_ones = TicketBatch.objects.free().filter(
+        attempts__lt=TicketBatch.MAX_ATTEMPTS, origin=Origin.GENERATED
     )
-    if not won:
-        logger.info("batch %d is not queued (any more); nothing is done twice", batch_pk)
+    for pk in next_ones.order_by("-priority", "id").values_list("pk", flat=True):
+        if make_batch(pk, seconds=SLICE_SECONDS):
+            return pk
+    return None
+
+
+def make_batch(batch_pk: int, watch: Watcher = lambda batch: None, seconds: float | None = None) -> bool:
+    """Make a batch, or what `seconds` allow of it; False when somebody else has it, or it has ended.
+
+    `watch` is called after each chunk. Every end is recorded on the row: an outage of the database, or the
+    queue's time limit, is not one, so the batch is taken up again. Only what must stop the process is raised.
+    """
+    if TicketBatch.objects.take(batch_pk, holder()) is None:
+        logger.info("batch %d is another's or has ended; nothing is done twice", batch_pk)
         return False
     batch = TicketBatch.objects.select_related("run", "prediction").get(pk=batch_pk)
+    until = None if seconds is None else time.monotonic() + seconds
     with log_ids(run=batch.run.pipeline_run_id, batch=batch.pk):
-        _make(batch, watch)
+        _make(batch, watch, until)
     return True
 
 
-def _make(batch: TicketBatch, watch: Watcher) -> None:
+def _make(batch: TicketBatch, watch: Watcher, until: float | None) -> None:
     try:
-        _fill(batch, watch)
+        _fill_and_finish(batch, watch, until)
     except Lost:
         logger.warning("batch %d of %s was taken away while it was made", batch.pk, batch.mode)
+    except OUTAGES as error:
+        leave(batch, f"{type(error).__name__}: {error}")
+    except SystemExit as error:  # also what the queue raises when a task takes too long
+        leave(batch, f"stopped: {type(error).__name__} {error}".strip())
+        raise
+
+
+def _fill_and_finish(batch: TicketBatch, watch: Watcher, until: float | None) -> None:
+    try:
+        if not _fill(batch, watch, until):
+            pass_on(batch)
+            return
     except GenerationError as error:
         finish_batch(batch, TicketBatch.Status.FAILED, str(error))
+    except (Lost, *OUTAGES):
+        raise
     except Exception as error:
         logger.exception("batch %d of %s broke", batch.pk, batch.mode)
         finish_batch(batch, TicketBatch.Status.FAILED, f"{type(error).__name__}: {error}")
-    except BaseException as error:
-        finish_batch(batch, TicketBatch.Status.FAILED, f"stopped: {type(error).__name__} {error}".strip())
+    except KeyboardInterrupt:
+        finish_batch(batch, TicketBatch.Status.FAILED, "stopped: KeyboardInterrupt")
         raise
     else:
         finish_batch(batch, TicketBatch.Status.READY)
 
 
-def _fill(batch: TicketBatch, watch: Watcher) -> None:
-    if batch.run.auto_cleanup and batch.run.cleanup_days:
-        deleted = clear_old_batch_tickets(batch.run.cleanup_days, batch.mode)
-        logger.info("%s: %d tickets older than %d days deleted", batch.mode, deleted, batch.run.cleanup_days)
+def _fill(batch: TicketBatch, watch: Watcher, until: float | None) -> bool:
+    """Store the chunks that are not stored yet; False when the time is over before the last."""
+    if not batch.generated:
+        _clean_up(batch)
     recipe = Recipe(batch)
     for chunk, places in recipe.chunks():
-        if places[0] >= batch.generated:  # earlier chunks were committed by an earlier attempt
-            _store_chunk(batch, recipe, chunk, places)
-            batch.refresh_from_db(fields=["generated", "stored", "replaced", "status"])
-            watch(batch)
+        if places[0] < batch.generated:
+            continue  # committed by an earlier attempt
+        if until is not None and (time.monotonic() >= until or clusters.is_stopping()):
+            return False
+        _store_chunk(batch, recipe, chunk, places)
+        batch.refresh_from_db(fields=["generated", "stored", "replaced", "status", "rate"])
+        watch(batch)
+    return True
+
+
+def _clean_up(batch: TicketBatch) -> None:
+    """Delete the mode's old tickets, as the run was asked to."""
+    days = batch.run.policy.get(batch.mode, {}).get("cleanup_days", batch.run.cleanup_days)
+    if not batch.run.auto_cleanup or days is None:
+        return
+
+    def renew(deleted: int) -> None:
+        if not TicketBatch.objects.renew(batch):
+            raise Lost
+
+    deleted = clear_old_batch_tickets(days, batch.mode, watch=renew)
+    logger.info("%s: %d tickets older than %d days deleted", batch.mode, deleted, days)
 
 
 def _store_chunk(batch: TicketBatch, recipe: Recipe, chunk: int, places: NDArray[np.int64]) -> None:
     """One transaction: the chunk's tickets, the replacements they need, and the batch's counts."""
+    started, size = time.monotonic(), len(places)
     rows = recipe.rows(chunk, places, 0)
     created_at = timezone.now()
     with transaction.atomic():
         # First of all, so that PostgreSQL locks the row: a batch cancelled meanwhile gets no more tickets.
-        ours = TicketBatch.objects.filter(pk=batch.pk, status=TicketBatch.Status.RUNNING)
-        if not ours.update(attempts=F("attempts")):
+        # The chunk is progress, so attempts count anew with this one.
+        if not TicketBatch.objects.renew(batch, attempts=1):
             raise Lost
         replaced, number = 0, 0
         while refused := insert_rows(batch, rows, created_at):
@@ -161,41 +208,6 @@ def _store_chunk(batch: TicketBatch, recipe: Recipe, chunk: int, places: NDArray
             replaced += len(refused) if number == 1 else 0
             places = places[refused]
             rows = recipe.rows(chunk, places, number)
-        if replaced:
-            ours.update(replaced=F("replaced") + replaced)
-
-
-def finish_batch(batch: TicketBatch, status: str, error: str = "") -> None:
-    """Record a batch's end and, with the last of them, the run's."""
-    with transaction.atomic():
-        run = GenerationRun.objects.select_for_update().get(pk=batch.run_id)
-        TicketBatch.objects.filter(pk=batch.pk, status__in=TicketBatch.UNFINISHED).update(
-            status=status, error=error, finished_at=timezone.now()
+        TicketBatch.objects.filter(pk=batch.pk).update(
+            replaced=F("replaced") + replaced, rate=size / (time.monotonic() - started)
         )
-        finish_run(run)
-    if error:
-        logger.error("batch %d of %s failed: %s", batch.pk, batch.mode, error)
-    else:
-        logger.info("batch %d of %s is %s", batch.pk, batch.mode, status)
-
-
-def finish_run(run: GenerationRun) -> None:
-    """Give a run its final state once none of its batches is unfinished; in the caller's transaction."""
-    batches = list(run.batches.filter(origin=Origin.GENERATED).values_list("mode", "status", "error"))
-    if any(status in TicketBatch.UNFINISHED for _, status, _ in batches):
-        return
-    run.status = _run_status([status for _, status, _ in batches])
-    run.error = "; ".join(f"{mode}: {error}" for mode, _, error in batches if error)
-    run.finished_at = timezone.now()
-    run.save(update_fields=["status", "error", "finished_at"])
-
-
-def _run_status(batches: Sequence[str]) -> str:
-    ends = set(batches)
-    if ends == {TicketBatch.Status.READY}:
-        return GenerationRun.Status.COMPLETED
-    if TicketBatch.Status.READY in ends:
-        return GenerationRun.Status.PARTIAL
-    if ends == {TicketBatch.Status.CANCELLED}:
-        return GenerationRun.Status.CANCELLED
-    return GenerationRun.Status.FAILED

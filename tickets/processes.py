@@ -1,4 +1,4 @@
-"""A web server and both clusters as child processes: started together, watched, stopped together."""
+"""A web server, and the watchdog with both clusters, as child processes: started and stopped together."""
 
 import fcntl
 import os
@@ -17,10 +17,11 @@ from typing import NoReturn
 from django.conf import settings
 
 from predictions import clusters
-from tickets.receivers import resume_missed
+from predictions.models import Cluster
+from tickets.queue_main import DRAIN_SECONDS
 
 START_SECONDS = 60
-STOP_SECONDS = 15
+STOP_SECONDS = DRAIN_SECONDS + 10
 
 
 class StartError(Exception):
@@ -55,11 +56,9 @@ def running_stack(port: int = 0) -> Iterator[Stack]:
         host, bound = listener.getsockname()
         stack = Stack(f"http://{host}:{bound}")
         exits.callback(_stop, stack)
-        _start(stack, "cluster", [*_manage("qcluster")], {"Q_CLUSTER_NAME": clusters.DEFAULT})
-        _start(stack, "heavy-cluster", [*_manage("qcluster")], {"Q_CLUSTER_NAME": clusters.HEAVY})
-        _start(stack, "web", _gunicorn(listener.fileno()), {}, keep_open=(listener.fileno(),))
+        _start(stack, "clusters", _manage("run_cluster"))
+        _start(stack, "web", _gunicorn(listener.fileno()), keep_open=(listener.fileno(),))
         _wait_until_up(stack, host, bound)
-        resume_missed()
         yield stack
 
 
@@ -74,10 +73,7 @@ def _only_user_of_var() -> Iterator[None]:
                 f"`make demo` or `make serve` is running with {settings.VAR} already; stop it first"
             ) from error
         if others := clusters.alive():
-            pids = ", ".join(str(one.pid) for one in others)
-            raise StartError(
-                f"another cluster uses {settings.VAR} (process {pids} on {others[0].host}); stop it first"
-            )
+            raise StartError(f"another cluster is alive ({', '.join(others)}); stop it first")
         yield
 
 
@@ -124,16 +120,13 @@ def _log_file(name: str) -> Path:
     return Path(settings.VAR / "logs" / f"{name}.log")
 
 
-def _start(
-    stack: Stack, name: str, command: list[str], extra: dict[str, str], keep_open: tuple[int, ...] = ()
-) -> None:
+def _start(stack: Stack, name: str, command: list[str], keep_open: tuple[int, ...] = ()) -> None:
     """Start a child in a process group of its own, its output in var/logs/."""
     _log_file(name).parent.mkdir(exist_ok=True)
     with _log_file(name).open("ab") as log:
         stack.processes[name] = subprocess.Popen(
             command,
             cwd=settings.BASE_DIR,
-            env=os.environ | extra,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -144,12 +137,16 @@ def _start(
 
 def _wait_until_up(stack: Stack, host: str, port: int) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while not (_answers(host, port) and len(clusters.alive()) >= 2):
+    while not (_answers(host, port) and _both_run()):
         if ended := stack.ended():
             raise StartError(ended)
         if time.monotonic() > deadline:
             raise StartError(f"not up after {START_SECONDS} seconds; see {settings.VAR / 'logs'}")
         time.sleep(0.2)
+
+
+def _both_run() -> bool:
+    return Cluster.objects.alive().filter(status=Cluster.Status.RUNNING).count() >= 2
 
 
 def _answers(host: str, port: int) -> bool:
@@ -162,10 +159,7 @@ def _answers(host: str, port: int) -> bool:
 
 
 def _stop(stack: Stack) -> None:
-    """SIGTERM to each main process, then SIGKILL to the groups of those that do not go.
-
-    Never SIGTERM to a whole cluster group: django-q2 hangs on it.
-    """
+    """SIGTERM to each, then SIGKILL to the groups of those that do not go; the clusters drain meanwhile."""
     for process in stack.processes.values():
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

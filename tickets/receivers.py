@@ -38,9 +38,16 @@ def resume_missed() -> int:
         status=PipelineRun.Status.COMPLETED, draw_date__gte=upcoming_draw()
     )
     missed = list(completed.exclude(Exists(made)))
-    for run in missed:
+    return sum(_resume(run) for run in missed)
+
+
+def _resume(run: PipelineRun) -> bool:
+    try:
         make_tickets(PipelineRun, run)
-    return len(missed)
+    except ValueError:
+        logger.exception("the tickets of pipeline %s cannot be ordered", run)
+        return False
+    return True
 
 
 def score_arrived(sender: type[Draw], dates: Sequence[date], **kwargs: Any) -> None:

@@ -4,19 +4,24 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from predictions.models import Draw
-from tickets.generation import make_batch
+from tickets.generation import make_next_batch
 from tickets.models import TicketBatch
 from tickets.purging import purge_in_task
 from tickets.scoring import score_draw, score_if_drawn
 
 
-def generate_ticket_batch(batch_pk: int) -> dict[str, str | int]:
-    """Make one queued batch, and score it if its draw is over. A second delivery finds it taken and goes."""
-    made = make_batch(batch_pk)
-    batch = TicketBatch.objects.get(pk=batch_pk)
-    if made:
-        score_if_drawn(batch.draw_date)
-    return {"batch": batch.pk, "mode": batch.mode, "status": batch.status, "stored": batch.stored}
+def generate_ticket_batch(sent_for: int) -> dict[str, str | int | None]:
+    """Make a slice of the batch that is next, and score it if it is done and its draw is over.
+
+    The task is a permit: the batch it was sent for may be another's by now, and one delivered twice finds
+    something else to do, or nothing.
+    """
+    pk = make_next_batch()
+    if pk is None:
+        return {"sent_for": sent_for, "batch": None}
+    batch = TicketBatch.objects.get(pk=pk)
+    score_if_drawn(batch.draw_date)
+    return {"sent_for": sent_for, "batch": pk, "status": batch.status, "stored": batch.stored}
 
 
 def purge_ticket_batch(batch_pk: int, before: str | None) -> dict[str, int]:

@@ -21,6 +21,7 @@ class Cluster(models.Model):
     class Status(models.TextChoices):
         STARTING = "starting"
         RUNNING = "running"
+        STOPPING = "stopping"
         STOPPED = "stopped"
 
     holder = models.CharField(max_length=200, unique=True, help_text="What its workers sign leases with.")
@@ -32,7 +33,7 @@ class Cluster(models.Model):
     )
     started_at = models.DateTimeField(default=timezone.now)
     seen_at = models.DateTimeField(default=timezone.now, help_text="When its watchdog last looked.")
-    sign_at = models.DateTimeField(null=True, help_text="When one of its workers last did anything.")
+    sign_at = models.DateTimeField(null=True, help_text="When it last showed that it gets work done.")
     restarts = models.PositiveIntegerField(default=0, help_text="By the watchdog.")
     trouble = models.TextField(default="", blank=True, help_text="Why it was last restarted.")
 
@@ -42,7 +43,8 @@ class Cluster(models.Model):
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(
-                name="cluster_status_known", condition=Q(status__in=["starting", "running", "stopped"])
+                name="cluster_status_known",
+                condition=Q(status__in=["starting", "running", "stopping", "stopped"]),
             ),
         ]
 

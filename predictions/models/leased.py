@@ -17,7 +17,6 @@ from django.utils import timezone
 
 from predictions.models.recorded import Recorded
 
-MAX_ATTEMPTS = 5  # begun so often without getting any further, it is given up
 LONGEST_DELAY = timedelta(minutes=15)  # between two tasks for work that nobody takes
 
 
@@ -36,19 +35,27 @@ class LeasedQuerySet(models.QuerySet[Any]):
         """Unfinished, and nobody's: never taken, or the lease ran out."""
         return self.unfinished().filter(Q(lease_until=None) | Q(lease_until__lt=timezone.now()))
 
+    def leased(self) -> Self:
+        """Unfinished, and somebody's."""
+        return self.unfinished().filter(lease_until__gte=timezone.now()).exclude(token=None)
+
     def due(self) -> Self:
         """Free, and the task that was to do it is overdue."""
         return self.free().filter(deliver_by__lte=timezone.now())
 
     def exhausted(self) -> Self:
-        """Free, and not to be begun again."""
-        return self.free().filter(attempts__gte=MAX_ATTEMPTS)
+        """Free, and begun too often."""
+        return self.free().filter(attempts__gte=self.model.MAX_ATTEMPTS)
+
+    def put_off(self, row: "Leased") -> bool:
+        """Put off the task after the one that is sent now; False when the row is no longer due."""
+        return bool(self.due().filter(pk=row.pk).update(deliver_by=row.next_delivery()))
 
     def take(self, pk: int, holder: str) -> uuid.UUID | None:
         """Take a free row; its token, or None when it is not free or was begun too often."""
         now, token = timezone.now(), uuid.uuid4()
         until = lease_end(now)
-        taken = self.free().filter(pk=pk, attempts__lt=MAX_ATTEMPTS)
+        taken = self.free().filter(pk=pk, attempts__lt=self.model.MAX_ATTEMPTS)
         won = taken.update(
             status=self.model.Status.RUNNING,
             token=token,
@@ -82,13 +89,13 @@ class LeasedQuerySet(models.QuerySet[Any]):
 class Leased(Recorded):
     """Recorded work with a lease; `attempts` counts beginnings since it last got further, with this one."""
 
+    MAX_ATTEMPTS = 5  # begun so often without getting any further, it is given up
+
     token = models.UUIDField(null=True, editable=False, help_text="Of the present holder.")
     holder = models.CharField(max_length=200, default="", blank=True, help_text="Who has it, or had it last.")
     lease_until = models.DateTimeField(null=True, help_text="After this it is free again, unless renewed.")
     deliver_by = models.DateTimeField(null=True, help_text="After this another task is sent, if it is free.")
-    attempts = models.PositiveIntegerField(
-        default=0, help_text=f"Begun since it last got further; given up after {MAX_ATTEMPTS}."
-    )
+    attempts = models.PositiveIntegerField(default=0, help_text="Begun since it last got further.")
 
     class Meta:
         abstract = True

@@ -8,7 +8,7 @@ from predictions.draws import known_draws
 from predictions.models import TrainedModel
 from predictions.modes import MODE_NAMES
 from predictions.terminal import add_modes, day, positive, progress, quiet_logs, say
-from predictions.training import DEFAULT_SEED, Training, train_modes
+from predictions.training import DEFAULT_SEED, Trained, train_modes
 
 
 class Command(BaseCommand):
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         quiet_logs(verbosity)
         modes = options["modes"] or list(MODE_NAMES)
         known = known_draws(through=options["through"])
-        trainings: list[Training] = []
+        trainings: list[Trained] = []
         with progress(verbosity, "modes") as bar:
             task = bar.add_task("fitting", total=len(modes))
             for training in train_modes(modes, known, options["seed"], force=options["force"]):
