@@ -115,11 +115,7 @@ class TicketBatch(Leased):
         verbose_name_plural = "ticket batches"
         indexes = [
             # What a task may take, and what is overdue: a few rows of very many.
-            models.Index(
-                name="idx_batch_unfinished",
-                fields=["-priority", "id"],
-                condition=Q(status__in=["queued", "running"]),
-            ),
+            models.Index(name="idx_batch_status", fields=["status"]),
         ]
         constraints = [
             # A task delivered twice, or a run asked for twice, finds this batch instead of making another.

@@ -14,8 +14,8 @@ from tickets.watchdog import Watchdog, summary
 
 class Command(BaseCommand):
     help = (
-        "Start the clusters `shiolplus` (tickets) and `heavy` (pipelines, fits) and watch them: one that dies "
-        "or hangs is started again, work whose task was lost is sent again, scheduled jobs are enqueued. "
+        "Start the clusters `shiolplus` (tickets) and `heavy` (pipelines, fits) and watch them: one that "
+        "dies or hangs is started again, work whose task was lost is sent again, scheduled jobs are sent. "
         f"SIGTERM or Ctrl-C lets running tasks end for {DRAIN_SECONDS} seconds, then kills them; what is cut "
         "is taken up where it was, by whichever host is there. Start one on each host."
     )
