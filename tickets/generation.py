@@ -26,7 +26,7 @@ from predictions.leases import OUTAGES, Lost, holder
 from predictions.log_ids import log_ids
 from predictions.sampling import SAMPLER_VERSION, Tickets, component_order, draw_tickets, generator_for
 from tickets.batches import finish_batch, leave, pass_on
-from tickets.models import Origin, TicketBatch
+from tickets.models import TicketBatch
 from tickets.store import TicketRow, clear_old_batch_tickets, insert_rows
 
 logger = logging.getLogger(__name__)
@@ -101,10 +101,8 @@ def make_next_batch() -> int | None:
 
     Its key; None when there is none, or others took them all.
     """
-    next_ones = TicketBatch.objects.free().filter(
-        attempts__lt=TicketBatch.MAX_ATTEMPTS, origin=Origin.GENERATED
-    )
-    for pk in next_ones.order_by("-priority", "id").values_list("pk", flat=True):
+    free = TicketBatch.objects.drawn().free().filter(attempts__lt=TicketBatch.MAX_ATTEMPTS)
+    for pk in free.order_by("-priority", "id").values_list("pk", flat=True):
         if make_batch(pk, seconds=SLICE_SECONDS):
             return pk
     return None

@@ -77,6 +77,12 @@ class GenerationRun(Recorded):
         return self.pipeline_run_id
 
 
+class TicketBatchQuerySet(LeasedQuerySet):
+    def drawn(self) -> "TicketBatchQuerySet":
+        """Those whose tickets are drawn from a prediction: there is something to do."""
+        return self.filter(origin=Origin.GENERATED)
+
+
 class TicketBatch(Leased):
     """One mode's share of a run. Prediction, seed, counts and chunks are fixed when it is created."""
 
@@ -108,7 +114,7 @@ class TicketBatch(Leased):
     priority = models.SmallIntegerField(default=0, help_text="A higher one is made first.")
     rate = models.FloatField(null=True, help_text="Tickets a second, of the chunks stored last.")
 
-    objects = LeasedQuerySet.as_manager()
+    objects = TicketBatchQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]

@@ -9,7 +9,7 @@ from django.db import transaction
 from predictions.models import LeasedQuerySet, PipelineRun
 from predictions.pipeline import enqueue_run, give_up
 from tickets.batches import enqueue, fail_exhausted
-from tickets.models import Origin, TicketBatch
+from tickets.models import TicketBatch
 from tickets.receivers import resume_missed
 
 logger = logging.getLogger(__name__)
@@ -28,18 +28,14 @@ def reap() -> Reaped:
     """One pass; safe to run in several places at once, since every change is won by one UPDATE."""
     return Reaped(
         given_up=_give_up_batches() + _give_up_runs(),
-        batches=_send(_generated(), lambda batch: enqueue([batch])),
+        batches=_send(TicketBatch.objects.drawn(), lambda batch: enqueue([batch])),
         runs=_send(PipelineRun.objects.all(), enqueue_run),
         signalled=resume_missed(),
     )
 
 
-def _generated() -> LeasedQuerySet:
-    return TicketBatch.objects.filter(origin=Origin.GENERATED)
-
-
 def _give_up_batches() -> int:
-    return sum(fail_exhausted(batch) for batch in _generated().exhausted())
+    return sum(fail_exhausted(batch) for batch in TicketBatch.objects.drawn().exhausted())
 
 
 def _give_up_runs() -> int:

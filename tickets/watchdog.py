@@ -14,7 +14,7 @@ from django.db import connection
 from predictions import clusters
 from predictions.leases import OUTAGES
 from predictions.models import LeasedQuerySet, PipelineRun
-from tickets.models import Origin, TicketBatch
+from tickets.models import TicketBatch
 from tickets.reaper import reap
 from tickets.watched import TERM_SECONDS, WatchedCluster, end_all
 
@@ -50,7 +50,7 @@ class Watchdog:
     def __init__(self) -> None:
         self.clusters = [WatchedCluster(clusters.DEFAULT), WatchedCluster(clusters.HEAVY)]
         self.waiting = {
-            clusters.DEFAULT: Waiting(TicketBatch.objects.filter(origin=Origin.GENERATED)),
+            clusters.DEFAULT: Waiting(TicketBatch.objects.drawn()),
             clusters.HEAVY: Waiting(PipelineRun.objects.all()),
         }
         self.reaped = self.looked = 0.0

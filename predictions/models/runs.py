@@ -8,6 +8,10 @@ from predictions.models.leased import Leased, LeasedQuerySet
 from predictions.models.recorded import RUN_ID_LENGTH, Recorded
 
 
+class PipelineRunQuerySet(LeasedQuerySet):
+    """Runs; what they can do, every lease can."""
+
+
 class PipelineRun(Leased):
     """One execution of the six steps. It is `running` from the moment it is accepted, leased or not."""
 
@@ -28,7 +32,7 @@ class PipelineRun(Leased):
     source = models.CharField(max_length=20)
     modes = models.JSONField(default=list)
 
-    objects = LeasedQuerySet.as_manager()
+    objects = PipelineRunQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]

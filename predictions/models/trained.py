@@ -60,6 +60,10 @@ class TrainedModel(models.Model):
         return None if loss is None else float(self.skill["uniform_log_loss"] - loss)
 
 
+class TrainingQuerySet(LeasedQuerySet):
+    """Fits; what they can do, every lease can."""
+
+
 class Training(Leased):
     """The fit of one mode on certain draws, which one process at a time does."""
 
@@ -78,7 +82,7 @@ class Training(Leased):
     code_version = models.PositiveIntegerField()
     model = models.ForeignKey(TrainedModel, on_delete=models.PROTECT, null=True, related_name="trainings")
 
-    objects = LeasedQuerySet.as_manager()
+    objects = TrainingQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
