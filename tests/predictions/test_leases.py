@@ -1,0 +1,179 @@
+"""Leases: one taker at a time, a token that proves it, and an end of trying."""
+
+from datetime import UTC, datetime, timedelta
+from threading import Barrier, Thread
+from uuid import uuid4
+
+import pytest
+import time_machine
+from django.conf import settings
+from django.db import connection
+
+from predictions.leases import delay_after, holder, kept
+from predictions.models import PipelineRun, lease_end
+from tests.factories import WEDNESDAY
+from tests.processes import wait_until
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+LEASE = timedelta(seconds=60)
+
+
+def some_run(**values: object) -> PipelineRun:
+    wanted = {"pipeline_run_id": "pipe-1", "draw_date": WEDNESDAY, "source": "none", "modes": ["v1"]}
+    return PipelineRun.objects.create(**(wanted | values))
+
+
+def take(run: PipelineRun, name: str = "one") -> bool:
+    """Take it and know it by its token, or not."""
+    token = PipelineRun.objects.take(run.pk, name)
+    if token:
+        run.refresh_from_db()
+    return token is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_eight_takers_at_once_one_wins() -> None:
+    run = some_run()
+    barrier, tokens = Barrier(8), []
+
+    def taker() -> None:
+        barrier.wait()
+        tokens.append(PipelineRun.objects.take(run.pk, "one of eight"))
+        connection.close()
+
+    threads = [Thread(target=taker) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    run.refresh_from_db()
+    assert [token for token in tokens if token] == [run.token]
+    assert run.attempts == 1
+
+
+@pytest.mark.django_db
+def test_who_takes_it_stands_on_the_row_with_an_end_and_a_beginning() -> None:
+    run = some_run()
+    with time_machine.travel(NOON, tick=False):
+        assert take(run, "host/7")
+
+    assert (run.holder, run.attempts, run.started_at) == ("host/7", 1, NOON)
+    assert run.lease_until == run.deliver_by == NOON + LEASE
+    assert not PipelineRun.objects.leased().exists()  # by now it ran out
+
+
+@pytest.mark.django_db
+def test_a_lease_that_ran_out_is_anothers_and_the_first_can_write_nothing_more() -> None:
+    first = some_run()
+    with time_machine.travel(NOON, tick=False):
+        take(first)
+        assert not take(PipelineRun.objects.get(), "two")
+    with time_machine.travel(NOON + LEASE + timedelta(seconds=1), tick=False):
+        second = PipelineRun.objects.get()
+        assert take(second, "two")
+
+        assert not PipelineRun.objects.renew(first, error="from the first")
+        assert PipelineRun.objects.renew(second)
+
+    second.refresh_from_db()
+    assert (second.attempts, second.error, second.holder) == (2, "", "two")
+    assert second.started_at == NOON  # when it was first begun
+
+
+@pytest.mark.django_db
+def test_a_renewed_lease_holds_longer() -> None:
+    run = some_run()
+    with time_machine.travel(NOON, tick=False):
+        take(run)
+    with time_machine.travel(NOON + timedelta(seconds=50), tick=False):
+        assert PipelineRun.objects.renew(run)
+    with time_machine.travel(NOON + timedelta(seconds=100), tick=False):
+        assert not take(PipelineRun.objects.get(), "two")
+
+
+@pytest.mark.django_db
+def test_what_was_begun_too_often_without_getting_further_is_not_begun_again() -> None:
+    run = some_run()
+    for number in range(PipelineRun.MAX_ATTEMPTS):
+        with time_machine.travel(NOON + number * 2 * LEASE, tick=False):
+            assert take(run)
+    with time_machine.travel(NOON + 100 * LEASE, tick=False):
+        assert not take(run)
+        assert list(PipelineRun.objects.exhausted()) == [run]
+
+
+@pytest.mark.django_db
+def test_what_got_further_may_be_begun_as_often_again() -> None:
+    run = some_run(attempts=PipelineRun.MAX_ATTEMPTS - 1)
+    with time_machine.travel(NOON, tick=False):
+        assert take(run)
+        PipelineRun.objects.renew(run, attempts=1)
+    with time_machine.travel(NOON + 2 * LEASE, tick=False):
+        assert take(run)
+        assert not PipelineRun.objects.exhausted().exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("status", ["completed", "failed"])
+def test_what_has_ended_is_never_taken(status: str) -> None:
+    assert not take(some_run(status=status))
+
+
+@pytest.mark.django_db
+def test_what_a_dead_holder_had_is_free_and_due_at_once_and_nothing_else_is() -> None:
+    dead, living, ended = (some_run(pipeline_run_id=name) for name in ("dead", "living", "ended"))
+    take(dead, "host/7"), take(living, "host/8"), take(ended, "host/7")
+    PipelineRun.objects.held(ended).update(status="completed")
+
+    assert PipelineRun.objects.release("host/7") == 1
+
+    assert list(PipelineRun.objects.due()) == [dead]
+    assert not PipelineRun.objects.renew(dead)
+
+
+@pytest.mark.django_db
+def test_only_what_is_free_and_overdue_is_due_and_it_is_put_off_once() -> None:
+    with time_machine.travel(NOON, tick=False):
+        run = some_run(created_at=NOON, deliver_by=lease_end(NOON))
+        some_run(pipeline_run_id="without a task")
+        assert not PipelineRun.objects.due().exists()
+    with time_machine.travel(NOON + LEASE, tick=False):
+        assert list(PipelineRun.objects.due()) == [run]
+        assert PipelineRun.objects.put_off(run)
+        assert not PipelineRun.objects.put_off(run)  # as another reaper that saw the same
+
+
+@pytest.mark.django_db
+def test_tasks_for_what_nobody_takes_are_sent_later_and_later_but_every_quarter_of_an_hour() -> None:
+    run = some_run(created_at=NOON)
+    for age, wait in ((0, 60), (60, 60), (120, 120), (600, 600), (86_400, 900)):
+        with time_machine.travel(NOON + timedelta(seconds=age), tick=False):
+            assert run.next_delivery() == NOON + timedelta(seconds=age + wait)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_thread_renews_what_is_ours_for_as_long_as_the_work_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(settings, "LEASE_SECONDS", 2)
+    ours, given_back = some_run(), some_run(pipeline_run_id="given back")
+    take(ours), take(given_back)
+    given_back.token = None
+    first, second = (PipelineRun.objects.get(pk=run.pk).lease_until for run in (ours, given_back))
+
+    with kept([ours, given_back]):
+        wait_until(lambda: PipelineRun.objects.get(pk=ours.pk).lease_until > first, 10, "a renewal")
+
+    assert PipelineRun.objects.get(pk=given_back.pk).lease_until == second
+
+
+def test_waiting_after_an_outage_doubles() -> None:
+    assert [delay_after(attempts) for attempts in (1, 2, 3, 4)] == [5, 10, 20, 40]
+
+
+def test_a_cluster_signs_with_the_name_its_watchdog_gave_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"host/1-{uuid4().hex[:6]}/heavy"
+    assert "/" in holder() and holder() != name
+    monkeypatch.setenv("SHIOL_HOLDER", name)
+    assert holder() == name

@@ -1,0 +1,209 @@
+"""What may become of a batch: passed on, left for later, ended, cancelled, tried again."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from predictions.leases import Lost
+from tests.factories import WEDNESDAY, make_prediction, queued_batch
+from tickets import generation
+from tickets.batches import cancel_batch, fail_exhausted, finish_batch, leave, pass_on, retry_batch
+from tickets.generation import make_batch, make_next_batch
+from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
+from tickets.verification import verify_batch
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _law() -> None:
+    make_prediction()
+
+
+def taken_batch(**values: object) -> TicketBatch:
+    """A batch that this process has."""
+    batch = queued_batch(**values)
+    assert TicketBatch.objects.take(batch.pk, "here")
+    batch.refresh_from_db()
+    return batch
+
+
+def stolen(batch: TicketBatch) -> TicketBatch:
+    """The same batch, with another holder since."""
+    TicketBatch.objects.filter(pk=batch.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert TicketBatch.objects.take(batch.pk, "there")
+    return batch
+
+
+def run_of(batch: TicketBatch) -> GenerationRun:
+    return GenerationRun.objects.get(pk=batch.run_id)
+
+
+def test_a_batch_longer_than_its_slice_is_passed_on_with_a_task_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    batch = queued_batch(300, chunk_size=100)
+    OrmQ.objects.all().delete()
+
+    assert make_batch(batch.pk, seconds=0)  # over before the first chunk
+
+    batch.refresh_from_db()
+    assert (batch.status, batch.generated, batch.token, batch.lease_until) == ("queued", 0, None, None)
+    assert OrmQ.objects.count() == 1
+    assert run_of(batch).status == "running"
+    assert make_batch(batch.pk)
+    batch.refresh_from_db()
+    assert (batch.status, batch.stored) == ("ready", 300)
+
+
+def test_the_slices_of_a_batch_make_the_tickets_that_it_would_have_made_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    batch = queued_batch(500, chunk_size=100)
+    clock = iter(range(10_000))
+    monkeypatch.setattr(generation.time, "monotonic", lambda: next(clock))
+    slices = 0
+    while TicketBatch.objects.get().status != "ready":
+        assert make_batch(batch.pk, seconds=4)
+        slices += 1
+
+    batch.refresh_from_db()
+    assert slices > 1
+    assert (batch.stored, batch.attempts) == (500, 1)
+    assert verify_batch(batch).proven
+
+
+def test_the_next_batch_is_the_one_of_the_highest_priority_then_the_oldest() -> None:
+    first, second, urgent, cancelled = (queued_batch(10, seed=seed) for seed in range(4))
+    TicketBatch.objects.filter(pk=urgent.pk).update(priority=5)
+    TicketBatch.objects.filter(pk=cancelled.pk).update(priority=9, status="cancelled")
+
+    assert [make_next_batch() for _ in range(4)] == [urgent.pk, first.pk, second.pk, None]
+
+
+def test_what_another_has_is_not_next_until_its_lease_runs_out() -> None:
+    batch = taken_batch()
+    assert make_next_batch() is None
+
+    TicketBatch.objects.filter(pk=batch.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+
+    assert make_next_batch() == batch.pk
+    batch.refresh_from_db()
+    assert (batch.status, batch.stored) == ("ready", 100)
+
+
+@pytest.mark.parametrize("act", [pass_on, lambda batch: finish_batch(batch, "ready")])
+def test_who_lost_a_batch_can_neither_pass_it_on_nor_end_it(act: object) -> None:
+    batch = stolen(taken_batch())
+    OrmQ.objects.all().delete()
+
+    with pytest.raises(Lost):
+        act(batch)
+
+    assert TicketBatch.objects.get().holder == "there"
+    assert (TicketBatch.objects.get().status, OrmQ.objects.count()) == ("running", 0)
+
+
+def test_who_lost_a_batch_stores_no_further_chunk() -> None:
+    batch = queued_batch(300, chunk_size=100)
+
+    def steal(now: TicketBatch) -> None:
+        if now.generated == 200:
+            stolen(now)
+
+    assert make_batch(batch.pk, watch=steal)
+
+    batch.refresh_from_db()
+    assert (batch.status, batch.holder, batch.stored) == ("running", "there", 200)
+    assert PreGeneratedTicket.objects.count() == 200
+
+
+def test_a_batch_that_met_an_outage_is_nobodys_for_a_while_and_then_due() -> None:
+    batch = taken_batch()
+
+    leave(batch, "the disk is full")
+
+    batch.refresh_from_db()
+    assert (batch.status, batch.error, batch.token) == ("queued", "the disk is full", None)
+    assert make_next_batch() is None
+    assert not TicketBatch.objects.due().exists()
+    past = timezone.now() - timedelta(seconds=1)
+    TicketBatch.objects.update(lease_until=past, deliver_by=past)
+    assert list(TicketBatch.objects.due()) == [batch]
+    assert make_next_batch() == batch.pk
+    batch.refresh_from_db()
+    assert (batch.status, batch.error) == ("ready", "")
+
+
+def test_after_its_last_attempt_a_batch_has_failed_with_the_reason_of_the_last() -> None:
+    batch = taken_batch(attempts=TicketBatch.MAX_ATTEMPTS - 1)
+
+    leave(batch, "the disk is full")
+
+    batch.refresh_from_db()
+    assert batch.status == "failed"
+    assert batch.error == "given up after 5 attempts without a further ticket; the last: the disk is full"
+    assert (run_of(batch).status, run_of(batch).error) == ("failed", f"random_forest: {batch.error}")
+
+
+def test_a_batch_whose_processes_were_killed_each_time_fails_and_says_so() -> None:
+    batch = taken_batch(attempts=TicketBatch.MAX_ATTEMPTS - 1)
+    assert not fail_exhausted(batch)  # it may still be at work
+
+    TicketBatch.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+
+    assert fail_exhausted(batch)
+    batch.refresh_from_db()
+    assert batch.error.endswith("the last: its process was killed")
+    assert not fail_exhausted(batch)
+
+
+@pytest.mark.parametrize("make", [queued_batch, taken_batch])
+def test_a_batch_that_is_not_done_can_be_cancelled_and_keeps_its_tickets(make: object) -> None:
+    batch = make()
+
+    assert cancel_batch(batch, "by staff")
+
+    batch.refresh_from_db()
+    assert (batch.status, batch.error, run_of(batch).status) == ("cancelled", "by staff", "cancelled")
+    assert not make_batch(batch.pk)
+    assert not cancel_batch(batch)
+
+
+def test_a_cancelled_batch_tried_again_goes_on_where_it_was_as_if_nothing_had_been() -> None:
+    batch = queued_batch(300, chunk_size=100)
+
+    def cancel(now: TicketBatch) -> None:
+        if now.generated == 100:
+            cancel_batch(now)
+
+    make_batch(batch.pk, watch=cancel)
+    OrmQ.objects.all().delete()
+    TicketBatch.objects.update(attempts=4)
+
+    assert retry_batch(batch)
+
+    batch.refresh_from_db()
+    assert (batch.status, batch.attempts, batch.stored, run_of(batch).status) == ("queued", 0, 100, "running")
+    assert OrmQ.objects.count() == 1
+    assert make_next_batch() == batch.pk
+    batch.refresh_from_db()
+    assert (batch.status, batch.stored, run_of(batch).status) == ("ready", 300, "completed")
+    assert verify_batch(batch).proven
+
+
+@pytest.mark.parametrize("status", ["queued", "running", "ready"])
+def test_only_a_failed_or_cancelled_batch_is_tried_again(status: str) -> None:
+    batch = queued_batch()
+    TicketBatch.objects.update(status=status)
+
+    assert not retry_batch(batch)
+
+
+def test_a_batch_knows_how_long_it_still_takes() -> None:
+    batch = TicketBatch(status="running", requested=1000, generated=400, rate=100.0, draw_date=WEDNESDAY)
+
+    assert batch.seconds_left == 6.0
+    assert TicketBatch(status="queued", requested=1000, rate=None).seconds_left is None
