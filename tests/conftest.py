@@ -15,6 +15,8 @@ os.environ |= {
     "DJANGO_SETTINGS_MODULE": "shiolplus.settings",
     "SHIOL_VAR": str(VAR),
     "SHIOL_SECRET_KEY": "only-for-tests",
+    # A lease is renewed from a thread, which must not meet a test's long transaction on SQLite.
+    "SHIOL_LEASE_SECONDS": "300",
 }
 for name in ("SHIOL_DEBUG", "SHIOL_WORKERS", "SHIOL_ALLOWED_HOSTS", "SHIOL_DRAWS_SOURCE", "CACHE_URL"):
     os.environ.pop(name, None)

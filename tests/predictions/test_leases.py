@@ -6,7 +6,6 @@ from uuid import uuid4
 
 import pytest
 import time_machine
-from django.conf import settings
 from django.db import connection
 
 from predictions.leases import delay_after, holder, kept
@@ -16,6 +15,11 @@ from tests.processes import wait_until
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
+
+
+@pytest.fixture(autouse=True)
+def _a_minute(settings: pytest.FixtureRequest) -> None:
+    settings.LEASE_SECONDS = 60  # type: ignore[attr-defined]
 
 
 def some_run(**values: object) -> PipelineRun:
@@ -154,9 +158,9 @@ def test_tasks_for_what_nobody_takes_are_sent_later_and_later_but_every_quarter_
 
 @pytest.mark.django_db(transaction=True)
 def test_the_thread_renews_what_is_ours_for_as_long_as_the_work_takes(
-    monkeypatch: pytest.MonkeyPatch,
+    settings: pytest.FixtureRequest,
 ) -> None:
-    monkeypatch.setattr(settings, "LEASE_SECONDS", 2)
+    settings.LEASE_SECONDS = 2  # type: ignore[attr-defined]
     ours, given_back = some_run(), some_run(pipeline_run_id="given back")
     take(ours), take(given_back)
     given_back.token = None
@@ -174,6 +178,6 @@ def test_waiting_after_an_outage_doubles() -> None:
 
 def test_a_cluster_signs_with_the_name_its_watchdog_gave_it(monkeypatch: pytest.MonkeyPatch) -> None:
     name = f"host/1-{uuid4().hex[:6]}/heavy"
-    assert "/" in holder() and holder() != name
+    assert holder() != name
     monkeypatch.setenv("SHIOL_HOLDER", name)
     assert holder() == name

@@ -1,0 +1,110 @@
+"""Two that want the same fit: one does it. A fit that kills who waits for it is given up."""
+
+from datetime import timedelta
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from predictions import fits, training
+from predictions.children import Answer
+from predictions.draws import KnownDraws, known_draws
+from predictions.models import TrainedModel, Training
+from predictions.training import DEFAULT_SEED, train_modes
+
+MODE = "random_forest"
+
+
+def lease_runs_out() -> None:
+    Training.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+def train_here(**options: bool) -> training.Trained:
+    (trained,) = train_modes([MODE], known_draws(), **options)
+    return trained
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_that_want_the_same_fit_at_once_do_it_once(real_draws: None) -> None:
+    known, results = known_draws(), []
+
+    def trainer() -> None:
+        results.extend(train_modes([MODE], known))
+        connection.close()
+
+    threads = [Thread(target=trainer) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(result.fitted for result in results) == [False, True]
+    model = TrainedModel.objects.get()
+    assert {result.model for result in results} == {model}
+    assert (Training.objects.get().status, Training.objects.get().model) == ("completed", model)
+
+
+@pytest.mark.usefixtures("real_draws")
+def test_the_fit_of_one_that_died_is_done_when_its_lease_has_run_out() -> None:
+    assert fits.begin(MODE, known_draws(), DEFAULT_SEED).token
+    until = timezone.now() + timedelta(seconds=2)
+    Training.objects.update(lease_until=until)
+
+    trained = train_here()
+
+    assert (trained.fitted, trained.error) == (True, "")
+    assert Training.objects.get().started_at < until < trained.model.created_at
+    assert Training.objects.get().status == "completed"
+
+
+@pytest.mark.usefixtures("real_draws")
+def test_a_fit_whose_waiting_process_died_time_and_again_is_given_up_and_may_be_done_anew() -> None:
+    for _ in range(Training.MAX_ATTEMPTS):
+        assert fits.begin(MODE, known_draws(), DEFAULT_SEED).token
+        lease_runs_out()
+
+    trained = train_here()
+
+    assert trained.model is None
+    assert "the fit of random_forest was given up: 2 times the process that waited" in trained.error
+    assert Training.objects.get().status == "failed"
+    assert train_here().fitted  # who asks again has it done anew
+
+
+@pytest.mark.usefixtures("real_draws")
+def test_a_fit_that_was_lost_leaves_no_model_and_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stolen(of: Training, known: KnownDraws, seed: int, file: str, answer: Answer) -> TrainedModel:
+        files.append(settings.MODELS_DIR / file)
+        Training.objects.update(status="failed", token=None)
+        return real(of, known, seed, file, answer)
+
+    files: list[Path] = []
+    real = training._store
+    monkeypatch.setattr(training, "_store", stolen)
+
+    class Waited(Exception):
+        """It asks what the other made of it."""
+
+    def after_another(*args: object) -> None:
+        raise Waited
+
+    monkeypatch.setattr(training, "_after_another", after_another)
+    with pytest.raises(Waited):
+        train_here()
+
+    assert not TrainedModel.objects.exists()
+    assert [file.exists() for file in files] == [False]
+
+
+@pytest.mark.usefixtures("real_draws")
+def test_what_ends_a_training_early_gives_its_lease_back() -> None:
+    for trained in train_modes([MODE, "v1"], known_draws()):
+        assert trained.model is not None
+        break  # as Ctrl-C does
+
+    assert sorted(Training.objects.values_list("status", flat=True)) == ["completed", "failed"]
+    assert not Training.objects.leased().exists()
+    assert Training.objects.get(status="failed").error == "stopped"

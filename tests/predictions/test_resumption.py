@@ -1,0 +1,159 @@
+"""A run whose process was killed goes on at the step that had not ended, as if nothing had been."""
+
+import json
+from datetime import date, timedelta
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+
+from predictions import pipeline, steps
+from predictions.models import Draw, PipelineRun, PipelineStep, Prediction, TrainedModel
+from predictions.pipeline import accept_run, execute, give_up
+from predictions.steps import STEPS, Outcome, Work
+from tests.factories import make_prediction
+from tickets.models import GenerationRun
+
+pytestmark = pytest.mark.usefixtures("real_draws")
+
+
+class Killed(Exception):
+    """Stands for SIGKILL: nothing after it is executed, and nothing is recorded."""
+
+
+@pytest.fixture
+def run() -> PipelineRun:
+    accepted, _ = accept_run(source="none", modes=["random_forest"], draw_date=date(2025, 12, 20))
+    return accepted
+
+
+def die_before(run: PipelineRun, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Execute a run in a process that ends without a word when it reaches a step."""
+
+    def killed(run: PipelineRun, step: PipelineStep, *args: object, **values: object) -> None:
+        if step.name == name:
+            raise Killed
+        real(run, step, *args, **values)
+
+    real = pipeline._set
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "_set", killed)
+        with pytest.raises(Killed):
+            execute(run)
+
+
+def lease_runs_out() -> None:
+    PipelineRun.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("step", ["evaluation", "training", "predictions"])
+def test_a_killed_run_goes_on_and_what_had_ended_is_not_done_again(
+    run: PipelineRun, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    die_before(run, step, monkeypatch)
+    assert execute(run) is False  # its lease still holds
+    ended = {one.name: one.finished_at for one in run.steps.exclude(finished_at=None)}
+    assert list(ended) == list(STEPS)[: list(STEPS).index(step)]
+    models = TrainedModel.objects.count()
+    lease_runs_out()
+
+    assert execute(run) is True
+
+    run.refresh_from_db()
+    assert (run.status, run.error, run.attempts) == ("completed", "", 1)  # the last step counts it anew
+    assert {one.name: one.finished_at for one in run.steps.filter(name__in=ended)} == ended
+    assert TrainedModel.objects.count() == (models or 1)
+    assert Prediction.objects.filter(run=run).count() == 1
+    assert GenerationRun.objects.get().pipeline_run_id == run.pipeline_run_id
+
+
+def test_a_draw_that_arrives_between_two_attempts_is_the_next_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    late = Draw.objects.get(draw_date=date(2025, 12, 17))
+    Draw.objects.filter(pk=late.pk).delete()
+    run, _ = accept_run(source="none", modes=["random_forest"], draw_date=date(2025, 12, 20))
+    die_before(run, "training", monkeypatch)
+    late.save(force_insert=True)
+    lease_runs_out()
+
+    execute(run)
+
+    assert TrainedModel.objects.get().draws_through == date(2025, 12, 15)
+    assert run.predictions.get().draws_through == date(2025, 12, 15)
+
+
+def test_shares_that_an_earlier_attempt_moved_are_used_by_the_next(
+    run: PipelineRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = Work(run)
+    steps.RECALLS["adaptive_weights"](work, {"shares": {"a": 0.25, "b": 0.75}})
+    assert work.shares == {"a": 0.25, "b": 0.75}
+    steps.RECALLS["adaptive_weights"](work, {})
+    assert work.shares is None
+
+
+def test_a_prediction_that_an_earlier_attempt_left_is_kept(
+    run: PipelineRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = make_prediction(draw_date=run.draw_date)
+    Prediction.objects.filter(pk=left.pk).update(run=run)
+
+    execute(run)
+
+    assert run.predictions.get() == left
+    assert json.dumps(run.predictions.get().components) == json.dumps(left.components)
+
+
+def test_who_lost_a_run_writes_nothing_more_of_it(run: PipelineRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stolen(work: Work) -> Outcome:
+        lease_runs_out()
+        assert PipelineRun.objects.take(work.run.pk, "there")
+        return Outcome("from the first")
+
+    monkeypatch.setitem(STEPS, PipelineStep.Name.ANALYTICS, stolen)
+
+    assert execute(run) is True
+
+    run = PipelineRun.objects.get()
+    assert (run.status, run.holder) == ("running", "there")
+    assert run.steps.get(name="analytics").summary == ""
+    assert not GenerationRun.objects.exists()
+
+
+def test_an_outage_of_the_database_is_not_the_end_of_a_run(
+    run: PipelineRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(work: Work) -> Outcome:
+        raise OperationalError("the database is away")
+
+    with monkeypatch.context() as patched:
+        patched.setitem(STEPS, PipelineStep.Name.ANALYTICS, away)
+        assert execute(run) is True
+
+    run = PipelineRun.objects.get()
+    assert (run.status, run.token) == ("running", None)
+    assert run.error == "interrupted: the database is away"
+    assert execute(run) is False  # not at once
+    lease_runs_out()
+    assert execute(run) is True
+    assert (PipelineRun.objects.get().status, PipelineRun.objects.get().error) == ("completed", "")
+
+
+def test_a_run_that_is_given_up_has_failed_with_its_steps_and_their_reason(run: PipelineRun) -> None:
+    run.steps.filter(name="data").update(status="completed", finished_at=timezone.now())
+    run.steps.filter(name="analytics").update(status="running")
+    assert PipelineRun.objects.take(run.pk, "there")
+    assert not give_up(run, "too often")
+    lease_runs_out()
+
+    assert give_up(run, "too often")
+
+    run.refresh_from_db()
+    assert (run.status, run.error) == ("failed", "too often")
+    assert dict(run.steps.values_list("name", "status")) == {
+        "data": "completed",
+        "analytics": "failed",
+        **dict.fromkeys(["evaluation", "adaptive_weights", "training", "predictions"], "skipped"),
+    }
+    assert not give_up(run, "again")

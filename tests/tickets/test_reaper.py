@@ -1,0 +1,112 @@
+"""What the queue lost is found by our own rows and sent again."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from predictions.models import PipelineRun
+from predictions.pipeline import accept_run
+from tests.factories import make_prediction, queued_batch
+from tickets.models import GenerationRun, TicketBatch
+from tickets.reaper import Reaped, reap
+
+pytestmark = pytest.mark.django_db
+NOTHING = Reaped()
+
+
+def past() -> object:
+    return timezone.now() - timedelta(seconds=1)
+
+
+@pytest.fixture
+def batch() -> TicketBatch:
+    make_prediction()
+    PipelineRun.objects.update(status="failed")  # the factory's own: nothing is to be done with it
+    batch = queued_batch()
+    TicketBatch.objects.update(deliver_by=timezone.now() + timedelta(seconds=60))
+    OrmQ.objects.all().delete()  # as if the queue had lost its task
+    return batch
+
+
+def test_a_batch_that_waits_for_its_task_is_left_alone(batch: TicketBatch) -> None:
+    assert reap() == NOTHING
+    assert not OrmQ.objects.exists()
+
+
+def test_an_overdue_batch_is_sent_again_once(batch: TicketBatch) -> None:
+    TicketBatch.objects.update(deliver_by=past())
+
+    assert reap() == Reaped(batches=1)
+    assert reap() == NOTHING
+
+    (task,) = OrmQ.objects.all()
+    assert (task.key, task.func()) == ("shiolplus", "tickets.tasks.generate_ticket_batch")
+
+
+def test_a_batch_whose_worker_was_killed_is_sent_again_when_its_lease_has_run_out(batch: TicketBatch) -> None:
+    assert TicketBatch.objects.take(batch.pk, "there")
+    assert reap() == NOTHING
+
+    TicketBatch.objects.update(lease_until=past(), deliver_by=past())
+
+    assert reap() == Reaped(batches=1)
+
+
+def test_a_batch_that_was_begun_too_often_fails_with_its_run(batch: TicketBatch) -> None:
+    assert TicketBatch.objects.take(batch.pk, "there")
+    TicketBatch.objects.update(lease_until=past(), deliver_by=past(), attempts=TicketBatch.MAX_ATTEMPTS)
+
+    assert reap() == Reaped(given_up=1)
+
+    assert TicketBatch.objects.get().status == GenerationRun.objects.get().status == "failed"
+    assert "given up after 5 attempts" in GenerationRun.objects.get().error
+    assert reap() == NOTHING
+
+
+@pytest.mark.parametrize("status", ["ready", "failed", "cancelled"])
+def test_a_batch_that_has_ended_is_never_sent(batch: TicketBatch, status: str) -> None:
+    TicketBatch.objects.update(status=status, deliver_by=past())
+
+    assert reap() == NOTHING
+
+
+def test_an_overdue_pipeline_is_sent_to_the_heavy_queue_and_a_hopeless_one_given_up() -> None:
+    accept_run(source="none", pipeline_run_id="lost")
+    hopeless, _ = accept_run(source="none", pipeline_run_id="hopeless")
+    OrmQ.objects.all().delete()
+    PipelineRun.objects.update(deliver_by=past())
+    PipelineRun.objects.filter(pk=hopeless.pk).update(attempts=PipelineRun.MAX_ATTEMPTS)
+
+    assert reap() == Reaped(runs=1, given_up=1)
+
+    (task,) = OrmQ.objects.all()
+    assert (task.key, task.func()) == ("heavy", "predictions.tasks.run_pipeline")
+    hopeless.refresh_from_db()
+    assert hopeless.error == "given up after 5 attempts that got no further; the last: its process was killed"
+
+
+def test_a_completed_pipeline_whose_tickets_nobody_ordered_is_signalled(batch: TicketBatch) -> None:
+    PipelineRun.objects.update(status="completed")
+
+    assert reap() == Reaped(signalled=1)
+    assert reap() == NOTHING
+
+    run_id = PipelineRun.objects.get().pipeline_run_id
+    assert GenerationRun.objects.filter(pipeline_run_id=run_id).exists()
+
+
+def test_one_pipeline_whose_tickets_cannot_be_ordered_does_not_stop_the_others(batch: TicketBatch) -> None:
+    PipelineRun.objects.update(status="completed")
+    good = PipelineRun.objects.get().pipeline_run_id
+    PipelineRun.objects.create(
+        pipeline_run_id="bad",
+        status="completed",
+        draw_date=batch.draw_date,
+        source="none",
+        modes=["of a later version"],
+    )
+
+    assert reap().signalled == 1
+    assert GenerationRun.objects.filter(pipeline_run_id=good).exists()
