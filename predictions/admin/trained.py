@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from predictions.admin.browsing import ReadOnly, day, minute
-from predictions.models import TrainedModel
+from predictions.admin.browsing import ReadOnly, day, minute, shortened
+from predictions.models import TrainedModel, Training
 
 
 @admin.register(TrainedModel)
@@ -81,3 +81,17 @@ class TrainedModelAdmin(ReadOnly, admin.ModelAdmin):
     @admin.display(description="fit, seconds", ordering="seconds")
     def fit_seconds(self, model: TrainedModel) -> str:
         return f"{model.seconds:.1f}"
+
+
+@admin.register(Training)
+class TrainingAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = [
+        "mode",
+        "status",
+        "attempts",
+        "holder",
+        minute("started_at", "started"),
+        minute("finished_at", "finished"),
+        shortened("error", 60),
+    ]
+    list_filter = ["mode", "status", ("created_at", admin.DateFieldListFilter)]

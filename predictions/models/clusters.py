@@ -50,3 +50,9 @@ class Cluster(models.Model):
 
     def __str__(self) -> str:
         return self.holder
+
+    @property
+    def state(self) -> str:
+        """What its watchdog says of it, unless that has fallen silent."""
+        silent = self.seen_at < timezone.now() - SEEN_WITHIN
+        return "not seen any more" if silent and self.status != self.Status.STOPPED else self.status

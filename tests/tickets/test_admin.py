@@ -1,6 +1,6 @@
 """The admin's pages: everything can be browsed, nothing edited, and a batch purged after a preview."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -8,8 +8,9 @@ from django.contrib.auth.models import Permission
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from predictions.models import Draw, PipelineRun, Prediction, TrainedModel
+from predictions.models import Cluster, Draw, PipelineRun, Prediction, TrainedModel, Training
 from tests.factories import WEDNESDAY, make_model, make_prediction, some_tickets
 from tests.staff import client_of
 from tickets.admin import batches
@@ -17,7 +18,17 @@ from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.store import insert_batch_tickets
 
-MODELS = [Draw, PipelineRun, TrainedModel, Prediction, GenerationRun, TicketBatch, PreGeneratedTicket]
+MODELS = [
+    Cluster,
+    Draw,
+    PipelineRun,
+    TrainedModel,
+    Training,
+    Prediction,
+    GenerationRun,
+    TicketBatch,
+    PreGeneratedTicket,
+]
 ACTION = "purge_selected"
 
 
@@ -52,6 +63,12 @@ def rows(db: None) -> None:
     prediction.run.steps.create(number=1, name="data", status="warning", summary="the feed is away")
     BatchTicketGenerator(3).generate_batch("pipe-1", async_mode=False, draw_date=WEDNESDAY)  # lstm fails
     insert_batch_tickets(some_tickets(4), "v2", "pipe-2", WEDNESDAY)
+    Training.objects.create(mode="v1", draws_fingerprint="0" * 64, seed=1, code_version=1)
+    long_ago = timezone.now() - timedelta(hours=1)
+    Cluster.objects.create(holder="host/1/heavy", queue="heavy", host="host", status="running")
+    Cluster.objects.create(
+        holder="host/2/heavy", queue="heavy", host="host", status="running", seen_at=long_ago
+    )
 
 
 def batch_of(run_id: str, mode: str) -> TicketBatch:
@@ -59,6 +76,27 @@ def batch_of(run_id: str, mode: str) -> TicketBatch:
 
 
 # Browse
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_cluster_whose_watchdog_fell_silent_is_not_called_running(superuser: Client) -> None:
+    page = superuser.get(address(Cluster, "changelist")).content.decode()
+
+    assert page.count(">running</td>") == 1
+    assert page.count(">not seen any more</td>") == 1
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_batch_that_is_being_made_shows_its_rate_and_the_time_left(superuser: Client) -> None:
+    batch = batch_of("pipe-1", "random_forest")
+    TicketBatch.objects.filter(pk=batch.pk).update(
+        status="running", requested=90_003, generated=3, stored=3, rate=30_000.0
+    )
+
+    page = superuser.get(BATCHES).content.decode()
+
+    assert "3 of 90,003" in page
+    assert ", 30,000/s, 3 s left" in page
 
 
 @pytest.mark.usefixtures("rows")

@@ -51,7 +51,10 @@ class TicketBatchAdmin(ReadOnly, MoreThanFields):
 
     @admin.display(description="made")
     def progress(self, batch: TicketBatch) -> str:
-        return progress_bar(batch.generated, batch.requested)
+        bar = progress_bar(batch.generated, batch.requested)
+        if batch.seconds_left is None:
+            return bar
+        return format_html("{}, {}/s, {} s left", bar, f"{batch.rate:,.0f}", f"{batch.seconds_left:,.0f}")
 
     @admin.display(description="in stock", ordering="stored")
     def in_stock(self, batch: TicketBatch) -> str:

@@ -1,0 +1,22 @@
+"""The admin's page for the clusters: which live, on which host, and when each last got something done."""
+
+from django.contrib import admin
+
+from predictions.admin.browsing import ReadOnly, minute, shortened
+from predictions.models import Cluster
+
+
+@admin.register(Cluster)
+class ClusterAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = [
+        "queue",
+        "host",
+        "state",
+        minute("started_at", "started"),
+        minute("sign_at", "last sign"),
+        "restarts",
+        shortened("trouble", 60),
+    ]
+    list_filter = ["queue", "host", "status"]
+    fields = ["holder", "queue", "host", "state", "started_at", "seen_at", "sign_at", "restarts", "trouble"]
+    readonly_fields = ["state"]
