@@ -42,7 +42,8 @@ class WatchedCluster:
         self.restarts = 0
         self.start_at = 0.0  # not before, by the monotonic clock
         self.pause = 1.0
-        self.started = self.fresh = self.canary = time.monotonic()
+        self.started = self.fresh = time.monotonic()
+        self.canary = 0.0
         self.sign: object = None
 
     def enter(self) -> None:
@@ -120,10 +121,14 @@ class WatchedCluster:
         self.process = self.lifeline = None
 
     def stopped(self, trouble: str = "") -> None:
-        """Record that it has ended, with all its processes: what they held is free at once."""
+        """Record that it has ended, with all its processes: what they held is free at once.
+
+        The tasks that it had fetched are lost to it, so all that is free is sent again.
+        """
         try:
             for rows in (TicketBatch.objects, PipelineRun.objects, Training.objects):
                 rows.release(self.name)
+                rows.hurry()
         except OUTAGES as error:
             logger.warning("what cluster %s held is free when its leases run out: %s", self.name, error)
         self._write(Status.STOPPED, sign_at=None, restarts=self.restarts, trouble=trouble)

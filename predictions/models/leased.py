@@ -69,6 +69,8 @@ class LeasedQuerySet(models.QuerySet[Any]):
 
     def held(self, row: "Leased") -> Self:
         """The row, if it is still this holder's: what it writes, it writes through here."""
+        if row.token is None:  # which would find a row that is nobody's
+            return self.none()
         return self.filter(pk=row.pk, token=row.token, status=self.model.Status.RUNNING)
 
     def renew(self, row: "Leased", **values: Any) -> bool:
@@ -78,12 +80,13 @@ class LeasedQuerySet(models.QuerySet[Any]):
 
     def release(self, holder: str) -> int:
         """Free what a holder has that is known to be dead; returns how many rows."""
+        held = self.leased().filter(holder=holder)
+        return held.update(lease_until=None, token=None, deliver_by=timezone.now())
+
+    def hurry(self) -> int:
+        """Have a task sent at once for all that is free and waits for one; returns how many rows."""
         now = timezone.now()
-        return (
-            self.unfinished()
-            .filter(holder=holder, lease_until__gte=now)
-            .update(lease_until=None, token=None, deliver_by=now)
-        )
+        return self.free().filter(deliver_by__gt=now).update(deliver_by=now)
 
 
 class Leased(Recorded):

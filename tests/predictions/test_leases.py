@@ -86,6 +86,11 @@ def test_a_lease_that_ran_out_is_anothers_and_the_first_can_write_nothing_more()
 
 
 @pytest.mark.django_db
+def test_who_has_no_token_holds_nothing_not_even_what_is_nobodys() -> None:
+    assert not PipelineRun.objects.renew(some_run())
+
+
+@pytest.mark.django_db
 def test_a_renewed_lease_holds_longer() -> None:
     run = some_run()
     with time_machine.travel(NOON, tick=False):

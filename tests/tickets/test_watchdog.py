@@ -1,0 +1,229 @@
+"""What a watchdog concludes from signs and from work that waits; with real clusters: tests/faults."""
+
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from predictions import clusters
+from predictions.models import Cluster, PipelineRun, Training
+from predictions.pipeline import accept_run
+from predictions.tasks import answer
+from tests.factories import make_prediction, queued_batch
+from tickets import watched
+from tickets.models import TicketBatch
+from tickets.watchdog import Waiting, Watchdog, summary
+from tickets.watched import CANARY_EVERY, HUNG_AFTER, WatchedCluster
+
+pytestmark = pytest.mark.django_db
+
+
+class Clock:
+    """Time that passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    time = staticmethod(time.time)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(watched, "time", clock)
+    from tickets import watchdog
+
+    monkeypatch.setattr(watchdog, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def one(clock: Clock) -> WatchedCluster:
+    """A cluster that is watched, and whose processes are left out."""
+    one = WatchedCluster(clusters.HEAVY)
+    one.enter()
+    return one
+
+
+def signed(one: WatchedCluster) -> None:
+    Cluster.objects.filter(holder=one.name).update(sign_at=timezone.now())
+
+
+def test_a_new_cluster_is_asked_for_a_sign_at_once_and_runs_when_it_has_given_one(
+    one: WatchedCluster, clock: Clock
+) -> None:
+    clock.now += 1
+    assert one.look() == ""
+    assert Cluster.objects.get().status == "starting"
+    (canary,) = OrmQ.objects.all()
+    assert (canary.key, canary.func()) == ("heavy", "predictions.tasks.answer")
+
+    signed(one)
+    one.look()
+
+    assert Cluster.objects.get().status == "running"
+    assert clusters.alive() == [f"heavy on {one.host}"]
+
+
+def test_one_that_gives_signs_is_never_asked_and_never_called_hung(one: WatchedCluster, clock: Clock) -> None:
+    for _ in range(30):
+        signed(one)
+        assert one.look() == ""
+        clock.now += 5
+    assert not OrmQ.objects.exists()
+
+
+def test_a_silent_one_is_asked_again_and_again_and_then_called_hung(
+    one: WatchedCluster, clock: Clock
+) -> None:
+    signed(one)
+    one.look()
+    looks = []
+    for _ in range(HUNG_AFTER + 1):
+        clock.now += 1
+        looks.append(one.look())
+
+    assert looks[:-1] == [""] * HUNG_AFTER
+    assert looks[-1] == f"it got nothing done for {HUNG_AFTER + 1} seconds"
+    assert 2 <= OrmQ.objects.count() <= HUNG_AFTER // CANARY_EVERY
+
+
+def test_silence_while_the_watchdog_itself_could_not_look_does_not_count(
+    one: WatchedCluster, clock: Clock
+) -> None:
+    one.look()
+    clock.now += 10 * HUNG_AFTER
+    one.was_not_watched()
+
+    assert one.look() == ""
+
+
+def test_a_machine_that_slept_says_nothing_about_its_clusters(clock: Clock) -> None:
+    watchdog = Watchdog()
+    for one in watchdog.clusters:
+        one.enter()
+    watchdog.looked = clock.now
+    clock.now += 3600
+    for one in watchdog.clusters:
+        one.process = object()  # type: ignore[assignment]
+
+    watchdog._notice_pause()
+
+    assert [clock.now - one.fresh for one in watchdog.clusters] == [0, 0]
+
+
+def test_a_cluster_that_ends_at_once_is_started_later_and_later_a_steady_one_at_once(
+    one: WatchedCluster, clock: Clock
+) -> None:
+    pauses = []
+    for _ in range(7):
+        one.started = clock.now
+        one.plan_restart()
+        pauses.append(one.start_at - clock.now)
+    assert pauses == [3, 7, 15, 31, 60, 60, 60]
+
+    clock.now += 3600
+    one.plan_restart()
+    assert one.start_at == clock.now
+    assert one.restarts == 8
+
+
+def test_what_a_stopped_cluster_held_is_due_at_once(one: WatchedCluster) -> None:
+    make_prediction()
+    PipelineRun.objects.update(status="failed")  # the factory's own
+    batch, (run, _), (fetched, _) = queued_batch(), accept_run(source="none"), accept_run(source="none")
+    fit = Training.objects.create(mode="v1", draws_fingerprint="0" * 64, seed=1, code_version=1)
+    for model, row in ((TicketBatch, batch), (PipelineRun, run), (Training, fit)):
+        assert model.objects.take(row.pk, one.name)
+
+    one.stopped("it got nothing done")
+
+    assert list(TicketBatch.objects.due()) == [batch]
+    assert set(PipelineRun.objects.due()) == {run, fetched}
+    assert Training.objects.take(fit.pk, "another")
+    row = Cluster.objects.get()
+    assert (row.status, row.trouble, row.sign_at) == ("stopped", "it got nothing done", None)
+    assert clusters.alive() == []
+
+
+def test_work_waits_only_while_nobody_does_any(clock: Clock) -> None:
+    make_prediction()
+    waiting, first = Waiting(TicketBatch.objects.drawn()), queued_batch()
+    assert waiting.seconds() == 0
+    clock.now += 50
+    second = queued_batch()
+    assert waiting.seconds() == 50
+
+    assert TicketBatch.objects.take(second.pk, "here")
+    clock.now += 50
+    assert waiting.seconds() == 0
+
+    TicketBatch.objects.filter(pk=second.pk).update(status="ready")
+    assert waiting.seconds() == 100
+    TicketBatch.objects.filter(pk=first.pk).update(status="ready")
+    assert waiting.seconds() == 0
+
+
+def test_a_canary_for_another_cluster_is_sent_on_until_nobody_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(clusters.HOLDER, "host/1/heavy")
+
+    answer("heavy", "host/1/heavy", time.time() + 60)
+    answer("heavy", "host/2/heavy", time.time() - 1)
+    assert not OrmQ.objects.exists()
+
+    answer("heavy", "host/2/heavy", time.time() + 60)
+    assert OrmQ.objects.get().key == "heavy"
+
+
+def test_a_sign_is_its_own_clusters_and_a_process_without_one_gives_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("host/1/heavy", "host/2/heavy"):
+        Cluster.objects.create(holder=name, queue="heavy", host="host")
+    clusters.sign()
+    assert not Cluster.objects.exclude(sign_at=None).exists()
+
+    monkeypatch.setenv(clusters.HOLDER, "host/2/heavy")
+    clusters.sign()
+
+    assert [one.holder for one in Cluster.objects.exclude(sign_at=None)] == ["host/2/heavy"]
+
+
+def test_a_task_is_told_when_its_cluster_is_about_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_prediction()
+    batch = queued_batch(300, chunk_size=100)
+    Cluster.objects.create(holder="host/1/shiolplus", queue="shiolplus", host="host", status="running")
+    monkeypatch.setenv(clusters.HOLDER, "host/1/shiolplus")
+
+    def stop(now: TicketBatch) -> None:
+        Cluster.objects.update(status="stopping")
+
+    from tickets.generation import make_batch
+
+    make_batch(batch.pk, watch=stop, seconds=60)
+
+    batch.refresh_from_db()
+    assert (batch.status, batch.stored, batch.token) == ("queued", 100, None)
+
+
+def test_a_cluster_not_seen_for_a_while_is_not_alive(one: WatchedCluster, tmp_path: Path) -> None:
+    assert clusters.alive()
+    Cluster.objects.update(seen_at=timezone.now() - timedelta(minutes=1))
+    assert not clusters.alive()
+
+
+def test_the_summary_says_how_long_and_what_was_mended() -> None:
+    watchdog = Watchdog()
+    watchdog.clusters[0].restarts, watchdog.sent = 2, 3
+
+    assert summary(watchdog, 3725) == (
+        "clusters stopped after 1 h 02 min 05 s; 2 started again, 3 tasks sent again"
+    )
