@@ -1,6 +1,7 @@
 """Fits and predictions in child processes, which are timed, measured and can be killed."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -33,12 +34,13 @@ class Answer:
 
 
 def request_of(job: str, mode: str, **values: Any) -> Request:
-    """A request with the settings' time limit and, for a mode that takes some, their parameters."""
+    """A request of this process, with the settings' time limit and, for a mode that takes some, their parameters."""
     return Request(
         job=job,
         mode=mode,
         parameters=settings.MODE_PARAMETERS.get(mode, {}),
         time_limit=settings.FIT_TIME_LIMIT + GRACE,
+        parent=os.getpid(),
         **values,
     )
 

@@ -166,7 +166,8 @@ Q_CLUSTER: dict[str, Any] = {
     "catch_up": False,
     "ALT_CLUSTERS": {
         # Pipelines and fits. Served by a cluster started with Q_CLUSTER_NAME=heavy.
-        "heavy": {"workers": 1, "queue_limit": 1, "timeout": 1800, "retry": 6000, "recycle": 1},
+        # Fits are child processes, so its worker does not grow; one that is being replaced delays a drain.
+        "heavy": {"workers": 1, "queue_limit": 1, "timeout": 1800, "retry": 6000},
     },
 }
 

@@ -59,13 +59,23 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
 
 def group_of(leader: int) -> list[int]:
     """The processes of a process group."""
+    return _where(2, leader)
+
+
+def children_of(parent: int) -> list[int]:
+    """The processes that a process has started."""
+    return _where(1, parent)
+
+
+def _where(field: int, value: int) -> list[int]:
+    """The processes with a value in a field of their stat, counted from the state."""
     members = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = status.read_text().rpartition(")")[2].split()
         except OSError:  # it ended while we looked
             continue
-        if int(fields[2]) == leader:
+        if int(fields[field]) == value:
             members.append(int(status.parent.name))
     return members
 

@@ -1,13 +1,17 @@
 """Child processes that are given up: they end, and who waits for them is told."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from predictions import children
 from predictions.children import FitError, end_children, in_child, request_of
 from tests.factories import fair_history
-from tests.processes import wait_until
+from tests.processes import children_of, wait_until
 
 
 def test_children_that_are_given_up_end_at_once_and_who_waits_gets_an_error() -> None:
@@ -26,6 +30,27 @@ def test_children_that_are_given_up_end_at_once_and_who_waits_gets_an_error() ->
 
     assert child.returncode == -9
     assert not children._running
+
+
+PARENT = """
+import django
+django.setup()
+from predictions.children import in_child, request_of
+from tests.factories import fair_history
+in_child(request_of("backtest", "lstm", first=880, stop=900, seed=1), fair_history(900))
+"""
+
+
+def test_a_child_ends_with_the_process_that_waits_for_it_however_soon_that_is_killed() -> None:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=settings.BASE_DIR)
+    try:
+        wait_until(lambda: bool(children_of(parent.pid)), 20, "a child")
+        (child,) = children_of(parent.pid)
+    finally:
+        parent.kill()
+        parent.wait()
+
+    wait_until(lambda: not Path(f"/proc/{child}").exists(), 20, "its end")
 
 
 def test_a_child_that_ends_by_itself_is_forgotten() -> None:
