@@ -34,7 +34,7 @@ class Answer:
 
 
 def request_of(job: str, mode: str, **values: Any) -> Request:
-    """A request of this process, with the settings' time limit and, for a mode that takes some, their parameters."""
+    """A request of this process, with the settings' time limit and parameters, if the mode takes some."""
     return Request(
         job=job,
         mode=mode,
