@@ -1,17 +1,12 @@
 """The same tests on a real PostgreSQL, started here in a temporary folder."""
 
 import os
-import pwd
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from django.conf import settings
 
-from tests.processes import needs_program
+from tests.postgres_server import postgres_server
 
 # What touches the database; the pure modules would only run twice.
 SUITE = [
@@ -25,55 +20,20 @@ SUITE = [
 ]
 
 
-def program(name: str) -> Path | None:
-    """A PostgreSQL program, on the PATH or where Debian keeps it."""
-    if found := shutil.which(name):
-        return Path(found)
-    return next(iter(sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)), None)
+def test_the_suite_passes_on_postgresql() -> None:
+    with postgres_server("fsync=off") as server:
+        done = suite_on(server.url)
+
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
 
-@pytest.fixture
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an empty server on a loopback port; it refuses root, so root lends it to `nobody`."""
-    initdb, pg_ctl = program("initdb"), program("pg_ctl")
-    needs_program(initdb and pg_ctl, "PostgreSQL (initdb, pg_ctl)")
-    folder = Path(f"/tmp/shiol-postgres-{os.getpid()}")
-    folder.mkdir(mode=0o700)
-    user = "nobody" if os.geteuid() == 0 else None
-    if user:
-        os.chown(folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
-    port = free_port()
-
-    def run(*command: str) -> None:
-        subprocess.run(command, cwd=folder, user=user, check=True, stdout=subprocess.DEVNULL)
-
-    data, options = str(folder / "data"), f"-p {port} -c listen_addresses=127.0.0.1 -k {folder}"
-    try:
-        run(str(initdb), "-D", data, "-A", "trust", "-U", "shiol", "-E", "UTF8", "--no-sync")
-        run(str(pg_ctl), "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
-        try:
-            yield f"postgres://shiol@127.0.0.1:{port}/postgres"
-        finally:
-            run(str(pg_ctl), "-D", data, "-m", "immediate", "-w", "stop")
-    finally:
-        shutil.rmtree(folder)
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def test_the_suite_passes_on_postgresql(postgres: str) -> None:
-    environment = os.environ | {"DATABASE_URL": postgres, "SHIOL_TESTS_ON_GIVEN_DATABASE": "1"}
+def suite_on(url: str) -> subprocess.CompletedProcess[str]:
+    """These tests in a process of their own, on a given database."""
+    environment = os.environ | {"DATABASE_URL": url, "SHIOL_TESTS_ON_GIVEN_DATABASE": "1"}
     for name in list(environment):  # the inner conftest sets the first, after its own folder
         if name == "DJANGO_SETTINGS_MODULE" or name.startswith("PYTEST_XDIST"):
             del environment[name]
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SUITE],
         cwd=settings.BASE_DIR,
         env=environment,
@@ -81,4 +41,3 @@ def test_the_suite_passes_on_postgresql(postgres: str) -> None:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

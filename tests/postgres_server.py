@@ -1,0 +1,83 @@
+"""A real PostgreSQL of the tests' own, in a temporary folder, stopped and started at will."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.processes import needs_program
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A server's folder and address; `start` and `stop` return when it is up and when it is down."""
+
+    folder: Path
+    port: int
+    settings: tuple[str, ...] = ()
+
+    @property
+    def url(self) -> str:
+        return f"postgres://shiol@127.0.0.1:{self.port}/postgres"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def start(self) -> None:
+        ours = (f"port={self.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}")
+        options = " ".join(f"-c {setting}" for setting in (*ours, *self.settings))
+        self.run("pg_ctl", "-D", str(self.data), "-w", "-l", str(self.folder / "log"), "-o", options, "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        """`fast` ends its connections and writes all out; `immediate` is a crash, mended when it starts."""
+        self.run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop")
+
+    def run(self, name: str, *arguments: str) -> None:
+        """Run one of its programs; it refuses root, so root lends the folder to `nobody`."""
+        subprocess.run(
+            [str(program(name)), *arguments],
+            cwd=self.folder,
+            user="nobody" if os.geteuid() == 0 else None,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+
+@contextmanager
+def postgres_server(*settings: str) -> Iterator[PostgresServer]:
+    """An empty server, with settings like "fsync=off", gone with its folder when the block ends."""
+    needs_program(program("initdb") and program("pg_ctl"), "PostgreSQL (initdb, pg_ctl)")
+    folder = Path(tempfile.mkdtemp(prefix="shiol-postgres-", dir="/tmp"))  # short: it holds a socket
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+    server = PostgresServer(folder, free_port(), settings)
+    try:
+        server.run("initdb", "-D", str(server.data), "-A", "trust", "-U", "shiol", "-E", "UTF8", "--no-sync")
+        server.start()
+        yield server
+    finally:
+        if (server.data / "postmaster.pid").exists():
+            server.stop("immediate")
+        shutil.rmtree(folder)
+
+
+def program(name: str) -> Path | None:
+    """A PostgreSQL program, on the PATH or where Debian keeps it."""
+    if found := shutil.which(name):
+        return Path(found)
+    return next(iter(sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)), None)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
