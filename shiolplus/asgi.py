@@ -5,4 +5,5 @@ import os
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shiolplus.settings")
+os.environ.setdefault("SHIOL_DB_POOL", "8")  # connections its threads share; only a web process has them
 application = get_asgi_application()

@@ -8,6 +8,7 @@ import secrets
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, validate
@@ -30,28 +31,51 @@ def _read_secret_key(key_file: Path) -> str:
     )
 
 
-def _tune(database: dict[str, Any]) -> dict[str, Any]:
-    """Add what makes many writers safe: measured without it, 92 of 500 tasks met "database is locked"."""
+def _tune(database: dict[str, Any], pool: int) -> dict[str, Any]:
+    """Add what each engine needs for many writers and for its own absence; what the URL says wins."""
     database["CONN_MAX_AGE"] = database.get("CONN_MAX_AGE") or 600
+    ours: dict[str, Any] = {}
     if database["ENGINE"] == "django.db.backends.sqlite3":
-        database["OPTIONS"] = {
+        ours = {  # measured without them, 92 of 500 tasks met "database is locked"
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-        } | database.get("OPTIONS", {})
+        }
         # A file, so that a cluster in another process can share the tests' database.
         database["TEST"] = {"NAME": str(VAR / "test.sqlite3")}
     else:
         database["CONN_HEALTH_CHECKS"] = True
+        ours = {"connect_timeout": 5}
+        if pool:
+            database["CONN_MAX_AGE"] = 0  # each request gives its connection back
+            # After `reconnect_timeout` the next request tries at once; the pool's own tries come ever later.
+            ours["pool"] = {"min_size": 1, "max_size": pool, "timeout": 5, "reconnect_timeout": 5}
+    database["OPTIONS"] = ours | database.get("OPTIONS", {})
     return database
+
+
+def _cache(url: str) -> dict[str, Any]:
+    """The default cache; ValueError for a Redis address of which a part would be guessed."""
+    cache: dict[str, Any] = {"KEY_PREFIX": "shiolplus"} | env.dj_cache_url("CACHE_URL", url)
+    if "redis" in cache["BACKEND"]:
+        address = urlsplit(url)
+        if not address.hostname or not address.path.strip("/").isdecimal():
+            raise ValueError('"CACHE_URL": allowed is redis://[user:password@]host[:port]/number')
+        cache["LOCATION"] = address._replace(query="").geturl()  # the parser drops a user and breaks IPv6
+        cache["OPTIONS"] = {"socket_connect_timeout": 1, "socket_timeout": 1}  # seconds
+    return cache
 
 
 try:
     VAR = Path(env.str("SHIOL_VAR", str(BASE_DIR / "var"))).resolve()
     DEBUG = env.bool("SHIOL_DEBUG", False)
     ALLOWED_HOSTS = env.list("SHIOL_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-    DATABASES = {"default": _tune(env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR / 'db.sqlite3'}"))}
-    CACHES: dict[str, dict[str, Any]] = {"default": env.dj_cache_url("CACHE_URL", "locmem://")}
+    # Connections of this process at once on PostgreSQL, 0 for one that stays. The web's entry points set it:
+    # a pool's threads do not survive a fork, and a cluster forks its workers.
+    _pool = env.int("SHIOL_DB_POOL", 0, validate=validate.Range(min=0, max=100))
+    _database = env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR / 'db.sqlite3'}")
+    DATABASES = {"default": _tune(_database, _pool)}
+    CACHES: dict[str, dict[str, Any]] = {"default": _cache(env.str("CACHE_URL", "locmem://"))}
     DRAWS_SOURCE = env.str(
         "SHIOL_DRAWS_SOURCE", "ny", validate=validate.OneOf(["ny", "texas", "bundled", "none"])
     )

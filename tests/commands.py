@@ -17,12 +17,12 @@ def call(command: str, *arguments: str) -> tuple[str, str]:
     return out.getvalue(), err.getvalue()
 
 
-def manage(*arguments: str) -> subprocess.CompletedProcess[str]:
+def manage(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
     """A command in a process of its own, on the tests' database."""
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=settings.BASE_DIR,
-        env=environment(),
+        env=environment(**extra),
         capture_output=True,
         text=True,
         timeout=60,

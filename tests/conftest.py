@@ -18,7 +18,8 @@ os.environ |= {
     # A lease is renewed from a thread, which must not meet a test's long transaction on SQLite.
     "SHIOL_LEASE_SECONDS": "300",
 }
-for name in ("SHIOL_DEBUG", "SHIOL_WORKERS", "SHIOL_ALLOWED_HOSTS", "SHIOL_DRAWS_SOURCE", "CACHE_URL"):
+OURS = ("DEBUG", "WORKERS", "ALLOWED_HOSTS", "DRAWS_SOURCE", "DB_POOL")
+for name in ("CACHE_URL", *(f"SHIOL_{one}" for one in OURS)):
     os.environ.pop(name, None)
 if not os.environ.get("SHIOL_TESTS_ON_GIVEN_DATABASE"):  # set where the suite runs itself on PostgreSQL
     os.environ.pop("DATABASE_URL", None)

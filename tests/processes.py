@@ -1,7 +1,9 @@
 """Real processes for tests: clusters on the test database, ended whatever happens."""
 
+import http.client
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -48,6 +50,37 @@ def cluster(queue: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+@contextmanager
+def web_server(log: Path, *options: str, **extra: str) -> Iterator[tuple[int, int]]:
+    """(process group, port) of a gunicorn with one worker on the test database."""
+    with socket.socket() as listener, log.open("ab") as output:
+        listener.bind(("127.0.0.1", 0))
+        bound = f"fd://{listener.fileno()}"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "shiolplus.wsgi", "--bind", bound, *options],
+            cwd=settings.BASE_DIR,
+            env=environment(**extra),
+            pass_fds=[listener.fileno()],
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        try:
+            wait_until(lambda: b"Booting worker" in log.read_bytes(), 30, "a worker")
+            yield process.pid, listener.getsockname()[1]
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(15)
+
+
+def get(port: int, path: str, session: str = "") -> tuple[int, bytes]:
+    """Status and body of a page of that web server."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", path, headers={"Cookie": f"sessionid={session}"} if session else {})
+    response = connection.getresponse()
+    return response.status, response.read()
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:

@@ -71,6 +71,11 @@ def test_without_a_key_a_command_says_how_to_get_one(command: str, tmp_path: Pat
         ("SHIOL_DRAWS_SOURCE", "mars", "ny, texas, bundled, none"),
         ("SHIOL_DEBUG", "perhaps", "boolean"),
         ("DATABASE_URL", "nonsense", "database URL"),
+        ("SHIOL_DB_POOL", "101", "100"),
+        ("CACHE_URL", "nonsense", "Unknown backend"),
+        ("CACHE_URL", "redis://:secret@127.0.0.1:port/0", "Port"),
+        ("CACHE_URL", "redis://:secret@127.0.0.1/first", "redis://[user:password@]host[:port]/number"),
+        ("CACHE_URL", "redis:///0", "redis://[user:password@]host[:port]/number"),
     ],
 )
 def test_a_bad_value_in_the_environment_is_a_named_error(
@@ -83,6 +88,7 @@ def test_a_bad_value_in_the_environment_is_a_named_error(
     assert "A bad value in the environment" in last_line
     assert name in last_line
     assert allowed in last_line
+    assert "secret" not in last_line
     assert "Traceback" not in done.stderr
 
 
