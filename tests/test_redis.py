@@ -1,0 +1,117 @@
+"""The shared cache on a real Redis: seen by every process, and not missed when it is gone."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.commands import manage
+from tests.factories import WEDNESDAY, some_tickets
+from tests.postgres_server import free_port
+from tests.processes import get, needs_program, wait_until, web_server
+from tickets.store import insert_batch_tickets
+
+
+@dataclass(frozen=True)
+class RedisServer:
+    process: subprocess.Popen[bytes]
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def client(self) -> redis.Redis:
+        return redis.Redis(port=self.port, decode_responses=True)
+
+    def answers(self) -> bool:
+        try:
+            return bool(self.client().ping())
+        except redis.ConnectionError:
+            return False
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    """An empty Redis that writes nothing, on a loopback port."""
+    program = shutil.which("redis-server")
+    needs_program(program, "Redis (redis-server)")
+    port = free_port()
+    command = [str(program), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(tmp_path), "--save", ""]
+    with (tmp_path / "redis.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        server = RedisServer(process, port)
+        wait_until(server.answers, 10, "an answer of Redis")
+        yield server
+    finally:
+        process.kill()
+        process.wait()
+
+
+def shell(code: str, url: str) -> str:
+    """What some code prints, or how it fails, in a process with that cache."""
+    done = manage("shell", "-v", "0", "-c", f"from django.core.cache import cache; {code}", CACHE_URL=url)
+    return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
+
+
+def test_what_one_process_stores_another_reads_under_our_prefix(server: RedisServer) -> None:
+    assert shell("print(cache.set('stock', {'v1': 3}, 60))", server.url) == "None"
+
+    assert shell("print(cache.get('stock'))", server.url) == "{'v1': 3}"
+    assert server.client().keys() == ["shiolplus:1:stock"]
+    assert 0 < server.client().ttl("shiolplus:1:stock") <= 60
+
+
+def test_an_address_may_have_a_user_a_password_and_settings(server: RedisServer) -> None:
+    server.client().acl_setuser(
+        "tickets", enabled=True, passwords=["+s@lt"], keys=["*"], commands=["+@all"], reset=True
+    )
+    server.client().acl_setuser("default", enabled=False)
+    url = f"redis://tickets:s%40lt@127.0.0.1:{server.port}/3?key_prefix=ours"
+
+    assert shell("cache.set('a', 1); print(cache.get('a'), cache.make_key('a'))", url) == "1 ours:1:a"
+    there = redis.Redis(port=server.port, db=3, username="tickets", password="s@lt", decode_responses=True)
+    assert there.keys() == ["ours:1:a"]
+
+
+@pytest.mark.parametrize(
+    ("blow", "error"), [(signal.SIGKILL, "ConnectionError"), (signal.SIGSTOP, "TimeoutError")]
+)
+def test_a_redis_that_is_gone_or_hangs_is_an_error_within_seconds(
+    blow: signal.Signals, error: str, server: RedisServer
+) -> None:
+    os.kill(server.process.pid, blow)
+    code = f"""
+import time, redis
+start = time.monotonic()
+try:
+    cache.get('stock')
+except redis.{error}:
+    print(time.monotonic() - start)
+"""
+    assert float(shell(code, server.url)) < 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_api_serves_without_the_redis_it_was_started_with(server: RedisServer, tmp_path: Path) -> None:
+    insert_batch_tickets(some_tickets(3), "v1", draw_date=WEDNESDAY)
+    address = f"/api/v1/tickets/cached?mode=v1&draw_date={WEDNESDAY}"
+
+    with web_server(tmp_path / "log", CACHE_URL=server.url) as (_, port):
+        status, before = get(port, address)
+        assert status == 200
+        server.process.kill()
+        server.process.wait()
+        status, after = get(port, address)
+        assert get(port, "/admin/login/")[0] == 200
+
+    assert status == 200
+    assert before.split(b'"response_time_ms"')[0] == after.split(b'"response_time_ms"')[0]
+    assert b'"count":3' in after
