@@ -21,7 +21,8 @@ os.environ |= {
 OURS = ("DEBUG", "WORKERS", "ALLOWED_HOSTS", "DRAWS_SOURCE", "DB_POOL")
 for name in ("CACHE_URL", *(f"SHIOL_{one}" for one in OURS)):
     os.environ.pop(name, None)
-if not os.environ.get("SHIOL_TESTS_ON_GIVEN_DATABASE"):  # set where the suite runs itself on PostgreSQL
+ON_GIVEN_DATABASE = bool(os.environ.get("SHIOL_TESTS_ON_GIVEN_DATABASE"))  # the suite, run by itself
+if not ON_GIVEN_DATABASE:
     os.environ.pop("DATABASE_URL", None)
 
 import pytest  # noqa: E402
@@ -41,10 +42,23 @@ def pytest_xdist_setupnodes() -> None:
         os.environ.pop(name, None)
 
 
+def pytest_report_header() -> str:
+    return f"database: {settings.DATABASES['default']['ENGINE']}"
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest test first, so that all cores end together."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The longest test first, so that all cores end together; on a given database only tests that use it."""
     items.sort(key=lambda item: not item.nodeid.startswith("tests/test_postgres.py"))
+    if ON_GIVEN_DATABASE:
+        config.hook.pytest_deselected(items=[item for item in items if not uses_database(item)])
+        items[:] = filter(uses_database, items)
+
+
+def uses_database(item: pytest.Item) -> bool:
+    """Whether pytest-django lets a test reach its database: to all others it is closed."""
+    fixtures = getattr(item, "fixturenames", [])
+    return bool(item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(fixtures))
 
 
 def pytest_unconfigure() -> None:
