@@ -31,6 +31,16 @@ def _read_secret_key(key_file: Path) -> str:
     )
 
 
+# A host that vanished is given up after 20 s; by the system's own rules, after 15 minutes to 2 hours.
+_vanished_host = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,  # milliseconds
+}
+
+
 def _tune(database: dict[str, Any], pool: int) -> dict[str, Any]:
     """Add what each engine needs for many writers and for its own absence; what the URL says wins."""
     database["CONN_MAX_AGE"] = database.get("CONN_MAX_AGE") or 600
@@ -45,7 +55,7 @@ def _tune(database: dict[str, Any], pool: int) -> dict[str, Any]:
         database["TEST"] = {"NAME": str(VAR / "test.sqlite3")}
     else:
         database["CONN_HEALTH_CHECKS"] = True
-        ours = {"connect_timeout": 5}
+        ours = dict(_vanished_host)
         if pool:
             database["CONN_MAX_AGE"] = 0  # each request gives its connection back
             # After `reconnect_timeout` the next request tries at once; the pool's own tries come ever later.

@@ -121,6 +121,21 @@ def test_a_restart_of_the_server_between_two_requests_is_not_noticed(
     assert timed_get(web[1])[0] == 200
 
 
+def test_every_connection_gives_a_vanished_host_up_in_seconds(server: PostgresServer) -> None:
+    show = """
+import socket
+from django.db import connection
+connection.ensure_connection()
+wire = socket.socket(fileno=connection.connection.fileno())
+names = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
+print(*(wire.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in names))
+wire.detach()
+"""
+    done = manage("shell", "-v", "0", "-c", show, DATABASE_URL=server.url)
+
+    assert done.stdout == "10 5 3 20000\n", done.stderr
+
+
 def test_a_command_has_no_pool_since_its_threads_would_not_survive_a_fork() -> None:
     show = "from django.db import connection as c; print(c.settings_dict['CONN_MAX_AGE'], c.pool)"
     away = "postgres://shiol@127.0.0.1:9/none"

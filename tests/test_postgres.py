@@ -8,8 +8,8 @@ from django.conf import settings
 
 from tests.postgres_server import postgres_server
 
-# Two fits a mode that only ask whether two laws are equal: a fit knows no database, and these take a quarter of
-# the time.
+# Two fits a mode that only ask whether two laws are equal: a fit knows no database, and these took a quarter
+# of the time.
 LAWS_ONLY = [
     f"--deselect=tests/predictions/test_training.py::{name}"
     for name in (
