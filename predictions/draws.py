@@ -4,7 +4,7 @@ import hashlib
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from predictions.powerball import (
     check_numbers,
     draw_instant,
     era_of,
+    last_draw,
     next_draw,
     scheduled_draws,
 )
@@ -30,6 +31,7 @@ from predictions.signals import draws_stored
 logger = logging.getLogger(__name__)
 
 SOURCES = ("bundled", "ny", "texas")
+LIVE_SOURCES = tuple(downloads.URLS)  # where a draw appears some hours after it was held
 
 
 @dataclass(frozen=True)
@@ -246,6 +248,16 @@ def _text(draw: Draw | RawDraw) -> str:
 def upcoming_draw() -> date:
     """The next draw by the clock: never "the one after the last known draw"."""
     return next_draw(timezone.now())
+
+
+def last_held(before: date) -> date:
+    """The last draw before a date that has been held by now, stored or not."""
+    return last_draw(min(timezone.now(), draw_instant(before) - timedelta(seconds=1)))
+
+
+def is_stored(day: date) -> bool:
+    """Whether a draw's numbers are known."""
+    return Draw.objects.filter(draw_date=day).exists()
 
 
 def missing_draws() -> list[date]:

@@ -195,6 +195,20 @@ def next_draw(now: datetime) -> date:
     return day
 
 
+def last_draw(now: datetime) -> date:
+    """The Eastern date of the last draw held at or before an instant (an aware datetime).
+
+    ValueError before the first matrix known here.
+    """
+    if now.tzinfo is None:
+        raise ValueError(f"{now} has no time zone")
+    day = now.astimezone(EASTERN).date()
+    while not (is_draw_day(day) and draw_instant(day) <= now):
+        era_of(day)  # there is none to be found before the first
+        day -= timedelta(days=1)
+    return day
+
+
 def scheduled_draws(first: date, last: date) -> Iterator[date]:
     """Every scheduled draw date from `first` to `last`, both included."""
     for offset in range((last - first).days + 1):

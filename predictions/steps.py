@@ -11,7 +11,17 @@ from django.db import transaction
 from predictions.adaptive import WEIGHED, current_shares, update_shares, weighed
 from predictions.children import FitError
 from predictions.distribution import UNIFORM_LOG_LOSS, components_from_json
-from predictions.draws import ImportReport, KnownDraws, freshness, import_source, known_draws, missing_draws
+from predictions.draws import (
+    LIVE_SOURCES,
+    ImportReport,
+    KnownDraws,
+    freshness,
+    import_source,
+    is_stored,
+    known_draws,
+    last_held,
+    missing_draws,
+)
 from predictions.evaluation import evaluate_predictions
 from predictions.feeds import FeedError
 from predictions.leases import Lost
@@ -70,13 +80,25 @@ def _data(work: Work) -> Outcome:
             f"{trouble}; no draw of the 69/26 era before {work.run.draw_date} is stored. "
             "Run `manage.py import_draws`".removeprefix("; ")
         )
+    late = _late_draw(work.run)
     detail = {"draws": len(work.known.history), "draws_through": str(work.known.through)}
+    if late is not None:
+        trouble = f"{trouble}; the draw of {late} is not known yet".removeprefix("; ")
+        detail["late"] = str(late)
     if report is None:
         status = Status.WARNING if trouble else Status.SKIPPED
         return Outcome(f"{trouble or 'no source asked for'}; {known}", detail, status)
     detail |= _import_detail(report)
-    status = Status.WARNING if report.fell_short else Status.COMPLETED
-    return Outcome(f"{report.summary()}; {known}", detail, status)
+    status = Status.WARNING if report.fell_short or trouble else Status.COMPLETED
+    return Outcome("; ".join(filter(None, [report.summary(), trouble, known])), detail, status)
+
+
+def _late_draw(run: PipelineRun) -> date | None:
+    """The last draw held before the predicted one, where a source that should bring it has not."""
+    if run.source not in LIVE_SOURCES:
+        return None
+    day = last_held(before=run.draw_date)
+    return None if is_stored(day) else day
 
 
 def _import_detail(report: ImportReport) -> dict[str, Any]:

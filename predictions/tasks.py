@@ -3,8 +3,10 @@
 import time
 
 from predictions import clusters
+from predictions.after_draw import run_after_draw
 from predictions.models import PipelineRun
 from predictions.pipeline import execute
+from predictions.pruning import prune_clusters, prune_results
 
 
 def run_pipeline(run_pk: int) -> dict[str, str]:
@@ -20,3 +22,14 @@ def answer(queue: str, name: str, until: float) -> None:
     if clusters.own_name() != name and time.time() < until:
         time.sleep(0.2)  # so that two clusters do not toss it to and fro as fast as they can
         clusters.send_canary(queue, name, until)
+
+
+def run_pipeline_after_draw() -> dict[str, str | None]:
+    """A tick: accept the run that follows the last draw, if it is time. A second delivery finds it there."""
+    run = run_after_draw()
+    return {"pipeline_run_id": None if run is None else run.pipeline_run_id}
+
+
+def prune_queue() -> dict[str, int]:
+    """Delete what the queue left behind a week ago. A second delivery finds nothing left."""
+    return {"results": prune_results(), "clusters": prune_clusters()}

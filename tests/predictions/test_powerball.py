@@ -26,6 +26,7 @@ from predictions.powerball import (
     era_of,
     expected_prize_usd,
     is_draw_day,
+    last_draw,
     next_draw,
     prize_of,
     scheduled_draws,
@@ -234,6 +235,33 @@ def test_a_draw_is_held_at_22_59_in_new_york_whatever_the_season(draw: date, ins
     assert draw_instant(draw) == instant
     assert next_draw(instant - timedelta(seconds=1)) == draw
     assert next_draw(instant) > draw
+
+
+@pytest.mark.parametrize(
+    ("clock", "draw"),
+    [
+        ((22, 58, 59, 999_999), date(2026, 11, 23)),
+        ((22, 59, 0, 0), date(2026, 11, 25)),
+        ((23, 59, 59, 0), date(2026, 11, 25)),
+        ((0, 0, 0, 0), date(2026, 11, 23)),
+    ],
+)
+def test_the_last_draw_is_held_at_or_before_now(clock: tuple[int, int, int, int], draw: date) -> None:
+    assert last_draw(datetime(2026, 11, 25, *clock, tzinfo=EASTERN)) == draw
+
+
+@pytest.mark.parametrize("day", [date(2026, 3, 7), date(2026, 10, 31), date(2021, 8, 21), date(2009, 1, 7)])
+def test_a_draw_is_the_last_from_its_instant_until_the_next(day: date) -> None:
+    following = draw_instant(next_draw(draw_instant(day)))
+    assert last_draw(draw_instant(day)) == day
+    assert last_draw(following - timedelta(microseconds=1)) == day
+
+
+def test_there_is_no_last_draw_before_the_first_nor_of_a_naive_datetime() -> None:
+    with pytest.raises(ValueError, match="before the first matrix known here"):
+        last_draw(datetime(2009, 1, 7, 12, tzinfo=UTC))
+    with pytest.raises(ValueError, match="has no time zone"):
+        last_draw(datetime(2026, 11, 25, 12))  # noqa: DTZ001 - the mistake under test
 
 
 def test_the_day_in_new_york_counts_not_the_caller_s() -> None:

@@ -1,0 +1,71 @@
+"""The pipeline after each draw: begun when the draw's numbers are published, and without them at noon.
+
+The queue's schedule is only a tick, twice an hour. The Eastern calendar decides what a tick is for, so that
+nothing moves when the clocks do.
+"""
+
+import logging
+from datetime import UTC, date, datetime, time, timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from predictions.draws import LIVE_SOURCES, import_source, is_stored
+from predictions.feeds import FeedError
+from predictions.models import PipelineRun
+from predictions.pipeline import accept_run
+from predictions.powerball import EASTERN, last_draw
+
+logger = logging.getLogger(__name__)
+
+FIRST_LOOK = time(23, 30)  # Eastern, on the day of the draw
+LAST_LOOK = time(12)  # Eastern, on the day after
+LOOK_FROM_MINUTE = 30  # of each hour between
+
+
+def run_after_draw() -> PipelineRun | None:
+    """Accept the one run that follows the last draw, if now is its time; None when it is not, or was.
+
+    Called late, or after a night in which nobody called it, it does what was left undone.
+    """
+    now = timezone.now()
+    day = last_draw(now)
+    run_id = f"after-{day}"
+    if PipelineRun.objects.filter(pipeline_run_id=run_id).exists() or not _is_time(day, now):
+        return None
+    run, created = accept_run(source=settings.DRAWS_SOURCE, pipeline_run_id=run_id)
+    return run if created else None
+
+
+def _is_time(day: date, now: datetime) -> bool:
+    """Half an hour after the draw, where nothing is waited for; else when it is stored, and at noon anyway.
+
+    At noon it goes without the draw, for the next one needs its tickets.
+    """
+    if now < _eastern(day, FIRST_LOOK):
+        return False
+    if settings.DRAWS_SOURCE not in LIVE_SOURCES:
+        return True
+    is_last = now >= _eastern(day + timedelta(days=1), LAST_LOOK)
+    if not is_last and now.minute < LOOK_FROM_MINUTE:
+        return False
+    if _has_come(day):
+        return True
+    if is_last:
+        logger.warning("the draw of %s is still not known: the pipeline after it goes without it", day)
+    return is_last
+
+
+def _eastern(day: date, clock: time) -> datetime:
+    """An instant in UTC, for two times of one zone are compared by their clocks, not as instants."""
+    return datetime.combine(day, clock, EASTERN).astimezone(UTC)
+
+
+def _has_come(day: date) -> bool:
+    """Whether a draw is stored, after a look at the source if it was not."""
+    if not is_stored(day):
+        try:
+            import_source(settings.DRAWS_SOURCE)
+        except FeedError as error:
+            logger.warning("no look for the draw of %s: %s", day, error)
+    return is_stored(day)

@@ -1,0 +1,216 @@
+"""The pipeline after each draw, tick by tick: the Eastern calendar decides, whatever the clocks do."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django_q.models import OrmQ
+
+from predictions import downloads
+from predictions.models import Draw, PipelineRun
+from predictions.pipeline import accept_run
+from predictions.steps import STEPS, Work
+from predictions.tasks import run_pipeline_after_draw
+from tests.factories import make_draw
+from tests.feed_server import NY_CSV, Answer, FeedServer
+
+pytestmark = pytest.mark.django_db
+
+# Of a night: when its draw is first looked for, how often (once an hour), and the noon after it, in UTC.
+NIGHTS = [
+    (date(2026, 7, 11), "2026-07-12 03:30", 13, "2026-07-12 16:00"),  # summer
+    (date(2026, 11, 23), "2026-11-24 04:30", 13, "2026-11-24 17:00"),  # winter
+    (date(2026, 3, 7), "2026-03-08 04:30", 12, "2026-03-08 16:00"),  # an hour is left out
+    (date(2026, 10, 31), "2026-11-01 03:30", 14, "2026-11-01 17:00"),  # an hour comes twice
+    (date(2027, 3, 13), "2027-03-14 04:30", 12, "2027-03-14 16:00"),
+    (date(2027, 11, 6), "2027-11-07 03:30", 14, "2027-11-07 17:00"),
+]
+WINTER = NIGHTS[1]
+NOTHING_NEW = Answer()
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def published(day: date) -> Answer:
+    return Answer(body=f"{NY_CSV}{day:%m/%d/%Y},07 14 24 30 56 07,2\n".encode())
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Give answers in the place of New York's, one a request, the last one for ever."""
+    servers: list[FeedServer] = []
+
+    def start(*answers: Answer) -> FeedServer:
+        server = FeedServer(*answers)
+        server.__enter__()
+        servers.append(server)
+        monkeypatch.setitem(downloads.URLS, "ny", server.url)
+        monkeypatch.setattr(downloads, "RETRIES", downloads.Retry(total=0))
+        return server
+
+    yield start
+    for server in servers:
+        server.__exit__()
+
+
+def tick(instant: datetime) -> str | None:
+    """What a tick's task accepts."""
+    with time_machine.travel(instant):
+        return run_pipeline_after_draw()["pipeline_run_id"]
+
+
+def night(first: str, noon: str) -> list[datetime]:
+    """Every half hour from the end of the draw, just before the first look, until two hours after noon."""
+    start, end = utc(first) - timedelta(minutes=30), utc(noon) + timedelta(hours=2)
+    return [start + place * timedelta(minutes=30) for place in range((end - start) // timedelta(minutes=30))]
+
+
+@pytest.mark.parametrize(("day", "first", "looks", "noon"), NIGHTS)
+def test_a_draw_that_never_comes_is_looked_for_hourly_and_done_without_at_noon(
+    day: date, first: str, looks: int, noon: str, serve: Any
+) -> None:
+    server = serve(NOTHING_NEW)
+    looked, accepted = [], []
+
+    for instant in night(first, noon):
+        before = len(server.requests)
+        if run_id := tick(instant):
+            accepted.append((run_id, instant))
+        if len(server.requests) > before:
+            looked.append(instant)
+
+    hourly = [utc(first) + timedelta(hours=hour) for hour in range(looks)]
+    assert looked == [*hourly, utc(noon)]
+    assert accepted == [(f"after-{day}", utc(noon))]
+
+
+@pytest.mark.parametrize(("day", "first", "looks", "noon"), NIGHTS)
+@pytest.mark.parametrize("look", [1, 12])
+def test_the_look_that_finds_the_draw_accepts_the_run_and_is_the_last(
+    day: date, first: str, looks: int, noon: str, look: int, serve: Any
+) -> None:
+    server = serve(*[NOTHING_NEW] * (look - 1), published(day))
+
+    accepted = [(run_id, instant) for instant in night(first, noon) if (run_id := tick(instant))]
+
+    assert accepted == [(f"after-{day}", utc(first) + timedelta(hours=look - 1))]
+    assert len(server.requests) == look
+    assert Draw.objects.filter(draw_date=day).exists()
+
+
+def test_the_run_is_for_the_next_draw_on_the_heavy_queue_and_accepted_once(serve: Any) -> None:
+    day, first, _, _ = WINTER
+    serve(published(day))
+
+    assert [tick(utc(first)), tick(utc(first))] == ["after-2026-11-23", None]
+
+    run = PipelineRun.objects.get()
+    assert (run.source, run.draw_date, len(run.modes)) == ("ny", date(2026, 11, 25), 5)
+    assert OrmQ.objects.get().key == "heavy"
+
+
+def test_a_draw_that_is_stored_already_is_not_asked_for_again(serve: Any) -> None:
+    day, first, _, _ = WINTER
+    server = serve(NOTHING_NEW)
+    make_draw(day)
+
+    assert tick(utc(first)) == "after-2026-11-23"
+    assert server.requests == []
+
+
+def test_a_feed_out_of_reach_is_a_warning_and_the_next_tick_looks_again(
+    serve: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    day, first, _, _ = WINTER
+    serve(Answer(status=404), published(day))
+
+    assert tick(utc(first)) is None
+    assert "no look for the draw of 2026-11-23: " in caplog.text
+    assert tick(utc(first) + timedelta(hours=1)) == "after-2026-11-23"
+
+
+def test_going_without_the_draw_names_it_in_the_log(serve: Any, caplog: pytest.LogCaptureFixture) -> None:
+    serve(NOTHING_NEW)
+
+    tick(utc(WINTER[3]))
+
+    (warning,) = [one.message for one in caplog.records if one.name == "predictions.after_draw"]
+    assert warning == "the draw of 2026-11-23 is still not known: the pipeline after it goes without it"
+
+
+@pytest.mark.parametrize("late", [timedelta(minutes=1), timedelta(hours=9), timedelta(days=1, hours=10)])
+def test_ticks_that_were_missed_at_noon_are_made_up_for_by_the_next_one(late: timedelta, serve: Any) -> None:
+    serve(NOTHING_NEW)
+
+    assert tick(utc(WINTER[3]) + late) == "after-2026-11-23"
+
+
+def test_a_night_that_was_missed_wholly_is_left_to_the_next_draw(serve: Any) -> None:
+    serve(NOTHING_NEW)
+
+    assert tick(utc("2026-11-26 03:59")) is None  # the draw of the 25th has been held
+    assert tick(utc("2026-11-26 17:00")) == "after-2026-11-25"
+
+
+@pytest.mark.parametrize("source", ["none", "bundled"])
+def test_without_a_source_to_wait_for_the_first_tick_is_the_one(
+    source: str, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.DRAWS_SOURCE = source
+    day, first, _, noon = WINTER
+
+    accepted = [(run_id, instant) for instant in night(first, noon) if (run_id := tick(instant))]
+
+    assert accepted == [(f"after-{day}", utc(first))]
+    assert PipelineRun.objects.get().source == source
+    assert "not known" not in caplog.text
+
+
+# What the run's own first step says of it
+
+
+def data_step(**values: Any) -> tuple[str, str]:
+    """The status and the summary of a run's first step, now."""
+    run, _ = accept_run(enqueue=False, **values)
+    outcome = STEPS["data"](Work(run))
+    return outcome.status, outcome.summary
+
+
+@pytest.mark.usefixtures("real_draws")
+def test_a_run_without_the_draw_before_it_is_a_warning_that_names_the_draw(serve: Any) -> None:
+    serve(NOTHING_NEW)
+    with time_machine.travel(utc("2025-12-25 17:00")):
+        status, summary = data_step(source="ny")
+
+    assert status == "warning"
+    assert "0 rejected, 0 in conflict; the draw of 2025-12-24 is not known yet; newest draw 2025-12-22" in (
+        summary
+    )
+
+
+@pytest.mark.usefixtures("real_draws")
+@pytest.mark.parametrize(
+    ("now", "values"),
+    [
+        ("2025-12-25 03:58", {"source": "ny"}),  # a minute before the draw of the 24th
+        ("2025-12-25 17:00", {"source": "ny", "draw_date": date(2025, 12, 24)}),
+        ("2025-12-23 17:00", {"source": "ny", "draw_date": date(2026, 1, 3)}),
+    ],
+)
+def test_a_run_that_knows_every_draw_held_before_its_own_is_no_warning(
+    now: str, values: dict[str, Any], serve: Any
+) -> None:
+    serve(NOTHING_NEW)
+    with time_machine.travel(utc(now)):
+        assert data_step(**values)[0] == "completed"
+
+
+@pytest.mark.usefixtures("real_draws")
+@pytest.mark.parametrize(("source", "status"), [("none", "skipped"), ("bundled", "completed")])
+def test_a_source_that_is_not_live_is_never_late(source: str, status: str) -> None:
+    with time_machine.travel(utc("2025-12-25 17:00")):
+        assert data_step(source=source)[0] == status
