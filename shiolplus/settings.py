@@ -198,6 +198,7 @@ Q_CLUSTER: dict[str, Any] = {
     "guard_cycle": 0.5,  # the hard timeout tests for exactly zero: other values miss it
     "poll": 0.5,
     "catch_up": False,
+    "scheduler": False,  # one bad row stops it, silently, for all: tickets.schedules sends what is due
     "ALT_CLUSTERS": {
         # Pipelines and fits. Served by a cluster started with Q_CLUSTER_NAME=heavy.
         # Fits are child processes, so its worker does not grow; one that is being replaced delays a drain.

@@ -1,9 +1,24 @@
 """What staff want of each mode where a call does not say it."""
 
+from typing import TypedDict
+
 from django.db import models
 from django.db.models import Q
 
 from predictions.modes import MODE_NAMES
+
+MAX_BATCH_SIZE = 10_000_000
+MAX_DAYS = 36_500
+MAX_PRIORITY = 100
+PAUSED = "paused; staff who may change mode policies can let it go on (admin: Mode policies)"
+
+
+class Used(TypedDict):
+    """What a batch is made by, as its run keeps it."""
+
+    batch_size: int
+    cleanup_days: int
+    priority: int
 
 
 class ModePolicy(models.Model):
@@ -25,15 +40,35 @@ class ModePolicy(models.Model):
         constraints = [
             models.CheckConstraint(name="mode_policy_mode_known", condition=Q(mode__in=MODE_NAMES)),
             models.CheckConstraint(
-                name="mode_policy_batch_size", condition=Q(batch_size__gte=1, batch_size__lte=10_000_000)
+                name="mode_policy_batch_size", condition=Q(batch_size__gte=1, batch_size__lte=MAX_BATCH_SIZE)
             ),
             models.CheckConstraint(
-                name="mode_policy_keep_days", condition=Q(keep_days__gte=1, keep_days__lte=36_500)
+                name="mode_policy_keep_days", condition=Q(keep_days__gte=1, keep_days__lte=MAX_DAYS)
             ),
             models.CheckConstraint(
-                name="mode_policy_priority", condition=Q(priority__gte=-100, priority__lte=100)
+                name="mode_policy_priority",
+                condition=Q(priority__gte=-MAX_PRIORITY, priority__lte=MAX_PRIORITY),
             ),
         ]
 
     def __str__(self) -> str:
         return self.mode
+
+    def used(self, batch_size: int | None = None, cleanup_days: int | None = None) -> Used:
+        """What holds for a call: what it says, and what the policy says of the rest."""
+        return Used(
+            batch_size=batch_size or self.batch_size,
+            cleanup_days=cleanup_days or self.keep_days,
+            priority=self.priority,
+        )
+
+
+def policy_of(mode: str) -> ModePolicy:
+    """A mode's policy, or the defaults where nobody has made one."""
+    return ModePolicy.objects.filter(mode=mode).first() or ModePolicy(mode=mode)
+
+
+def policies() -> dict[str, ModePolicy]:
+    """All modes' policies, or the defaults, in the modes' order."""
+    made = {policy.mode: policy for policy in ModePolicy.objects.all()}
+    return {mode: made.get(mode) or ModePolicy(mode=mode) for mode in MODE_NAMES}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from predictions.models import Draw
+from tickets.cleaning import clean_up_in_task
 from tickets.generation import make_next_batch
 from tickets.models import TicketBatch
 from tickets.purging import purge_in_task
@@ -28,6 +29,11 @@ def purge_ticket_batch(batch_pk: int, before: str | None) -> dict[str, int]:
     """Delete a part of a batch's tickets, or of those made before an instant, and enqueue the rest."""
     deleted = purge_in_task(batch_pk, None if before is None else datetime.fromisoformat(before))
     return {"batch": batch_pk, "deleted": deleted}
+
+
+def clean_up_tickets() -> dict[str, int]:
+    """Delete what the modes' policies no longer keep. A second delivery finds nothing left."""
+    return clean_up_in_task()
 
 
 def score_draws(days: Sequence[date]) -> dict[str, int]:

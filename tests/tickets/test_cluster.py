@@ -1,11 +1,12 @@
 """The whole way with real clusters in processes of their own, as an operator runs them."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from django.test import Client
-from django_q.models import OrmQ, Task
+from django.utils import timezone
+from django_q.models import OrmQ, Schedule, Task
 from django_q.tasks import async_task
 
 from predictions import clusters
@@ -15,6 +16,7 @@ from tests.factories import WEDNESDAY, make_prediction
 from tests.processes import cluster, group_of, wait_until
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
+from tickets.schedules import install, run_due
 from tickets.verification import verify_batch
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -81,3 +83,18 @@ def test_the_generating_worker_never_loads_the_libraries_that_models_need(tmp_pa
     for maps in loaded.values():
         assert "/numpy/" in maps
         assert not any(f"/{name}/" in maps for name in ("sklearn", "scipy", "tensorflow", "h5py", "xgboost"))
+
+
+def test_what_is_due_by_the_clock_is_done_by_a_cluster(tmp_path: Path) -> None:
+    long_ago = timezone.now() - timedelta(days=30)
+    Task.objects.create(id="old", name="old", func="math.floor", started=long_ago, stopped=long_ago)
+    install()
+    Schedule.objects.filter(cluster=clusters.DEFAULT).update(next_run=long_ago)
+
+    assert run_due() == 2
+    with cluster(clusters.DEFAULT, tmp_path / "log"):
+        wait_until(lambda: Task.objects.exclude(pk="old").count() == 2, 30, "both tasks")
+
+    done = dict(Task.objects.values_list("func", "success"))
+    assert done == {"tickets.tasks.clean_up_tickets": True, "predictions.tasks.prune_queue": True}
+    assert not OrmQ.objects.exists()

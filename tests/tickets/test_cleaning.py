@@ -1,0 +1,56 @@
+"""Cleanup by the clock: each mode keeps its tickets as long as its policy says."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django_q.models import OrmQ
+
+from tests.factories import WEDNESDAY, some_tickets
+from tickets import store
+from tickets.cleaning import clean_up_in_task
+from tickets.models import PreGeneratedTicket, TicketBatch
+from tickets.policies import ModePolicy
+from tickets.store import insert_batch_tickets
+from tickets.tasks import clean_up_tickets
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+NOTHING = dict.fromkeys(("random_forest", "lstm", "v1", "v2", "hybrid"), 0)
+
+
+def stocked(mode: str, count: int, age: timedelta, powerball: int) -> None:
+    with time_machine.travel(NOW - age, tick=False):
+        insert_batch_tickets(some_tickets(count, powerball), mode, f"run-{powerball}", draw_date=WEDNESDAY)
+
+
+@time_machine.travel(NOW, tick=False)
+def test_each_mode_keeps_its_tickets_as_long_as_its_policy_says() -> None:
+    ModePolicy.objects.filter(mode="v1").update(keep_days=2)
+    ModePolicy.objects.filter(mode="v2").delete()
+    days, second = timedelta(days=1), timedelta(seconds=1)
+    stocked("v1", 3, 2 * days + second, 1)
+    stocked("v1", 2, 2 * days - second, 2)
+    stocked("v2", 4, 7 * days + second, 3)
+    stocked("v2", 5, 7 * days - second, 4)
+
+    assert clean_up_tickets() == NOTHING | {"v1": 3, "v2": 4}
+
+    assert PreGeneratedTicket.objects.count() == 7
+    assert [batch.stored for batch in TicketBatch.objects.order_by("id")] == [0, 2, 0, 5]
+    assert clean_up_tickets() == NOTHING
+    assert not OrmQ.objects.exists()
+
+
+def test_a_cleanup_whose_time_is_up_leaves_the_rest_to_another_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "DELETE_CHUNK", 3)
+    with time_machine.travel(NOW, tick=False):
+        stocked("lstm", 8, timedelta(days=8), 1)
+
+        deleted = clean_up_in_task(seconds=0)
+
+        assert deleted == {"random_forest": 0, "lstm": 3}
+        task = OrmQ.objects.get()
+        assert (task.key, task.func(), task.args()) == ("shiolplus", "tickets.tasks.clean_up_tickets", ())
+        assert TicketBatch.objects.get().stored == PreGeneratedTicket.objects.count() == 5
+        assert clean_up_tickets() == NOTHING | {"lstm": 5}
