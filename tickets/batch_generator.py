@@ -13,7 +13,7 @@ from django_q.tasks import async_task
 
 from predictions import clusters
 from predictions.draws import upcoming_draw
-from predictions.models import Prediction, check_run_id, new_run_id
+from predictions.models import Prediction, check_run_id, lease_end, new_run_id
 from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
 from predictions.sampling import SAMPLER_VERSION, deal
@@ -21,14 +21,14 @@ from tickets import metrics
 from tickets.batches import finish_run
 from tickets.generation import make_batch
 from tickets.models import GenerationRun, Origin, TicketBatch
+from tickets.policies import MAX_BATCH_SIZE, MAX_DAYS, PAUSED, Used, policies
 from tickets.scoring import score_if_drawn
 from tickets.stock import get_batch_ticket_stats
-from tickets.store import MAX_DAYS
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_MODES = ("random_forest", "lstm")
-MAX_BATCH_SIZE = 10_000_000
+DEFAULT_BATCH_SIZE, DEFAULT_CLEANUP_DAYS = 100, 7
 POLL_SECONDS = 0.2
 
 Watcher = Callable[[TicketBatch], None]
@@ -37,19 +37,22 @@ Watcher = Callable[[TicketBatch], None]
 class BatchTicketGenerator:
     """Makes one batch of tickets a mode from the stored predictions.
 
-    ValueError for a `batch_size` or `cleanup_days` below 1 or when no mode is known. Unknown modes are
-    dropped with a warning and reported by `generate_batch`.
+    What is not given, `batch_size` and `cleanup_days`, is as each mode's policy says; the attributes of these
+    names then hold the defaults, 100 and 7. ValueError when one is below 1 or no mode is known. Unknown modes
+    are dropped with a warning, paused ones are left out, and `generate_batch` reports both.
     """
 
     def __init__(
         self,
-        batch_size: int = 100,
+        batch_size: int | None = None,
         modes: Sequence[str] = DEFAULT_MODES,
         auto_cleanup: bool = True,
-        cleanup_days: int = 7,
+        cleanup_days: int | None = None,
     ) -> None:
-        self.batch_size = _whole_number("batch_size", batch_size, MAX_BATCH_SIZE)
-        self.cleanup_days = _whole_number("cleanup_days", cleanup_days, MAX_DAYS)
+        self._given_size = _whole_number("batch_size", batch_size, MAX_BATCH_SIZE)
+        self._given_days = _whole_number("cleanup_days", cleanup_days, MAX_DAYS)
+        self.batch_size = self._given_size or DEFAULT_BATCH_SIZE
+        self.cleanup_days = self._given_days or DEFAULT_CLEANUP_DAYS
         self.auto_cleanup = bool(auto_cleanup)
         asked = list(dict.fromkeys([modes] if isinstance(modes, str) else modes))
         self.modes = [mode for mode in asked if mode in MODE_NAMES]
@@ -73,9 +76,11 @@ class BatchTicketGenerator:
     ) -> dict[str, Any]:
         """Make a run and its batches, and enqueue them or, with `async_mode=False`, make them here.
 
-        The same `pipeline_run_id` again returns the stored result with `created` and `started` False;
-        ValueError when that run was asked for other modes, another size or another draw. `draw_date` None
-        means the next draw. `watch` is called after each stored chunk of a batch made here.
+        The same `pipeline_run_id` again returns the stored result with `created` and `started` False, after
+        making here, with `async_mode=False`, those of its batches that are nobody's; ValueError when that run
+        was asked for other modes, another size or another draw. A run all of whose modes are left out is
+        `cancelled`. `draw_date` None means the next draw. `watch` is called after each stored chunk of a
+        batch made here.
         """
         day = draw_date or upcoming_draw()
         check_ticket_day(day)
@@ -89,24 +94,25 @@ class BatchTicketGenerator:
         self._last_run = run.pk
         if not created:
             self._check_same(run, draw_date)
-        elif not async_mode:
-            for batch in queued:
-                make_batch(batch.pk, watch)
-            score_if_drawn(run.draw_date)
+        if not async_mode:
+            _make_here(run, watch)
         run.refresh_from_db()
-        return run_result(run) | {"started": created, "created": created, "async": async_mode}
+        started = created and bool(run.modes)
+        return run_result(run) | {"started": started, "created": created, "async": async_mode}
 
     def _own_run(self, run_id: str, day: date) -> tuple[GenerationRun, bool]:
         """The run of this id, and whether it is this call that makes it."""
+        paused, used = self._policy()
         asked = {
             "origin": Origin.GENERATED,
             "status": GenerationRun.Status.RUNNING,
             "draw_date": day,
-            "modes": self.modes,
-            "skipped": self.skipped,
-            "batch_size": self.batch_size,
+            "modes": list(used),
+            "skipped": self.skipped | paused,
+            "batch_size": _common([one["batch_size"] for one in used.values()]),
             "auto_cleanup": self.auto_cleanup,
-            "cleanup_days": self.cleanup_days,
+            "cleanup_days": _common([one["cleanup_days"] for one in used.values()]),
+            "policy": used,
             "started_at": timezone.now(),
             "finished_at": None,
         }
@@ -117,18 +123,34 @@ class BatchTicketGenerator:
             run.refresh_from_db()
         return run, created
 
+    def _policy(self) -> tuple[dict[str, str], dict[str, Used]]:
+        """The modes that are paused, each with the reason, and what holds for the others."""
+        of_modes = {mode: policy for mode, policy in policies().items() if mode in self.modes}
+        paused = {mode: PAUSED for mode in self.modes if of_modes[mode].paused}
+        used = {
+            mode: of_modes[mode].used(self._given_size, self._given_days)
+            for mode in self.modes
+            if mode not in paused
+        }
+        return paused, used
+
     def _check_same(self, run: GenerationRun, draw_date: date | None) -> None:
-        wanted = {"modes": self.modes, "batch_size": self.batch_size, "draw_date": draw_date or run.draw_date}
-        for name, value in wanted.items():
-            if (stored := getattr(run, name)) != value:
-                raise ValueError(
-                    f"pipeline_run_id {run.pipeline_run_id!r} already names a run with {name} {stored}, "
-                    f"not {value}"
-                )
+        made_of = [*run.modes, *(mode for mode in run.skipped if mode in MODE_NAMES)]
+        if set(self.modes) != set(made_of):
+            raise _other(run, "modes", made_of, self.modes)
+        # Runs from before there were policies have one size.
+        sizes = {mode: used["batch_size"] for mode, used in run.policy.items()} or {"": run.batch_size}
+        if self._given_size and run.modes and set(sizes.values()) != {self._given_size}:
+            raise _other(run, "batch_size", run.batch_size or sizes, self._given_size)
+        if draw_date and draw_date != run.draw_date:
+            raise _other(run, "draw_date", run.draw_date, draw_date)
 
     def _create_batches(self, run: GenerationRun) -> list[TicketBatch]:
         """A batch a mode; one without a prediction has failed already. Returns those to be made."""
-        batches = [_new_batch(run, mode) for mode in self.modes]
+        if not run.modes:
+            _cancel(run)
+            return []
+        batches = [_new_batch(run, mode) for mode in run.modes]
         for batch in batches:
             batch.save()
         finish_run(run)
@@ -163,15 +185,51 @@ class BatchTicketGenerator:
         }
 
 
-def _whole_number(name: str, value: int, highest: int) -> int:
+def _whole_number(name: str, value: int | None, highest: int) -> int | None:
+    if value is None:
+        return None
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= highest:
         raise ValueError(f"{name} {value!r}: allowed is an integer from 1 to {highest:,}")
     return value
 
 
+def _common(values: Sequence[int]) -> int | None:
+    """What all have, None where they differ."""
+    return values[0] if len(set(values)) == 1 else None
+
+
+def _other(run: GenerationRun, name: str, stored: object, given: object) -> ValueError:
+    return ValueError(
+        f"pipeline_run_id {run.pipeline_run_id!r} already names a run with {name} {stored}, not {given}"
+    )
+
+
+def _cancel(run: GenerationRun) -> None:
+    """End a run that has nothing to make: nothing broke, and nobody need ask for it again."""
+    run.status, run.finished_at = GenerationRun.Status.CANCELLED, timezone.now()
+    run.error = "; ".join(f"{mode}: {reason}" for mode, reason in run.skipped.items())
+    run.save(update_fields=["status", "error", "finished_at"])
+    logger.warning("run %s is cancelled: %s", run, run.error)
+
+
+def _make_here(run: GenerationRun, watch: Watcher) -> None:
+    """Make a run's batches that are nobody's, in this process."""
+    free = TicketBatch.objects.free().filter(run=run, origin=Origin.GENERATED)
+    pks = list(free.order_by("-priority", "id").values_list("pk", flat=True))
+    if any([make_batch(pk, watch) for pk in pks]):
+        score_if_drawn(run.draw_date)
+
+
 def _new_batch(run: GenerationRun, mode: str) -> TicketBatch:
     """Everything a batch's tickets depend on, fixed now."""
-    batch = TicketBatch(run=run, mode=mode, draw_date=run.draw_date, requested=run.batch_size or 0)
+    used = run.policy[mode]
+    batch = TicketBatch(
+        run=run,
+        mode=mode,
+        draw_date=run.draw_date,
+        requested=used["batch_size"],
+        priority=used["priority"],
+    )
     prediction = Prediction.objects.newest(mode, run.draw_date)
     if prediction is None:
         batch.status = TicketBatch.Status.FAILED
@@ -180,6 +238,7 @@ def _new_batch(run: GenerationRun, mode: str) -> TicketBatch:
         logger.error("batch of %s failed: %s", mode, batch.error)
         return batch
     shares = [component["share"] for component in prediction.components]
+    batch.deliver_by = lease_end(timezone.now())
     batch.prediction = prediction
     batch.seed = secrets.randbits(62)
     batch.sampler_version = SAMPLER_VERSION

@@ -8,7 +8,8 @@ from django.test import Client
 from predictions.models import Draw
 from tests.factories import WEDNESDAY, make_prediction
 from tickets.batch_generator import BatchTicketGenerator
-from tickets.models import GenerationRun
+from tickets.models import GenerationRun, TicketBatch
+from tickets.policies import ModePolicy
 
 pytestmark = pytest.mark.django_db
 DRAWS, RUNS = "/api/v1/draws", "/api/v1/generation-runs"
@@ -93,6 +94,41 @@ def test_a_run_is_shown_with_its_batches_and_their_progress(client: Client) -> N
         ("lstm", "failed", 0.0),
     ]
     assert "no prediction of lstm" in run["batches"][1]["error"]
+    used = {"batch_size": 40, "cleanup_days": 7, "priority": 0}
+    assert run["policy"] == {"random_forest": used, "lstm": used}
+    assert [(one["attempts"], one["priority"]) for one in run["batches"]] == [(1, 0), (0, 0)]
+
+
+def test_a_batch_that_is_being_made_says_how_fast_it_goes_and_how_long_it_takes(client: Client) -> None:
+    make_prediction()
+    result = BatchTicketGenerator(5000, ["random_forest"]).generate_batch("going", draw_date=WEDNESDAY)
+    address = f"{RUNS}/{result['generation_run_id']}"
+
+    (waiting,) = client.get(address).json()["batches"]
+    TicketBatch.objects.update(status="running", generated=2000, rate=1500.0)
+    (going,) = client.get(address).json()["batches"]
+    TicketBatch.objects.update(status="ready", generated=5000)
+    (ready,) = client.get(address).json()["batches"]
+
+    assert (waiting["rate"], waiting["seconds_left"], waiting["progress"]) == (None, None, 0.0)
+    assert (going["rate"], going["seconds_left"], going["progress"]) == (1500.0, 2.0, 0.4)
+    assert (ready["rate"], ready["seconds_left"], ready["progress"]) == (1500.0, None, 1.0)
+
+
+def test_a_run_whose_modes_differ_has_its_sizes_in_the_policy_and_names_the_paused_mode(
+    client: Client,
+) -> None:
+    ModePolicy.objects.filter(mode="v1").update(batch_size=7, keep_days=3, priority=5)
+    ModePolicy.objects.filter(mode="v2").update(paused=True)
+    result = BatchTicketGenerator(modes=["random_forest", "v1", "v2"]).generate_batch(draw_date=WEDNESDAY)
+
+    run = client.get(f"{RUNS}/{result['generation_run_id']}").json()
+
+    assert (run["batch_size"], run["modes"], list(run["skipped"])) == (None, ["random_forest", "v1"], ["v2"])
+    assert run["policy"] == {
+        "random_forest": {"batch_size": 100, "cleanup_days": 7, "priority": 0},
+        "v1": {"batch_size": 7, "cleanup_days": 3, "priority": 5},
+    }
 
 
 def test_runs_come_newest_first_and_without_their_batches(client: Client) -> None:

@@ -1,5 +1,6 @@
 """generate_batch, cleanup_tickets and verify_batch, as an operator meets them."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from django_q.models import OrmQ
 from tests.commands import call, manage
 from tests.factories import WEDNESDAY, make_prediction, some_tickets
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
+from tickets.policies import ModePolicy
 from tickets.store import insert_batch_tickets, purge_batch
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -137,6 +139,40 @@ def insert_old(count: int, mode: str) -> None:
         insert_batch_tickets(
             some_tickets(count, powerball=len(mode)), mode, f"old-{mode}", draw_date=WEDNESDAY
         )
+
+
+@pytest.mark.django_db
+def test_without_a_size_each_mode_gets_what_its_policy_says_and_a_paused_one_nothing() -> None:
+    for mode in ("random_forest", "v1", "v2"):
+        make_prediction(mode)
+    ModePolicy.objects.filter(mode="v1").update(batch_size=7)
+
+    out, _ = call("generate_batch", "--sync", *FOR_WEDNESDAY, "--modes", "random_forest,v1")
+    assert out.endswith("is completed: random_forest 100, v1 7\n")
+
+    ModePolicy.objects.filter(mode="v2").update(paused=True)
+    with pytest.raises(CommandError, match=r"is completed: v1 9; v2: paused; staff who may change"):
+        call("generate_batch", "--sync", *FOR_WEDNESDAY, "--modes", "v1,v2", "--batch-size", "9")
+    with pytest.raises(CommandError, match=r"is cancelled: nothing to make; v2: paused"):
+        call("generate_batch", "--sync", *FOR_WEDNESDAY, "--modes", "v2")
+
+
+@pytest.mark.django_db
+def test_on_a_terminal_each_mode_has_a_bar_of_its_own_size_with_its_rate(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "150")
+    make_prediction("random_forest")
+    make_prediction("v1")
+    ModePolicy.objects.filter(mode="v1").update(batch_size=6200)
+
+    call("generate_batch", "--sync", *FOR_WEDNESDAY, "--modes", "random_forest,v1")
+
+    shown = re.sub("\x1b[^a-zA-Z]*[a-zA-Z]", "", capsys.readouterr().err)
+    last = {line.split()[0]: line for line in re.split("[\r\n]+", shown) if line.strip()}
+    assert re.search(r" 100 of 100 .*left", last["random_forest"])
+    assert re.search(r" 6,200 of 6,200 [1-9][0-9,]* tickets/s .*left", last["v1"])
 
 
 # cleanup_tickets

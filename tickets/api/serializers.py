@@ -61,14 +61,21 @@ class DrawDetailSerializer(DrawSerializer):
 
 
 class BatchSerializer(serializers.ModelSerializer[TicketBatch]):
-    """A mode's share of a run; `progress` is the part of the requested tickets that was made, 0 to 1."""
+    """A mode's share of a run; `progress` is the part of the requested tickets that was made, 0 to 1.
 
+    `rate` is in tickets a second, of the chunks stored last, and null before the first; `seconds_left` is an
+    estimate by it, and null when the batch is not being made. `attempts` counts how often it was begun since
+    it last got further; of batches that wait the one with the highest `priority` is made first.
+    """
+
+    seconds_left = serializers.FloatField(read_only=True, allow_null=True)
     progress = serializers.SerializerMethodField()
 
     class Meta:
         model = TicketBatch
         fields = [
             *("id", "mode", "origin", "status", "requested", "generated", "stored", "replaced", "progress"),
+            *("rate", "seconds_left", "attempts", "priority"),
             *("created_at", "started_at", "finished_at", "error"),
         ]
 
@@ -77,12 +84,18 @@ class BatchSerializer(serializers.ModelSerializer[TicketBatch]):
 
 
 class GenerationRunSerializer(serializers.ModelSerializer[GenerationRun]):
-    """A run; where one is asked for alone, with its batches."""
+    """A run; where one is asked for alone, with its batches.
+
+    `policy` is what each mode's batch is made by, `{mode: {batch_size, cleanup_days, priority}}`: as asked
+    for or, where the call did not say, as staff had set it. `batch_size` is null where the modes' differ.
+    `skipped` names modes that are unknown or paused, each with the reason.
+    """
 
     class Meta:
         model = GenerationRun
         fields = [
             *("id", "pipeline_run_id", "origin", "status", "draw_date", "modes", "skipped", "batch_size"),
+            "policy",
             *("created_at", "started_at", "finished_at", "error"),
         ]
 

@@ -7,9 +7,9 @@ from rich.progress import Progress, TaskID
 
 from predictions import clusters
 from predictions.modes import MODE_NAMES
-from predictions.terminal import add_modes, day, positive, progress, quiet_logs, say
+from predictions.terminal import add_modes, day, positive, quiet_logs, say, with_rate
 from tickets.batch_generator import DEFAULT_MODES, BatchTicketGenerator, run_result
-from tickets.models import GenerationRun, TicketBatch
+from tickets.models import GenerationRun, Origin, TicketBatch
 
 
 class Command(BaseCommand):
@@ -22,7 +22,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         add_modes(parser, MODE_NAMES, f"modes to make tickets of (default: {' '.join(DEFAULT_MODES)})")
         parser.add_argument(
-            "--batch-size", type=positive, default=100, metavar="N", help="tickets a mode (default: 100)"
+            "--batch-size",
+            type=positive,
+            metavar="N",
+            help="tickets a mode (default: as the mode's policy says, at first 100)",
         )
         parser.add_argument(
             "--draw-date", type=day, metavar="D", help="the draw they are for (default: the next one)"
@@ -33,9 +36,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--cleanup-days",
             type=positive,
-            default=7,
             metavar="DAYS",
-            help="first delete the mode's tickets older than this (default: 7)",
+            help="first delete the mode's tickets older than this (default: as its policy says, at first 7)",
         )
         parser.add_argument("--no-cleanup", action="store_true", help="delete nothing")
         how = parser.add_mutually_exclusive_group()
@@ -45,8 +47,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity = options["verbosity"]
         quiet_logs(verbosity)
-        with progress(verbosity, "tickets") as bar:
-            shown = _Bars(bar, options["batch_size"])
+        with with_rate(verbosity, "tickets") as bar:
+            shown = _Bars(bar)
             try:
                 generator = BatchTicketGenerator(
                     batch_size=options["batch_size"],
@@ -70,6 +72,7 @@ class Command(BaseCommand):
             if options["wait"]:
                 while not generator.wait_for_completion(timeout=0.3):
                     shown.update_all(run)
+                shown.update_all(run)
         self._summarise(run, verbosity)
 
     def _summarise(self, run: GenerationRun, verbosity: int) -> None:
@@ -77,27 +80,26 @@ class Command(BaseCommand):
         result = run_result(run)
         made = ", ".join(f"{mode} {count}" for mode, count in result["by_mode"].items())
         errors = "; ".join(f"{mode}: {error}" for mode, error in result["errors"].items())
-        summary = f"run {run} for the draw of {run.draw_date} is {run.status}: {made}"
+        summary = f"run {run} for the draw of {run.draw_date} is {run.status}: {made or 'nothing to make'}"
         if errors:
             raise CommandError(f"{summary}; {errors}")
-        if run.status == GenerationRun.Status.RUNNING:
+        if run.status == GenerationRun.Status.RUNNING and not any(result["by_mode"].values()):
             summary = f"run {run} for the draw of {run.draw_date}: {', '.join(run.modes)} enqueued"
         say(self.stdout, verbosity, summary)
 
 
 class _Bars:
-    """One progress bar a mode."""
+    """One progress bar a mode, as its batch's row says."""
 
-    def __init__(self, bar: Progress, total: int) -> None:
+    def __init__(self, bar: Progress) -> None:
         self.bar = bar
-        self.total = total
         self.tasks: dict[str, TaskID] = {}
 
     def update(self, batch: TicketBatch) -> None:
         if batch.mode not in self.tasks:
-            self.tasks[batch.mode] = self.bar.add_task(batch.mode, total=self.total)
-        self.bar.update(self.tasks[batch.mode], completed=batch.generated)
+            self.tasks[batch.mode] = self.bar.add_task(batch.mode, total=batch.requested)
+        self.bar.update(self.tasks[batch.mode], completed=batch.generated, rate=batch.rate)
 
     def update_all(self, run: GenerationRun) -> None:
-        for batch in run.batches.all():
+        for batch in run.batches.filter(origin=Origin.GENERATED).order_by("id"):
             self.update(batch)
