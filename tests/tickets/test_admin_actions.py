@@ -14,6 +14,7 @@ from tests.factories import WEDNESDAY, make_prediction, some_tickets
 from tests.staff import staff_who_may, superuser
 from tickets import purging, store
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
+from tickets.policies import ModePolicy
 from tickets.store import insert_batch_tickets
 from tickets.tasks import purge_ticket_batch
 
@@ -245,7 +246,7 @@ def test_a_confirmed_order_is_enqueued_and_logged_once(admin: Client) -> None:
     run = GenerationRun.objects.get()
     assert (run.pipeline_run_id, run.modes, run.batch_size) == (asked["run_id"], ["random_forest"], 1200)
     assert (run.draw_date, run.status, run.auto_cleanup) == (WEDNESDAY, "running", False)
-    assert f"Run {run} is enqueued: 1,200 tickets a mode" in first.content.decode()
+    assert f"Run {run} is enqueued: 1,200 tickets of random_forest for 2026-11-25." in first.content.decode()
     assert "nothing is made twice" in again.content.decode()
     assert OrmQ.objects.count() == 1
     entry = LogEntry.objects.get()
@@ -260,6 +261,33 @@ def test_an_order_of_a_mode_without_a_prediction_says_why_it_failed(admin: Clien
     assert GenerationRun.objects.get().status == "failed"
 
 
+def test_an_order_without_a_size_is_as_the_policies_say_and_a_paused_mode_is_marked(admin: Client) -> None:
+    for mode in ("random_forest", "v1", "v2"):
+        make_prediction(mode)
+    ModePolicy.objects.filter(mode="v1").update(batch_size=2500)
+    ModePolicy.objects.filter(mode="v2").update(paused=True)
+    asked = ASKED | {"modes": ["random_forest", "v1", "v2"], "batch_size": ""}
+
+    page = admin.get(GENERATE, asked).content.decode()
+    done = admin.post(GENERATE, asked, follow=True).content.decode()
+
+    assert "<strong>2,600 tickets</strong>" in page
+    assert [page.count(f'<td class="number">{size}</td></tr>') for size in ("100", "2,500", "0")] == [1, 1, 1]
+    assert page.count("paused: it is left out") == 1
+    assert "100 tickets of random_forest, 2,500 tickets of v1 for 2026-11-25" in done
+    assert "v2: paused; staff who may change mode policies" in done
+    assert GenerationRun.objects.get().batch_size is None
+
+
+def test_an_order_of_paused_modes_alone_cannot_be_confirmed(admin: Client) -> None:
+    ModePolicy.objects.update(paused=True)
+
+    page = admin.get(GENERATE, ASKED).content.decode()
+
+    assert page.count("paused: it is left out") == 2
+    assert "Yes, order" not in page
+
+
 def test_an_order_without_a_date_is_for_the_next_draw(admin: Client) -> None:
     admin.post(GENERATE, ASKED | {"draw_date": ""})
 
@@ -271,7 +299,6 @@ def test_an_order_without_a_date_is_for_the_next_draw(admin: Client) -> None:
     [
         ({"modes": []}, "Modes: choose at least one; allowed are random_forest, lstm, v1, v2, hybrid."),
         ({"modes": "v9"}, "Modes: v9 is not one; allowed are random_forest, lstm, v1, v2, hybrid."),
-        ({"batch_size": ""}, "Batch size: allowed is a whole number from 1 to 10,000,000."),
         ({"batch_size": "0"}, "Batch size: allowed is a whole number from 1 to 10,000,000."),
         ({"batch_size": "10000001"}, "Batch size: allowed is a whole number from 1 to 10,000,000."),
         ({"batch_size": "ten"}, "Batch size: allowed is a whole number from 1 to 10,000,000."),

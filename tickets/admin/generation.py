@@ -1,5 +1,8 @@
 """The admin's pages for generation runs with their batches, and the order of a new one."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -22,13 +25,19 @@ from predictions.models import Prediction
 from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
 from tickets.admin.batches import progress_bar
-from tickets.batch_generator import DEFAULT_MODES, MAX_BATCH_SIZE, BatchTicketGenerator
+from tickets.batch_generator import DEFAULT_MODES, BatchTicketGenerator
 from tickets.models import GenerationRun, TicketBatch
+from tickets.policies import MAX_BATCH_SIZE, policy_of
 
 
 class GenerateForm(forms.Form):
     modes = modes_field(MODE_NAMES, DEFAULT_MODES)
-    batch_size = number_field("Batch size", MAX_BATCH_SIZE, initial=100, help_text="Tickets a mode.")
+    batch_size = number_field(
+        "Batch size",
+        MAX_BATCH_SIZE,
+        required=False,
+        help_text="Tickets a mode. Left empty: as each mode's policy says.",
+    )
     draw_date = day_field(
         "Draw date", initial=upcoming_draw, required=False, help_text="Left empty: the next draw."
     )
@@ -43,6 +52,27 @@ class GenerateForm(forms.Form):
         return day
 
 
+@dataclass(frozen=True)
+class _Order:
+    """What of one mode would be made: so many tickets from its law, if it has one and is not paused."""
+
+    mode: str
+    law: Prediction | None
+    paused: bool
+    tickets: int
+    stored: str
+
+    @classmethod
+    def of(cls, mode: str, day: date, batch_size: int | None, stored: int) -> "_Order":
+        policy, law = policy_of(mode), Prediction.objects.newest(mode, day)
+        tickets = 0 if law is None or policy.paused else policy.used(batch_size)["batch_size"]
+        return cls(mode, law, policy.paused, tickets, f"{stored:,}")
+
+    @property
+    def size(self) -> str:
+        return f"{self.tickets:,}"
+
+
 class GeneratePage(ActionPage):
     slug = "generate"
     title = "Generate a batch"
@@ -52,18 +82,17 @@ class GeneratePage(ActionPage):
     needs_cluster = True
 
     def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
-        day, size = asked["draw_date"], asked["batch_size"]
-        laws = [(mode, Prediction.objects.newest(mode, day)) for mode in asked["modes"]]
+        day = asked["draw_date"]
         stock = (
             TicketBatch.objects.filter(draw_date=day).order_by().values("mode").annotate(sum=Sum("stored"))
         )
         stored = {row["mode"]: row["sum"] for row in stock}
+        modes = [_Order.of(mode, day, asked["batch_size"], stored.get(mode, 0)) for mode in asked["modes"]]
         return {
             "draw_date": day,
-            "modes": [
-                (mode, law, f"{stored.get(mode, 0):,}", f"{size:,}" if law else "0") for mode, law in laws
-            ],
-            "total": f"{size * sum(law is not None for _, law in laws):,}",
+            "modes": modes,
+            "total": f"{sum(one.tickets for one in modes):,}",
+            "nothing_to_do": all(one.paused for one in modes),
         }
 
     def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
@@ -78,12 +107,17 @@ class GeneratePage(ActionPage):
             text = f"Run {run} exists already; nothing is made twice."
             self.model_admin.message_user(request, text, messages.WARNING)
             return
-        order = f"{run.batch_size:,} tickets a mode for {run.draw_date}, modes {', '.join(run.modes)}"
+        order = f"{_sizes(run.policy) or 'no tickets'} for {run.draw_date}"
         self.model_admin.log_addition(request, run, f"Ordered {order}.")
         if errors := "; ".join(f"{mode}: {error}" for mode, error in result["errors"].items()):
             self.model_admin.message_user(request, f"Run {run}: {errors}.", messages.ERROR)
         if run.status == GenerationRun.Status.RUNNING:
             self.model_admin.message_user(request, f"Run {run} is enqueued: {order}.", messages.SUCCESS)
+
+
+def _sizes(policy: Mapping[str, Mapping[str, int]]) -> str:
+    """How many tickets of which modes: 1,200 of random_forest, 500 of v1."""
+    return ", ".join(f"{used['batch_size']:,} tickets of {mode}" for mode, used in policy.items())
 
 
 class BatchInline(ReadOnly, admin.TabularInline):

@@ -1,0 +1,61 @@
+"""The admin's page for the modes' policies: what staff want made and kept where a call does not say it."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+
+from tickets.policies import MAX_BATCH_SIZE, MAX_DAYS, MAX_PRIORITY, ModePolicy
+
+SHOWN_AT_MOST = 40  # characters of a bad value
+
+
+class WholeNumber(forms.IntegerField):
+    """A whole number in a range; its error names the field, the value and what is allowed."""
+
+    def __init__(self, name: str, lowest: int, highest: int, **options: Any) -> None:
+        super().__init__(min_value=lowest, max_value=highest, label=name, **options)
+        self.name, self.lowest, self.highest = name, lowest, highest
+
+    def clean(self, value: Any) -> Any:
+        try:
+            return super().clean(value)
+        except forms.ValidationError as error:
+            given = f"{str(value)[:SHOWN_AT_MOST]!r} is not allowed" if value else "is missing"
+            raise forms.ValidationError(
+                f"{self.name}: {given}; allowed is a whole number from {self.lowest:,} to {self.highest:,}."
+            ) from error
+
+
+class PolicyForm(forms.ModelForm):
+    batch_size = WholeNumber("Batch size", 1, MAX_BATCH_SIZE, help_text="Tickets a run.")
+    keep_days = WholeNumber(
+        "Keep days", 1, MAX_DAYS, help_text="Its tickets are deleted when they are older."
+    )
+    priority = WholeNumber("Priority", -MAX_PRIORITY, MAX_PRIORITY, help_text="A higher one is made first.")
+
+    class Meta:
+        model = ModePolicy
+        fields = ["batch_size", "keep_days", "priority", "paused"]
+
+
+@admin.register(ModePolicy)
+class ModePolicyAdmin(admin.ModelAdmin):
+    """One policy a mode, made with the table: there is nothing to add or to delete."""
+
+    form = PolicyForm
+    list_display = ["mode", "size", "keep_days", "priority", "paused"]
+    fields = ["mode", "batch_size", "keep_days", "priority", "paused"]
+    readonly_fields = ["mode"]
+
+    @admin.display(description="batch size", ordering="batch_size")
+    def size(self, policy: ModePolicy) -> str:
+        return f"{policy.batch_size:,}"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
