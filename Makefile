@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 MANAGE := $(RUN) manage.py
 # What checks code needs a key, and must not touch var/.
-CHECKING := SHIOL_SECRET_KEY=only-for-checks SHIOL_VAR=$$(mktemp -d)
+CHECKING := SHIOL_SECRET_KEY=only-for-checks-which-serve-nobody SHIOL_VAR=$$(mktemp -d)
 
 .PHONY: help demo serve test lint bench lock clean
 

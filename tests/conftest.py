@@ -14,12 +14,12 @@ VAR = Path(tempfile.mkdtemp(prefix="shiol-tests-"))
 os.environ |= {
     "DJANGO_SETTINGS_MODULE": "shiolplus.settings",
     "SHIOL_VAR": str(VAR),
-    "SHIOL_SECRET_KEY": "only-for-tests",
+    "SHIOL_SECRET_KEY": "tests-Jq3vTn8wXc2yLr6zBk5mHd9sFg4p",
     # A lease is renewed from a thread, which must not meet a test's long transaction on SQLite.
     "SHIOL_LEASE_SECONDS": "300",
 }
 OURS = ("DEBUG", "WORKERS", "ALLOWED_HOSTS", "DRAWS_SOURCE", "DB_POOL")
-for name in ("CACHE_URL", *(f"SHIOL_{one}" for one in OURS)):
+for name in ("CACHE_URL", "WEB_CONCURRENCY", *(f"SHIOL_{one}" for one in OURS)):
     os.environ.pop(name, None)
 ON_GIVEN_DATABASE = bool(os.environ.get("SHIOL_TESTS_ON_GIVEN_DATABASE"))  # the suite, run by itself
 if not ON_GIVEN_DATABASE:

@@ -1,7 +1,8 @@
 """What is wrong with this installation, before it shows: `manage.py check [--database default]`."""
 
 import os
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from math import ceil
 from pathlib import Path
@@ -14,15 +15,22 @@ from django.db import connections
 from django.db.models import Model
 from django.utils import timezone
 
+from predictions.clusters import key_print
 from predictions.draws import freshness
-from predictions.models import Draw, TrainedModel
+from predictions.models import Cluster, Draw, TrainedModel
 from predictions.modes import MODE_NAMES
 from predictions.powerball import EASTERN
+from tickets.generation import SLICE_SECONDS
 from tickets.indexes import missing_indexes
 from tickets.models import PreGeneratedTicket
 
 STALE_AFTER = timedelta(days=5)  # draws are two or three days apart, and results may come a day late
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1"}
+SHORT_KEY = 32  # characters; `manage.py init` writes 67
+PLACEHOLDERS = {
+    *("change-me", "changeme", "change-this", "replace-me", "secret", "secret-key", "your-secret-key"),
+    *("insecure", "password", "default", "test", "testing", "only-for-tests", "dev", "development"),
+}
 
 Apps = Sequence[AppConfig] | None
 
@@ -44,20 +52,37 @@ def check_var(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register
 def check_queue_timings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """E002: a queue that hands a task out again while it is still waiting or running."""
+    """E002: a queue that hands a task out again while it waits, runs or is held, or ends it too early."""
     main = {name: value for name, value in settings.Q_CLUSTER.items() if name != "ALT_CLUSTERS"}
     queues = {main["name"]: main} | {
         name: main | changes for name, changes in settings.Q_CLUSTER.get("ALT_CLUSTERS", {}).items()
     }
     return [
-        Error(
-            f"Queue {name}: retry is {queue['retry']} s, but a task may wait and run for {longest} s.",
-            hint="retry must exceed (1 + ceil((queue_limit + bulk) / workers)) * (timeout + 3).",
-            id="shiolplus.E002",
-        )
+        Error(f"Queue {name}: {fault}", hint=hint, id="shiolplus.E002")
         for name, queue in queues.items()
-        if queue["retry"] <= (longest := _longest_wait(queue))
+        for fault, hint in _timing_faults(queue)
     ]
+
+
+def _timing_faults(queue: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is wrong, and what to do."""
+    retry, timeout, lease = queue["retry"], queue["timeout"], settings.LEASE_SECONDS
+    if retry <= (longest := _longest_wait(queue)):
+        yield (
+            f"retry is {retry} s, but a task may wait and run for {longest} s.",
+            "retry must exceed (1 + ceil((queue_limit + bulk) / workers)) * (timeout + 3).",
+        )
+    if timeout <= SLICE_SECONDS:
+        yield (
+            f"timeout is {timeout} s, but a task makes tickets for {SLICE_SECONDS} s before it passes on.",
+            "timeout must exceed tickets.generation.SLICE_SECONDS, with room for one chunk more.",
+        )
+    if lease >= retry:
+        yield (
+            f"retry is {retry} s, but a worker that died holds its batch for {lease} s, so the task that is "
+            "handed out again finds it taken and goes.",
+            "SHIOL_LEASE_SECONDS must be below retry.",
+        )
 
 
 def _longest_wait(queue: dict[str, Any]) -> int:
@@ -69,7 +94,7 @@ def _longest_wait(queue: dict[str, Any]) -> int:
 @register
 def check_debug(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """W003: the settings of a development server where others can reach it."""
-    public = [host for host in settings.ALLOWED_HOSTS if host not in LOOPBACK]
+    public = _public_hosts()
     if not (settings.DEBUG and public):
         return []
     return [
@@ -134,6 +159,108 @@ def check_indexes(
         )
         for index in missing_indexes()
     ]
+
+
+@register(Tags.caches)
+def check_cache_of_workers(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """W007: several web workers, each with a cache of its own."""
+    workers = os.environ.get("WEB_CONCURRENCY", "")
+    is_many = workers.isdigit() and int(workers) > 1
+    return _unshared_cache(f"WEB_CONCURRENCY is {workers}") if is_many else []
+
+
+@register(Tags.database)
+def check_cache_of_hosts(
+    app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """W007: several hosts, each with a cache of its own."""
+    hosts = _hosts() if _has_table(databases, Cluster) else []
+    return _unshared_cache(f"clusters are alive on {', '.join(hosts)}") if len(hosts) > 1 else []
+
+
+def _unshared_cache(why: str) -> list[CheckMessage]:
+    backend = settings.CACHES["default"]["BACKEND"].rpartition(".")[2]
+    if backend not in ("LocMemCache", "DummyCache"):
+        return []
+    return [
+        Warning(
+            f"There is no shared cache ({backend}), but {why}: what one process caches or counts, the others "
+            "do not see.",
+            hint="Set CACHE_URL to a Redis that all of them reach.",
+            id="shiolplus.W007",
+        )
+    ]
+
+
+@register(Tags.database)
+def check_hosts_of_sqlite(
+    app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """E008: a SQLite file that several hosts write, which it does not survive."""
+    if connections["default"].vendor != "sqlite" or not _has_table(databases, Cluster):
+        return []
+    others = [host for host in _hosts() if host != socket.gethostname()]
+    if not others:
+        return []
+    return [
+        Error(
+            f"The database is a SQLite file, but clusters are alive on {', '.join(others)} too: its locks do "
+            "not hold over a network.",
+            hint="Set DATABASE_URL to a PostgreSQL that all hosts reach, or stop the clusters there.",
+            id="shiolplus.E008",
+        )
+    ]
+
+
+@register(Tags.security)
+def check_secret_key(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """E009: a secret key that everybody knows, in public. W009: one that can be guessed."""
+    if settings.DEBUG or not (problem := _key_problem(settings.SECRET_KEY)):
+        return []
+    text = f"The secret key {problem}: who guesses it signs tasks that the clusters execute."
+    hint = "Let `manage.py init` write a random one, or set SHIOL_SECRET_KEY, the same for web and clusters."
+    if _is_placeholder(settings.SECRET_KEY) and (public := _public_hosts()):
+        return [Error(f"{text} {', '.join(public)} is served with it.", hint=hint, id="shiolplus.E009")]
+    return [Warning(text, hint=hint, id="shiolplus.W009")]
+
+
+def _key_problem(key: str) -> str:
+    if _is_placeholder(key):
+        return "is a well-known placeholder"
+    if len(key) < SHORT_KEY:
+        return f"has {len(key)} characters, fewer than {SHORT_KEY}"
+    return ""
+
+
+def _is_placeholder(key: str) -> bool:
+    return key.startswith("django-insecure-") or key.strip().lower().replace("_", "-") in PLACEHOLDERS
+
+
+@register(Tags.database)
+def check_shared_key(
+    app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """E010: clusters that cannot read the tasks of others, since they have another secret key."""
+    if not _has_table(databases, Cluster):
+        return []
+    return [
+        Error(
+            f"Cluster {cluster} has another secret key than this process: tasks would be deleted unrun.",
+            hint="Set the same SHIOL_SECRET_KEY on all hosts, for web and clusters, and start them again.",
+            id="shiolplus.E010",
+        )
+        for cluster in Cluster.objects.alive().exclude(key_print=key_print()).order_by("id")
+    ]
+
+
+def _public_hosts() -> list[str]:
+    """Those that others than this machine may call it by."""
+    return [host for host in settings.ALLOWED_HOSTS if host not in LOOPBACK]
+
+
+def _hosts() -> list[str]:
+    """Where clusters are alive."""
+    return list(Cluster.objects.alive().order_by("host").values_list("host", flat=True).distinct())
 
 
 def _model_problem(mode: str) -> str:

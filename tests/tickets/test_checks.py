@@ -1,9 +1,10 @@
 """`manage.py check` finds each misconfiguration and says what to do."""
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import pytest
 import time_machine
 from django.core.checks import CheckMessage, run_checks
 from django.db import connection
+from django.utils import timezone
 
+from predictions.clusters import key_print
+from predictions.models import Cluster
 from tests.commands import call
 from tests.factories import make_model
 
@@ -63,6 +67,26 @@ def test_each_queue_is_checked_with_what_it_takes_from_the_main_one(settings: An
     settings.Q_CLUSTER = Q_CLUSTER | {"ALT_CLUSTERS": {"heavy": {"timeout": 1800, "retry": 5409}}}
     (message,) = found("E002")
     assert message.msg == "Queue heavy: retry is 5409 s, but a task may wait and run for 5409 s."
+
+
+@pytest.mark.parametrize(
+    ("changes", "lease", "fault"),
+    [
+        ({"timeout": 60}, 60, "timeout is 60 s, but a task makes tickets for 60 s before it passes on."),
+        ({"timeout": 61}, 60, None),
+        ({"retry": 400}, 400, "retry is 400 s, but a worker that died holds its batch for 400 s"),
+        ({"retry": 401}, 400, None),
+    ],
+)
+def test_a_timeout_within_a_slice_and_a_lease_that_outlasts_a_retry_are_errors(
+    settings: Any, changes: dict[str, int], lease: int, fault: str | None
+) -> None:
+    settings.Q_CLUSTER, settings.LEASE_SECONDS = Q_CLUSTER | changes, lease
+
+    faults = [one.msg for one in found("E002")]
+
+    assert len(faults) == (fault is not None)
+    assert all(one.startswith(f"Queue q: {fault}") for one in faults)
 
 
 @pytest.mark.parametrize(
@@ -119,3 +143,125 @@ def test_a_dropped_index_is_a_warning_until_the_command_has_made_it_again() -> N
 
     assert found("W006", ["default"]) == []
     assert call("create_indexes") == ("no index is missing\n", "")
+
+
+# Several processes, several hosts
+
+LOCMEM = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+DUMMY = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+REDIS = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:9"}
+HERE = socket.gethostname()
+
+
+def alive_on(host: str, queue: str = "shiolplus", **values: Any) -> Cluster:
+    given = {"holder": f"{host}/{queue}", "queue": queue, "host": host, "status": "running"}
+    return Cluster.objects.create(**(given | {"key_print": key_print()} | values))
+
+
+@pytest.mark.parametrize(
+    ("workers", "cache", "warnings"),
+    [("2", LOCMEM, 1), ("2", DUMMY, 1), ("2", REDIS, 0), ("1", LOCMEM, 0), ("", LOCMEM, 0), ("x", LOCMEM, 0)],
+)
+def test_several_web_workers_without_a_shared_cache_are_a_warning(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, workers: str, cache: dict[str, str], warnings: int
+) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", workers)
+    settings.CACHES = settings.CACHES | {"default": cache}
+
+    messages = found("W007")
+
+    assert len(messages) == warnings
+    assert all("but WEB_CONCURRENCY is 2" in one.msg for one in messages)
+
+
+@pytest.mark.django_db
+def test_clusters_on_several_hosts_without_a_shared_cache_are_a_warning(settings: Any) -> None:
+    alive_on(HERE)
+    alive_on(HERE, "heavy")
+    assert found("W007", ["default"]) == []
+
+    alive_on("elsewhere")
+
+    (message,) = found("W007", ["default"])
+    assert f"clusters are alive on {', '.join(sorted([HERE, 'elsewhere']))}" in message.msg
+    assert found("W007") == []
+    settings.CACHES = settings.CACHES | {"default": REDIS}
+    assert found("W007", ["default"]) == []
+
+
+@pytest.mark.django_db
+def test_a_sqlite_file_that_another_host_s_cluster_writes_is_an_error() -> None:
+    alive_on(HERE)
+    alive_on("gone", status="stopped")
+    alive_on("lost", seen_at=timezone.now() - timedelta(minutes=1))
+    assert found("E008", ["default"]) == []
+
+    alive_on("elsewhere")
+    alive_on("elsewhere", "heavy")
+
+    messages = found("E008", ["default"])
+    if connection.vendor == "sqlite":
+        (message,) = messages
+        assert "clusters are alive on elsewhere too" in message.msg
+    else:
+        assert messages == []
+
+
+# The secret key
+
+RANDOM = "Jq3vTn8wXc2yLr6zBk5mHd9sFg4pWx7e"
+PUBLIC, LOCAL = ["tickets.example", "localhost"], ["localhost", "127.0.0.1", "[::1]"]
+
+
+@pytest.mark.parametrize(
+    ("key", "hosts", "identifier"),
+    [
+        (RANDOM, PUBLIC, None),
+        (RANDOM[:31], PUBLIC, "W009"),
+        (RANDOM[:31], LOCAL, "W009"),
+        ("change-me", LOCAL, "W009"),
+        ("change-me", PUBLIC, "E009"),
+        ("Change_Me", PUBLIC, "E009"),
+        ("secret", PUBLIC, "E009"),
+        ("only-for-tests", PUBLIC, "E009"),
+        (f"django-insecure-{RANDOM}", PUBLIC, "E009"),
+        (f"django-insecure-{RANDOM}", LOCAL, "W009"),
+    ],
+)
+def test_a_key_that_can_be_guessed_is_a_warning_and_one_that_all_know_is_an_error_in_public(
+    settings: Any, key: str, hosts: list[str], identifier: str | None
+) -> None:
+    settings.SECRET_KEY, settings.ALLOWED_HOSTS = key, hosts
+
+    messages = found("W009") + found("E009")
+
+    assert [one.id for one in messages] == [f"shiolplus.{identifier}"] * (identifier is not None)
+    assert all(key not in one.msg for one in messages if key != "secret")
+    settings.DEBUG = True
+    assert found("W009") + found("E009") == []
+
+
+@pytest.mark.django_db
+def test_a_cluster_alive_with_another_secret_key_is_an_error(settings: Any) -> None:
+    alive_on(HERE)
+    other = alive_on("elsewhere", status="starting")
+    alive_on("gone", status="stopped", key_print="0" * 16)
+    assert found("E010", ["default"]) == []
+
+    Cluster.objects.filter(pk=other.pk).update(key_print="0" * 16)
+
+    (message,) = found("E010", ["default"])
+    assert message.msg.startswith("Cluster elsewhere/shiolplus has another secret key than this process: ")
+    assert found("E010") == []
+    settings.SECRET_KEY = RANDOM
+    assert len(found("E010", ["default"])) == 2
+
+
+def test_the_print_of_a_key_is_the_same_for_the_same_key_and_does_not_show_it(settings: Any) -> None:
+    settings.SECRET_KEY = RANDOM
+    print_of_it = key_print()
+
+    assert (len(print_of_it), print_of_it) == (16, key_print())
+    assert not set(print_of_it) - set("0123456789abcdef")
+    settings.SECRET_KEY = RANDOM[:-1]
+    assert key_print() != print_of_it
