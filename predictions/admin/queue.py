@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
@@ -27,8 +28,20 @@ class SuperuserChanges(admin.ModelAdmin):
         return actions if request.user.is_superuser else {}
 
 
+class ScheduleForm(forms.ModelForm):
+    """What a row must have to be due again; a bad one is otherwise met only when its time has come."""
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        if given.get("schedule_type") == Schedule.CRON and "cron" in given and not given["cron"]:
+            self.add_error("cron", "Cron: is missing; allowed is such as 30 4 * * *, in UTC.")
+        return given
+
+
 class GuardedSchedules(SuperuserChanges, ScheduleAdmin):
-    pass
+    """Their tasks are sent by `run_cluster`; repeats 0 is a pause, and a failed sending is the last run."""
+
+    form = ScheduleForm
 
 
 class GuardedQueue(SuperuserChanges, QueueAdmin):

@@ -71,3 +71,32 @@ def test_a_superuser_still_manages_the_queue() -> None:
     row = OrmQ.objects.get()
     assert admin.post(f"/admin/django_q/ormq/{row.pk}/delete/", {"post": "yes"}).status_code == 302
     assert not OrmQ.objects.exists()
+
+
+def schedule_form(**values: str) -> dict[str, str]:
+    """What the page of a new schedule posts."""
+    given = {"func": "math.floor", "args": "1.5", "repeats": "-1", "schedule_type": "C", "cron": "30 4 * * *"}
+    return given | {"next_run_0": "2026-11-24", "next_run_1": "12:00:00"} | values
+
+
+@pytest.mark.parametrize(
+    ("values", "error"),
+    [
+        ({"cron": ""}, "Cron: is missing; allowed is such as 30 4 * * *, in UTC."),
+        ({"cron": "99 4 * * *"}, "is not acceptable, out of range"),
+    ],
+)
+def test_a_schedule_that_could_never_say_when_it_is_due_is_refused(
+    values: dict[str, str], error: str
+) -> None:
+    page = superuser().post("/admin/django_q/schedule/add/", schedule_form(**values))
+
+    assert page.status_code == 200
+    assert error in page.content.decode()
+    assert not Schedule.objects.exists()
+
+
+@pytest.mark.parametrize("values", [{}, {"schedule_type": "I", "minutes": "5", "cron": ""}])
+def test_a_schedule_that_can_is_stored(values: dict[str, str]) -> None:
+    assert superuser().post("/admin/django_q/schedule/add/", schedule_form(**values)).status_code == 302
+    assert Schedule.objects.get().func == "math.floor"
