@@ -138,8 +138,7 @@ class BatchTicketGenerator:
         made_of = [*run.modes, *(mode for mode in run.skipped if mode in MODE_NAMES)]
         if set(self.modes) != set(made_of):
             raise _other(run, "modes", made_of, self.modes)
-        # Runs from before there were policies have one size.
-        sizes = {mode: used["batch_size"] for mode, used in run.policy.items()} or {"": run.batch_size}
+        sizes = _sizes(run)
         if self._given_size and run.modes and set(sizes.values()) != {self._given_size}:
             raise _other(run, "batch_size", run.batch_size or sizes, self._given_size)
         if draw_date and draw_date != run.draw_date:
@@ -196,6 +195,11 @@ def _whole_number(name: str, value: int | None, highest: int) -> int | None:
 def _common(values: Sequence[int]) -> int | None:
     """What all have, None where they differ."""
     return values[0] if len(set(values)) == 1 else None
+
+
+def _sizes(run: GenerationRun) -> dict[str, int | None]:
+    """How many tickets of each mode a run was asked for; one from before there were policies has one size."""
+    return {mode: run.policy[mode]["batch_size"] if run.policy else run.batch_size for mode in run.modes}
 
 
 def _other(run: GenerationRun, name: str, stored: object, given: object) -> ValueError:

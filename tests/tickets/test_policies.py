@@ -199,7 +199,7 @@ def test_a_paused_mode_is_left_out_and_named_also_when_it_is_asked_for(arguments
 
     assert generator.modes == ["v1", "v2"]
     assert (result["status"], result["modes"], result["modes_processed"]) == ("completed", ["v1"], ["v1"])
-    assert result["modes_skipped"] == ["v9", "v2"]
+    assert set(result["modes_skipped"]) == {"v9", "v2"}
     assert result["errors"]["v2"] == PAUSED
     assert "admin: Mode policies" in PAUSED
     assert result["errors"]["v9"].startswith("unknown mode")

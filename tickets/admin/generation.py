@@ -1,6 +1,5 @@
 """The admin's pages for generation runs with their batches, and the order of a new one."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -107,17 +106,13 @@ class GeneratePage(ActionPage):
             text = f"Run {run} exists already; nothing is made twice."
             self.model_admin.message_user(request, text, messages.WARNING)
             return
-        order = f"{_sizes(run.policy) or 'no tickets'} for {run.draw_date}"
+        sizes = [f"{run.policy[mode]['batch_size']:,} tickets of {mode}" for mode in run.modes]
+        order = f"{', '.join(sizes) or 'no tickets'} for {run.draw_date}"
         self.model_admin.log_addition(request, run, f"Ordered {order}.")
         if errors := "; ".join(f"{mode}: {error}" for mode, error in result["errors"].items()):
             self.model_admin.message_user(request, f"Run {run}: {errors}.", messages.ERROR)
         if run.status == GenerationRun.Status.RUNNING:
             self.model_admin.message_user(request, f"Run {run} is enqueued: {order}.", messages.SUCCESS)
-
-
-def _sizes(policy: Mapping[str, Mapping[str, int]]) -> str:
-    """How many tickets of which modes: 1,200 of random_forest, 500 of v1."""
-    return ", ".join(f"{used['batch_size']:,} tickets of {mode}" for mode, used in policy.items())
 
 
 class BatchInline(ReadOnly, admin.TabularInline):
