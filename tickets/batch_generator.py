@@ -1,7 +1,6 @@
 """BatchTicketGenerator: asks for tickets, in the background or here, and tells what became of it."""
 
 import logging
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -9,18 +8,16 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
-from django_q.tasks import async_task
 
-from predictions import clusters
 from predictions.draws import upcoming_draw
-from predictions.models import Prediction, check_run_id, lease_end, new_run_id
+from predictions.models import check_run_id, new_run_id
 from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
-from predictions.sampling import SAMPLER_VERSION, deal
 from tickets import metrics
-from tickets.batches import finish_run
+from tickets.batches import enqueue, finish_run
 from tickets.generation import make_batch
 from tickets.models import GenerationRun, Origin, TicketBatch
+from tickets.planning import plan
 from tickets.policies import MAX_BATCH_SIZE, MAX_DAYS, PAUSED, Used, policies
 from tickets.scoring import score_if_drawn
 from tickets.stock import get_batch_ticket_stats
@@ -90,7 +87,7 @@ class BatchTicketGenerator:
             if created:
                 queued = self._create_batches(run)
                 if async_mode:
-                    _enqueue(queued)
+                    enqueue(queued)
         self._last_run = run.pk
         if not created:
             self._check_same(run, draw_date)
@@ -218,14 +215,13 @@ def _cancel(run: GenerationRun) -> None:
 
 def _make_here(run: GenerationRun, watch: Watcher) -> None:
     """Make a run's batches that are nobody's, in this process."""
-    free = TicketBatch.objects.free().filter(run=run, origin=Origin.GENERATED)
+    free = TicketBatch.objects.drawn().free().filter(run=run)
     pks = list(free.order_by("-priority", "id").values_list("pk", flat=True))
     if any([make_batch(pk, watch) for pk in pks]):
         score_if_drawn(run.draw_date)
 
 
 def _new_batch(run: GenerationRun, mode: str) -> TicketBatch:
-    """Everything a batch's tickets depend on, fixed now."""
     used = run.policy[mode]
     batch = TicketBatch(
         run=run,
@@ -234,34 +230,10 @@ def _new_batch(run: GenerationRun, mode: str) -> TicketBatch:
         requested=used["batch_size"],
         priority=used["priority"],
     )
-    prediction = Prediction.objects.newest(mode, run.draw_date)
-    if prediction is None:
-        batch.status = TicketBatch.Status.FAILED
-        batch.error = f"no prediction of {mode} for the draw of {run.draw_date}; run `manage.py run_pipeline`"
-        batch.finished_at = timezone.now()
-        logger.error("batch of %s failed: %s", mode, batch.error)
-        return batch
-    shares = [component["share"] for component in prediction.components]
-    batch.deliver_by = lease_end(timezone.now())
-    batch.prediction = prediction
-    batch.seed = secrets.randbits(62)
-    batch.sampler_version = SAMPLER_VERSION
-    batch.component_counts = deal(shares, batch.requested)
+    if trouble := plan(batch):
+        batch.status, batch.error, batch.finished_at = TicketBatch.Status.FAILED, trouble, timezone.now()
+        logger.error("batch of %s failed: %s", mode, trouble)
     return batch
-
-
-def _enqueue(batches: Sequence[TicketBatch]) -> None:
-    """On the database broker the tasks are rows of this very transaction.
-
-    The queue is named, for a task enqueued by a worker goes to that worker's own queue otherwise.
-    """
-    for batch in batches:
-        async_task(
-            "tickets.tasks.generate_ticket_batch",
-            batch.pk,
-            task_name=f"batch {batch.pk}",
-            cluster=clusters.DEFAULT,
-        )
 
 
 def run_result(run: GenerationRun) -> dict[str, Any]:

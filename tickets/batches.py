@@ -19,6 +19,7 @@ from predictions import clusters
 from predictions.leases import OUTAGES, Lost, delay_after
 from predictions.models import lease_end
 from tickets.models import GenerationRun, Origin, TicketBatch
+from tickets.planning import plan
 
 logger = logging.getLogger(__name__)
 
@@ -119,13 +120,19 @@ def _end(batch: TicketBatch, rows: Any, status: str, error: str) -> None:
 
 
 def retry_batch(batch: TicketBatch) -> bool:
-    """Queue a failed or cancelled batch anew; it goes on where it stopped. False when it is neither."""
+    """Queue a failed or cancelled batch anew; it goes on where it stopped. False when it is neither.
+
+    One that never had a prediction gets the newest; without one still, it fails again by name.
+    """
     with transaction.atomic():
         run = GenerationRun.objects.select_for_update().get(pk=batch.run_id)
         ended = TicketBatch.objects.filter(pk=batch.pk, status__in=[Status.FAILED, Status.CANCELLED])
         anew = {"status": Status.QUEUED, "attempts": 0, "error": "", "finished_at": None}
         if not ended.update(deliver_by=lease_end(timezone.now()), **anew, **NOBODYS):
             return False
+        batch.refresh_from_db()
+        if batch.prediction_id is None and not plan(batch):
+            batch.save()
         run.status, run.error, run.finished_at = GenerationRun.Status.RUNNING, "", None
         run.save(update_fields=["status", "error", "finished_at"])
         enqueue([batch])

@@ -1,4 +1,5 @@
-"""The watchdog: starts the clusters, starts again those that died or hang, and sends again what was lost.
+"""The watchdog: starts the clusters, starts again those that died or hang, sends again what was lost, and
+sends what is due by the clock.
 
 It looks at each cluster's signs and at the work that waits, by our own rows: a django-q2 cluster can hang for
 good while its own status says "Working", and neither a lost task nor a dead worker leaves a trace there.
@@ -16,6 +17,7 @@ from predictions.leases import OUTAGES
 from predictions.models import LeasedQuerySet, PipelineRun
 from tickets.models import TicketBatch
 from tickets.reaper import reap
+from tickets.schedules import install, run_due
 from tickets.watched import TERM_SECONDS, WatchedCluster, end_all
 
 logger = logging.getLogger(__name__)
@@ -64,6 +66,7 @@ class Watchdog:
         """Watch until `ended` is set, then drain; whatever happens, no process of the clusters is left."""
         with ExitStack() as exits:
             exits.callback(end_all, self.clusters)
+            install()
             for one in self.clusters:
                 one.enter()
                 one.start()
@@ -78,6 +81,7 @@ class Watchdog:
                 self._look(one)
             if time.monotonic() - self.reaped >= REAP_SECONDS:
                 reaped = reap()
+                run_due()
                 self.sent += reaped.batches + reaped.runs + reaped.signalled
                 self.reaped = time.monotonic()
         except OUTAGES as error:

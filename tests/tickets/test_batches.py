@@ -9,6 +9,7 @@ from django_q.models import OrmQ
 from predictions.leases import Lost
 from tests.factories import WEDNESDAY, make_prediction, queued_batch
 from tickets import generation
+from tickets.batch_generator import BatchTicketGenerator
 from tickets.batches import cancel_batch, fail_exhausted, finish_batch, leave, pass_on, retry_batch
 from tickets.generation import make_batch, make_next_batch
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
@@ -191,6 +192,24 @@ def test_a_cancelled_batch_tried_again_goes_on_where_it_was_as_if_nothing_had_be
     assert make_next_batch() == batch.pk
     batch.refresh_from_db()
     assert (batch.status, batch.stored, run_of(batch).status) == ("ready", 300, "completed")
+    assert verify_batch(batch).proven
+
+
+def test_a_batch_that_failed_for_want_of_a_prediction_gets_the_newest_when_it_is_tried_again() -> None:
+    BatchTicketGenerator(100, ["lstm"]).generate_batch(draw_date=WEDNESDAY)
+    batch = TicketBatch.objects.get(mode="lstm")
+    assert (batch.status, batch.prediction) == ("failed", None)
+    retry_batch(batch)
+    make_next_batch()
+    batch.refresh_from_db()
+    assert (batch.status, batch.error) == ("failed", f"lstm has no prediction for the draw of {WEDNESDAY}")
+    prediction = make_prediction("lstm")
+
+    retry_batch(batch)
+    make_next_batch()
+
+    batch.refresh_from_db()
+    assert (batch.status, batch.prediction, batch.stored) == ("ready", prediction, 100)
     assert verify_batch(batch).proven
 
 
