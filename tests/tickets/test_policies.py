@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.conf import settings
+from django.utils import timezone
 from django_q.models import OrmQ
 
 from predictions.models import PipelineRun
@@ -172,6 +173,18 @@ def test_asked_for_here_a_run_whose_batches_are_nobody_s_is_made_here() -> None:
     assert (result["created"], result["started"], result["status"]) == (False, False, "completed")
     assert made == ["v1", "random_forest"]
     assert PreGeneratedTicket.objects.count() == 40
+
+
+def test_asked_for_here_what_somebody_had_who_died_is_made_here() -> None:
+    make_prediction()
+    BatchTicketGenerator(20, ["random_forest"]).generate_batch("one", draw_date=WEDNESDAY)
+    batch = TicketBatch.objects.get()
+    assert TicketBatch.objects.take(batch.pk, "somebody who died")
+    TicketBatch.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+
+    result = BatchTicketGenerator(20, ["random_forest"]).generate_batch("one", async_mode=False)
+
+    assert (result["created"], result["status"], result["tickets_generated"]) == (False, "completed", 20)
 
 
 def test_asked_for_here_what_somebody_else_has_is_left_to_them() -> None:
