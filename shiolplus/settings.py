@@ -97,6 +97,7 @@ try:
         0.7,
         validate=validate.Range(min=0, max=1, min_inclusive=False, max_inclusive=False),
     )
+    CLAIM_KEEP_DAYS = env.int("SHIOL_CLAIM_KEEP_DAYS", 90, validate=validate.Range(min=1, max=36_500))
     LEASE_SECONDS = env.int("SHIOL_LEASE_SECONDS", 60, validate=validate.Range(min=2, max=3600))
     WORKERS = env.int("SHIOL_WORKERS", 1 if _on_sqlite else 2, validate=validate.Range(min=1, max=64))
 except (EnvError, ValueError) as error:

@@ -23,7 +23,7 @@ from predictions.sampling import generator_for, sample
 from predictions.strata import Strata, balanced_table
 from predictions.walk_forward import figures_of
 from tickets.batch_generator import BatchTicketGenerator
-from tickets.models import TicketBatch
+from tickets.models import Claim, PreGeneratedTicket, TicketBatch
 
 WEDNESDAY = date(2026, 11, 25)
 THIRDS = (23, 46)  # the cuts of 1-23, 24-46 and 47-69
@@ -188,6 +188,18 @@ def ticket(n1: int, n2: int, n3: int, n4: int, n5: int, powerball: int, **values
 def some_tickets(count: int, powerball: int = 1) -> list[dict[str, Any]]:
     """Different valid tickets, the same ones each time; another Powerball makes others."""
     return [ticket(*balls, powerball) for balls in islice(combinations(range(1, 70), 5), count)]
+
+
+def claim_tickets(batch: TicketBatch, count: int) -> Claim:
+    """The first tickets of a batch that are still free, given to a client for good."""
+    tickets = list(PreGeneratedTicket.objects.filter(batch=batch, claim=None).order_by("id")[:count])
+    claim = Claim.objects.create(
+        mode=batch.mode,
+        draw_date=batch.draw_date,
+        numbers=[[*one.white_balls, one.powerball] for one in tickets],
+    )
+    PreGeneratedTicket.objects.filter(pk__in=[one.pk for one in tickets]).update(claim=claim)
+    return claim
 
 
 def make_draw(

@@ -10,7 +10,7 @@ from django_q.tasks import async_task
 from predictions import clusters
 from predictions.modes import check_mode
 from tickets.models import TicketBatch
-from tickets.store import purge_batch, tickets_of_batch
+from tickets.store import kept_claims, purge_batch, tickets_of_batch
 
 AT_ONCE = 50_000  # tickets deleted while a person waits, a few seconds; more are left to tasks
 A_TASK = 500_000  # tickets one task deletes before the next goes on, well within the queue's time limit
@@ -29,9 +29,9 @@ def purgeable(
     draw_date: date | None = None,
     before: datetime | None = None,
 ) -> list[Doomed]:
-    """The batches that hold tickets made before an instant, and how many; what is not named is not asked.
+    """The batches with tickets that a purge would delete, made before an instant, and how many.
 
-    ValueError for a bad mode.
+    What is not named is not asked. ValueError for a bad mode.
     """
     rows = TicketBatch.objects.select_related("run").filter(stored__gt=0).order_by("id")
     if batches:
@@ -40,11 +40,14 @@ def purgeable(
         rows = rows.filter(mode=check_mode(mode))
     if draw_date is not None:
         rows = rows.filter(draw_date=draw_date)
-    counted = [
-        Doomed(batch, batch.stored if before is None else tickets_of_batch(batch, before).count())
-        for batch in rows
-    ]
+    counted = [Doomed(batch, _count(batch, before)) for batch in rows]
     return [one for one in counted if one.tickets]
+
+
+def _count(batch: TicketBatch, before: datetime | None) -> int:
+    if before is None:  # all of it, and no million rows need be counted
+        return batch.stored - kept_claims(batch)
+    return tickets_of_batch(batch, before).count()
 
 
 def is_much(doomed: Sequence[Doomed]) -> bool:

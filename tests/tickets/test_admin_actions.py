@@ -12,10 +12,10 @@ from predictions.draws import upcoming_draw
 from predictions.models import new_run_id
 from tests.factories import WEDNESDAY, make_prediction, some_tickets
 from tests.staff import staff_who_may, superuser
-from tickets import purging, store
+from tickets import deletion, purging
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.policies import ModePolicy
-from tickets.store import insert_batch_tickets
+from tickets.store import insert_batch_tickets, purge_batch
 from tickets.tasks import purge_ticket_batch
 
 pytestmark = pytest.mark.django_db
@@ -111,11 +111,11 @@ def test_the_preview_counts_by_batch_and_mode(admin: Client) -> None:
 
 
 def test_a_purge_goes_in_chunks_and_keeps_the_counts(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "DELETE_CHUNK", 3)
+    monkeypatch.setattr(deletion, "DELETE_CHUNK", 3)
     insert_batch_tickets(some_tickets(8), "v1", "run", WEDNESDAY)
     chunks: list[int] = []
 
-    assert store.purge_batch(TicketBatch.objects.get(), chunks.append, before=None) == 8
+    assert purge_batch(TicketBatch.objects.get(), chunks.append, before=None) == 8
     assert chunks == [3, 3, 2]
     assert stock() == {("run", "v1", "2026-11-25"): 0}
 

@@ -1,5 +1,9 @@
 """clear_old_batch_tickets and purge_batch; and the counts, which no door may leave untrue."""
 
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,10 +16,13 @@ from django.utils import timezone
 
 from predictions.draws import upcoming_draw
 from predictions.modes import MODE_NAMES
-from tests.factories import WEDNESDAY, make_prediction, some_tickets, ticket
-from tickets import store
+from tests.factories import WEDNESDAY, claim_tickets, make_draw, make_prediction, some_tickets, ticket
+from tickets import deletion
 from tickets.batch_generator import BatchTicketGenerator
-from tickets.models import PreGeneratedTicket, TicketBatch
+from tickets.models import Claim, PreGeneratedTicket, TicketBatch
+from tickets.policies import ModePolicy
+from tickets.purging import purgeable
+from tickets.scoring import score_draw
 from tickets.store import (
     clear_old_batch_tickets,
     get_batch_ticket_stats,
@@ -87,7 +94,24 @@ def test_only_the_named_modes_tickets_go() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("days", [0, -1, True, False, 1.5, "7", None, 10**12])
+@time_machine.travel(NOON, tick=False)
+def test_without_days_each_modes_policy_says_how_long_its_tickets_stay() -> None:
+    ModePolicy.objects.all().delete()  # for lstm there is none: seven days
+    for mode, days in (("v1", 2), ("v2", 30)):
+        ModePolicy.objects.create(mode=mode, keep_days=days)
+    for number, mode in enumerate(("v1", "v2", "lstm"), start=1):
+        for days in (2, 7, 30):
+            aged = ticket(1, 2, 3, 4, 10 + days, number)
+            insert_aged(timedelta(days=days, seconds=1), aged, mode=mode, run_id=mode)
+
+    assert clear_old_batch_tickets() == 6
+
+    left = PreGeneratedTicket.objects.order_by("id").values_list("mode", "n5")
+    assert list(left) == [("v2", 12), ("v2", 17), ("lstm", 12)]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("days", [0, -1, True, False, 1.5, "7", 10**12])
 def test_bad_days_are_refused_and_nothing_goes(days: Any) -> None:
     insert_aged(timedelta(days=400), *some_tickets(1))
 
@@ -111,7 +135,7 @@ def test_an_unknown_mode_is_refused_and_nothing_goes(mode: str) -> None:
 def test_many_tickets_go_in_chunks_and_the_watcher_hears_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
     insert_aged(2 * WEEK, *some_tickets(4, powerball=1), run_id="a")
     insert_aged(3 * WEEK, *some_tickets(6, powerball=2), run_id="b")
-    monkeypatch.setattr(store, "DELETE_CHUNK", 4)
+    monkeypatch.setattr(deletion, "DELETE_CHUNK", 4)
     chunks: list[int] = []
 
     assert clear_old_batch_tickets(watch=chunks.append) == 10
@@ -125,7 +149,7 @@ def test_a_batch_is_purged_in_chunks_and_stays_with_what_it_made(monkeypatch: py
     insert_batch_tickets(some_tickets(5, powerball=1), "v1", "pipe-1", WEDNESDAY)
     insert_batch_tickets(some_tickets(3, powerball=2), "v1", "pipe-1", SATURDAY)  # same run, same mode
     insert_batch_tickets(some_tickets(2, powerball=3), "v2", "pipe-1", WEDNESDAY)
-    monkeypatch.setattr(store, "DELETE_CHUNK", 2)
+    monkeypatch.setattr(deletion, "DELETE_CHUNK", 2)
     chunks: list[int] = []
     batch = TicketBatch.objects.get(mode="v1", draw_date=WEDNESDAY)
 
@@ -136,6 +160,76 @@ def test_a_batch_is_purged_in_chunks_and_stays_with_what_it_made(monkeypatch: py
     assert (batch.status, batch.requested, batch.generated, batch.stored) == ("ready", 5, 5, 0)
     assert powerballs() == [2, 2, 2, 3, 3]
     assert purge_batch(batch) == 0
+
+
+@pytest.mark.django_db
+def test_when_the_time_is_over_the_rest_is_left_and_another_call_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(deletion, "DELETE_CHUNK", 2)
+    insert_batch_tickets(some_tickets(2, powerball=1), "v1", "pipe-1", WEDNESDAY)
+    insert_batch_tickets(some_tickets(5, powerball=2), "v2", "pipe-1", WEDNESDAY)
+    batch, over = TicketBatch.objects.get(mode="v2"), time.monotonic()
+
+    with time_machine.travel(datetime.now(UTC) + 2 * WEEK):
+        assert clear_old_batch_tickets(until=over) == 2
+        assert purge_batch(batch, until=over) == 2
+        assert clear_old_batch_tickets(until=over) == 2
+        assert clear_old_batch_tickets(until=over + 3600) == 1
+        assert clear_old_batch_tickets(until=over) == 0
+    assert_every_count_is_true()
+
+
+@pytest.mark.django_db
+def test_between_two_chunks_others_get_a_part_of_the_time_that_one_took(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(deletion, "DELETE_CHUNK", 4)
+    insert_batch_tickets(some_tickets(8), "v1", "pipe-1", WEDNESDAY)
+    (batch,), moments = TicketBatch.objects.all(), []
+
+    with connection.execute_wrapper(_slowly("DELETE", 0.2)):
+        purge_batch(batch, watch=lambda deleted: moments.append(time.monotonic()))
+
+    assert moments[1] - moments[0] >= 0.2 + 0.1
+
+
+def _slowly(word: str, seconds: float) -> Callable[..., Any]:
+    """Makes statements that begin with a word take a while longer."""
+
+    def run(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith(word):
+            time.sleep(seconds)
+        return execute(sql, params, many, context)
+
+    return run
+
+
+@pytest.mark.django_db(transaction=True)
+def test_cleaners_at_once_delete_each_ticket_once_and_keep_the_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(deletion, "DELETE_CHUNK", 20)
+    monkeypatch.setattr(deletion, "KEYS_AT_ONCE", 60)
+    for number in range(4):
+        insert_batch_tickets(some_tickets(50, powerball=number + 1), "v1", f"run-{number}", WEDNESDAY)
+    together = threading.Barrier(3)
+
+    def clean(what: Callable[[], int]) -> int:
+        together.wait()
+        try:
+            return what()
+        finally:
+            connection.close()
+
+    batch = TicketBatch.objects.select_related("run").get(run__pipeline_run_id="run-1")
+    jobs = [lambda: clear_old_batch_tickets(1)] * 2 + [lambda: purge_batch(batch)]
+    with time_machine.travel(datetime.now(UTC) + WEEK), ThreadPoolExecutor(3) as cleaners:
+        deleted = list(cleaners.map(clean, jobs))
+
+    assert sum(deleted) == 200
+    assert_every_count_is_true()
+    assert not PreGeneratedTicket.objects.exists()
 
 
 def assert_every_count_is_true() -> None:
@@ -191,6 +285,21 @@ def test_whatever_is_done_to_the_table_every_count_is_that_of_the_rows() -> None
 
     insert_batch_tickets(some_tickets(3, powerball=9), "hybrid", "made", WEDNESDAY)
     assert_every_count_is_true()
+
+    given = TicketBatch.objects.get(mode="v1", draw_date=SATURDAY)
+    claim_tickets(given, 3)
+    assert_every_count_is_true()
+    with time_machine.travel(NOON + 2 * WEEK, tick=False):
+        assert clear_old_batch_tickets(mode="v1") == 6 + 2  # the claimed ones stay
+        assert_every_count_is_true()
+        assert purge_batch(given) == 0
+
+    score_draw(make_draw(SATURDAY))
+    claimed = sum(one.tickets for one in purgeable(mode="v1"))
+    with time_machine.travel(NOON + 14 * WEEK, tick=False):
+        assert clear_old_batch_tickets(mode="v1") == claimed == 3
+    assert_every_count_is_true()
+    assert len(Claim.objects.get().numbers) == 3
 
     for batch in TicketBatch.objects.all():
         purge_batch(batch)

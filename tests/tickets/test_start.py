@@ -66,6 +66,8 @@ def test_without_a_key_a_command_says_how_to_get_one(command: str, tmp_path: Pat
 @pytest.mark.parametrize(
     ("name", "value", "allowed"),
     [
+        ("SHIOL_CLAIM_KEEP_DAYS", "0", "1"),
+        ("SHIOL_CLAIM_KEEP_DAYS", "36501", "36500"),
         ("SHIOL_WORKERS", "zero", "integer"),
         ("SHIOL_WORKERS", "0", "1"),
         ("SHIOL_DRAWS_SOURCE", "mars", "ny, texas, bundled, none"),

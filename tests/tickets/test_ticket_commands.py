@@ -185,11 +185,17 @@ def test_cleanup_counts_in_a_dry_run_and_then_deletes_the_old_ones() -> None:
     insert_old(2, "lstm")
     insert_batch_tickets(some_tickets(3, powerball=20), "v1")
 
-    assert call("cleanup_tickets", "--dry-run")[0] == "6 tickets older than 7 days would be deleted\n"
+    assert (
+        call("cleanup_tickets", "--dry-run", "--days", "7")[0]
+        == "6 tickets older than 7 days would be deleted\n"
+    )
     assert PreGeneratedTicket.objects.count() == 9
     assert call("cleanup_tickets", "--days", "11")[0] == "0 tickets older than 11 days deleted\n"
-    assert call("cleanup_tickets", "--mode", "lstm")[0] == "2 lstm tickets older than 7 days deleted\n"
-    assert call("cleanup_tickets")[0] == "4 tickets older than 7 days deleted\n"
+    assert (
+        call("cleanup_tickets", "--mode", "lstm", "--days", "7")[0]
+        == "2 lstm tickets older than 7 days deleted\n"
+    )
+    assert call("cleanup_tickets", "--days", "7")[0] == "4 tickets older than 7 days deleted\n"
     assert PreGeneratedTicket.objects.count() == 3
 
 

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from predictions.modes import MODE_NAMES
 from predictions.terminal import positive, progress, quiet_logs, say
-from tickets.store import clear_old_batch_tickets, old_tickets
+from tickets.store import clear_old_batch_tickets, old_claimed_tickets, old_tickets
 
 
 class Command(BaseCommand):
@@ -16,8 +17,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--days",
             type=positive,
-            default=7,
-            help="keep tickets of the last DAYS times 24 hours (default: 7)",
+            help="keep tickets of the last DAYS times 24 hours (default: as each mode's policy says)",
         )
         parser.add_argument("--mode", choices=MODE_NAMES, help="only this mode's (default: all)")
         parser.add_argument("--dry-run", action="store_true", help="count them, delete none")
@@ -26,14 +26,19 @@ class Command(BaseCommand):
         verbosity, days, mode = options["verbosity"], options["days"], options["mode"]
         quiet_logs(verbosity)
         whose = f"{mode} tickets" if mode else "tickets"
+        age = f"older than {days} days" if days else "older than their mode's policy keeps them"
+        late = f"more than {settings.CLAIM_KEEP_DAYS} days after their draw"
         try:
-            total = old_tickets(days, mode).count()
+            old = sum(tickets.count() for tickets in old_tickets(days, mode))
+            claimed = old_claimed_tickets(mode).count()
             if options["dry_run"]:
-                say(self.stdout, verbosity, f"{total} {whose} older than {days} days would be deleted")
+                beside = f", and {claimed} claimed ones, {late}," if claimed else ""
+                say(self.stdout, verbosity, f"{old} {whose} {age}{beside} would be deleted")
                 return
             with progress(verbosity, "tickets") as bar:
-                task = bar.add_task("deleting", total=total)
+                task = bar.add_task("deleting", total=old + claimed)
                 deleted = clear_old_batch_tickets(days, mode, watch=lambda count: bar.advance(task, count))
         except ValueError as error:
             raise CommandError(str(error)) from error
-        say(self.stdout, verbosity, f"{deleted} {whose} older than {days} days deleted")
+        beside = f", or claimed and {late}," if claimed else ""
+        say(self.stdout, verbosity, f"{deleted} {whose} {age}{beside} deleted")

@@ -1,0 +1,210 @@
+"""Claimed tickets: kept by every door until their draw is scored, and by age until long after it."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.db import connection
+from django.db.models import F
+from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
+
+from predictions.models import Draw
+from tests.commands import call
+from tests.factories import WEDNESDAY, claim_tickets, make_draw, make_prediction, some_tickets
+from tests.staff import superuser
+from tickets import deletion
+from tickets.batch_generator import BatchTicketGenerator
+from tickets.models import Claim, PreGeneratedTicket, TicketBatch
+from tickets.purging import purgeable
+from tickets.scoring import score_draw
+from tickets.store import clear_old_batch_tickets, insert_batch_tickets, old_claimed_tickets, purge_batch
+from tickets.tasks import purge_ticket_batch
+
+pytestmark = pytest.mark.django_db
+
+DRAWN = datetime(2026, 11, 26, 3, 59, tzinfo=UTC)  # Wednesday, 22:59 in New York
+LATER = DRAWN + timedelta(days=90)
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture(autouse=True)
+def _the_day_before() -> Iterator[None]:
+    with time_machine.travel(datetime(2026, 11, 24, 12, tzinfo=UTC), tick=False):
+        yield
+
+
+@pytest.fixture
+def batch() -> TicketBatch:
+    """Ten old tickets of random_forest, of which three are claimed."""
+    insert_batch_tickets(some_tickets(10), "random_forest", "pipe-1", WEDNESDAY)
+    PreGeneratedTicket.objects.update(created_at=F("created_at") - timedelta(days=400))
+    batch = TicketBatch.objects.select_related("run").get()
+    claim_tickets(batch, 3)
+    return batch
+
+
+def left(batch: TicketBatch) -> int:
+    """How many tickets a batch has; it is what the batch says."""
+    batch.refresh_from_db()
+    assert batch.stored == PreGeneratedTicket.objects.filter(batch=batch).count()
+    return batch.stored
+
+
+def generate_with_cleanup(batch: TicketBatch) -> None:
+    make_prediction()
+    BatchTicketGenerator(5, [batch.mode]).generate_batch(async_mode=False, draw_date=WEDNESDAY)
+
+
+def purge_in_admin(batch: TicketBatch) -> None:
+    superuser().post("/admin/tickets/pregeneratedticket/purge/", {"batches": str(batch.pk)})
+
+
+DOORS: dict[str, Callable[[TicketBatch], object]] = {
+    "clear_old_batch_tickets": lambda batch: clear_old_batch_tickets(1),
+    "cleanup_tickets": lambda batch: call("cleanup_tickets", "--days", "1"),
+    "a batch's own cleanup": generate_with_cleanup,
+    "purge_batch": purge_batch,
+    "a purge by age": lambda batch: purge_batch(batch, before=datetime.now(UTC)),
+    "a purge's task": lambda batch: purge_ticket_batch(batch.pk, None),
+    "the admin's purge": purge_in_admin,
+}
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+def test_no_door_deletes_a_claimed_ticket_before_its_draw_is_scored(
+    door: Callable[[TicketBatch], object], batch: TicketBatch
+) -> None:
+    with time_machine.travel(LATER + timedelta(days=1000)):
+        door(batch)
+
+    assert left(batch) == 3
+    assert set(batch.tickets.values_list("claim", flat=True)) == {Claim.objects.get().pk}
+
+
+@pytest.mark.parametrize("missing", [Draw, "score"], ids=["the draw", "the score"])
+def test_scored_is_a_score_of_the_batch_and_a_stored_draw(missing: object, batch: TicketBatch) -> None:
+    score_draw(make_draw())
+    if missing is Draw:
+        Draw.objects.all().delete()
+    else:
+        batch.score.delete()
+
+    purge_batch(batch)
+
+    assert left(batch) == 3
+
+
+def test_a_scored_batch_is_purged_whole_and_the_claim_keeps_its_numbers(batch: TicketBatch) -> None:
+    score_draw(make_draw())
+
+    assert purge_batch(batch) == 10
+
+    assert left(batch) == 0
+    assert Claim.objects.get().numbers == [[1, 2, 3, 4, 5, 1], [1, 2, 3, 4, 6, 1], [1, 2, 3, 4, 7, 1]]
+
+
+@pytest.mark.parametrize("scored", [False, True])
+@pytest.mark.parametrize("before", [None, DRAWN], ids=["all", "by age"])
+def test_the_preview_of_a_purge_counts_what_really_goes(
+    scored: bool, before: datetime | None, batch: TicketBatch
+) -> None:
+    insert_batch_tickets(some_tickets(4, powerball=2), "v1", "all-claimed", WEDNESDAY)
+    claim_tickets(TicketBatch.objects.get(mode="v1"), 4)
+    if scored:
+        score_draw(make_draw())
+
+    doomed = purgeable(before=before)
+
+    with time_machine.travel(LATER):
+        deleted = {one.batch.mode: purge_batch(one.batch, before=before) for one in doomed}
+    assert deleted == {one.batch.mode: one.tickets for one in doomed}
+    assert deleted == ({"random_forest": 10, "v1": 4} if scored else {"random_forest": 7})
+
+
+@pytest.mark.parametrize(
+    ("now", "goes"), [(LATER - SECOND, False), (LATER, False), (LATER + SECOND, True)], ids=str
+)
+def test_by_age_a_claimed_ticket_goes_90_days_after_its_draw_however_old_it_is_itself(
+    now: datetime, goes: bool, batch: TicketBatch
+) -> None:
+    score_draw(make_draw())
+    batch.tickets.filter(n5=6).update(created_at=LATER)
+
+    with time_machine.travel(now, tick=False):
+        clear_old_batch_tickets(1)
+
+    assert left(batch) == (0 if goes else 3)
+    assert len(Claim.objects.get().numbers) == 3
+
+
+def test_how_long_claimed_tickets_stay_is_a_setting(batch: TicketBatch) -> None:
+    score_draw(make_draw())
+
+    with override_settings(CLAIM_KEEP_DAYS=5):
+        for days, stay in ((5, 3), (6, 0)):
+            with time_machine.travel(DRAWN + timedelta(days=days), tick=False):
+                clear_old_batch_tickets()
+            assert left(batch) == stay
+
+
+def test_another_modes_claimed_tickets_stay(batch: TicketBatch) -> None:
+    score_draw(make_draw())
+
+    with time_machine.travel(LATER + SECOND):
+        assert clear_old_batch_tickets(mode="v1") == 0
+        assert clear_old_batch_tickets(mode="random_forest") == 10
+
+
+def test_a_ticket_claimed_while_others_are_deleted_stays(
+    batch: TicketBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deletion, "DELETE_CHUNK", 2)
+    deleted: list[int] = []
+
+    def claim_after_the_first_chunk(count: int) -> None:
+        if not deleted:
+            claim_tickets(batch, 4)
+        deleted.append(count)
+
+    assert clear_old_batch_tickets(1, watch=claim_after_the_first_chunk) == 3
+
+    assert deleted == [2, 0, 0, 1]
+    assert left(batch) == 7
+
+
+def test_the_command_counts_claimed_ones_apart(batch: TicketBatch) -> None:
+    score_draw(make_draw())
+
+    with time_machine.travel(LATER + SECOND):
+        assert call("cleanup_tickets", "--dry-run", "--days", "7")[0] == (
+            "7 tickets older than 7 days, and 3 claimed ones, more than 90 days after their draw, "
+            "would be deleted\n"
+        )
+        assert left(batch) == 10
+        assert call("cleanup_tickets")[0] == (
+            "10 tickets older than their mode's policy keeps them, "
+            "or claimed and more than 90 days after their draw, deleted\n"
+        )
+    assert left(batch) == 0
+
+
+def test_old_claimed_tickets_are_found_by_their_own_index() -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("EXPLAIN QUERY PLAN is SQLite's; PostgreSQL chooses by the size of the table")
+
+    with CaptureQueriesContext(connection) as queries:
+        list(old_claimed_tickets().values_list("batch", "pk")[:10])
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {queries[0]['sql']}")
+        steps = " / ".join(row[3] for row in cursor.fetchall())
+    assert "USING INDEX idx_pre_generated_claimed (draw_date<?)" in steps
+    assert "TEMP B-TREE" not in steps
+
+
+def test_the_admin_says_how_many_really_go(batch: TicketBatch) -> None:
+    page = superuser().get("/admin/tickets/pregeneratedticket/purge/", {"batches": batch.pk})
+
+    assert "<strong>7 tickets</strong> will be deleted" in page.content.decode()
