@@ -158,7 +158,7 @@ def _fill_and_finish(batch: TicketBatch, watch: Watcher, until: float | None) ->
 def _fill(batch: TicketBatch, watch: Watcher, until: float | None) -> bool:
     """Store the chunks that are not stored yet; False when the time is over before the last."""
     if not batch.generated:
-        _clean_up(batch)
+        _clean_up(batch, until)
     recipe = Recipe(batch)
     for chunk, places in recipe.chunks():
         if places[0] < batch.generated:
@@ -171,17 +171,17 @@ def _fill(batch: TicketBatch, watch: Watcher, until: float | None) -> bool:
     return True
 
 
-def _clean_up(batch: TicketBatch) -> None:
-    """Delete the mode's old tickets, as the run was asked to."""
+def _clean_up(batch: TicketBatch, until: float | None) -> None:
+    """Delete the mode's old tickets, as the run was asked to, for as long as the slice lasts."""
     days = batch.run.policy.get(batch.mode, {}).get("cleanup_days", batch.run.cleanup_days)
     if not batch.run.auto_cleanup or days is None:
         return
 
     def renew(deleted: int) -> None:
-        if not TicketBatch.objects.renew(batch):
+        if not TicketBatch.objects.renew(batch, attempts=1):
             raise Lost
 
-    deleted = clear_old_batch_tickets(days, batch.mode, watch=renew)
+    deleted = clear_old_batch_tickets(days, batch.mode, watch=renew, until=until)
     logger.info("%s: %d tickets older than %d days deleted", batch.mode, deleted, days)
 
 

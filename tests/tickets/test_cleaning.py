@@ -7,7 +7,7 @@ import time_machine
 from django_q.models import OrmQ
 
 from tests.factories import WEDNESDAY, some_tickets
-from tickets import store
+from tickets import deletion
 from tickets.cleaning import clean_up_in_task
 from tickets.models import PreGeneratedTicket, TicketBatch
 from tickets.policies import ModePolicy
@@ -43,7 +43,7 @@ def test_each_mode_keeps_its_tickets_as_long_as_its_policy_says() -> None:
 
 
 def test_a_cleanup_whose_time_is_up_leaves_the_rest_to_another_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "DELETE_CHUNK", 3)
+    monkeypatch.setattr(deletion, "DELETE_CHUNK", 3)
     with time_machine.travel(NOW, tick=False):
         stocked("lstm", 8, timedelta(days=8), 1)
 
