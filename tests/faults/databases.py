@@ -1,0 +1,106 @@
+"""A migrated database with draws and predictions, made once and copied for each world."""
+
+import os
+import shutil
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from itertools import count
+from pathlib import Path
+
+import dj_database_url
+import psycopg
+from django.conf import settings
+from django.db import connections
+from django.db.utils import load_backend
+
+from predictions.models import PipelineRun
+from tests.factories import dealt_component, make_prediction, random_component, tilted_component
+from tests.postgres_server import PostgresServer
+
+# A draw that is over by any clock, so that no completed pipeline run of a world is taken for a missed one;
+# the bundled draws end before it.
+DRAW = date(2025, 12, 24)
+MODES = ("random_forest", "v1", "v2")
+
+
+@contextmanager
+def connected(url: str) -> Iterator[None]:
+    """Let this thread's models live in another database for as long as the block runs."""
+    before = connections["default"]
+    connections["default"] = _connection(url)
+    try:
+        yield
+    finally:
+        connections["default"].close()
+        connections["default"] = before
+
+
+def _connection(url: str) -> object:
+    values = dj_database_url.parse(url)
+    if values["ENGINE"].endswith("sqlite3"):
+        values["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20}
+    complete = connections.configure_settings({"default": values})["default"]
+    return load_backend(complete["ENGINE"]).DatabaseWrapper(complete, "default")
+
+
+class Template(ABC):
+    """What worlds are copied from."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.made = count(1)
+
+    @abstractmethod
+    def copy(self) -> str:
+        """Make a database like it; returns its address."""
+
+    def _fill(self, url: str) -> None:
+        for command in ("migrate", "import_draws"):
+            subprocess.run(
+                [sys.executable, "manage.py", command, "-v", "0"],
+                cwd=settings.BASE_DIR,
+                env=os.environ | {"DATABASE_URL": url, "SHIOL_VAR": str(self.folder / "var")},
+                check=True,
+            )
+        with connected(url):
+            make_prediction("random_forest", DRAW)
+            halves = [replace(tilted_component("tilted"), share=0.5), dealt_component("deck", share=0.5)]
+            make_prediction("v1", DRAW, halves)
+            make_prediction("v2", DRAW, [random_component(7)])
+            PipelineRun.objects.update(status=PipelineRun.Status.COMPLETED)
+
+
+class SqliteTemplate(Template):
+    vendor = "sqlite"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.file = folder / "template.sqlite3"
+        self._fill(f"sqlite:///{self.file}")
+
+    def copy(self) -> str:
+        file = self.folder / f"world-{next(self.made)}.sqlite3"
+        shutil.copy(self.file, file)
+        return f"sqlite:///{file}"
+
+
+class PostgresTemplate(Template):
+    vendor = "postgresql"
+
+    def __init__(self, folder: Path, server: PostgresServer) -> None:
+        super().__init__(folder)
+        self.server = server
+        self._fill(self._create("template_world"))
+
+    def copy(self) -> str:
+        return self._create(f"world_{next(self.made)}", "TEMPLATE template_world")
+
+    def _create(self, name: str, more: str = "") -> str:
+        with psycopg.connect(self.server.url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} {more}")
+        return self.server.url.rpartition("/")[0] + f"/{name}"

@@ -1,0 +1,130 @@
+"""A world to break: a copied database, hosts that work on it, and what must hold afterwards."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from django.db import connection, transaction
+from django.db.models import Count
+from django.test import override_settings
+
+from tests.faults.databases import DRAW, MODES, Template, connected
+from tests.faults.hosts import LEASE_SECONDS, Host
+from tickets.batch_generator import BatchTicketGenerator
+from tickets.batches import enqueue
+from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
+from tickets.verification import verify_batch
+
+FINAL_SECONDS = 90  # a hung cluster included: 25 s until it is noticed, 5 s to end, a start, a lease
+
+
+class World:
+    """The database of this thread's models, and the hosts that share it."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder, self.url = folder, url
+        self.hosts: list[Host] = []
+
+    def host(self, name: str = "host", **environment: str) -> Host:
+        """Another host, started."""
+        host = Host(self.folder / name, self.url, **environment)
+        self.hosts.append(host)
+        host.start()
+        return host
+
+    def order(
+        self, size: int = 20_000, *modes: str, chunk_size: int = 5000, deliveries: int = 1
+    ) -> GenerationRun:
+        """A run, enqueued; each of its tasks as often as asked."""
+        with transaction.atomic():
+            generator = BatchTicketGenerator(size, modes or MODES[:1])
+            result = generator.generate_batch(draw_date=DRAW)
+            run = GenerationRun.objects.get(pk=result["generation_run_id"])
+            run.batches.update(chunk_size=chunk_size)
+            for _ in range(deliveries - 1):
+                enqueue(list(run.batches.all()))
+        return run
+
+    def wait_until_ended(self, *runs: GenerationRun, seconds: float = FINAL_SECONDS) -> float:
+        """The seconds until each of the runs is in a final state; AssertionError after so many."""
+        started = time.monotonic()
+        unfinished = GenerationRun.objects.filter(pk__in=[run.pk for run in runs], status="running")
+        while unfinished.exists():
+            taken = time.monotonic() - started
+            assert taken < seconds, f"{unfinished[0]} has not ended after {taken:.0f} s: {self._told()}"
+            time.sleep(0.1)
+        return time.monotonic() - started
+
+    def _told(self) -> str:
+        batches = TicketBatch.objects.filter(status__in=TicketBatch.UNFINISHED)
+        rows = [f"{one} {one.status} {one.generated}/{one.requested} {one.error}" for one in batches]
+        logs = [f"{host.log}:\n{host.log.read_text()[-3000:]}" for host in self.hosts]
+        return "\n".join((*rows, *logs))
+
+    def check(self, *runs: GenerationRun) -> None:
+        """Assert that each run is completed with exactly its tickets, none twice, each explained."""
+        assert duplicates() == 0
+        for batch in TicketBatch.objects.filter(run__in=runs).select_related("run", "prediction"):
+            assert (batch.status, batch.error, batch.finished_at is not None) == ("ready", "", True)
+            assert (batch.token, batch.lease_until) == (None, None)
+            assert batch.generated == batch.stored == batch.tickets.count() == batch.requested
+            assert verify_batch(batch).proven
+        for run in runs:
+            run.refresh_from_db()
+            assert (run.status, run.error) == ("completed", "")
+
+
+def duplicates() -> int:
+    """How many tickets are in the table more than once; the unique key says none."""
+    numbers = ("draw_date", "n1", "n2", "n3", "n4", "n5", "powerball")
+    twice = PreGeneratedTicket.objects.order_by().values(*numbers).annotate(times=Count("pk"))
+    return int(twice.filter(times__gt=1).count())
+
+
+def is_writing(seconds: float = 0.2) -> bool:
+    """Whether another connection has had a writing transaction open for so long: it is amid an insert."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not _writes():
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _writes() -> bool:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND backend_xid IS NOT NULL AND pid <> pg_backend_pid()"
+            )
+            return bool(cursor.fetchone()[0])
+        return _sqlite_is_locked(cursor.connection)
+
+
+def _sqlite_is_locked(sqlite: object) -> bool:
+    import sqlite3
+
+    sqlite.execute("PRAGMA busy_timeout = 0")
+    try:
+        sqlite.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return True
+    else:
+        sqlite.execute("ROLLBACK")
+        return False
+    finally:
+        sqlite.execute("PRAGMA busy_timeout = 20000")
+
+
+@contextmanager
+def new_world(template: Template, folder: Path) -> Iterator[World]:
+    """A world of its own, whose processes are all gone when the block ends, whatever happened in it."""
+    with ExitStack() as exits:
+        url = template.copy()
+        exits.enter_context(connected(url))
+        exits.enter_context(override_settings(LEASE_SECONDS=LEASE_SECONDS))
+        world = World(folder, url)
+        exits.callback(lambda: [host.clear() for host in world.hosts])
+        yield world
