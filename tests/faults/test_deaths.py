@@ -1,22 +1,26 @@
 """Processes killed with SIGKILL while a batch is made: it is made all the same, once, to the last ticket."""
 
+import time
+
 import pytest
 
+from tests.faults.hosts import Host
+from tests.faults.marks import IN_FULL, ON_BOTH
 from tests.faults.world import World, is_writing
 from tests.processes import wait_until
-
-ON_BOTH = pytest.mark.parametrize("world", ["sqlite", "postgres"], indirect=True)
+from tickets.models import GenerationRun, TicketBatch
+from tickets.queue_main import DRAIN_SECONDS
 
 
 @ON_BOTH
 def test_a_batch_whose_worker_is_killed_amid_an_insert_goes_on_from_its_last_commit(world: World) -> None:
-    run = world.order(60_000, chunk_size=20_000)
+    run = world.order(30_000, chunk_size=10_000)
     batch = run.batches.get()
     host = world.host()
 
     def is_amid_the_second_chunk() -> bool:
         batch.refresh_from_db()
-        return batch.generated == 20_000 and is_writing()
+        return batch.generated == 10_000 and is_writing()
 
     wait_until(is_amid_the_second_chunk, 60, "the second insert")
     killed = host.kill_worker_at(f"batch {batch.pk}")
@@ -26,6 +30,112 @@ def test_a_batch_whose_worker_is_killed_amid_an_insert_goes_on_from_its_last_com
     batch.refresh_from_db()
     assert batch.attempts == 1  # counted anew with every committed chunk
     assert killed not in [member.pid for member in host.members()]
-    assert "is overdue" in host.log.read_text()
+    assert f"batch {batch.pk} of random_forest is overdue" in host.log.read_text()
+    host.end()
+    host.wait_until_gone()
+
+
+@IN_FULL
+def test_a_batch_whose_worker_is_killed_before_its_first_ticket_is_made_by_another(world: World) -> None:
+    run = world.order(30_000, chunk_size=30_000)
+    batch = run.batches.get()
+    host = world.host()
+    wait_until(lambda: TicketBatch.objects.get().status == "running", 60, "the lease")
+    host.kill_worker_at(f"batch {batch.pk}")
+    assert TicketBatch.objects.get().generated == 0
+
+    world.wait_until_ended(run)
+    world.check(run)
+    host.end()
+    host.wait_until_gone()
+
+
+@IN_FULL
+def test_a_batch_whose_process_is_killed_each_time_is_given_up_with_its_reason(world: World) -> None:
+    run, other = world.order(200_000, "v2", chunk_size=200_000), world.order(1000)
+    batch = run.batches.get()
+    host = world.host()
+    for attempt in range(1, TicketBatch.MAX_ATTEMPTS + 1):
+        wait_until(lambda: _is_begun(batch, attempt), 60, f"attempt {attempt}")  # noqa: B023 - called at once
+        host.kill_worker_at(f"batch {batch.pk}")
+
+    world.wait_until_ended(run, other)
+    world.check(other)
+    batch.refresh_from_db()
+    run.refresh_from_db()
+    assert (batch.status, batch.generated, batch.tickets.count()) == ("failed", 0, 0)
+    assert batch.error.startswith("given up after 5 attempts without a further ticket; the last: its process")
+    assert (run.status, run.error) == ("failed", f"v2: {batch.error}")
+    host.end()
+    host.wait_until_gone()
+
+
+def _is_begun(batch: TicketBatch, attempt: int) -> bool:
+    return TicketBatch.objects.filter(pk=batch.pk, status="running", attempts=attempt).exists()
+
+
+def test_a_cluster_that_hangs_since_its_idle_worker_was_killed_works_again_within_a_minute(
+    world: World,
+) -> None:
+    host = world.host()
+    host.wait_until_up()
+    time.sleep(1)  # the canary's worker is idle again, and waits with the queue's lock in its hand
+    host.kill("worker")
+    run = world.order(1000)
+
+    assert world.wait_until_ended(run) < 60
+    world.check(run)
+    assert "is started again: it got nothing done for 2" in host.log.read_text()
+    host.end()
+    host.wait_until_gone()
+
+
+def test_a_batch_goes_on_when_its_whole_cluster_is_killed(world: World) -> None:
+    host, run = _amid_a_batch(world)
+    host.kill("group")
+
+    world.wait_until_ended(run)
+    world.check(run)
+    assert "is started again: its main process ended with exit code -9" in host.log.read_text()
+    host.end()
+    host.wait_until_gone()
+
+
+@IN_FULL
+@ON_BOTH
+@pytest.mark.parametrize("role", ["worker", "monitor", "pusher", "sentinel", "main", "group"])
+def test_a_batch_goes_on_when_a_process_of_its_cluster_is_killed(world: World, role: str) -> None:
+    host, run = _amid_a_batch(world)
+    host.kill(role)
+
+    world.wait_until_ended(run)
+    world.check(run)
+    later = world.order(1000)
+    assert world.wait_until_ended(later) < 60
+    world.check(later)
+    host.end()
+    host.wait_until_gone()
+
+
+def _amid_a_batch(world: World) -> tuple[Host, GenerationRun]:
+    """A host that has made a part of a batch."""
+    run = world.order(40_000)
+    batch = run.batches.get()
+    host = world.host()
+    wait_until(lambda: TicketBatch.objects.get(pk=batch.pk).generated > 0, 60, "the first tickets")
+    return host, run
+
+
+def test_clusters_end_with_their_watchdog_and_the_next_one_takes_everything_up(world: World) -> None:
+    runs = [world.order(15_000) for _ in range(6)]
+    host = world.host()
+    wait_until(lambda: TicketBatch.objects.filter(status="ready").exists(), 60, "the first batch")
+    host.kill("watchdog")
+
+    host.wait_until_gone(DRAIN_SECONDS + 5)
+    assert GenerationRun.objects.filter(status="running").exists()
+    host.start()
+    world.wait_until_ended(*runs)
+    world.check(*runs)
     host.end()
     host.wait_until_gone()
