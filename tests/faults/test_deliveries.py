@@ -31,7 +31,7 @@ def test_a_batch_delivered_four_times_is_made_once(world: World) -> None:
 
 def _waiting() -> list[OrmQ]:
     """The tasks for batches that are still in the queue."""
-    return [one for one in OrmQ.objects.all() if one.task()["name"].startswith("batch")]
+    return [one for one in OrmQ.objects.all() if one.task["name"].startswith("batch")]
 
 
 def _times_made(*logs: Path) -> dict[int, int]:

@@ -1,5 +1,7 @@
 """A world to break: a copied database, hosts that work on it, and what must hold afterwards."""
 
+import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -32,6 +34,13 @@ class World:
         self.hosts.append(host)
         host.start()
         return host
+
+    def move(self, folder: Path) -> None:
+        """Move its SQLite database into another folder; its hosts are started after this."""
+        connection.close()
+        file = Path(connection.settings_dict["NAME"])
+        self.url = f"sqlite:///{shutil.copy(file, folder)}"
+        connection.settings_dict["NAME"] = str(folder / file.name)
 
     def order(
         self, size: int = 20_000, *modes: str, chunk_size: int = 5000, deliveries: int = 1
@@ -103,9 +112,7 @@ def _writes() -> bool:
         return _sqlite_is_locked(cursor.connection)
 
 
-def _sqlite_is_locked(sqlite: object) -> bool:
-    import sqlite3
-
+def _sqlite_is_locked(sqlite: sqlite3.Connection) -> bool:
     sqlite.execute("PRAGMA busy_timeout = 0")
     try:
         sqlite.execute("BEGIN IMMEDIATE")

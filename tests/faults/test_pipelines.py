@@ -1,0 +1,73 @@
+"""Pipelines whose processes are killed, or ended by a time limit, while a mode is fitted."""
+
+from predictions import clusters
+from predictions.models import PipelineRun, PipelineStep, Training
+from predictions.pipeline import accept_run
+from tests.faults.databases import DRAW
+from tests.faults.hosts import Host
+from tests.faults.marks import IN_FULL
+from tests.faults.world import World
+from tests.processes import wait_until
+from tickets.models import GenerationRun
+
+
+def test_a_pipeline_whose_worker_is_killed_amid_a_fit_completes_and_its_tickets_follow(world: World) -> None:
+    run, host = _amid_a_fit(world)
+    before = _ended_steps(run)
+    assert list(before) == ["data", "analytics", "evaluation", "adaptive_weights"]
+    host.kill("worker", clusters.HEAVY)
+    wait_until(lambda: host.find("fit", clusters.HEAVY) is None, 3, "the end of the fit nobody waits for")
+
+    wait_until(lambda: _ended(run) == ("completed", ""), 90, "the pipeline")
+    assert before.items() <= _ended_steps(run).items()
+    assert len(_ended_steps(run)) == 6
+    assert Training.objects.get().status == "completed"
+    wait_until(GenerationRun.objects.filter(pipeline_run_id="killed").exists, 30, "the order of tickets")
+    tickets = GenerationRun.objects.get(pipeline_run_id="killed")
+    world.wait_until_ended(tickets)
+    world.check(tickets)
+    host.end()
+    host.wait_until_gone()
+
+
+@IN_FULL
+def test_a_run_whose_task_takes_too_long_has_failed_with_its_reason_and_leaves_no_fit(world: World) -> None:
+    run, host = _amid_a_fit(world, FAULT_TIMEOUT="3", FAULT_RETRY="30")
+
+    wait_until(lambda: _ended(run)[0] == "failed", 60, "the end of the run")
+    assert _ended(run)[1].startswith("training: TimeoutException")
+    assert host.find("fit", clusters.HEAVY) is None
+    assert Training.objects.get().status == "failed"
+    host.end()
+    host.wait_until_gone()
+
+
+@IN_FULL
+def test_a_fit_that_takes_too_long_is_killed_and_says_so(world: World) -> None:
+    run, host = _amid_a_fit(world, FAULT_FIT_SECONDS="1")
+
+    wait_until(lambda: _ended(run)[0] == "failed", 60, "the end of the run")
+    reason = "random_forest failed: random_forest: its fit was ended after 1 seconds"
+    assert _ended(run) == ("failed", f"training: {reason}")
+    assert host.find("fit", clusters.HEAVY) is None
+    host.end()
+    host.wait_until_gone()
+
+
+def _amid_a_fit(world: World, **environment: str) -> tuple[PipelineRun, Host]:
+    """A run of one mode, while the process that fits it runs."""
+    run, _ = accept_run(source="none", draw_date=DRAW, modes=["random_forest"], pipeline_run_id="killed")
+    host = world.host(**environment)
+    wait_until(lambda: host.find("fit", clusters.HEAVY) is not None, 60, "the fit")
+    return run, host
+
+
+def _ended_steps(run: PipelineRun) -> dict[str, tuple[object, object]]:
+    """The steps that have ended, in order, each with its two times."""
+    steps = PipelineStep.objects.filter(run=run, finished_at__isnull=False).order_by("number")
+    return {step.name: (step.started_at, step.finished_at) for step in steps}
+
+
+def _ended(run: PipelineRun) -> tuple[str, str]:
+    run.refresh_from_db()
+    return run.status, run.error
