@@ -25,10 +25,12 @@ from tickets.models import GenerationRun, TicketBatch
 def test_a_batch_that_fills_the_disk_says_so_and_goes_on_when_there_is_room(world: World) -> None:
     run = world.order(15_000)
     batch = run.batches.get()
-    pages, most = _pragma("page_count"), _pragma("max_page_count")
-    _pragma(f"max_page_count = {pages + 300}")  # of 4,096 bytes: room for one chunk, not for two
+    most = _pragma("max_page_count")
 
-    assert make_batch(batch.pk)
+    def fill_up(_: TicketBatch) -> None:
+        _pragma(f"max_page_count = {_pragma('page_count')}")
+
+    assert make_batch(batch.pk, watch=fill_up)
     batch.refresh_from_db()
     assert (batch.status, batch.error) == ("queued", "OperationalError: database or disk is full")
     assert batch.stored == batch.tickets.count() == 5000
@@ -67,8 +69,7 @@ def _pragma(text: str) -> object:
 
 
 def _wait_for_lease(row: Leased) -> None:
-    free = type(row).objects.free().filter(pk=row.pk)
-    wait_until(free.exists, 30, "the end of the lease")
+    wait_until(lambda: type(row).objects.free().filter(pk=row.pk).exists(), 30, "the end of the lease")
 
 
 @IN_FULL
