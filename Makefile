@@ -7,7 +7,7 @@ MANAGE := $(RUN) manage.py
 # What checks code needs a key, and must not touch var/.
 CHECKING := SHIOL_SECRET_KEY=only-for-checks-which-serve-nobody SHIOL_VAR=$$(mktemp -d)
 
-.PHONY: help demo serve test lint bench lock clean
+.PHONY: help demo serve test lint bench faults lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,6 +33,10 @@ bench: $(VENV)/installed ## Print the figures that the README quotes
 
 bench-%: $(VENV)/installed ## One more: bench-admin, bench-backtest, bench-scoring, bench-serving (needs wrk)
 	@$(RUN) -m tests.benchmarks.$*
+
+faults: $(VENV)/installed ## Kill, double, fill and stop real clusters and databases, all of it (SEED=1; 45 minutes)
+	@SHIOL_FAULTS=all $(RUN) -m pytest tests/faults
+	@$(RUN) -m tests.faults.sweep --seed $(or $(SEED),1)
 
 lock: $(VENV)/installed ## Write requirements.txt anew from pyproject.toml
 	@$(VENV)/bin/uv pip compile --quiet pyproject.toml --extra develop --universal --python-version 3.11 \

@@ -29,7 +29,7 @@ def sqlite_template(
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[PostgresServer]:
-    with postgres_server() as server:
+    with postgres_server("fsync=off") as server:
         yield server
 
 

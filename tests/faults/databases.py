@@ -20,7 +20,7 @@ from django.db.utils import load_backend
 
 from predictions.models import PipelineRun
 from tests.factories import dealt_component, make_prediction, random_component, tilted_component
-from tests.postgres_server import PostgresServer
+from tests.postgres_server import PostgresServer, postgres_server
 
 # A draw that is over by any clock, so that no completed pipeline run of a world is taken for a missed one;
 # the bundled draws end before it.
@@ -76,10 +76,9 @@ class Template(ABC):
 
 
 class SqliteTemplate(Template):
-    vendor = "sqlite"
-
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / "template.sqlite3"
         self._fill(f"sqlite:///{self.file}")
 
@@ -90,8 +89,6 @@ class SqliteTemplate(Template):
 
 
 class PostgresTemplate(Template):
-    vendor = "postgresql"
-
     def __init__(self, folder: Path, server: PostgresServer) -> None:
         super().__init__(folder)
         self.server = server
@@ -104,3 +101,13 @@ class PostgresTemplate(Template):
         with psycopg.connect(self.server.url, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name} {more}")
         return self.server.url.rpartition("/")[0] + f"/{name}"
+
+
+@contextmanager
+def new_template(database: str, folder: Path) -> Iterator[Template]:
+    """A template on "sqlite", or on "postgresql" with a server of its own."""
+    if database == "sqlite":
+        yield SqliteTemplate(folder)
+        return
+    with postgres_server("fsync=off") as server:
+        yield PostgresTemplate(folder, server)

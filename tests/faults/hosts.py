@@ -98,10 +98,10 @@ class Host:
             queue = ""
         return next((one.pid for one in self.members() if (one.role, one.queue) == (role, queue)), None)
 
-    def kill(self, role: str, queue: str = clusters.DEFAULT) -> int:
-        """SIGKILL to the process of a role, waited for if need be; "group" is the whole cluster."""
+    def kill(self, role: str, queue: str = clusters.DEFAULT, seconds: float = START_SECONDS) -> int:
+        """SIGKILL to the process of a role, waited for so long; "group" is the whole cluster."""
         wanted = "main" if role == "group" else role
-        wait_until(lambda: self.find(wanted, queue) is not None, START_SECONDS, f"a {wanted} of {queue}")
+        wait_until(lambda: self.find(wanted, queue) is not None, seconds, f"a {wanted} of {queue}")
         pid = self.find(wanted, queue)
         assert pid is not None
         if role == "group":

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from django.db import connection, transaction
-from django.db.models import Count
+from django.db.models import QuerySet
 from django.test import override_settings
 
 from tests.faults.databases import DRAW, MODES, Template, connected
@@ -73,22 +73,31 @@ class World:
 
     def check(self, *runs: GenerationRun) -> None:
         """Assert that each run is completed with exactly its tickets, none twice, each explained."""
-        assert duplicates() == 0
-        for batch in TicketBatch.objects.filter(run__in=runs).select_related("run", "prediction"):
-            assert (batch.status, batch.error, batch.finished_at is not None) == ("ready", "", True)
-            assert (batch.token, batch.lease_until) == (None, None)
-            assert batch.generated == batch.stored == batch.tickets.count() == batch.requested
-            assert verify_batch(batch).proven
-        for run in runs:
-            run.refresh_from_db()
-            assert (run.status, run.error) == ("completed", "")
+        assert [trouble for run in runs for trouble in troubles(run)] == []
+        assert doubles(PreGeneratedTicket.objects.all()) == 0
 
 
-def duplicates() -> int:
-    """How many tickets are in the table more than once; the unique key says none."""
+def troubles(run: GenerationRun) -> list[str]:
+    """What is wrong with a run that should be completed, each with "lost" or "doubled" before it."""
+    run.refresh_from_db()
+    found = [] if (run.status, run.error) == ("completed", "") else [f"lost: {run.status} {run.error}"]
+    for batch in run.batches.select_related("run", "prediction"):
+        count, twice = batch.tickets.count(), doubles(batch.tickets.all())
+        if twice or count > batch.requested:
+            found.append(f"doubled: {batch} has {count} tickets for {batch.requested}, {twice} of them twice")
+        if not batch.generated == batch.stored == count == batch.requested:
+            found.append(f"lost: {batch} says {batch.generated}, {batch.stored}; it has {count}")
+        if (batch.status, batch.token, batch.lease_until) != ("ready", None, None) or not batch.finished_at:
+            found.append(f"lost: {batch} is {batch.status}, held by {batch.token} until {batch.lease_until}")
+        if not (verification := verify_batch(batch)).proven:
+            found.append(f"lost: {batch} is not proven: {verification.summary()}")
+    return found
+
+
+def doubles(tickets: QuerySet[PreGeneratedTicket]) -> int:
+    """How many tickets are there more than once; the unique key says none."""
     numbers = ("draw_date", "n1", "n2", "n3", "n4", "n5", "powerball")
-    twice = PreGeneratedTicket.objects.order_by().values(*numbers).annotate(times=Count("pk"))
-    return int(twice.filter(times__gt=1).count())
+    return tickets.count() - tickets.order_by().values(*numbers).distinct().count()
 
 
 def is_writing(seconds: float = 0.2) -> bool:

@@ -1,0 +1,243 @@
+"""`make faults`, its second half: many runs on real clusters, each killed at random or delivered too often.
+
+A run is killed with SIGKILL once, at a moment drawn uniformly over the life it would have had, at a process
+drawn by its weight in TARGETS; the seed says which and when. One `run_cluster` a database serves all its runs
+one after another, so what one leaves hanging is the next one's trouble. Both databases go at the same time.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.faults.hosts import Host
+    from tests.faults.world import World
+    from tickets.models import GenerationRun
+
+TARGETS = {"worker": 4, "pusher": 2, "monitor": 2, "sentinel": 2, "main": 2, "group": 2, "watchdog": 1}
+# Noticing a hang (27), ending (5), the longest pause before a start (60), starting, a lease, the work itself.
+FINAL_SECONDS = 180
+
+
+@dataclass
+class Outcome:
+    """What was done to a run and what became of it."""
+
+    number: int
+    database: str
+    fault: str
+    moment: float  # seconds after it was ordered
+    life: float  # seconds it should take undisturbed
+    tickets: int
+    modes: int
+    seconds: float = 0.0  # until it was in a final state
+    attempts: int = 0
+    restarts: int = 0  # of clusters meanwhile
+    result: str = "ok"
+
+    def row(self) -> list[str]:
+        return [
+            str(self.number),
+            self.database,
+            self.fault,
+            f"{self.moment:.1f} of {self.life:.1f} s",
+            f"{self.tickets:,} in {self.modes}",
+            f"{self.seconds:.1f}",
+            str(self.attempts),
+            str(self.restarts),
+            self.result,
+        ]
+
+
+class Sweep:
+    """The runs of one database, on one host."""
+
+    def __init__(self, database: str, world: "World", seed: int) -> None:
+        self.database, self.world = database, world
+        self.random = Random(f"{seed} {database}")
+        self.host: Host = world.host()
+        self.host.wait_until_up()
+        self.life_of_a_ticket = self._measured()
+        self.outcomes: list[Outcome] = []
+
+    def _measured(self, size: int = 30_000) -> float:
+        """Seconds a ticket takes, from the order to the final state, when nothing happens."""
+        run = self.world.order(size)
+        return self.world.wait_until_ended(run, seconds=FINAL_SECONDS) / size
+
+    def kill_one(self, number: int) -> None:
+        target = self.random.choices(list(TARGETS), TARGETS.values())[0]
+        outcome, modes = self._next(number, target)
+        run = self.world.order(outcome.tickets // len(modes), *modes)
+        with self._followed(outcome, run):
+            time.sleep(outcome.moment)
+            self.host.kill(target, seconds=FINAL_SECONDS)
+            if target == "watchdog":
+                self.host.start()  # at once, as systemd would, while the old clusters drain
+
+    def deliver_often(self, number: int) -> None:
+        """At once, once more at some moment, and once more when it is over."""
+        from tickets.batches import enqueue
+
+        times = self.random.randint(2, 4)
+        outcome, modes = self._next(number, f"{times} deliveries")
+        run = self.world.order(outcome.tickets // len(modes), *modes, deliveries=times)
+        with self._followed(outcome, run):
+            time.sleep(outcome.moment)
+            enqueue(list(run.batches.all()))
+        enqueue(list(run.batches.all()))
+
+    def _next(self, number: int, fault: str) -> tuple[Outcome, list[str]]:
+        from tests.faults.databases import MODES
+
+        modes = self.random.sample(MODES, self.random.randint(1, len(MODES)))
+        tickets = self.random.randint(20, 40) // len(modes) * len(modes) * 1000
+        life = self.life_of_a_ticket * tickets
+        return Outcome(
+            number, self.database, fault, self.random.uniform(0, life), life, tickets, len(modes)
+        ), modes
+
+    @contextmanager
+    def _followed(self, outcome: Outcome, run: "GenerationRun") -> Iterator[None]:
+        """Do what is done to a run, then write down how long it took and what came of it."""
+        from tests.faults.world import troubles
+
+        started, restarts = time.monotonic(), self._restarts()
+        yield
+        found = []
+        try:
+            self.world.wait_until_ended(run, seconds=FINAL_SECONDS)
+        except AssertionError as error:
+            found = [f"stuck: {error}"]
+        outcome.seconds = time.monotonic() - started
+        found = found or troubles(run)
+        outcome.attempts = max(run.batches.values_list("attempts", flat=True))
+        outcome.restarts = self._restarts() - restarts
+        if found:
+            outcome.result = found[0].partition(":")[0].upper()
+            print("\n".join(found), flush=True)
+        self.outcomes.append(outcome)
+        print("  ".join(outcome.row()), flush=True)
+
+    def _restarts(self) -> int:
+        return self.host.log.read_text().count("is started again")
+
+    def finish(self) -> list[str]:
+        """End the host; what is wrong then with all runs together."""
+        from tests.faults.world import doubles
+        from tickets.models import PreGeneratedTicket, TicketBatch
+
+        seconds, found = self.host.end(), []
+        try:
+            self.host.wait_until_gone(35)  # as long as the clusters of a killed watchdog may take
+        except AssertionError as error:
+            found.append(f"{self.database}: {error}")
+        if twice := doubles(PreGeneratedTicket.objects.all()):
+            found.append(f"{self.database}: {twice} tickets are there twice")
+        if unfinished := TicketBatch.objects.filter(status__in=TicketBatch.UNFINISHED).count():
+            found.append(f"{self.database}: {unfinished} batches are unfinished")
+        tickets = PreGeneratedTicket.objects.count()
+        print(f"{self.database}: {tickets:,} tickets; drained in {seconds:.1f} s; {found or 'nothing left'}")
+        return found
+
+
+def sweep(database: str, runs: int, doubled: int, seed: int, folder: Path) -> tuple[list[Outcome], list[str]]:
+    """All runs of one database."""
+    from tests.faults.databases import new_template
+    from tests.faults.world import new_world
+
+    with new_template(database, folder) as template, new_world(template, folder / "world") as world:
+        swept = Sweep(database, world, seed)
+        jobs = [swept.kill_one] * runs + [swept.deliver_often] * doubled
+        swept.random.shuffle(jobs)
+        for number, job in enumerate(jobs, start=1):
+            job(number)
+        return swept.outcomes, swept.finish()
+
+
+def show(outcomes: list[Outcome]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="Runs killed with SIGKILL or delivered too often")
+    for name in (
+        "#",
+        "database",
+        "fault",
+        "at",
+        "tickets, modes",
+        "seconds to final",
+        "attempts",
+        "restarts",
+    ):
+        table.add_column(name, justify="left" if name in ("database", "fault") else "right")
+    table.add_column("result")
+    for outcome in outcomes:
+        table.add_row(*outcome.row())
+    Console(width=120).print(table)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.sweep", description=__doc__)
+    parser.add_argument("--runs", type=int, default=60, help="runs that are killed, over all databases")
+    parser.add_argument("--doubled", type=int, default=20, help="runs that are delivered too often")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
+    return parser.parse_args()
+
+
+def main() -> int:
+    asked, started = arguments(), time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="shiol-faults-") as folder:
+        os.environ |= {
+            "DJANGO_SETTINGS_MODULE": "shiolplus.settings",
+            "SHIOL_VAR": f"{folder}/var",
+            "SHIOL_SECRET_KEY": "only-for-faults",
+        }
+        os.environ.pop("DATABASE_URL", None)
+        import django
+
+        django.setup()
+        from predictions.terminal import quiet_logs
+
+        quiet_logs(0)
+        databases = ["sqlite", "postgresql"] if asked.database == "both" else [asked.database]
+        many = len(databases)
+        shares = [
+            (share(asked.runs, place, many), share(asked.doubled, place, many)) for place in range(many)
+        ]
+        with ThreadPoolExecutor() as threads:
+            sweeps = [
+                threads.submit(sweep, name, *share, asked.seed, Path(folder) / name)
+                for name, share in zip(databases, shares, strict=True)
+            ]
+            done = [one.result() for one in sweeps]
+    outcomes = [outcome for some, _ in done for outcome in some]
+    show(outcomes)
+    results = [outcome.result for outcome in outcomes]
+    lost, doubled, stuck = (results.count(one) for one in ("LOST", "DOUBLED", "STUCK"))
+    left = [trouble for _, found in done for trouble in found]
+    print(*left, sep="\n")
+    print(
+        f"seed {asked.seed}, {(time.monotonic() - started) / 60:.0f} minutes: "
+        f"{len(outcomes)} runs: {lost} lost, {doubled} doubled, {stuck} stuck"
+    )
+    return 1 if lost or doubled or stuck or left else 0
+
+
+def share(runs: int, place: int, places: int) -> int:
+    """One of several databases' part of some runs; together they make all of them."""
+    return (runs + places - 1 - place) // places
+
+
+if __name__ == "__main__":
+    sys.exit(main())
