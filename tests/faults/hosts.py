@@ -73,20 +73,8 @@ class Host:
     def members(self) -> list[Member]:
         """Its living processes, orphans too: they share its var/ in their environment."""
         sayings = self._sayings()
-        return [self._member(pid, values, sayings) for pid, values in _environments(self.var)]
-
-    def _member(self, pid: int, values: dict[str, str], sayings: dict[int, str]) -> Member:
-        queue = values.get("Q_CLUSTER_NAME", "")
-        command = _read(pid, "cmdline")
-        if "predictions.fitting" in command:
-            role = "fit"
-        elif "run_cluster" in command:
-            role = "watchdog"
-        elif os.getpgid(pid) == pid:
-            role = "main"
-        else:
-            role = sayings.get(pid, "sentinel" if _parent(pid) == os.getpgid(pid) else "other")
-        return Member(pid, role, queue)
+        found = [_member(pid, values, sayings) for pid, values in _environments(self.var)]
+        return [member for member in found if member]
 
     def _sayings(self) -> dict[int, str]:
         found = re.findall(rf"({'|'.join(SAYINGS)}) (\d+)", self.log.read_text())
@@ -95,20 +83,23 @@ class Host:
     def find(self, role: str, queue: str = clusters.DEFAULT) -> int | None:
         """The process of a role in the cluster of a queue, if there is one now."""
         if role == "watchdog":
-            queue = ""
+            return self.process.pid if self.process and self.process.poll() is None else None
         return next((one.pid for one in self.members() if (one.role, one.queue) == (role, queue)), None)
 
     def kill(self, role: str, queue: str = clusters.DEFAULT, seconds: float = START_SECONDS) -> int:
         """SIGKILL to the process of a role, waited for so long; "group" is the whole cluster."""
-        wanted = "main" if role == "group" else role
-        wait_until(lambda: self.find(wanted, queue) is not None, seconds, f"a {wanted} of {queue}")
-        pid = self.find(wanted, queue)
-        assert pid is not None
-        if role == "group":
-            os.killpg(pid, signal.SIGKILL)
-        else:
-            os.kill(pid, signal.SIGKILL)
-        return pid
+        wanted, strike = ("main", os.killpg) if role == "group" else (role, os.kill)
+        killed: list[int] = []
+
+        def is_killed() -> bool:
+            if (pid := self.find(wanted, queue)) is not None:
+                with _ended_meanwhile():
+                    strike(pid, signal.SIGKILL)
+                    killed.append(pid)
+            return bool(killed)
+
+        wait_until(is_killed, seconds, f"the death of a {wanted} of {queue}")
+        return killed[0]
 
     def kill_worker_at(self, task: str) -> int:
         """SIGKILL to the worker that began a task last, by the task's name."""
@@ -119,11 +110,11 @@ class Host:
         return pid
 
     def end(self, seconds: float = DRAIN_SECONDS + 15) -> float:
-        """SIGTERM to the watchdog; the seconds until it has ended."""
-        assert self.process is not None
-        started = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(seconds)
+        """SIGTERM to the watchdog; the seconds until it has ended, AssertionError after so many."""
+        process, started = self.process, time.monotonic()
+        assert process is not None
+        process.send_signal(signal.SIGTERM)
+        wait_until(lambda: process.poll() is not None, seconds, "the end of the watchdog")
         return time.monotonic() - started
 
     def wait_until_gone(self, seconds: float = 3) -> None:
@@ -161,14 +152,26 @@ def _environments(var: Path) -> Iterator[tuple[int, dict[str, str]]]:
             yield pid, values
 
 
+def _member(pid: int, values: dict[str, str], sayings: dict[int, str]) -> Member | None:
+    """What a process is for; None when it has ended meanwhile."""
+    stat, command = _read(pid, "stat").rpartition(")")[2].split(), _read(pid, "cmdline")
+    if not stat:
+        return None
+    parent, leader = int(stat[1]), int(stat[2])
+    if "predictions.fitting" in command:
+        role = "fit"
+    elif "run_cluster" in command:
+        role = "watchdog"
+    elif pid == leader:
+        role = "main"
+    else:
+        role = sayings.get(pid, "sentinel" if parent == leader else "other")
+    return Member(pid, role, values.get("Q_CLUSTER_NAME", ""))
+
+
 def _read(pid: int, name: str) -> str:
     """A file of a process; empty when it has ended."""
     try:
         return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
     except OSError:
         return ""
-
-
-def _parent(pid: int) -> int | None:
-    fields = _read(pid, "stat").rpartition(")")[2].split()
-    return int(fields[1]) if fields else None

@@ -112,9 +112,9 @@ class Sweep:
         from tests.faults.world import troubles
 
         started, restarts = time.monotonic(), self._restarts()
-        yield
         found = []
         try:
+            yield
             self.world.wait_until_ended(run, seconds=FINAL_SECONDS)
         except AssertionError as error:
             found = [f"stuck: {error}"]
@@ -135,18 +135,19 @@ class Sweep:
         """End the host; what is wrong then with all runs together."""
         from tests.faults.world import doubles
         from tickets.models import PreGeneratedTicket, TicketBatch
+        from tickets.queue_main import DRAIN_SECONDS
 
-        seconds, found = self.host.end(), []
+        found = []
         try:
-            self.host.wait_until_gone(35)  # as long as the clusters of a killed watchdog may take
+            print(f"{self.database}: drained in {self.host.end():.1f} s", flush=True)
+            self.host.wait_until_gone(DRAIN_SECONDS + 5)  # as the clusters of a killed watchdog may take
         except AssertionError as error:
             found.append(f"{self.database}: {error}")
         if twice := doubles(PreGeneratedTicket.objects.all()):
             found.append(f"{self.database}: {twice} tickets are there twice")
         if unfinished := TicketBatch.objects.filter(status__in=TicketBatch.UNFINISHED).count():
             found.append(f"{self.database}: {unfinished} batches are unfinished")
-        tickets = PreGeneratedTicket.objects.count()
-        print(f"{self.database}: {tickets:,} tickets; drained in {seconds:.1f} s; {found or 'nothing left'}")
+        print(f"{self.database}: {PreGeneratedTicket.objects.count():,} tickets", flush=True)
         return found
 
 
