@@ -17,10 +17,12 @@ import psycopg
 from django.conf import settings
 from django.db import connections
 from django.db.utils import load_backend
+from django_q.models import Schedule
 
 from predictions.models import PipelineRun
 from tests.factories import dealt_component, make_prediction, random_component, tilted_component
 from tests.postgres_server import PostgresServer, postgres_server
+from tickets.schedules import install
 
 # A draw that is over by any clock, so that no completed pipeline run of a world is taken for a missed one;
 # the bundled draws end before it.
@@ -73,6 +75,8 @@ class Template(ABC):
             make_prediction("v1", DRAW, halves)
             make_prediction("v2", DRAW, [random_component(7)])
             PipelineRun.objects.update(status=PipelineRun.Status.COMPLETED)
+            install()
+            Schedule.objects.update(repeats=0)  # paused: what the clock sends belongs to no scenario
 
 
 class SqliteTemplate(Template):

@@ -1,7 +1,5 @@
 """Processes killed with SIGKILL while a batch is made: it is made all the same, once, to the last ticket."""
 
-import time
-
 import pytest
 
 from tests.faults.hosts import Host
@@ -9,7 +7,6 @@ from tests.faults.marks import IN_FULL, ON_BOTH
 from tests.faults.world import World, is_writing
 from tests.processes import wait_until
 from tickets.models import GenerationRun, TicketBatch
-from tickets.queue_main import DRAIN_SECONDS
 
 
 @ON_BOTH
@@ -74,22 +71,6 @@ def _is_begun(batch: TicketBatch, attempt: int) -> bool:
     return TicketBatch.objects.filter(pk=batch.pk, status="running", attempts=attempt).exists()
 
 
-def test_a_cluster_that_hangs_since_its_idle_worker_was_killed_works_again_within_a_minute(
-    world: World,
-) -> None:
-    host = world.host()
-    host.wait_until_up()
-    time.sleep(1)  # the canary's worker is idle again, and waits with the queue's lock in its hand
-    host.kill("worker")
-    run = world.order(1000)
-
-    assert world.wait_until_ended(run) < 60
-    world.check(run)
-    assert "is started again: it got nothing done for 2" in host.log.read_text()
-    host.end()
-    host.wait_until_gone()
-
-
 def test_a_batch_goes_on_when_its_whole_cluster_is_killed(world: World) -> None:
     host, run = _amid_a_batch(world)
     host.kill("group")
@@ -124,18 +105,3 @@ def _amid_a_batch(world: World) -> tuple[Host, GenerationRun]:
     host = world.host()
     wait_until(lambda: TicketBatch.objects.get(pk=batch.pk).generated > 0, 60, "the first tickets")
     return host, run
-
-
-def test_clusters_end_with_their_watchdog_and_the_next_one_takes_everything_up(world: World) -> None:
-    runs = [world.order(15_000) for _ in range(6)]
-    host = world.host()
-    wait_until(lambda: TicketBatch.objects.filter(status="ready").exists(), 60, "the first batch")
-    host.kill("watchdog")
-
-    host.wait_until_gone(DRAIN_SECONDS + 5)
-    assert GenerationRun.objects.filter(status="running").exists()
-    host.start()
-    world.wait_until_ended(*runs)
-    world.check(*runs)
-    host.end()
-    host.wait_until_gone()
