@@ -28,7 +28,7 @@ def values() -> list[tuple[object, ...]]:
 
 
 def test_the_list_shows_every_mode_with_what_holds_for_it(keeper: Client) -> None:
-    ModePolicy.objects.filter(mode="v1").update(batch_size=250000)
+    ModePolicy.objects.filter(mode="v1").update(batch_size=250000, paused=True)
 
     page = keeper.get(LIST).content.decode()
 
@@ -36,6 +36,7 @@ def test_the_list_shows_every_mode_with_what_holds_for_it(keeper: Client) -> Non
     for mode in ("random_forest", "lstm", "v1", "v2", "hybrid"):
         assert f">{mode}</a>" in page
     assert "250,000" in page
+    assert (page.count(">paused</td>"), page.count(">include it</td>")) == (1, 4)
 
 
 def test_a_change_is_stored_and_logged(keeper: Client, address: str) -> None:

@@ -45,6 +45,8 @@ class TicketBatchAdmin(ReadOnly, MoreThanFields):
     list_filter = ["status", "mode", DrawDateFilter, "origin", ("created_at", admin.DateFieldListFilter)]
     search_fields = ["run__pipeline_run_id"]
     search_help_text = "A run's id or a part of it"
+    exclude = ["rate"]  # the progress says it
+    readonly_fields = ["progress"]
     inlines = [ScoreInline]
     actions = ["purge_selected"]
     change_form_template = "admin/tickets/ticketbatch/change_form.html"

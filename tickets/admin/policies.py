@@ -46,13 +46,18 @@ class ModePolicyAdmin(admin.ModelAdmin):
     """One policy a mode, made with the table: there is nothing to add or to delete."""
 
     form = PolicyForm
-    list_display = ["mode", "size", "keep_days", "priority", "paused"]
+    list_display = ["mode", "size", "keep_days", "priority", "state"]
     fields = ["mode", "batch_size", "keep_days", "priority", "paused"]
     readonly_fields = ["mode"]
 
     @admin.display(description="batch size", ordering="batch_size")
     def size(self, policy: ModePolicy) -> str:
         return f"{policy.batch_size:,}"
+
+    @admin.display(description="new runs", ordering="paused")
+    def state(self, policy: ModePolicy) -> str:
+        """In words: a red cross for "not paused" reads as trouble."""
+        return "paused" if policy.paused else "include it"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
