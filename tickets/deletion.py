@@ -132,17 +132,27 @@ def _delete(
     tickets: Tickets, allowed: Q, watch: Watcher, until: float | None, at_most: int | None = None
 ) -> int:
     """Delete tickets that are `allowed` to go at the moment they go, until none is left."""
+    total = 0
+    while True:
+        count = KEYS_AT_ONCE if at_most is None else min(KEYS_AT_ONCE, at_most - total)
+        keys = _keys(tickets, count)
+        deleted = _delete_keys(keys, allowed, watch, until)
+        total += deleted
+        if not deleted or len(keys) < count or _is_over(until):
+            return total
+
+
+def _delete_keys(keys: Sequence[Key], allowed: Q, watch: Watcher, until: float | None) -> int:
     total, rest = 0, 0.0
-    while keys := _keys(tickets, KEYS_AT_ONCE if at_most is None else min(KEYS_AT_ONCE, at_most - total)):
-        for first in range(0, len(keys), DELETE_CHUNK):
-            time.sleep(rest)
-            started = time.monotonic()
-            deleted = _delete_chunk(keys[first : first + DELETE_CHUNK], allowed)
-            rest = REST * (time.monotonic() - started)
-            total += deleted
-            watch(deleted)
-            if _is_over(until):
-                return total
+    for first in range(0, len(keys), DELETE_CHUNK):
+        time.sleep(rest)
+        started = time.monotonic()
+        deleted = _delete_chunk(keys[first : first + DELETE_CHUNK], allowed)
+        rest = REST * (time.monotonic() - started)
+        total += deleted
+        watch(deleted)
+        if _is_over(until):
+            break
     return total
 
 
