@@ -7,12 +7,13 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from predictions.leases import Lost
-from tests.factories import WEDNESDAY, make_prediction, queued_batch
-from tickets import generation
+from tests.factories import WEDNESDAY, make_prediction, queued_batch, some_tickets
+from tickets import deletion, generation
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.batches import cancel_batch, fail_exhausted, finish_batch, leave, pass_on, retry_batch
 from tickets.generation import make_batch, make_next_batch
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
+from tickets.store import insert_batch_tickets
 from tickets.verification import verify_batch
 
 pytestmark = pytest.mark.django_db
@@ -226,3 +227,42 @@ def test_a_batch_knows_how_long_it_still_takes() -> None:
 
     assert batch.seconds_left == 6.0
     assert TicketBatch(status="queued", requested=1000, rate=None).seconds_left is None
+
+
+def old_tickets(count: int) -> None:
+    """Tickets of the mode that a run deletes before it begins."""
+    insert_batch_tickets(some_tickets(count), "random_forest", "old", WEDNESDAY)
+    PreGeneratedTicket.objects.update(created_at=timezone.now() - timedelta(days=30))
+
+
+def test_a_cleanup_longer_than_the_slice_goes_on_in_the_next_and_is_no_attempt_in_vain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(deletion, "DELETE_CHUNK", 10)
+    old_tickets(25)
+    batch, left = queued_batch(), []
+
+    while TicketBatch.objects.get(pk=batch.pk).status != "ready" and len(left) < 10:
+        make_batch(batch.pk, seconds=0 if len(left) < 2 else 60)
+        left.append(PreGeneratedTicket.objects.filter(pipeline_run_id="old").count())
+
+    batch.refresh_from_db()
+    assert (left, batch.attempts, batch.stored) == ([15, 5, 0], 1, 100)
+
+
+def test_who_loses_a_batch_while_it_cleans_up_goes_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deletion, "DELETE_CHUNK", 10)
+    old_tickets(25)
+    batch = queued_batch()
+    real = TicketBatch.objects.renew
+
+    def stolen_first(row: TicketBatch, **values: object) -> bool:
+        stolen(row)
+        return real(row, **values)
+
+    monkeypatch.setattr(TicketBatch.objects, "renew", stolen_first)
+
+    make_batch(batch.pk)
+
+    assert PreGeneratedTicket.objects.count() == 15
+    assert TicketBatch.objects.get(pk=batch.pk).holder == "there"
