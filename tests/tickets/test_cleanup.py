@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Count
 from django.test import override_settings
 from django.utils import timezone
@@ -24,9 +24,11 @@ from tickets.policies import ModePolicy
 from tickets.purging import purgeable
 from tickets.scoring import score_draw
 from tickets.store import (
+    TicketRow,
     clear_old_batch_tickets,
     get_batch_ticket_stats,
     insert_batch_tickets,
+    insert_rows,
     purge_batch,
 )
 
@@ -172,6 +174,7 @@ def test_when_the_time_is_over_the_rest_is_left_and_another_call_goes_on(
     batch, over = TicketBatch.objects.get(mode="v2"), time.monotonic()
 
     with time_machine.travel(datetime.now(UTC) + 2 * WEEK):
+        insert_batch_tickets(some_tickets(1, powerball=3), "lstm", "young", WEDNESDAY)  # looked at first
         assert clear_old_batch_tickets(until=over) == 2
         assert purge_batch(batch, until=over) == 2
         assert clear_old_batch_tickets(until=over) == 2
@@ -230,6 +233,31 @@ def test_cleaners_at_once_delete_each_ticket_once_and_keep_the_counts(
     assert sum(deleted) == 200
     assert_every_count_is_true()
     assert not PreGeneratedTicket.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_purge_and_who_stores_the_same_tickets_in_the_batch_do_not_wait_in_a_circle() -> None:
+    insert_batch_tickets(some_tickets(10), "v1", "pipe-1", WEDNESDAY)
+    batch = TicketBatch.objects.select_related("run").get()
+    again = [TicketRow(one["white_balls"], one["powerball"], 0.5, "v1", None) for one in some_tickets(11)]
+    held = threading.Event()
+
+    def store() -> int:
+        try:
+            with transaction.atomic():
+                TicketBatch.objects.filter(pk=batch.pk).update(attempts=1)  # as a chunk begins
+                held.set()
+                time.sleep(0.5)  # by now the purge is under way
+                return len(insert_rows(batch, again, timezone.now()))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as other:
+        refused = other.submit(store)
+        held.wait()
+        assert purge_batch(batch) == 10
+        assert refused.result() == 10
+    assert_every_count_is_true()
 
 
 def assert_every_count_is_true() -> None:
