@@ -1,21 +1,14 @@
 """clear_old_batch_tickets and purge_batch; and the counts, which no door may leave untrue."""
 
-import threading
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection, transaction
-from django.db.models import Count
 from django.test import override_settings
 from django.utils import timezone
 
-from predictions.draws import upcoming_draw
-from predictions.modes import MODE_NAMES
+from tests.counts import assert_every_count_is_true
 from tests.factories import WEDNESDAY, claim_tickets, make_draw, make_prediction, some_tickets, ticket
 from tickets import deletion
 from tickets.batch_generator import BatchTicketGenerator
@@ -24,11 +17,8 @@ from tickets.policies import ModePolicy
 from tickets.purging import purgeable
 from tickets.scoring import score_draw
 from tickets.store import (
-    TicketRow,
     clear_old_batch_tickets,
-    get_batch_ticket_stats,
     insert_batch_tickets,
-    insert_rows,
     purge_batch,
 )
 
@@ -162,123 +152,6 @@ def test_a_batch_is_purged_in_chunks_and_stays_with_what_it_made(monkeypatch: py
     assert (batch.status, batch.requested, batch.generated, batch.stored) == ("ready", 5, 5, 0)
     assert powerballs() == [2, 2, 2, 3, 3]
     assert purge_batch(batch) == 0
-
-
-@pytest.mark.django_db
-def test_when_the_time_is_over_the_rest_is_left_and_another_call_goes_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(deletion, "DELETE_CHUNK", 2)
-    insert_batch_tickets(some_tickets(2, powerball=1), "v1", "pipe-1", WEDNESDAY)
-    insert_batch_tickets(some_tickets(5, powerball=2), "v2", "pipe-1", WEDNESDAY)
-    batch, over = TicketBatch.objects.get(mode="v2"), time.monotonic()
-
-    with time_machine.travel(datetime.now(UTC) + 2 * WEEK):
-        insert_batch_tickets(some_tickets(1, powerball=3), "lstm", "young", WEDNESDAY)  # looked at first
-        assert clear_old_batch_tickets(until=over) == 2
-        assert purge_batch(batch, until=over) == 2
-        assert clear_old_batch_tickets(until=over) == 2
-        assert clear_old_batch_tickets(until=over + 3600) == 1
-        assert clear_old_batch_tickets(until=over) == 0
-    assert_every_count_is_true()
-
-
-@pytest.mark.django_db
-def test_between_two_chunks_others_get_a_part_of_the_time_that_one_took(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(deletion, "DELETE_CHUNK", 4)
-    insert_batch_tickets(some_tickets(8), "v1", "pipe-1", WEDNESDAY)
-    (batch,), moments = TicketBatch.objects.all(), []
-
-    with connection.execute_wrapper(_slowly("DELETE", 0.2)):
-        purge_batch(batch, watch=lambda deleted: moments.append(time.monotonic()))
-
-    assert moments[1] - moments[0] >= 0.2 + 0.1
-
-
-def _slowly(word: str, seconds: float) -> Callable[..., Any]:
-    """Makes statements that begin with a word take a while longer."""
-
-    def run(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        if sql.startswith(word):
-            time.sleep(seconds)
-        return execute(sql, params, many, context)
-
-    return run
-
-
-@pytest.mark.django_db(transaction=True)
-def test_cleaners_at_once_delete_each_ticket_once_and_keep_the_counts(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(deletion, "DELETE_CHUNK", 20)
-    monkeypatch.setattr(deletion, "KEYS_AT_ONCE", 60)
-    for number in range(4):
-        insert_batch_tickets(some_tickets(50, powerball=number + 1), "v1", f"run-{number}", WEDNESDAY)
-    together = threading.Barrier(3)
-
-    def clean(what: Callable[[], int]) -> int:
-        together.wait()
-        try:
-            return what()
-        finally:
-            connection.close()
-
-    batch = TicketBatch.objects.select_related("run").get(run__pipeline_run_id="run-1")
-    jobs = [lambda: clear_old_batch_tickets(1)] * 2 + [lambda: purge_batch(batch)]
-    with time_machine.travel(datetime.now(UTC) + WEEK), ThreadPoolExecutor(3) as cleaners:
-        deleted = list(cleaners.map(clean, jobs))
-
-    assert sum(deleted) == 200
-    assert_every_count_is_true()
-    assert not PreGeneratedTicket.objects.exists()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_purge_and_who_stores_the_same_tickets_in_the_batch_do_not_wait_in_a_circle() -> None:
-    insert_batch_tickets(some_tickets(10), "v1", "pipe-1", WEDNESDAY)
-    batch = TicketBatch.objects.select_related("run").get()
-    again = [TicketRow(one["white_balls"], one["powerball"], 0.5, "v1", None) for one in some_tickets(11)]
-    held = threading.Event()
-
-    def store() -> int:
-        try:
-            with transaction.atomic():
-                TicketBatch.objects.filter(pk=batch.pk).update(attempts=1)  # as a chunk begins
-                held.set()
-                time.sleep(0.5)  # by now the purge is under way
-                return len(insert_rows(batch, again, timezone.now()))
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(1) as other:
-        refused = other.submit(store)
-        held.wait()
-        assert purge_batch(batch) == 10
-        assert refused.result() == 10
-    assert_every_count_is_true()
-
-
-def assert_every_count_is_true() -> None:
-    """`stored` of each batch, and each sum of the stats, against COUNT(*)."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT batch_id, COUNT(*) FROM pre_generated_tickets GROUP BY batch_id")
-        really = dict(cursor.fetchall())
-    assert {batch.pk: batch.stored for batch in TicketBatch.objects.all()} == {
-        pk: really.get(pk, 0) for pk in TicketBatch.objects.values_list("pk", flat=True)
-    }
-
-    def count(**where: Any) -> dict[str, int]:
-        tickets = PreGeneratedTicket.objects.filter(**where).order_by()
-        return dict.fromkeys(MODE_NAMES, 0) | dict(
-            tickets.values_list("mode").annotate(number=Count("pk")).values_list("mode", "number")
-        )
-
-    stats = get_batch_ticket_stats()
-    assert stats["total_tickets"] == PreGeneratedTicket.objects.count()
-    assert stats["by_mode"] == count()
-    assert stats["available_by_mode"] == count(draw_date=upcoming_draw())
 
 
 @pytest.mark.django_db
