@@ -15,6 +15,7 @@ from tests.processes import get, group_of, wait_until, web_server
 
 CACHED = "/api/v1/tickets/cached"
 POOL, THREADS = 2, 8
+SECONDS = 15  # a bound for 5 of waiting and a busy machine; the pool's own default would be 30
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +58,10 @@ def stuck(server: PostgresServer, web: tuple[int, int]) -> Iterator[tuple[psycop
         psycopg.connect(server.url, autocommit=True) as watcher,
         ThreadPoolExecutor(THREADS) as requests,
     ):
+        assert timed_get(web[1])[0] == 200  # a first request loads much, and takes its time
         database.execute("LOCK TABLE pre_generated_tickets IN ACCESS EXCLUSIVE MODE")
         answers = [requests.submit(timed_get, web[1]) for _ in range(THREADS)]
-        wait_until(lambda: waiting(watcher) == POOL, 10, "the use of the whole pool")
+        wait_until(lambda: waiting(watcher) == POOL, 30, "the use of the whole pool")
         time.sleep(0.5)  # for a request too many that would get a connection
         assert waiting(watcher) == POOL
         yield database, answers
@@ -81,14 +83,14 @@ def test_a_request_that_gets_no_connection_is_told_so_in_seconds(
 ) -> None:
     database, answers = stuck
 
-    wait_until(lambda: sum(answer.done() for answer in answers) == THREADS - POOL, 8, "the refusals")
+    wait_until(lambda: sum(answer.done() for answer in answers) == THREADS - POOL, SECONDS, "the refusals")
     database.rollback()
 
     done = [answer.result() for answer in answers]
     assert sorted(status for status, _, _ in done) == [200] * POOL + [503] * (THREADS - POOL)
     for _, body, seconds in (one for one in done if one[0] == 503):
         assert json.loads(body)["title"] == "Service Unavailable"
-        assert 4 < seconds < 8
+        assert 4 < seconds < SECONDS
 
 
 @pytest.mark.parametrize("way", ["fast", "immediate"])
@@ -104,11 +106,11 @@ def test_while_the_server_is_away_the_answer_is_503_and_then_200_again(
         for _ in range(2):
             status, body, seconds = timed_get(port)
             assert (status, json.loads(body)["status"]) == (503, 503)
-            assert seconds < 8
+            assert seconds < SECONDS
     finally:
         server.start()
 
-    wait_until(lambda: timed_get(port)[0] == 200, 15, "an answer")
+    wait_until(lambda: timed_get(port)[0] == 200, 2 * SECONDS, "an answer")
     assert group_of(group) == before
 
 
