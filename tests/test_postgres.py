@@ -33,8 +33,10 @@ def suite_on(url: str) -> subprocess.CompletedProcess[str]:
     for name in list(environment):  # the inner conftest sets the first, after its own folder
         if name == "DJANGO_SETTINGS_MODULE" or name.startswith("PYTEST_XDIST"):
             del environment[name]
+    # On all cores: xdist starts files of few tests last, so this one has them to itself.
+    parallel = ("-n", "auto", "--dist", "loadfile")
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *LAWS_ONLY],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *parallel, *LAWS_ONLY],
         cwd=settings.BASE_DIR,
         env=environment,
         capture_output=True,
