@@ -4,6 +4,7 @@ import json
 from datetime import date, timedelta
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.utils import timezone
 
@@ -138,6 +139,27 @@ def test_an_outage_of_the_database_is_not_the_end_of_a_run(
     lease_runs_out()
     assert execute(run) is True
     assert (PipelineRun.objects.get().status, PipelineRun.objects.get().error) == ("completed", "")
+
+
+def test_the_command_says_that_a_run_was_cut_short_and_goes_on_with_it_when_called_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def away(work: Work) -> Outcome:
+        raise OperationalError("the database is away")
+
+    asked = ("run_pipeline", "--sync", "--source", "none", "--modes", "random_forest", "--run-id", "cut")
+    with monkeypatch.context() as patched:
+        patched.setitem(STEPS, PipelineStep.Name.ANALYTICS, away)
+        with pytest.raises(CommandError, match="pipeline cut is interrupted: the database is away"):
+            call_command(*asked)
+    with pytest.raises(CommandError, match="goes on"):
+        call_command(*asked)  # not at once
+    lease_runs_out()
+
+    call_command(*asked)
+
+    assert PipelineRun.objects.get().status == "completed"
+    assert GenerationRun.objects.get().pipeline_run_id == "cut"
 
 
 def test_a_run_that_is_given_up_has_failed_with_its_steps_and_their_reason(run: PipelineRun) -> None:

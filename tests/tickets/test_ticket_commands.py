@@ -7,10 +7,12 @@ import pytest
 import time_machine
 from django.core.cache import caches
 from django.core.management import CommandError
+from django.db import OperationalError
 from django_q.models import OrmQ
 
 from tests.commands import call, manage
 from tests.factories import WEDNESDAY, make_prediction, some_tickets
+from tickets import generation
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.policies import ModePolicy
 from tickets.store import insert_batch_tickets, purge_batch
@@ -38,6 +40,26 @@ def test_a_run_made_here_exits_0_with_a_summary_and_a_partial_one_exits_1_and_na
         "lstm: no prediction of lstm for the draw of 2026-11-25; run `manage.py run_pipeline`"
     )
     assert "Traceback" not in partial.stderr
+
+
+@pytest.mark.django_db
+def test_a_run_made_here_that_meets_an_outage_says_so_and_goes_on_when_called_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_prediction()
+    how = ("--sync", "--batch-size", "20", "--modes", "random_forest", *FOR_WEDNESDAY)
+
+    def full(*args: object) -> None:
+        raise OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(generation, "insert_rows", full)
+        with pytest.raises(CommandError, match=r"running: random_forest 0; random_forest: .*disk is full"):
+            call("generate_batch", *how, "--pipeline-run-id", "cut")
+    TicketBatch.objects.update(lease_until=None)
+
+    assert "completed: random_forest 20" in call("generate_batch", *how, "--pipeline-run-id", "cut")[0]
+    assert PreGeneratedTicket.objects.count() == 20
 
 
 @pytest.mark.django_db

@@ -42,7 +42,9 @@ class Command(BaseCommand):
             help="predict this draw and read nothing from its date on (default: the next draw)",
         )
         add_modes(parser, MODE_NAMES, "modes to train and predict (default: all)")
-        parser.add_argument("--run-id", metavar="ID", help="the same id again never runs twice")
+        parser.add_argument(
+            "--run-id", metavar="ID", help="the same id again never runs twice; one cut short goes on"
+        )
         how = parser.add_mutually_exclusive_group()
         how.add_argument("--sync", action="store_true", help="run it in this process")
         how.add_argument("--wait", action="store_true", help="enqueue it and wait for its end")
@@ -62,7 +64,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if not created:
             say(self.stdout, verbosity, f"pipeline {run} was accepted before; nothing is done twice")
-        if options["sync"] and created:
+        if options["sync"]:  # one that exists goes on here, if it has not ended and is nobody's
             with console(verbosity).status("starting …") as spinner:
                 execute(run, watch=lambda step: self._tell(step, verbosity, spinner))
         elif options["wait"]:
@@ -70,6 +72,9 @@ class Command(BaseCommand):
         elif created:
             clusters.warn_unless_alive(self.stderr, verbosity, clusters.HEAVY)
         run.refresh_from_db()
+        if options["sync"] and run.status == PipelineRun.Status.RUNNING:
+            state = run.error or "under way elsewhere"
+            raise CommandError(f"pipeline {run} is {state}; a cluster, or the same command, goes on")
         self._summarise(run, verbosity)
 
     def _tell(self, step: PipelineStep, verbosity: int, spinner: Status) -> None:

@@ -73,9 +73,9 @@ class Command(BaseCommand):
                 while not generator.wait_for_completion(timeout=0.3):
                     shown.update_all(run)
                 shown.update_all(run)
-        self._summarise(run, verbosity)
+        self._summarise(run, verbosity, options["sync"])
 
-    def _summarise(self, run: GenerationRun, verbosity: int) -> None:
+    def _summarise(self, run: GenerationRun, verbosity: int, sync: bool) -> None:
         run.refresh_from_db()
         result = run_result(run)
         made = ", ".join(f"{mode} {count}" for mode, count in result["by_mode"].items())
@@ -83,6 +83,10 @@ class Command(BaseCommand):
         summary = f"run {run} for the draw of {run.draw_date} is {run.status}: {made or 'nothing to make'}"
         if errors:
             raise CommandError(f"{summary}; {errors}")
+        if run.status == GenerationRun.Status.RUNNING and sync:
+            cut = run.batches.filter(status__in=TicketBatch.UNFINISHED).order_by("id")
+            why = "; ".join(f"{batch.mode}: {batch.error or 'made elsewhere'}" for batch in cut)
+            raise CommandError(f"{summary}; {why}; a cluster, or `--sync --pipeline-run-id {run}`, goes on")
         if run.status == GenerationRun.Status.RUNNING and not any(result["by_mode"].values()):
             summary = f"run {run} for the draw of {run.draw_date}: {', '.join(run.modes)} enqueued"
         say(self.stdout, verbosity, summary)
