@@ -183,20 +183,23 @@ def _values(rows: int) -> str:
 _STAGE = """
     CREATE TEMPORARY TABLE IF NOT EXISTS staged_tickets (
         place integer, n1 integer, n2 integer, n3 integer, n4 integer, n5 integer, powerball integer,
-        confidence_score double precision, strategy_used text, metadata text,
-        id bigint DEFAULT nextval(pg_get_serial_sequence('pre_generated_tickets', 'id'))
+        confidence_score double precision, strategy_used text, metadata text
     ) ON COMMIT DELETE ROWS
 """
 _COPY = f"COPY staged_tickets (place, {_KEY}, confidence_score, strategy_used, metadata) FROM STDIN"
 _MOVE = f"""
-    WITH stored AS ({_INSERT}, {_OWN} FROM staged_tickets ORDER BY {_KEY}, place {_OR_REFUSE} RETURNING id)
-    SELECT place FROM staged_tickets WHERE id NOT IN (SELECT id FROM stored) ORDER BY place
+    WITH numbered AS MATERIALIZED (
+        SELECT nextval((SELECT pg_get_serial_sequence('pre_generated_tickets', 'id')::regclass)) AS id, one.*
+        FROM staged_tickets AS one ORDER BY place
+    ), stored AS ({_INSERT}, {_OWN} FROM numbered ORDER BY {_KEY}, place {_OR_REFUSE} RETURNING id)
+    SELECT place FROM numbered
+    WHERE NOT EXISTS (SELECT FROM stored WHERE stored.id = numbered.id) ORDER BY place
 """
 
 
 def _copy(cursor: CursorWrapper, common: tuple[Any, ...], rows: Sequence[TicketRow]) -> list[int]:
     cursor.execute(_STAGE)
-    cursor.execute("TRUNCATE staged_tickets")  # of what this transaction inserted before
+    cursor.execute("DELETE FROM staged_tickets")  # what this transaction inserted before
     with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
         for place, row in enumerate(rows):
             copy.write_row(
