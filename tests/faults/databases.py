@@ -64,7 +64,7 @@ class Template(ABC):
     def _fill(self, url: str) -> None:
         for command in ("migrate", "import_draws"):
             subprocess.run(
-                [sys.executable, "manage.py", command, "-v", "0"],
+                [sys.executable, "manage.py", command, "-v", "0", "--skip-checks"],
                 cwd=settings.BASE_DIR,
                 env=os.environ | {"DATABASE_URL": url, "SHIOL_VAR": str(self.folder / "var")},
                 check=True,

@@ -39,6 +39,7 @@ class Outcome:
     life: float  # seconds it should take undisturbed
     tickets: int
     modes: int
+    is_amid: bool = True  # whether the fault came before its end
     seconds: float = 0.0  # until it was in a final state
     attempts: int = 0
     restarts: int = 0  # of clusters meanwhile
@@ -49,7 +50,7 @@ class Outcome:
             str(self.number),
             self.database,
             self.fault,
-            f"{self.moment:.1f} of {self.life:.1f} s",
+            f"{self.moment:.1f} of {self.life:.1f} s" + ("" if self.is_amid else ", over"),
             f"{self.tickets:,} in {self.modes}",
             f"{self.seconds:.1f}",
             str(self.attempts),
@@ -80,6 +81,7 @@ class Sweep:
         run = self.world.order(outcome.tickets // len(modes), *modes)
         with self._followed(outcome, run):
             time.sleep(outcome.moment)
+            outcome.is_amid = is_running(run)
             self.host.kill(target, seconds=FINAL_SECONDS)
             if target == "watchdog":
                 self.host.start()  # at once, as systemd would, while the old clusters drain
@@ -93,6 +95,7 @@ class Sweep:
         run = self.world.order(outcome.tickets // len(modes), *modes, deliveries=times)
         with self._followed(outcome, run):
             time.sleep(outcome.moment)
+            outcome.is_amid = is_running(run)
             enqueue(list(run.batches.all()))
         enqueue(list(run.batches.all()))
 
@@ -151,6 +154,11 @@ class Sweep:
         return found
 
 
+def is_running(run: "GenerationRun") -> bool:
+    run.refresh_from_db()
+    return run.status == "running"
+
+
 def sweep(database: str, runs: int, doubled: int, seed: int, folder: Path) -> tuple[list[Outcome], list[str]]:
     """All runs of one database."""
     from tests.faults.databases import new_template
@@ -202,7 +210,7 @@ def main() -> int:
         os.environ |= {
             "DJANGO_SETTINGS_MODULE": "shiolplus.settings",
             "SHIOL_VAR": f"{folder}/var",
-            "SHIOL_SECRET_KEY": "only-for-faults",
+            "SHIOL_SECRET_KEY": "only-for-faults, and as long as the checks ask for",
         }
         os.environ.pop("DATABASE_URL", None)
         import django
@@ -230,6 +238,7 @@ def main() -> int:
     print(*left, sep="\n")
     print(
         f"seed {asked.seed}, {(time.monotonic() - started) / 60:.0f} minutes: "
+        f"{sum(one.is_amid for one in outcomes)} struck before their end; "
         f"{len(outcomes)} runs: {lost} lost, {doubled} doubled, {stuck} stuck"
     )
     return 1 if lost or doubled or stuck or left else 0
