@@ -26,7 +26,9 @@ if not ON_GIVEN_DATABASE:
     os.environ.pop("DATABASE_URL", None)
 
 import pytest  # noqa: E402
+from django.apps import apps  # noqa: E402
 from django.conf import settings  # noqa: E402
+from django.db.models.signals import post_migrate  # noqa: E402
 
 from predictions.terminal import APPS  # noqa: E402
 
@@ -63,6 +65,21 @@ def uses_database(item: pytest.Item) -> bool:
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(VAR, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _policies_outlive_an_emptied_database() -> None:
+    """A test of transactions empties all tables, also of what a migration stored for the next test."""
+    post_migrate.connect(make_policies, sender=apps.get_app_config("tickets"))
+
+
+def make_policies(**kwargs: object) -> None:
+    """Give each mode the policy that the migration gives it."""
+    from predictions.modes import MODE_NAMES
+    from tickets.policies import ModePolicy
+
+    for mode in MODE_NAMES:
+        ModePolicy.objects.get_or_create(mode=mode)
 
 
 @pytest.fixture
