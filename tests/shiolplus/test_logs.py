@@ -35,7 +35,7 @@ def test_the_lines_of_a_batch_carry_its_run_and_its_number() -> None:
 
     batch = TicketBatch.objects.get()
     (line,) = lines_with(f"batch {batch.pk} of random_forest is ready")[-1:]
-    assert f" INFO    tickets.generation [run=logged-run batch={batch.pk}]: " in line
+    assert f" INFO    tickets.batches [run=logged-run batch={batch.pk}]: " in line
 
 
 @pytest.mark.django_db
