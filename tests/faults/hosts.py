@@ -101,13 +101,11 @@ class Host:
         wait_until(is_killed, seconds, f"the death of a {wanted} of {queue}")
         return killed[0]
 
-    def kill_worker_at(self, task: str) -> int:
-        """SIGKILL to the worker that began a task last, by the task's name."""
+    def worker_at(self, task: str) -> int:
+        """The worker that began a task last, by the task's name."""
         begun = re.findall(rf"(Process-\w+) processing {task} ", self.log.read_text())
         pids = dict(re.findall(r"(Process-\w+) ready for work at (\d+)", self.log.read_text()))
-        pid = int(pids[begun[-1]])
-        os.kill(pid, signal.SIGKILL)
-        return pid
+        return int(pids[begun[-1]])
 
     def end(self, seconds: float = DRAIN_SECONDS + 15) -> float:
         """SIGTERM to the watchdog; the seconds until it has ended, AssertionError after so many."""

@@ -1,5 +1,8 @@
 """Processes killed with SIGKILL while a batch is made: it is made all the same, once, to the last ticket."""
 
+import os
+import signal
+
 import pytest
 
 from tests.faults.hosts import Host
@@ -11,25 +14,36 @@ from tickets.models import GenerationRun, TicketBatch
 
 @ON_BOTH
 def test_a_batch_whose_worker_is_killed_amid_an_insert_goes_on_from_its_last_commit(world: World) -> None:
-    run = world.order(30_000, chunk_size=10_000)
+    run = world.order(60_000, chunk_size=20_000)
     batch = run.batches.get()
     host = world.host()
+    wait_until(lambda: TicketBatch.objects.get().generated == 20_000, 60, "the first chunk")
+    worker = host.worker_at(f"batch {batch.pk}")
+    wait_until(lambda: _is_stopped_amid_an_insert(worker), 60, "an insert")
+    committed = TicketBatch.objects.get().generated
+    assert committed < 60_000
+    os.kill(worker, signal.SIGKILL)
 
-    def is_amid_the_second_chunk() -> bool:
-        batch.refresh_from_db()
-        return batch.generated == 10_000 and is_writing()
-
-    wait_until(is_amid_the_second_chunk, 60, "the second insert")
-    killed = host.kill_worker_at(f"batch {batch.pk}")
-
+    wait_until(lambda: not is_writing(), 5, "the end of its transaction")
+    assert batch.tickets.count() == TicketBatch.objects.get().generated == committed
     world.wait_until_ended(run)
     world.check(run)
     batch.refresh_from_db()
     assert batch.attempts == 1  # counted anew with every committed chunk
-    assert killed not in [member.pid for member in host.members()]
     assert f"batch {batch.pk} of random_forest is overdue" in host.log.read_text()
     host.end()
     host.wait_until_gone()
+
+
+def _is_stopped_amid_an_insert(worker: int) -> bool:
+    """Whether the worker was met with its transaction open: then it stands still there."""
+    if not is_writing():
+        return False
+    os.kill(worker, signal.SIGSTOP)
+    if is_writing(0.2):  # longer than anybody else writes
+        return True
+    os.kill(worker, signal.SIGCONT)
+    return False
 
 
 @IN_FULL
@@ -38,7 +52,7 @@ def test_a_batch_whose_worker_is_killed_before_its_first_ticket_is_made_by_anoth
     batch = run.batches.get()
     host = world.host()
     wait_until(lambda: TicketBatch.objects.get().status == "running", 60, "the lease")
-    host.kill_worker_at(f"batch {batch.pk}")
+    os.kill(host.worker_at(f"batch {batch.pk}"), signal.SIGKILL)
     assert TicketBatch.objects.get().generated == 0
 
     world.wait_until_ended(run)
@@ -54,7 +68,7 @@ def test_a_batch_whose_process_is_killed_each_time_is_given_up_with_its_reason(w
     host = world.host()
     for attempt in range(1, TicketBatch.MAX_ATTEMPTS + 1):
         wait_until(lambda: _is_begun(batch, attempt), 60, f"attempt {attempt}")  # noqa: B023 - called at once
-        host.kill_worker_at(f"batch {batch.pk}")
+        os.kill(host.worker_at(f"batch {batch.pk}"), signal.SIGKILL)
 
     world.wait_until_ended(run, other)
     world.check(other)

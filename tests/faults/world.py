@@ -100,14 +100,14 @@ def doubles(tickets: QuerySet[PreGeneratedTicket]) -> int:
     return tickets.count() - tickets.order_by().values(*numbers).distinct().count()
 
 
-def is_writing(seconds: float = 0.2) -> bool:
-    """Whether another connection has had a writing transaction open for so long: it is amid an insert."""
+def is_writing(seconds: float = 0.0) -> bool:
+    """Whether another connection has a writing transaction open, now and for so long."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if not _writes():
-            return False
+    while _writes():
+        if time.monotonic() >= deadline:
+            return True
         time.sleep(0.02)
-    return True
+    return False
 
 
 def _writes() -> bool:
