@@ -3,10 +3,12 @@
 A run is killed with SIGKILL once, at a moment drawn uniformly over the life it would have had, at a process
 drawn by its weight in TARGETS; the seed says which and when. One `run_cluster` a database serves all its runs
 one after another, so what one leaves hanging is the next one's trouble. Both databases go at the same time.
+Ctrl-C lets the present runs end, drains and reports.
 """
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -16,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from threading import Event
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -159,8 +162,10 @@ def is_running(run: "GenerationRun") -> bool:
     return run.status == "running"
 
 
-def sweep(database: str, runs: int, doubled: int, seed: int, folder: Path) -> tuple[list[Outcome], list[str]]:
-    """All runs of one database."""
+def sweep(
+    database: str, runs: int, doubled: int, seed: int, folder: Path, ended: Event
+) -> tuple[list[Outcome], list[str]]:
+    """All runs of one database, or those until `ended` is set."""
     from tests.faults.databases import new_template
     from tests.faults.world import new_world
 
@@ -169,7 +174,8 @@ def sweep(database: str, runs: int, doubled: int, seed: int, folder: Path) -> tu
         jobs = [swept.kill_one] * runs + [swept.deliver_often] * doubled
         swept.random.shuffle(jobs)
         for number, job in enumerate(jobs, start=1):
-            job(number)
+            if not ended.is_set():
+                job(number)
         return swept.outcomes, swept.finish()
 
 
@@ -205,7 +211,9 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    asked, started = arguments(), time.monotonic()
+    asked, started, ended = arguments(), time.monotonic(), Event()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, lambda *_: ended.set())
     with tempfile.TemporaryDirectory(prefix="shiol-faults-") as folder:
         os.environ |= {
             "DJANGO_SETTINGS_MODULE": "shiolplus.settings",
@@ -226,7 +234,7 @@ def main() -> int:
         ]
         with ThreadPoolExecutor() as threads:
             sweeps = [
-                threads.submit(sweep, name, *share, asked.seed, Path(folder) / name)
+                threads.submit(sweep, name, *share, asked.seed, Path(folder) / name, ended)
                 for name, share in zip(databases, shares, strict=True)
             ]
             done = [one.result() for one in sweeps]
