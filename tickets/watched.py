@@ -24,8 +24,9 @@ CANARY_AFTER = 8  # seconds without a sign, then a canary is sent
 CANARY_EVERY = 4
 HUNG_AFTER = 25  # seconds without a sign, canaries or not
 TERM_SECONDS = 5  # a hung cluster has so long to end by itself
-STEADY_SECONDS = 60  # one that ran so long may be started again at once, others later and later
-LONGEST_PAUSE = 60
+# One that ran so long, as any that hangs has, is started again at once; others later and later.
+STEADY_SECONDS = 20
+LONGEST_PAUSE = 30
 
 Status = Cluster.Status
 
