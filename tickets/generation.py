@@ -26,6 +26,7 @@ from predictions.leases import OUTAGES, Lost, holder
 from predictions.log_ids import log_ids
 from predictions.sampling import SAMPLER_VERSION, Tickets, component_order, draw_tickets, generator_for
 from tickets.batches import finish_batch, leave, pass_on
+from tickets.insertion import refresh_statistics
 from tickets.models import TicketBatch
 from tickets.store import TicketRow, clear_old_batch_tickets, insert_rows
 
@@ -166,6 +167,7 @@ def _fill(batch: TicketBatch, watch: Watcher, until: float | None) -> bool:
         if until is not None and (time.monotonic() >= until or clusters.is_stopping()):
             return False
         _store_chunk(batch, recipe, chunk, places)
+        refresh_statistics(chunk + 1)
         batch.refresh_from_db(fields=["generated", "stored", "replaced", "status", "rate"])
         watch(batch)
     return True

@@ -207,3 +207,14 @@ def _copy(cursor: CursorWrapper, common: tuple[Any, ...], rows: Sequence[TicketR
             )
     cursor.execute(_MOVE, common)
     return [place for (place,) in cursor.fetchall()]
+
+
+def refresh_statistics(chunks: int) -> None:
+    """Let PostgreSQL know how a growing batch has changed the table, after 2, 4, 8, … of its chunks.
+
+    Its own daemon looks once a minute. Until then it takes a mode's tickets for a few rows, and reads and
+    sorts all of them to show ten: 270 ms instead of 1 at 300,000.
+    """
+    if connection.vendor == "postgresql" and chunks > 1 and chunks & (chunks - 1) == 0:
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE pre_generated_tickets")

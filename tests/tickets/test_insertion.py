@@ -8,8 +8,10 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from tests.factories import WEDNESDAY, some_tickets
+from tests.factories import WEDNESDAY, make_prediction, queued_batch, some_tickets
+from tickets.generation import make_batch
 from tickets.models import PreGeneratedTicket, TicketBatch
+from tickets.stock import _NEWEST
 from tickets.store import TicketRow, insert_batch_tickets, insert_rows
 
 NUMBERS = ("n1", "n2", "n3", "n4", "n5", "powerball")
@@ -166,3 +168,20 @@ def test_two_that_insert_the_same_tickets_in_opposite_order_do_not_wait_for_each
 
     assert sorted(refused) == [0, 4000]
     assert sorted(stored(batches[0]) + stored(batches[1])) == sorted(numbers(rows))
+
+
+@pytest.mark.django_db
+def test_a_growing_batch_keeps_the_planner_informed_so_that_its_newest_tickets_are_found_by_index() -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite plans by its indexes alone")
+    make_prediction()
+    make_batch(queued_batch(20_000, chunk_size=1000).pk)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reltuples FROM pg_class WHERE relname = 'pre_generated_tickets'")
+        known = cursor.fetchone()[0]
+        cursor.execute(f"EXPLAIN {_NEWEST}", ["random_forest", WEDNESDAY, 10])
+        plan = " ".join(line for (line,) in cursor.fetchall())
+    assert known == 16_000
+    assert "idx_pre_generated_mode" in plan
+    assert "Sort" not in plan
