@@ -46,11 +46,14 @@ def test_a_child_ends_with_the_process_that_waits_for_it_however_soon_that_is_ki
     try:
         wait_until(lambda: bool(children_of(parent.pid)), 20, "a child")
         (child,) = children_of(parent.pid)
+        folder = Path(Path(f"/proc/{child}/cmdline").read_text().split("\0")[-2])
+        assert (folder / "request.json").is_file()
     finally:
         parent.kill()
         parent.wait()
 
-    wait_until(lambda: not Path(f"/proc/{child}").exists(), 20, "its end")
+    wait_until(lambda: not Path(f"/proc/{child}").exists(), 60, "its end")
+    assert not folder.exists()  # one that ends with its work leaves the answer there
 
 
 def test_a_child_that_ends_by_itself_is_forgotten() -> None:
