@@ -185,6 +185,11 @@ def draw_instant(day: date) -> datetime:
     return datetime.combine(day, DRAW_TIME, EASTERN).astimezone(UTC)
 
 
+def sales_close(day: date, cutoff: time) -> datetime:
+    """When the sale of tickets for the draw of an Eastern date ends, in UTC; `cutoff` is New York's time."""
+    return datetime.combine(day, cutoff, EASTERN).astimezone(UTC)
+
+
 def next_draw(now: datetime) -> date:
     """The Eastern date of the first draw strictly after an instant (an aware datetime)."""
     if now.tzinfo is None:

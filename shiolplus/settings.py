@@ -6,6 +6,7 @@ Every variable is explained in the README under "Settings". The queue's figures 
 
 import secrets
 import sys
+from datetime import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -99,6 +100,9 @@ try:
     )
     CLAIM_KEEP_DAYS = env.int("SHIOL_CLAIM_KEEP_DAYS", 90, validate=validate.Range(min=1, max=36_500))
     LEASE_SECONDS = env.int("SHIOL_LEASE_SECONDS", 60, validate=validate.Range(min=2, max=3600))
+    # New York's time; never after the draw itself.
+    SALES_CUTOFF = env.time("SHIOL_SALES_CUTOFF", time(21, 59), validate=validate.Range(max=time(22, 59)))
+    ANONYMOUS_RATE = env.int("SHIOL_ANONYMOUS_RATE", 6000, validate=validate.Range(min=1, max=10_000_000))
     WORKERS = env.int("SHIOL_WORKERS", 1 if _on_sqlite else 2, validate=validate.Range(min=1, max=64))
 except (EnvError, ValueError) as error:
     raise ImproperlyConfigured(f"A bad value in the environment: {error}") from error
@@ -119,6 +123,9 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
+    "rest_framework_api_key",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django_q",
     "predictions",
     "tickets",

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 from itertools import combinations, islice
 from typing import Any
+from uuid import uuid4
 
 from predictions.backtest import finish
 from predictions.distribution import Component, uniform_component
@@ -23,7 +24,7 @@ from predictions.sampling import generator_for, sample
 from predictions.strata import Strata, balanced_table
 from predictions.walk_forward import figures_of
 from tickets.batch_generator import BatchTicketGenerator
-from tickets.models import Claim, PreGeneratedTicket, TicketBatch
+from tickets.models import ApiClient, ApiKey, Claim, PreGeneratedTicket, TicketBatch
 
 WEDNESDAY = date(2026, 11, 25)
 THIRDS = (23, 46)  # the cuts of 1-23, 24-46 and 47-69
@@ -190,11 +191,24 @@ def some_tickets(count: int, powerball: int = 1) -> list[dict[str, Any]]:
     return [ticket(*balls, powerball) for balls in islice(combinations(range(1, 70), 5), count)]
 
 
+def make_client(name: str = "shop", **values: Any) -> ApiClient:
+    return ApiClient.objects.create(**{"name": name, "daily_quota": 1000} | values)
+
+
+def make_key(client: ApiClient, **values: Any) -> str:
+    """A new key of a client, as it sends it."""
+    return ApiKey.objects.create_key(**{"name": "test", "client": client} | values)[1]
+
+
 def claim_tickets(batch: TicketBatch, count: int) -> Claim:
     """The first tickets of a batch that are still free, given to a client for good."""
+    client = ApiClient.objects.filter(name="shop").first() or make_client()
     tickets = list(PreGeneratedTicket.objects.filter(batch=batch, claim=None).order_by("id")[:count])
     claim = Claim.objects.create(
+        client=client,
+        idempotency_key=uuid4().hex,
         mode=batch.mode,
+        count=count,
         draw_date=batch.draw_date,
         numbers=[[*one.white_balls, one.powerball] for one in tickets],
     )

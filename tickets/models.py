@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from predictions.models import RUN_ID_LENGTH, Leased, LeasedQuerySet, Prediction, Recorded
 from predictions.modes import MODE_NAMES
-from tickets.policies import ModePolicy  # noqa: F401 - Django looks for an app's models here
+from tickets.claimed import MODE_CHOICES, Claim, ClaimHour  # noqa: F401 - Django looks for models here
+from tickets.clients import ApiClient, ApiKey, ClientDay  # noqa: F401
+from tickets.policies import ModePolicy  # noqa: F401
 from tickets.scores import BatchScore  # noqa: F401
-
-MODE_CHOICES = [(name, name) for name in MODE_NAMES]
 
 
 class Origin(models.TextChoices):
@@ -154,29 +154,18 @@ class TicketBatch(Leased):
         return (self.requested - self.generated) / self.rate
 
 
-class Claim(models.Model):
-    """Tickets handed out for good; their numbers stay here when the rows are deleted."""
-
-    mode = models.CharField(max_length=20, choices=MODE_CHOICES)
-    draw_date = models.DateField()
-    created_at = models.DateTimeField(default=timezone.now)
-    numbers = models.JSONField(default=list, help_text="[[n1, n2, n3, n4, n5, powerball], ...]")
-
-    class Meta:
-        ordering = ["-id"]
-
-    def __str__(self) -> str:
-        return f"claim {self.pk}"
-
-
 class PreGeneratedTicketQuerySet(models.QuerySet["PreGeneratedTicket"]):
     def of_batch(self, batch: TicketBatch) -> "PreGeneratedTicketQuerySet":
         """A batch's tickets; the run and the mode let idx_pre_generated_pipeline_run serve the query."""
         return self.filter(pipeline_run_id=batch.run.pipeline_run_id, mode=batch.mode, batch=batch)
 
-    def newest(self, mode: str, draw_date: date) -> "PreGeneratedTicketQuerySet":
-        """A mode's tickets for a draw, newest first."""
-        return self.filter(mode=mode, draw_date=draw_date).order_by("-created_at", "-id")
+    def free(self, mode: str, draw_date: date) -> "PreGeneratedTicketQuerySet":
+        """A mode's tickets for a draw that nobody claimed, oldest first.
+
+        The claim, NULL in all of them, stands in the order for PostgreSQL, which else would sort them all.
+        """
+        free = self.filter(mode=mode, draw_date=draw_date, claim=None)
+        return free.order_by("-claim_id", "created_at", "id")
 
     def along_age(self, **values: object) -> "PreGeneratedTicketQuerySet":
         """Tickets with these values, found by walking them newest first; no NULL is asked for.
@@ -237,10 +226,12 @@ class PreGeneratedTicket(models.Model):
         ordering = ["-created_at", "-id"]
         verbose_name = "ticket"
         indexes = [
-            # `cached`: the newest tickets of a mode for a draw, read in order and stopped at the limit.
+            # `cached` and claims: a mode's free tickets for a draw (claim NULL), newest or oldest first, read
+            # in order and stopped at the limit.
             models.Index(
                 "mode",
                 "draw_date",
+                "claim",
                 F("created_at").desc(),
                 F("id").desc(),
                 name="idx_pre_generated_mode",

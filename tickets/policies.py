@@ -30,6 +30,10 @@ class ModePolicy(models.Model):
         default=7, help_text="Its tickets are deleted when they are older."
     )
     priority = models.SmallIntegerField(default=0, help_text="A higher one is made first.")
+    max_ready = models.PositiveIntegerField(
+        default=100_000,
+        help_text="Replenishment leaves no more free tickets than that for a draw; 0: it makes none.",
+    )
     paused = models.BooleanField(
         default=False, help_text="Left out of new runs; batches that are enqueued are made all the same."
     )
@@ -45,6 +49,7 @@ class ModePolicy(models.Model):
             models.CheckConstraint(
                 name="mode_policy_keep_days", condition=Q(keep_days__gte=1, keep_days__lte=MAX_DAYS)
             ),
+            models.CheckConstraint(name="mode_policy_max_ready", condition=Q(max_ready__lte=MAX_BATCH_SIZE)),
             models.CheckConstraint(
                 name="mode_policy_priority",
                 condition=Q(priority__gte=-MAX_PRIORITY, priority__lte=MAX_PRIORITY),

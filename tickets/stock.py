@@ -1,6 +1,6 @@
 """Reading the stock: the newest tickets of a mode, and how many there are. No model instance is made."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -11,28 +11,36 @@ from predictions.models import Draw
 from predictions.modes import MODE_NAMES, check_mode
 from predictions.powerball import prize_of
 
-# Written out, since building it by the ORM takes three times as long as the query itself.
+# Written out, since building it by the ORM takes three times as long as the query itself. PostgreSQL reads
+# the index in order only when the column that is NULL in all of them stands in the ORDER BY, too.
 _NEWEST = """
     SELECT n1, n2, n3, n4, n5, powerball, confidence_score, strategy_used, created_at, pipeline_run_id
-    FROM pre_generated_tickets WHERE mode = %s AND draw_date = %s
-    ORDER BY created_at DESC, id DESC LIMIT %s
+    FROM pre_generated_tickets WHERE mode = %s AND draw_date = %s AND claim_id IS NULL
+    ORDER BY claim_id, created_at DESC, id DESC LIMIT %s
 """
 
 
 def get_cached_tickets(mode: str, limit: int = 10, draw_date: date | None = None) -> list[dict[str, Any]]:
-    """The newest tickets of a mode for a draw (None: the next draw), as the API shows them.
+    """The newest unclaimed tickets of a mode for a draw (None: the next draw), as the API shows them.
 
     ValueError for an unknown mode or a limit below 1.
     """
     check_mode(mode)
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise ValueError(f"limit {limit!r}: allowed is an integer from 1")
-    upcoming = upcoming_draw()
-    day = draw_date or upcoming
-    draw = Draw.objects.filter(draw_date=day).first() if day < upcoming else None
+    day = draw_date or upcoming_draw()
     with connection.cursor() as cursor:
         cursor.execute(_NEWEST, [mode, connection.ops.adapt_datefield_value(day), limit])
         rows = cursor.fetchall()
+    return ticket_dicts(mode, day, [(*row[:8], utc_text(row[8]), row[9]) for row in rows])
+
+
+def ticket_dicts(mode: str, day: date, rows: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
+    """Tickets as the API shows them, with what each won where the draw is known.
+
+    A row is n1, n2, n3, n4, n5, powerball, confidence, strategy, created_at as text, pipeline_run_id.
+    """
+    draw = Draw.objects.filter(draw_date=day).first() if day < upcoming_draw() else None
     day_text = day.isoformat()
     return [
         {
@@ -41,7 +49,7 @@ def get_cached_tickets(mode: str, limit: int = 10, draw_date: date | None = None
             "confidence": row[6],
             "strategy": row[7] or mode,
             "cached": True,
-            "created_at": utc_text(row[8]),
+            "created_at": row[8],
             "draw_date": day_text,
             "pipeline_run_id": row[9],
             "result": _result(row[:5], row[5], draw),
@@ -70,6 +78,7 @@ _STOCK = """
     SELECT mode, SUM(stored), SUM(CASE WHEN draw_date = %s THEN stored ELSE 0 END)
     FROM tickets_ticketbatch GROUP BY mode
 """
+_CLAIMED = "SELECT mode, SUM(tickets) FROM tickets_claimhour WHERE draw_date = %s GROUP BY mode"
 # Two queries, each one step into the index: MIN and MAX together would read all of it.
 _OLDEST = "SELECT created_at FROM pre_generated_tickets ORDER BY created_at LIMIT 1"
 _LATEST = "SELECT created_at FROM pre_generated_tickets ORDER BY created_at DESC LIMIT 1"
@@ -82,13 +91,17 @@ _LAST_RUN = """
 def get_batch_ticket_stats() -> dict[str, Any]:
     """What is in stock: a sum over batches, never a count over tickets.
 
-    `available_by_mode` counts the tickets for the next draw.
+    `available_by_mode` counts the tickets for the next draw that nobody claimed.
     """
     by_mode, available = dict.fromkeys(MODE_NAMES, 0), dict.fromkeys(MODE_NAMES, 0)
     with connection.cursor() as cursor:
-        cursor.execute(_STOCK, [connection.ops.adapt_datefield_value(upcoming_draw())])
+        next_draw = [connection.ops.adapt_datefield_value(upcoming_draw())]
+        cursor.execute(_STOCK, next_draw)
         for mode, stored, for_next_draw in cursor.fetchall():
             by_mode[mode], available[mode] = int(stored), int(for_next_draw)
+        cursor.execute(_CLAIMED, next_draw)
+        for mode, claimed in cursor.fetchall():
+            available[mode] -= int(claimed)
         cursor.execute(_OLDEST)
         oldest = cursor.fetchone()
         cursor.execute(_LATEST)

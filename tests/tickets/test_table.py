@@ -188,12 +188,12 @@ def test_the_table_has_the_indexes_and_constraints_of_the_schema_under_their_nam
 
     indexes = {name: one["columns"] for name, one in found.items() if name.startswith("idx_")}
     assert indexes == {
-        "idx_pre_generated_mode": ["mode", "draw_date", "created_at", "id"],
+        "idx_pre_generated_mode": ["mode", "draw_date", "claim_id", "created_at", "id"],
         "idx_pre_generated_created_at": ["created_at"],
         "idx_pre_generated_pipeline_run": ["pipeline_run_id", "mode"],
         "idx_pre_generated_claimed": ["draw_date", "id"],
     }
-    assert found["idx_pre_generated_mode"]["orders"] == ["ASC", "ASC", "DESC", "DESC"]
+    assert found["idx_pre_generated_mode"]["orders"] == ["ASC", "ASC", "ASC", "DESC", "DESC"]
     assert found["one_ticket_a_draw"]["unique"]
     assert {constraint for _, constraint in BROKEN.values()} <= set(found)
 
@@ -216,5 +216,5 @@ def test_cached_tickets_are_read_from_their_index_in_order_without_sorting() -> 
         get_cached_tickets("v1", 10, WEDNESDAY)
 
     (step,) = plan_of(list(queries), "pre_generated_tickets")
-    assert "USING INDEX idx_pre_generated_mode (mode=? AND draw_date=?)" in step
+    assert "USING INDEX idx_pre_generated_mode (mode=? AND draw_date=? AND claim_id=?)" in step
     assert "TEMP B-TREE" not in step

@@ -1,0 +1,88 @@
+"""Who may claim tickets: API clients, their keys, and what each has used of its daily quota."""
+
+from datetime import date, datetime
+from typing import Any
+
+from django.db import models
+from django.db.models import F, Q
+from rest_framework_api_key.models import AbstractAPIKey, BaseAPIKeyManager
+
+from predictions.modes import MODE_NAMES
+
+MAX_QUOTA = 10_000_000
+MAX_RATE = 1_000_000
+
+
+def all_modes() -> list[str]:
+    return list(MODE_NAMES)
+
+
+class ApiClient(models.Model):
+    """A program that claims tickets: how many a day, how often it may ask, and of which modes."""
+
+    name = models.CharField(max_length=100, unique=True)
+    daily_quota = models.PositiveIntegerField(
+        default=100, help_text="Tickets it may claim a day, from midnight to midnight in New York."
+    )
+    rate = models.PositiveIntegerField(default=600, help_text="Requests a minute.")
+    modes = models.JSONField(default=all_modes, help_text="The modes it may claim.")
+    active = models.BooleanField(default=True, help_text="None of its keys is accepted while it is not.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = "API client"
+        constraints = [
+            models.CheckConstraint(name="api_client_daily_quota", condition=Q(daily_quota__lte=MAX_QUOTA)),
+            models.CheckConstraint(name="api_client_rate", condition=Q(rate__gte=1, rate__lte=MAX_RATE)),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKeyManager(BaseAPIKeyManager):
+    def get_usable_keys(self) -> models.QuerySet[Any]:
+        return super().get_usable_keys().select_related("client")
+
+
+class ApiKey(AbstractAPIKey):
+    """A client's key: only its hash is stored, so it is shown once, when it is made."""
+
+    client = models.ForeignKey(ApiClient, on_delete=models.CASCADE, related_name="keys")
+
+    objects = ApiKeyManager()  # type: ignore[assignment, misc]
+
+    class Meta(AbstractAPIKey.Meta):
+        verbose_name = "API key"
+
+    def is_usable(self, now: datetime) -> bool:
+        """Neither revoked nor expired, and of a client that is active."""
+        expired = self.expiry_date is not None and self.expiry_date <= now
+        return self.client.active and not self.revoked and not expired
+
+
+class ClientDay(models.Model):
+    """What a client has claimed on one day of New York; the row is raised with each claim, by one UPDATE."""
+
+    client = models.ForeignKey(ApiClient, on_delete=models.CASCADE, db_index=False, related_name="days")
+    day = models.DateField()
+    used = models.PositiveIntegerField(default=0, help_text="Tickets.")
+
+    class Meta:
+        ordering = ["-day"]
+        constraints = [models.UniqueConstraint(name="one_row_a_client_and_day", fields=["client", "day"])]
+
+    def __str__(self) -> str:
+        return f"{self.client_id} on {self.day}"
+
+
+def spend(client: ApiClient, day: date, count: int) -> bool:
+    """Count tickets against a client's quota; False, and nothing counted, when they are more than are left.
+
+    One UPDATE decides, so it is exact however many ask at once. To be called in the transaction that has
+    locked the client, so that its quota does not change meanwhile.
+    """
+    ClientDay.objects.bulk_create([ClientDay(client=client, day=day)], ignore_conflicts=True)
+    left = ClientDay.objects.filter(client=client, day=day, used__lte=client.daily_quota - count)
+    return bool(left.update(used=F("used") + count))
