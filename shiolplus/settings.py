@@ -74,6 +74,8 @@ def _cache(url: str) -> dict[str, Any]:
             raise ValueError('"CACHE_URL": allowed is redis://[user:password@]host[:port]/number')
         cache["LOCATION"] = address._replace(query="").geturl()  # the parser drops a user and breaks IPv6
         cache["OPTIONS"] = {"socket_connect_timeout": 1, "socket_timeout": 1}  # seconds
+    if "locmem" in cache["BACKEND"]:
+        cache["OPTIONS"] = {"MAX_ENTRIES": 100_000}  # of addresses that ask; at 300 their counts get lost
     return cache
 
 
@@ -173,7 +175,8 @@ STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # the admin's files are served without a collectstatic step
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["tickets.api.authentication.ApiKeyAuthentication"],
+    "DEFAULT_THROTTLE_CLASSES": ["tickets.api.throttles.RequestRate"],
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
@@ -183,6 +186,12 @@ REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,
 }
 
+# What each process counts and keeps for itself.
+CACHES["memory"] = {
+    "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+    "LOCATION": "memory",
+    "OPTIONS": {"MAX_ENTRIES": 100_000},
+}
 # The status of live clusters must be seen by other processes, so it lives in files. Django pickles it:
 # the folder is private (0700).
 CACHES["queue"] = {

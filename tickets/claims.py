@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from predictions.draws import upcoming_draw
+from predictions.models import Draw
 from predictions.powerball import EASTERN, next_draw, sales_close
 from tickets.claimed import SLOTS, Claim
 from tickets.clients import ApiClient, ClientDay, spend
@@ -27,37 +28,52 @@ ORIGIN = ("confidence_score", "strategy_used", "created_at", "pipeline_run_id")
 
 
 class Refused(Exception):
-    """A claim that is not granted, with the reason for people; nothing was taken and nothing counted."""
+    """A claim that is not granted: nothing was taken and nothing counted. Its text is for people."""
 
+    field = ""
 
-class UnknownClient(Refused):
-    """The client is gone, or no longer active."""
+    def __init__(self, detail: str, value: object, allowed: str) -> None:
+        self.value = value
+        self.allowed = allowed
+        super().__init__(detail)
 
 
 class ModeNotAllowed(Refused):
     """The client may not claim this mode."""
 
+    field = "mode"
+
 
 class OtherRequest(Refused):
     """The idempotency key was used for something else."""
+
+    field = "Idempotency-Key"
 
 
 class Closed(Refused):
     """No ticket is handed out for this draw any more."""
 
+    field = "draw_date"
+
 
 class ShortStock(Refused):
     """Fewer tickets are free than were asked for."""
 
+    field = "count"
+
 
 class QuotaSpent(Refused):
-    """More tickets were asked for than the client may have today."""
+    """More tickets were asked for than the client may still have today."""
 
-    def __init__(self, quota: "Quota") -> None:
+    field = "count"
+
+    def __init__(self, quota: "Quota", count: int) -> None:
         self.quota = quota
         super().__init__(
             f"The daily quota of {quota.limit} tickets has {quota.remaining} left; it is renewed at "
-            f"{utc_text(quota.resets_at)}."
+            f"{utc_text(quota.resets_at)}.",
+            count,
+            f"at most {quota.remaining} until then",
         )
 
 
@@ -113,37 +129,42 @@ def _make_commits_durable() -> None:
 
 
 def _claim(client: ApiClient, asked: Asked, key: str) -> tuple[Claim, bool]:
-    locked = ApiClient.objects.select_for_update(no_key=True).filter(pk=client.pk, active=True).first()
-    if locked is None:
-        raise UnknownClient("The client of this key is no longer active.")
-    earlier = Claim.objects.filter(client=locked, idempotency_key=key).first()
+    client = ApiClient.objects.select_for_update(no_key=True).get(pk=client.pk)
+    earlier = Claim.objects.filter(client=client, idempotency_key=key).first()
     if earlier is None:
-        return _take(locked, asked, key), True
+        return _take(client, asked, key), True
     if Asked(earlier.mode, earlier.count, earlier.asked_draw_date) != asked:
-        raise OtherRequest(f"This Idempotency-Key was used for another request: claim {earlier.pk}.")
+        detail = f"This Idempotency-Key was used for another request, which is claim {earlier.pk}."
+        raise OtherRequest(detail, key, "a new key, or the same body as before")
     return earlier, False
 
 
 def _take(client: ApiClient, asked: Asked, key: str) -> Claim:
     now = timezone.now()
     day = asked.draw_date or next_draw(now)
-    if asked.mode not in client.modes:
-        raise ModeNotAllowed(
-            f"This client may not claim tickets of {asked.mode}; allowed are "
-            f"{', '.join(client.modes) or 'none'}."
-        )
-    if now >= (closed_at := sales_close(day, settings.SALES_CUTOFF)):
-        raise Closed(f"Claims for the draw of {day} closed at {utc_text(closed_at)}.")
+    _check_allowed(client, asked.mode)
+    _check_open(day, now)
     if not spend(client, _today(now), asked.count):
-        raise QuotaSpent(quota_of(client))
+        raise QuotaSpent(quota_of(client), asked.count)
     tickets = _lock_oldest(asked.mode, day, asked.count)
     if len(tickets) < asked.count:
-        raise ShortStock(
-            f"{asked.count} tickets of {asked.mode} for {day} were asked for; {len(tickets)} are free."
-        )
+        detail = f"{asked.count} tickets of {asked.mode} for {day} were asked for; {len(tickets)} are free."
+        raise ShortStock(detail, asked.count, f"at most {len(tickets)} at present")
     claim = _store(client, asked, key, day, now, tickets)
     _count(client, asked.mode, day, now, claims=1, tickets=asked.count)
     return claim
+
+
+def _check_allowed(client: ApiClient, mode: str) -> None:
+    if mode not in client.modes:
+        allowed = f"one of {', '.join(client.modes)}" if client.modes else "none"
+        raise ModeNotAllowed(f"This client may not claim tickets of {mode}.", mode, allowed)
+
+
+def _check_open(day: date, now: datetime) -> None:
+    if now >= (closed_at := sales_close(day, settings.SALES_CUTOFF)):
+        detail = f"Claims for the draw of {day} closed at {utc_text(closed_at)}."
+        raise Closed(detail, str(day), "a draw whose sales have not closed")
 
 
 def _lock_oldest(mode: str, day: date, count: int) -> Sequence[dict[str, Any]]:
@@ -179,10 +200,13 @@ def _store(
     return claim
 
 
-def tickets_of(claim: Claim) -> list[dict[str, Any]]:
-    """A claim's tickets as the API shows them: from the claim, since their rows are deleted one day."""
+def tickets_of(claim: Claim, draw: Draw | None) -> list[dict[str, Any]]:
+    """A claim's tickets as the API shows them: from the claim, since their rows are deleted one day.
+
+    `draw` is the draw of its date, None while its numbers are not known.
+    """
     rows = [(*numbers, *origin) for numbers, origin in zip(claim.numbers, claim.origins, strict=True)]
-    return ticket_dicts(claim.mode, claim.draw_date, rows)
+    return ticket_dicts(claim.mode, claim.draw_date, rows, draw)
 
 
 _COUNT = """

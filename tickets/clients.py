@@ -1,11 +1,10 @@
 """Who may claim tickets: API clients, their keys, and what each has used of its daily quota."""
 
 from datetime import date, datetime
-from typing import Any
 
 from django.db import models
 from django.db.models import F, Q
-from rest_framework_api_key.models import AbstractAPIKey, BaseAPIKeyManager
+from rest_framework_api_key.models import AbstractAPIKey
 
 from predictions.modes import MODE_NAMES
 
@@ -41,25 +40,21 @@ class ApiClient(models.Model):
         return self.name
 
 
-class ApiKeyManager(BaseAPIKeyManager):
-    def get_usable_keys(self) -> models.QuerySet[Any]:
-        return super().get_usable_keys().select_related("client")
-
-
 class ApiKey(AbstractAPIKey):
     """A client's key: only its hash is stored, so it is shown once, when it is made."""
 
     client = models.ForeignKey(ApiClient, on_delete=models.CASCADE, related_name="keys")
 
-    objects = ApiKeyManager()  # type: ignore[assignment, misc]
-
     class Meta(AbstractAPIKey.Meta):
         verbose_name = "API key"
 
-    def is_usable(self, now: datetime) -> bool:
-        """Neither revoked nor expired, and of a client that is active."""
-        expired = self.expiry_date is not None and self.expiry_date <= now
-        return self.client.active and not self.revoked and not expired
+    def refusal(self, now: datetime) -> str:
+        """Why the key is not accepted; nothing when it is."""
+        if self.revoked:
+            return "The API key is revoked."
+        if self.expiry_date is not None and self.expiry_date <= now:
+            return "The API key has expired."
+        return "" if self.client.active else "The client of this API key is not active."
 
 
 class ClientDay(models.Model):

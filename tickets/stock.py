@@ -28,19 +28,22 @@ def get_cached_tickets(mode: str, limit: int = 10, draw_date: date | None = None
     check_mode(mode)
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise ValueError(f"limit {limit!r}: allowed is an integer from 1")
-    day = draw_date or upcoming_draw()
+    upcoming = upcoming_draw()
+    day = draw_date or upcoming
+    draw = Draw.objects.filter(draw_date=day).first() if day < upcoming else None
     with connection.cursor() as cursor:
         cursor.execute(_NEWEST, [mode, connection.ops.adapt_datefield_value(day), limit])
         rows = cursor.fetchall()
-    return ticket_dicts(mode, day, [(*row[:8], utc_text(row[8]), row[9]) for row in rows])
+    return ticket_dicts(mode, day, [(*row[:8], utc_text(row[8]), row[9]) for row in rows], draw)
 
 
-def ticket_dicts(mode: str, day: date, rows: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
-    """Tickets as the API shows them, with what each won where the draw is known.
+def ticket_dicts(
+    mode: str, day: date, rows: Iterable[Sequence[Any]], draw: Draw | None
+) -> list[dict[str, Any]]:
+    """Tickets as the API shows them, with what each won where the draw is given.
 
     A row is n1, n2, n3, n4, n5, powerball, confidence, strategy, created_at as text, pipeline_run_id.
     """
-    draw = Draw.objects.filter(draw_date=day).first() if day < upcoming_draw() else None
     day_text = day.isoformat()
     return [
         {

@@ -31,3 +31,7 @@ class NewestDraws(ByCursor):
 
 class NewestRuns(ByCursor):
     ordering = "-id"
+
+
+class NewestClaims(ByCursor):
+    ordering = "-id"

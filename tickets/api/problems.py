@@ -1,16 +1,20 @@
 """Every error of the API as `application/problem+json` (RFC 9457)."""
 
 import logging
+import math
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
+
+from tickets.claims import Closed, ModeNotAllowed, OtherRequest, QuotaSpent, Refused, ShortStock
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +56,8 @@ def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> Resp
         logger.error("the database did not answer %s: %s", request.path, error)
         detail = "The database is not available; nothing is known of the stock. Try again shortly."
         return _response(problem(request, HTTPStatus.SERVICE_UNAVAILABLE, detail), {"Retry-After": "5"})
+    if isinstance(error, Refused):
+        return _refused(request, error)
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     if not isinstance(error, exceptions.APIException):
@@ -59,8 +65,29 @@ def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> Resp
     headers: dict[str, str] = {}
     if (wait := getattr(error, "wait", None)) is not None:
         headers["Retry-After"] = str(int(wait))
+    if scheme := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = scheme
     errors = list(getattr(error, "errors", [])) or list(_errors(error.detail))
     return _response(problem(request, error.status_code, _sentence(error.detail), errors), headers)
+
+
+_REFUSALS: dict[type[Refused], HTTPStatus] = {
+    ModeNotAllowed: HTTPStatus.FORBIDDEN,
+    OtherRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Closed: HTTPStatus.CONFLICT,
+    ShortStock: HTTPStatus.CONFLICT,
+    QuotaSpent: HTTPStatus.TOO_MANY_REQUESTS,
+}
+
+
+def _refused(request: Request, error: Refused) -> Response:
+    """A claim that is not granted."""
+    headers = {}
+    if isinstance(error, QuotaSpent):
+        wait = (error.quota.resets_at - timezone.now()).total_seconds()
+        headers["Retry-After"] = str(math.ceil(wait))
+    errors = [{"name": error.field, "value": error.value, "allowed": error.allowed}]
+    return _response(problem(request, _REFUSALS[type(error)], str(error), errors), headers)
 
 
 def _response(body: dict[str, Any], headers: dict[str, str]) -> Response:

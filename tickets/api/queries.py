@@ -1,5 +1,6 @@
 """What a request may say in its query, and how it is told what is allowed."""
 
+import json
 from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
@@ -12,6 +13,7 @@ from rest_framework import serializers
 from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
 from tickets.api.problems import BadValues
+from tickets.claims import MAX_COUNT
 
 CURSOR = "a cursor from `next` or `previous` of another page"
 ALLOWED = {
@@ -20,6 +22,7 @@ ALLOWED = {
     "include_stats": "true or false",
     "cursor": CURSOR,
     "draw_date": "a day with a draw, as YYYY-MM-DD",
+    "count": f"an integer from 1 to {MAX_COUNT}",
 }
 
 
@@ -49,6 +52,29 @@ class CachedQuery(serializers.Serializer[dict[str, Any]]):
     limit = PlainInteger(min_value=1, max_value=100, default=10)
     include_stats = serializers.BooleanField(default=False)
     draw_date = serializers.DateField(input_formats=["%Y-%m-%d"], default=None, validators=[_draw_day])
+
+
+class StrictInteger(serializers.IntegerField):
+    """A JSON integer: not 5.0, "5" or true."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or not isinstance(data, int):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class ClaimBody(serializers.Serializer[dict[str, Any]]):
+    """The body of `POST /api/v1/tickets/claims`."""
+
+    mode = serializers.ChoiceField(choices=MODE_NAMES)
+    count = StrictInteger(min_value=1, max_value=MAX_COUNT)
+    draw_date = serializers.DateField(
+        input_formats=["%Y-%m-%d"],
+        default=None,
+        allow_null=True,
+        validators=[_draw_day],
+        help_text="Null: the next draw.",
+    )
 
 
 class CursorQuery(serializers.Serializer[dict[str, Any]]):
@@ -90,6 +116,35 @@ def checked_query(
     if errors:
         raise BadValues(errors)
     return MappingProxyType(checked.validated_data)
+
+
+def checked_body(serializer: type[serializers.Serializer[dict[str, Any]]], data: Any) -> dict[str, Any]:
+    """The values of a body; BadValues naming every unknown, missing or bad field at once."""
+    if not isinstance(data, dict):
+        raise BadValues([bad_value("body", _text(data), "a JSON object")])
+    fields = list(serializer().fields)
+    errors = [
+        bad_value(name, _text(value), f"no such field; allowed are {', '.join(fields)}")
+        for name, value in data.items()
+        if name not in fields
+    ]
+    checked = serializer(data=data)
+    if not checked.is_valid():
+        errors += [
+            bad_value(
+                name,
+                _text(data[name]) if name in data else None,
+                str(texts[0]) if texts[0].code == NO_DRAW else ALLOWED[name],
+            )
+            for name, texts in checked.errors.items()
+        ]
+    if errors:
+        raise BadValues(errors)
+    return checked.validated_data
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def bad_value(name: str, value: str | None, allowed: str) -> dict[str, Any]:

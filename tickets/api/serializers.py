@@ -7,6 +7,8 @@ from rest_framework import serializers
 from predictions.models import Draw
 from predictions.powerball import prize_of
 from predictions.profiles import ModeProfile, StrategyShare
+from tickets.claimed import Claim
+from tickets.claims import Quota, tickets_of
 from tickets.models import GenerationRun, TicketBatch
 from tickets.results import Result, TierResult, draw_results
 
@@ -134,3 +136,25 @@ class ModeSerializer(serializers.Serializer[ModeProfile]):
     strategies = StrategySerializer(many=True)
     odds_jackpot = serializers.CharField()
     note = serializers.CharField(help_text="What the skill means, and what is left out of the newest law.")
+
+
+class ClaimSerializer(serializers.ModelSerializer[Claim]):
+    """A claim with its tickets, which stay here when their rows are deleted after the draw."""
+
+    tickets = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Claim
+        fields = ["id", "mode", "count", "draw_date", "created_at", "tickets"]
+
+    def get_tickets(self, claim: Claim) -> list[dict[str, Any]]:
+        return tickets_of(claim, self.context["draw"])
+
+
+class QuotaSerializer(serializers.Serializer[Quota]):
+    """Tickets a client may claim today, which ends at midnight in New York: `resets_at`."""
+
+    limit = serializers.IntegerField()
+    used = serializers.IntegerField()
+    remaining = serializers.IntegerField()
+    resets_at = serializers.DateTimeField()

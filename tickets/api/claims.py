@@ -1,0 +1,89 @@
+"""The endpoints for API clients: claim tickets, see one's claims, see what is left of the quota."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.views import APIView
+from rest_framework.viewsets import GenericViewSet
+
+from predictions.models import Draw
+from tickets.api.authentication import client_of
+from tickets.api.pagination import NewestClaims
+from tickets.api.problems import BadValues
+from tickets.api.queries import ClaimBody, CursorQuery, NoQuery, bad_value, checked_body, checked_query
+from tickets.api.serializers import ClaimSerializer, QuotaSerializer
+from tickets.claimed import Claim
+from tickets.claims import Asked, claim_tickets, quota_of
+from tickets.clients import ApiClient
+
+KEY_HEADER = "Idempotency-Key"
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+class ClaimViewSet(GenericViewSet[Claim]):
+    """Tickets that are a client's own for good, and those it claimed before, newest first."""
+
+    serializer_class = ClaimSerializer
+    pagination_class = NewestClaims
+    lookup_value_regex = "[0-9]{1,18}"
+
+    def get_queryset(self) -> QuerySet[Claim]:
+        return Claim.objects.filter(client=client_of(self.request))
+
+    def create(self, request: Request) -> Response:
+        """Claim tickets: all that are asked for, or none.
+
+        The same Idempotency-Key with the same body gives the same claim again, at any time; what was refused
+        may be tried again with the same key.
+        """
+        client = client_of(request)
+        checked_query(NoQuery, request.META["QUERY_STRING"])
+        key = _idempotency_key(request)
+        asked = Asked(**checked_body(ClaimBody, request.data))
+        try:
+            claim, is_new = claim_tickets(client, asked, key)
+        except ApiClient.DoesNotExist as error:
+            raise AuthenticationFailed("The client of this API key is gone.") from error
+        place = reverse("claim-detail", args=[claim.pk])
+        headers = {"Location": place} | ({} if is_new else {"Idempotency-Replayed": "true"})
+        return Response(_shown([claim])[0], status=201, headers=headers)
+
+    def list(self, request: Request) -> Response:
+        """The client's claims."""
+        checked_query(CursorQuery, request.META["QUERY_STRING"])
+        return self.get_paginated_response(_shown(self.paginate_queryset(self.get_queryset()) or []))
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """One claim; another client's is not found."""
+        checked_query(NoQuery, request.META["QUERY_STRING"])
+        return Response(_shown([self.get_object()])[0])
+
+
+def _idempotency_key(request: Request) -> str:
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if key is None or not _KEY.fullmatch(key):
+        allowed = "1 to 255 visible ASCII characters, new for each new claim"
+        raise BadValues([bad_value(KEY_HEADER, key, allowed)])
+    return key
+
+
+def _shown(claims: Sequence[Claim]) -> list[dict[str, Any]]:
+    """Claims with their tickets, and with what these won where the draw is known."""
+    draws = {
+        draw.draw_date: draw for draw in Draw.objects.filter(draw_date__in={c.draw_date for c in claims})
+    }
+    return [ClaimSerializer(claim, context={"draw": draws.get(claim.draw_date)}).data for claim in claims]
+
+
+class QuotaView(APIView):
+    """How many tickets the client may claim today, and how many it has."""
+
+    def get(self, request: Request) -> Response:
+        checked_query(NoQuery, request.META["QUERY_STRING"])
+        return Response(QuotaSerializer(quota_of(client_of(request))).data)

@@ -1,0 +1,115 @@
+"""How often one may ask: so many requests a minute, counted for each client and each anonymous address.
+
+The count is in the default cache: with CACHE_URL all processes share it, without it each enforces the rate
+for its own part of the requests. It keeps the API for all; what must be exact is the quota of claims, which is
+counted in the database.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.cache import BaseCache, caches
+from django.http import HttpRequest
+from redis import RedisError
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from tickets.clients import ApiClient
+
+if TYPE_CHECKING:  # DRF's views import this module
+    from rest_framework.views import APIView
+
+logger = logging.getLogger(__name__)
+
+WINDOW = 60  # seconds
+LEFT_ALONE = 5.0  # seconds that a shared cache which did not answer is not asked again
+
+
+@dataclass(frozen=True)
+class Window:
+    """What is left of a minute's requests."""
+
+    limit: int
+    used: int
+    resets_in: int  # seconds
+
+    @property
+    def is_over(self) -> bool:
+        return self.used > self.limit
+
+    def headers(self) -> dict[str, str]:
+        return {
+            "RateLimit-Limit": str(self.limit),
+            "RateLimit-Remaining": str(max(0, self.limit - self.used)),
+            "RateLimit-Reset": str(self.resets_in),
+        }
+
+
+class RequestRate(BaseThrottle):
+    """DRF's side of it: a client has its own rate, an anonymous address the set one."""
+
+    window: Window
+
+    def allow_request(self, request: Request, view: "APIView") -> bool:
+        if isinstance(request.user, ApiClient):
+            self.window = _count(request._request, f"client:{request.user.pk}", request.user.rate)
+        else:
+            self.window = count_address(request)
+        return not self.window.is_over
+
+    def wait(self) -> float:
+        return self.window.resets_in
+
+
+def count_address(request: HttpRequest | Request) -> Window:
+    """Count a request of nobody in particular; the request keeps the window for the answer's headers."""
+    django_request = request._request if isinstance(request, Request) else request
+    address = _counted_as(django_request.META.get("REMOTE_ADDR", ""))
+    return _count(django_request, f"address:{address}", settings.ANONYMOUS_RATE)
+
+
+def _count(request: HttpRequest, identity: str, limit: int) -> Window:
+    now = time.time()
+    minute = int(now // WINDOW)
+    window = Window(limit, _raised(f"rate:{identity}:{minute}"), int(WINDOW - now % WINDOW) + 1)
+    request.rate_window = window  # type: ignore[attr-defined]
+    return window
+
+
+@lru_cache(maxsize=4096)
+def _counted_as(address: str) -> str:
+    """An IPv6 address counts as its /64, for that is what one household or server has."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network((ip, 64), strict=False)) if isinstance(ip, IPv6Address) else address
+
+
+class _Shared:
+    """Until when the shared cache is left alone, since it did not answer."""
+
+    away_until = 0.0
+
+
+def _raised(key: str) -> int:
+    """The count of a key with one more; in this process's own memory while the shared cache is away."""
+    if time.monotonic() >= _Shared.away_until:
+        try:
+            return _raise(caches["default"], key)
+        except RedisError as error:
+            _Shared.away_until = time.monotonic() + LEFT_ALONE
+            logger.warning("the shared cache is away, so each process counts its own requests: %s", error)
+    return _raise(caches["memory"], key)
+
+
+def _raise(cache: BaseCache, key: str) -> int:
+    try:
+        return cache.incr(key)
+    except ValueError:  # the first of its minute
+        return 1 if cache.add(key, 1, 2 * WINDOW) else cache.incr(key)
