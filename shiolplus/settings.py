@@ -104,6 +104,7 @@ try:
     LEASE_SECONDS = env.int("SHIOL_LEASE_SECONDS", 60, validate=validate.Range(min=2, max=3600))
     # New York's time; never after the draw itself.
     SALES_CUTOFF = env.time("SHIOL_SALES_CUTOFF", time(21, 59), validate=validate.Range(max=time(22, 59)))
+    ANSWER_SECONDS = env.float("SHIOL_ANSWER_SECONDS", 1.0, validate=validate.Range(min=0, max=1))
     ANONYMOUS_RATE = env.int("SHIOL_ANONYMOUS_RATE", 6000, validate=validate.Range(min=1, max=10_000_000))
     WORKERS = env.int("SHIOL_WORKERS", 1 if _on_sqlite else 2, validate=validate.Range(min=1, max=64))
 except (EnvError, ValueError) as error:
@@ -136,6 +137,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "shiolplus.logs.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "tickets.api.edge.KeptAnswers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "shiolplus.pages.PageSessions",
     "django.middleware.common.CommonMiddleware",

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from predictions.models import Draw
+from tickets.api.answers import ANSWERS
 from tickets.api.authentication import client_of
 from tickets.api.pagination import NewestClaims
 from tickets.api.problems import BadValues
@@ -50,6 +51,7 @@ class ClaimViewSet(GenericViewSet[Claim]):
             claim, is_new = claim_tickets(client, asked, key)
         except ApiClient.DoesNotExist as error:
             raise AuthenticationFailed("The client of this API key is gone.") from error
+        ANSWERS.forget(claim)
         place = reverse("claim-detail", args=[claim.pk])
         headers = {"Location": place} | ({} if is_new else {"Idempotency-Replayed": "true"})
         return Response(_shown([claim])[0], status=201, headers=headers)

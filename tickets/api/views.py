@@ -5,15 +5,15 @@ from datetime import date
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ReadOnlyModelViewSet, ViewSet
 
-from predictions.draws import upcoming_draw
 from predictions.models import Draw
 from predictions.profiles import mode_profiles
+from tickets.api.answers import ANSWERS, kept_key, render, respond
 from tickets.api.pagination import NewestDraws, NewestRuns
 from tickets.api.queries import CachedQuery, CursorQuery, NoQuery, checked_query
 from tickets.api.serializers import (
@@ -24,30 +24,24 @@ from tickets.api.serializers import (
     ModeSerializer,
 )
 from tickets.models import GenerationRun, TicketBatch
-from tickets.stock import get_batch_ticket_stats, get_cached_tickets
+from tickets.stock import get_batch_ticket_stats
 
 
 class TicketViewSet(ViewSet):
     """Pre-generated tickets and the state of the stock."""
 
     @action(detail=False, methods=["get"])
-    def cached(self, request: Request) -> Response:
+    def cached(self, request: Request) -> HttpResponse:
         """The newest tickets of a mode for a draw, by default the next one."""
         started = time.perf_counter()
         query = checked_query(CachedQuery, request.META["QUERY_STRING"])
-        day = query["draw_date"] or upcoming_draw()
-        tickets = get_cached_tickets(query["mode"], query["limit"], day)
-        body: dict[str, Any] = {
-            "mode": query["mode"],
-            "count": len(tickets),
-            "draw_date": day.isoformat(),
-            "tickets": tickets,
-            "cached": True,
-        }
-        if query["include_stats"]:
-            body["db_stats"] = get_batch_ticket_stats()
-        body["response_time_ms"] = round((time.perf_counter() - started) * 1000, 2)
-        return Response(body)
+        key = kept_key(query)
+        answer = key and ANSWERS.get(key)
+        if not answer:
+            answer = render(**query)
+            if key:
+                ANSWERS.keep(key, answer)
+        return respond(request._request, answer, started)
 
     @action(detail=False, methods=["get"], url_path="batch-status")
     def batch_status(self, request: Request) -> Response:
