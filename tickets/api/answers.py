@@ -90,7 +90,11 @@ def respond(request: HttpRequest, answer: Answer, started: float) -> HttpRespons
 
 def _has_it(request: HttpRequest, etag: str) -> bool:
     given = request.META.get("HTTP_IF_NONE_MATCH")
-    return given is not None and bool({etag, "*"} & set(parse_etags(given)))
+    if given is None:
+        return False
+    # The weak comparison of RFC 9110, 8.8.3.2, as it asks for here: the prefix does not count.
+    known = {one.removeprefix("W/") for one in parse_etags(given)}
+    return not known.isdisjoint({etag.removeprefix("W/"), "*"})
 
 
 @dataclass
@@ -152,7 +156,7 @@ class Warmer(threading.Thread):
     def run(self) -> None:
         while True:
             try:
-                self._pass()
+                self.look()
                 self.is_away = False
             except DATABASE_AWAY as error:
                 if not self.is_away:
@@ -162,7 +166,8 @@ class Warmer(threading.Thread):
                 close_old_connections()
             time.sleep(REFRESH_SECONDS)
 
-    def _pass(self) -> None:
+    def look(self) -> None:
+        """One pass."""
         newest = TicketBatch.objects.order_by("-id").values_list("id", "status")[:BATCHES_WATCHED]
         published = [pk for pk, status in newest if status == TicketBatch.Status.READY]
         usual = [] if published == self.published else [(mode, DEFAULT_LIMIT) for mode in MODE_NAMES]

@@ -1,7 +1,7 @@
 """How often one may ask: so many requests a minute, counted for each client and each anonymous address.
 
 The count is in the default cache: with CACHE_URL all processes share it, without it each enforces the rate
-for its own part of the requests. It keeps the API for all; the quota of claims, which must be exact, is counted
+for its own part of the requests. It keeps the API for all; what must be exact is the quota of claims, counted
 in the database.
 """
 
