@@ -31,7 +31,7 @@ lint: $(VENV)/installed ## Check style, types, import direction and migrations
 bench: $(VENV)/installed ## Print the figures that the README quotes
 	@$(RUN) -m tests.benchmarks
 
-bench-%: $(VENV)/installed ## One more: bench-admin, -backtest, -large, -scoring, -serving (needs wrk)
+bench-%: $(VENV)/installed ## One more: bench-admin, -backtest, -claims, -demand, -large, -scoring, -serving (needs wrk)
 	@$(RUN) -m tests.benchmarks.$*
 
 faults: $(VENV)/installed ## Kill, double, fill and stop real clusters and databases, all of it (SEED=1; 45 minutes)

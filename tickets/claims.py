@@ -5,10 +5,11 @@ claim, and the quota is exact. Tickets are locked one by one, and passed over wh
 them, so clients do not wait for each other.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -18,13 +19,33 @@ from predictions.draws import upcoming_draw
 from predictions.models import Draw
 from predictions.powerball import EASTERN, next_draw, sales_close
 from tickets.claimed import SLOTS, Claim
-from tickets.clients import ApiClient, ClientDay, spend
-from tickets.models import PreGeneratedTicket
+from tickets.clients import ApiClient, ClientDay
 from tickets.stock import ticket_dicts, utc_text
 
 MAX_COUNT = 100  # tickets a claim
-NUMBERS = ("n1", "n2", "n3", "n4", "n5", "powerball")
-ORIGIN = ("confidence_score", "strategy_used", "created_at", "pipeline_run_id")
+
+# Written out: building them by the ORM takes longer than the whole claim otherwise does.
+_LOCK_CLIENT = "SELECT daily_quota, modes FROM tickets_apiclient WHERE id = %s "
+_EARLIER = "SELECT id FROM tickets_claim WHERE client_id = %s AND idempotency_key = %s"
+_SPEND = """
+    INSERT INTO tickets_clientday (client_id, day, used) VALUES (%s, %s, %s)
+    ON CONFLICT (client_id, day) DO UPDATE SET used = tickets_clientday.used + excluded.used
+    WHERE tickets_clientday.used <= %s
+"""
+# The claim, NULL in all of them, stands in the order for PostgreSQL, which else would sort them all.
+_OLDEST_FREE = """
+    SELECT id, n1, n2, n3, n4, n5, powerball, confidence_score, strategy_used, created_at, pipeline_run_id
+    FROM pre_generated_tickets WHERE mode = %s AND draw_date = %s AND claim_id IS NULL
+    ORDER BY claim_id DESC, created_at, id LIMIT %s """
+_MARK = "UPDATE pre_generated_tickets SET claim_id = %s WHERE claim_id IS NULL AND id IN"
+_COUNT = """
+    INSERT INTO tickets_claimhour (draw_date, mode, hour, slot, claims, tickets, short)
+    VALUES (%s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (draw_date, mode, hour, slot) DO UPDATE SET
+        claims = tickets_claimhour.claims + excluded.claims,
+        tickets = tickets_claimhour.tickets + excluded.tickets,
+        short = tickets_claimhour.short + excluded.short
+"""
 
 
 class Refused(Exception):
@@ -129,14 +150,23 @@ def _make_commits_durable() -> None:
 
 
 def _claim(client: ApiClient, asked: Asked, key: str) -> tuple[Claim, bool]:
-    client = ApiClient.objects.select_for_update(no_key=True).get(pk=client.pk)
-    earlier = Claim.objects.filter(client=client, idempotency_key=key).first()
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_CLIENT + _locked("FOR NO KEY UPDATE"), [client.pk])
+        client.daily_quota, modes = cursor.fetchone() or _is_gone(client)
+        client.modes = json.loads(modes)
+        cursor.execute(_EARLIER, [client.pk, key])
+        earlier = cursor.fetchone()
     if earlier is None:
         return _take(client, asked, key), True
-    if Asked(earlier.mode, earlier.count, earlier.asked_draw_date) != asked:
-        detail = f"This Idempotency-Key was used for another request, which is claim {earlier.pk}."
+    claim = Claim.objects.get(pk=earlier[0])
+    if Asked(claim.mode, claim.count, claim.asked_draw_date) != asked:
+        detail = f"This Idempotency-Key was used for another request, which is claim {claim.pk}."
         raise OtherRequest(detail, key, "a new key, or the same body as before")
-    return earlier, False
+    return claim, False
+
+
+def _is_gone(client: ApiClient) -> NoReturn:
+    raise ApiClient.DoesNotExist(f"{client} was deleted")
 
 
 def _take(client: ApiClient, asked: Asked, key: str) -> Claim:
@@ -144,7 +174,7 @@ def _take(client: ApiClient, asked: Asked, key: str) -> Claim:
     day = asked.draw_date or next_draw(now)
     _check_allowed(client, asked.mode)
     _check_open(day, now)
-    if not spend(client, _today(now), asked.count):
+    if not _spend(client, _today(now), asked.count):
         raise QuotaSpent(quota_of(client), asked.count)
     tickets = _lock_oldest(asked.mode, day, asked.count)
     if len(tickets) < asked.count:
@@ -167,14 +197,34 @@ def _check_open(day: date, now: datetime) -> None:
         raise Closed(detail, str(day), "a draw whose sales have not closed")
 
 
-def _lock_oldest(mode: str, day: date, count: int) -> Sequence[dict[str, Any]]:
+def _spend(client: ApiClient, day: date, count: int) -> bool:
+    """Count tickets against a quota; False, and nothing counted, when they are more than are left.
+
+    One statement decides, so it is exact however many ask at once.
+    """
+    if count > client.daily_quota:
+        return False
+    with connection.cursor() as cursor:
+        most = client.daily_quota - count
+        cursor.execute(_SPEND, [client.pk, connection.ops.adapt_datefield_value(day), count, most])
+        return cursor.rowcount == 1
+
+
+def _lock_oldest(mode: str, day: date, count: int) -> list[tuple[Any, ...]]:
     """The oldest free tickets, ours until the transaction ends: the newest are those that `cached` shows."""
-    free = PreGeneratedTicket.objects.free(mode, day).select_for_update(skip_locked=True, no_key=True)
-    return list(free.values("id", *NUMBERS, *ORIGIN)[:count])
+    with connection.cursor() as cursor:
+        key = [mode, connection.ops.adapt_datefield_value(day), count]
+        cursor.execute(_OLDEST_FREE + _locked("FOR NO KEY UPDATE SKIP LOCKED"), key)
+        return cursor.fetchall()
+
+
+def _locked(clause: str) -> str:
+    """SQLite has no row locks and needs none: a transaction that may write is alone from its first moment."""
+    return clause if connection.vendor == "postgresql" else ""
 
 
 def _store(
-    client: ApiClient, asked: Asked, key: str, day: date, now: datetime, tickets: Sequence[dict[str, Any]]
+    client: ApiClient, asked: Asked, key: str, day: date, now: datetime, tickets: Sequence[tuple[Any, ...]]
 ) -> Claim:
     claim = Claim.objects.create(
         client=client,
@@ -184,19 +234,12 @@ def _store(
         draw_date=day,
         asked_draw_date=asked.draw_date,
         created_at=now,
-        numbers=[[ticket[name] for name in NUMBERS] for ticket in tickets],
-        origins=[
-            [
-                ticket["confidence_score"],
-                ticket["strategy_used"] or asked.mode,
-                utc_text(ticket["created_at"]),
-                ticket["pipeline_run_id"],
-            ]
-            for ticket in tickets
-        ],
+        numbers=[row[1:7] for row in tickets],
+        origins=[(row[7], row[8] or asked.mode, utc_text(row[9]), row[10]) for row in tickets],
     )
-    keys = [ticket["id"] for ticket in tickets]
-    PreGeneratedTicket.objects.filter(pk__in=keys, claim=None).update(claim=claim)
+    places = ", ".join(["%s"] * len(tickets))
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_MARK} ({places})", [claim.pk, *(row[0] for row in tickets)])
     return claim
 
 
@@ -207,16 +250,6 @@ def tickets_of(claim: Claim, draw: Draw | None) -> list[dict[str, Any]]:
     """
     rows = [(*numbers, *origin) for numbers, origin in zip(claim.numbers, claim.origins, strict=True)]
     return ticket_dicts(claim.mode, claim.draw_date, rows, draw)
-
-
-_COUNT = """
-    INSERT INTO tickets_claimhour (draw_date, mode, hour, slot, claims, tickets, short)
-    VALUES (%s, %s, %s, %s, %s, %s, %s)
-    ON CONFLICT (draw_date, mode, hour, slot) DO UPDATE SET
-        claims = tickets_claimhour.claims + excluded.claims,
-        tickets = tickets_claimhour.tickets + excluded.tickets,
-        short = tickets_claimhour.short + excluded.short
-"""
 
 
 def _count(

@@ -1,9 +1,9 @@
 """Who may claim tickets: API clients, their keys, and what each has used of its daily quota."""
 
-from datetime import date, datetime
+from datetime import datetime
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from rest_framework_api_key.models import AbstractAPIKey
 
 from predictions.modes import MODE_NAMES
@@ -70,14 +70,3 @@ class ClientDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.client_id} on {self.day}"
-
-
-def spend(client: ApiClient, day: date, count: int) -> bool:
-    """Count tickets against a client's quota; False, and nothing counted, when they are more than are left.
-
-    One UPDATE decides, so it is exact however many ask at once. To be called in the transaction that has
-    locked the client, so that its quota does not change meanwhile.
-    """
-    ClientDay.objects.bulk_create([ClientDay(client=client, day=day)], ignore_conflicts=True)
-    left = ClientDay.objects.filter(client=client, day=day, used__lte=client.daily_quota - count)
-    return bool(left.update(used=F("used") + count))

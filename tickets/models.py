@@ -1,7 +1,6 @@
 """Generation runs, their batches, and the pre-generated tickets."""
 
 from collections.abc import Sequence
-from datetime import date
 
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery, Sum
@@ -158,14 +157,6 @@ class PreGeneratedTicketQuerySet(models.QuerySet["PreGeneratedTicket"]):
     def of_batch(self, batch: TicketBatch) -> "PreGeneratedTicketQuerySet":
         """A batch's tickets; the run and the mode let idx_pre_generated_pipeline_run serve the query."""
         return self.filter(pipeline_run_id=batch.run.pipeline_run_id, mode=batch.mode, batch=batch)
-
-    def free(self, mode: str, draw_date: date) -> "PreGeneratedTicketQuerySet":
-        """A mode's tickets for a draw that nobody claimed, oldest first.
-
-        The claim, NULL in all of them, stands in the order for PostgreSQL, which else would sort them all.
-        """
-        free = self.filter(mode=mode, draw_date=draw_date, claim=None)
-        return free.order_by("-claim_id", "created_at", "id")
 
     def along_age(self, **values: object) -> "PreGeneratedTicketQuerySet":
         """Tickets with these values, found by walking them newest first; no NULL is asked for.

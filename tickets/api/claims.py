@@ -12,6 +12,7 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
+from predictions.draws import upcoming_draw
 from predictions.models import Draw
 from tickets.api.answers import ANSWERS
 from tickets.api.authentication import client_of
@@ -20,8 +21,9 @@ from tickets.api.problems import BadValues
 from tickets.api.queries import ClaimBody, CursorQuery, NoQuery, bad_value, checked_body, checked_query
 from tickets.api.serializers import ClaimSerializer, QuotaSerializer
 from tickets.claimed import Claim
-from tickets.claims import Asked, claim_tickets, quota_of
+from tickets.claims import Asked, claim_tickets, quota_of, tickets_of
 from tickets.clients import ApiClient
+from tickets.stock import utc_text
 
 KEY_HEADER = "Idempotency-Key"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -76,11 +78,21 @@ def _idempotency_key(request: Request) -> str:
 
 
 def _shown(claims: Sequence[Claim]) -> list[dict[str, Any]]:
-    """Claims with their tickets, and with what these won where the draw is known."""
-    draws = {
-        draw.draw_date: draw for draw in Draw.objects.filter(draw_date__in={c.draw_date for c in claims})
-    }
-    return [ClaimSerializer(claim, context={"draw": draws.get(claim.draw_date)}).data for claim in claims]
+    """Claims as they are shown, with what their tickets won where the draw is known."""
+    upcoming = upcoming_draw()
+    past = {claim.draw_date for claim in claims if claim.draw_date < upcoming}
+    draws = {draw.draw_date: draw for draw in Draw.objects.filter(draw_date__in=past)} if past else {}
+    return [
+        {
+            "id": claim.pk,
+            "mode": claim.mode,
+            "count": claim.count,
+            "draw_date": claim.draw_date.isoformat(),
+            "created_at": utc_text(claim.created_at),
+            "tickets": tickets_of(claim, draws.get(claim.draw_date)),
+        }
+        for claim in claims
+    ]
 
 
 class QuotaView(APIView):

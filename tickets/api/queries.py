@@ -122,13 +122,12 @@ def checked_body(serializer: type[serializers.Serializer[dict[str, Any]]], data:
     """The values of a body; BadValues naming every unknown, missing or bad field at once."""
     if not isinstance(data, dict):
         raise BadValues([bad_value("body", _text(data), "a JSON object")])
-    fields = list(serializer().fields)
-    errors = [
-        bad_value(name, _text(value), f"no such field; allowed are {', '.join(fields)}")
-        for name, value in data.items()
-        if name not in fields
-    ]
     checked = serializer(data=data)
+    errors = [
+        bad_value(name, _text(value), f"no such field; allowed are {', '.join(checked.fields)}")
+        for name, value in data.items()
+        if name not in checked.fields
+    ]
     if not checked.is_valid():
         errors += [
             bad_value(
