@@ -1,7 +1,8 @@
-"""`make bench-serving`: requests a second of one gunicorn worker, at 1,000 and at 1,000,000 stored tickets.
+"""`make bench-serving`: requests a second of gunicorn, with few and with ten million stored tickets.
 
 The load program (wrk, 16 connections) shares the machine with the server. Each figure stands beside that of
 an empty DRF view of the same stack in the same minute, since the machine's speed drifts: quote the ratio.
+`python -m tests.benchmarks.serving 1000000` takes as many tickets instead of ten million.
 """
 
 import os
@@ -17,15 +18,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-SIZES = (1_000, 1_000_000)
+FEW, MANY = 1_000, 10_000_000
 SECONDS = 2  # of load at a time; the addresses take turns, ROUNDS times, and medians are shown
 ROUNDS = 5
+PORT, EMPTY_PORT, MANY_PORT = 8397, 8398, 8399
+EMPTY = "/api/empty"
 CACHED = "/api/v1/tickets/cached?mode=random_forest&limit=10"
-ADDRESSES = {
-    "empty DRF view": (8398, "/api/empty"),
-    "cached, limit 10": (8397, CACHED),
-    "batch-status": (8397, "/api/v1/tickets/batch-status"),
-}
+STATUS = "/api/v1/tickets/batch-status"
 MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
@@ -104,30 +103,74 @@ def fill(folder: str, tickets: int) -> None:
     )
 
 
-def main() -> None:
+def kept(few: str) -> None:
+    """One worker, answers kept for a second, beside an empty view."""
+    with web_server(few, PORT) as arbiter, web_server(few, EMPTY_PORT, "tests.benchmarks.empty"):
+        load(f"{PORT}{CACHED}")
+        early = worker_memory(arbiter)
+        show(
+            "one worker, answers kept",
+            in_turns({"empty DRF view": f"{EMPTY_PORT}{EMPTY}", "cached, limit 10": f"{PORT}{CACHED}"}),
+        )
+        print(f"  worker memory {early:.0f} MB, later {worker_memory(arbiter):.0f} MB")
+
+
+def two_workers(few: str) -> None:
+    with web_server(few, PORT, workers=2):
+        show("two workers, answers kept", in_turns({"cached, limit 10": f"{PORT}{CACHED}"}))
+
+
+def by_size(few: str, many: str, tickets: int) -> None:
+    """Every answer from the database: what the size of the table costs."""
+    fresh = {"SHIOL_ANSWER_SECONDS": "0"}
+    with web_server(few, PORT, **fresh), web_server(many, MANY_PORT, **fresh):
+        for name, path in (("cached, limit 10", CACHED), ("batch-status", STATUS)):
+            few_name, many_name = f"{name}, {FEW:,}", f"{name}, {tickets:,}"
+            loads = in_turns({few_name: f"{PORT}{path}", many_name: f"{MANY_PORT}{path}"})
+            show("one worker, nothing kept", loads)
+            ratio = loads[many_name].p50 / loads[few_name].p50
+            print(f"  p50 at {tickets:,} is {ratio:.2f} times that at {FEW:,}")
+
+
+def show(title: str, loads: dict[str, Load]) -> None:
+    print(title)
+    first = next(iter(loads.values())).rate
+    for name, (rate, p50, p99) in loads.items():
+        print(
+            f"  {name:28} {rate:7,.0f} requests/s   p50 {p50:5.1f} ms   p99 {p99:5.1f} ms   "
+            f"{rate / first:.2f} of the first's",
+            flush=True,
+        )
+
+
+def main(tickets: int = MANY) -> None:
     if not shutil.which("wrk"):
         sys.exit("wrk is not installed; `apt-get install wrk`")
-    os.environ |= {"DJANGO_SETTINGS_MODULE": "shiolplus.settings", "SHIOL_SECRET_KEY": "only-for-benchmarks"}
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "shiolplus.settings",
+        "SHIOL_SECRET_KEY": "only-for-benchmarks-which-serve-nobody",
+    }
     os.environ.pop("DATABASE_URL", None)
-    first: dict[str, float] = {}
-    for tickets in SIZES:
-        with tempfile.TemporaryDirectory(prefix="shiol-bench-") as folder:
-            fill(folder, tickets)
-            with web_server(folder, 8397) as arbiter, web_server(folder, 8398, "tests.benchmarks.empty"):
-                load(f"8397{CACHED}")
-                early = worker_memory(arbiter)
-                figures = in_turns({name: f"{port}{path}" for name, (port, path) in ADDRESSES.items()})
-                late = worker_memory(arbiter)
-            print(f"{tickets:,} tickets; worker memory {early:.0f} MB, later {late:.0f} MB")
-            empty = figures["empty DRF view"].rate
-            for name, (rate, p50, p99) in figures.items():
-                ratio = first.setdefault(name, rate / empty) / (rate / empty)
-                print(
-                    f"  {name:18} {rate:7,.0f} requests/s   p50 {p50:5.1f} ms   p99 {p99:5.1f} ms   "
-                    f"{rate / empty:.2f} of the empty view's; {ratio:.2f} times the time at {SIZES[0]:,}",
-                    flush=True,
-                )
+    with tempfile.TemporaryDirectory(prefix="shiol-bench-") as few:
+        fill(few, FEW)
+        kept(few)
+        two_workers(few)
+        with filled(tickets) as many:
+            by_size(few, many, tickets)
+
+
+@contextmanager
+def filled(tickets: int) -> Iterator[str]:
+    """A folder with a database of so many tickets; SHIOL_BENCH_FOLDER names one that is kept for later."""
+    if kept_folder := os.environ.get("SHIOL_BENCH_FOLDER"):
+        if not (Path(kept_folder) / "db.sqlite3").exists():
+            fill(kept_folder, tickets)
+        yield kept_folder
+        return
+    with tempfile.TemporaryDirectory(prefix="shiol-bench-") as folder:
+        fill(folder, tickets)
+        yield folder
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:2]))
