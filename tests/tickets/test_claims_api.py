@@ -213,6 +213,13 @@ def test_more_than_the_quota_is_429_until_midnight_in_new_york(api: Client) -> N
         assert claim(api, "three", count=10).status_code == 201
 
 
+def test_the_first_claim_of_a_day_is_within_the_quota_too(api: Client) -> None:
+    response = claim(api, count=11)
+
+    assert problem_of(response)[0] == 429
+    assert nothing_was_taken()
+
+
 def test_a_mode_that_the_client_may_not_claim_is_403(api: Client) -> None:
     ApiClient.objects.update(modes=["lstm", "v2"])
 
