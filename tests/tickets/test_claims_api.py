@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.factories import WEDNESDAY, make_client, make_draw, make_key, some_tickets
+from tickets.claims import Asked, ModeNotAllowed, QuotaSpent, claim_tickets
 from tickets.clients import ApiClient, ApiKey, ClientDay
 from tickets.models import Claim, ClaimHour, PreGeneratedTicket, TicketBatch
 from tickets.store import get_batch_ticket_stats, get_cached_tickets, insert_batch_tickets
@@ -218,6 +219,25 @@ def test_the_first_claim_of_a_day_is_within_the_quota_too(api: Client) -> None:
 
     assert problem_of(response)[0] == 429
     assert nothing_was_taken()
+
+
+def test_a_day_of_the_quota_is_new_yorks(api: Client, client_row: ApiClient) -> None:
+    """20:00 there on Tuesday, which is Wednesday in UTC."""
+    with time_machine.travel(datetime(2026, 11, 25, 1, tzinfo=UTC), tick=False):
+        claim(api)
+
+    assert ClientDay.objects.get().day == date(2026, 11, 24)
+
+
+def test_what_staff_changed_while_a_request_was_on_its_way_holds(client_row: ApiClient) -> None:
+    """The quota and the modes that count are those at the moment of the claim."""
+    ApiClient.objects.update(daily_quota=1)
+    with pytest.raises(QuotaSpent):
+        claim_tickets(client_row, Asked("v1", 2), "one")
+
+    ApiClient.objects.update(daily_quota=10, modes=["v2"])
+    with pytest.raises(ModeNotAllowed):
+        claim_tickets(client_row, Asked("v1", 2), "one")
 
 
 def test_a_mode_that_the_client_may_not_claim_is_403(api: Client) -> None:
