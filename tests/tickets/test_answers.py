@@ -107,9 +107,11 @@ def test_an_answer_is_given_for_a_second_and_no_longer() -> None:
 def test_a_ticket_that_this_process_hands_out_is_offered_no_more() -> None:
     api = Client(headers={"Authorization": f"Api-Key {make_key(make_client())}", "Idempotency-Key": "one"})
     offered = ask()[0].json()["tickets"]
+    ask(f"{CACHED}?mode=v2")
     with override_settings(SALES_CUTOFF=clock(22, 59)):
         mine = api.post("/api/v1/tickets/claims", {"mode": "v1", "count": 2}, "application/json").json()
 
+    assert set(ANSWERS.kept) == {("v2", 10)}  # what shows none of them stays
     left = ask()[0].json()["tickets"]
 
     assert left == [ticket for ticket in offered if ticket not in mine["tickets"]]

@@ -433,6 +433,12 @@ def test_claims_are_listed_newest_first_page_by_page(api: Client) -> None:
     assert len(first["results"]) == 50
 
 
+@pytest.mark.parametrize("address", [CLAIMS, "/api/v1/quota"])
+def test_an_unknown_parameter_is_400(address: str, api: Client) -> None:
+    assert problem_of(api.get(f"{address}?newest=1"))[2][0]["name"] == "newest"
+    assert api.get(f"{CLAIMS}?cursor=x").status_code == 400
+
+
 def test_claims_are_counted_by_mode_and_hour(api: Client) -> None:
     claim(api, "one", count=2)
     claim(api, "two", count=1)
