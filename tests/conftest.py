@@ -18,7 +18,10 @@ os.environ |= {
     # A lease is renewed from a thread, which must not meet a test's long transaction on SQLite.
     "SHIOL_LEASE_SECONDS": "300",
 }
-OURS = ("DEBUG", "WORKERS", "ALLOWED_HOSTS", "DRAWS_SOURCE", "DB_POOL")
+OURS = (
+    *("DEBUG", "WORKERS", "ALLOWED_HOSTS", "DRAWS_SOURCE", "DB_POOL", "CLAIM_KEEP_DAYS", "SALES_CUTOFF"),
+    *("ANONYMOUS_RATE", "ANSWER_SECONDS", "HTTPS", "TRUSTED_PROXIES"),
+)
 for name in ("CACHE_URL", "WEB_CONCURRENCY", *(f"SHIOL_{one}" for one in OURS)):
     os.environ.pop(name, None)
 ON_GIVEN_DATABASE = bool(os.environ.get("SHIOL_TESTS_ON_GIVEN_DATABASE"))  # the suite, run by itself

@@ -178,8 +178,7 @@ def _take(client: ApiClient, asked: Asked, key: str) -> Claim:
         raise QuotaSpent(quota_of(client), asked.count)
     tickets = _lock_oldest(asked.mode, day, asked.count)
     if len(tickets) < asked.count:
-        detail = f"{asked.count} tickets of {asked.mode} for {day} were asked for; {len(tickets)} are free."
-        raise ShortStock(detail, asked.count, f"at most {len(tickets)} at present")
+        raise _too_few(asked, day, len(tickets))
     claim = _store(client, asked, key, day, now, tickets)
     _count(client, asked.mode, day, now, claims=1, tickets=asked.count)
     return claim
@@ -240,7 +239,14 @@ def _store(
     places = ", ".join(["%s"] * len(tickets))
     with connection.cursor() as cursor:
         cursor.execute(f"{_MARK} ({places})", [claim.pk, *(row[0] for row in tickets)])
+        if cursor.rowcount < len(tickets):  # the locks forbid it; were one lost, this would still hold
+            raise _too_few(asked, day, cursor.rowcount)
     return claim
+
+
+def _too_few(asked: Asked, day: date, free: int) -> ShortStock:
+    detail = f"{asked.count} tickets of {asked.mode} for {day} were asked for; {free} are free."
+    return ShortStock(detail, asked.count, f"at most {free} at present")
 
 
 def tickets_of(claim: Claim, draw: Draw | None) -> list[dict[str, Any]]:
