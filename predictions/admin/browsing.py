@@ -95,7 +95,7 @@ def minute_text(instant: datetime) -> str:
 
 def unbroken_day(day: date) -> str:
     """A narrow column breaks a date at its hyphens otherwise."""
-    return format_html('<span style="white-space: nowrap">{}</span>', f"{day:%Y-%m-%d}")
+    return format_html('<span class="nowrap">{}</span>', f"{day:%Y-%m-%d}")
 
 
 def _dates(field: str, title: str, write: Callable[[Any], str]) -> Column:

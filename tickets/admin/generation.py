@@ -23,7 +23,7 @@ from predictions.draws import upcoming_draw
 from predictions.models import Prediction
 from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
-from tickets.admin.batches import progress_bar
+from tickets.admin.batches import PROGRESS_CSS, progress_bar
 from tickets.batch_generator import DEFAULT_MODES, BatchTicketGenerator
 from tickets.models import GenerationRun, TicketBatch
 from tickets.policies import MAX_BATCH_SIZE, policy_of
@@ -152,6 +152,9 @@ class GenerationRunAdmin(ReadOnly, ActionAdmin):
     search_help_text = "A run's id or a part of it"
     inlines = [BatchInline]
     action_pages = [GeneratePage]
+
+    class Media:
+        css = PROGRESS_CSS
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[GenerationRun]:
         return GenerationRun.objects.with_progress()

@@ -141,7 +141,7 @@ class PreGeneratedTicketAdmin(ReadOnly, ActionAdmin):
     @admin.display(description="numbers")
     def numbers(self, ticket: PreGeneratedTicket) -> str:
         white = " ".join(f"{ball:2d}" for ball in ticket.white_balls)
-        return format_html('<span style="white-space: nowrap">{} +{}</span>', white, ticket.powerball)
+        return format_html('<span class="nowrap">{} +{}</span>', white, ticket.powerball)
 
     @admin.display
     def confidence(self, ticket: PreGeneratedTicket) -> str:
