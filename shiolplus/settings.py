@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, validate
 
+from shiolplus.headers import NONE, SELF, Policy
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
 
@@ -136,6 +138,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "shiolplus.logs.RequestIdMiddleware",
+    "shiolplus.headers.HeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "tickets.api.edge.KeptAnswers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -146,6 +149,18 @@ MIDDLEWARE = [
     "shiolplus.pages.PageMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+
+# Nothing from elsewhere, nothing inline, and no page of ours inside another's.
+SECURE_CSP: Policy = {
+    "default-src": [SELF],
+    "base-uri": [NONE],
+    "form-action": [SELF],
+    "frame-ancestors": [NONE],
+    "object-src": [NONE],
+}
+# The directives that are otherwise below a path, such as {"/api/docs": {"img-src": [SELF, "data:"]}}.
+SECURE_CSP_PATHS: dict[str, Policy] = {}
+PERMISSIONS_POLICY = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 ROOT_URLCONF = "shiolplus.urls"
 WSGI_APPLICATION = "shiolplus.wsgi.application"

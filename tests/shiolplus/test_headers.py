@@ -1,0 +1,162 @@
+"""What a browser is told it may do with our answers, and that our pages do with so little."""
+
+import re
+from html.parser import HTMLParser
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from django.conf import LazySettings
+from django.http import HttpRequest, HttpResponse
+from django.test import Client
+
+from shiolplus.headers import HeadersMiddleware
+from tests.factories import (
+    WEDNESDAY,
+    make_backtest,
+    make_prediction,
+    make_report,
+    store_fair_draws,
+)
+from tests.staff import superuser
+from tickets.batch_generator import BatchTicketGenerator
+
+POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+STATUS = "/api/v1/tickets/batch-status"
+DATA_SCRIPTS = {"application/json"}  # text to a browser, which it never runs
+
+
+class Page(HTMLParser):
+    """What of a page the policy forbids, and where its links lead."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.forbidden: list[str] = []
+        self.links: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attributes}
+        is_code = tag == "script" and "src" not in values and values.get("type") not in DATA_SCRIPTS
+        if tag == "style" or is_code:
+            self.forbidden.append(tag)
+        self.forbidden += [
+            f"{tag} {name}={value}"
+            for name, value in values.items()
+            if name == "style" or name.startswith("on") or value.startswith("javascript:")
+        ]
+        if tag == "a":
+            self.links.append(values.get("href", ""))
+        elif loaded := values.get("src", values.get("href", "") if tag == "link" else ""):
+            self.forbidden += [f"{tag} {loaded}"] if urlsplit(loaded).netloc else []
+
+
+def crawl(browser: Client, start: str) -> dict[str, list[str]]:
+    """Every kind of page that links lead to from here, with what the policy forbids of it.
+
+    Of pages whose addresses differ in a number only one is looked at.
+    """
+    found: dict[str, list[str]] = {}
+    waiting, kinds = [start], set()
+    while waiting:
+        path = urlsplit(waiting.pop()).path
+        kind = re.sub(r"[^/]*\d[^/]*", "*", path)
+        if kind in kinds or not path.startswith("/admin/") or path.endswith("/logout/"):
+            continue
+        kinds.add(kind)
+        response = browser.get(path, follow=True)
+        if response.status_code != 200 or not response["Content-Type"].startswith("text/html"):
+            continue
+        page = Page(response.content.decode())
+        found[path] = page.forbidden
+        waiting += [urljoin(path, link) for link in page.links]
+    return found
+
+
+@pytest.mark.django_db
+def test_no_page_of_the_admin_holds_what_its_policy_forbids() -> None:
+    store_fair_draws(30)
+    make_prediction()
+    report, backtest = make_report(), make_backtest({"v1": (0.001, 0.01)})
+    BatchTicketGenerator(20, ["random_forest"]).generate_batch("run-1", False, WEDNESDAY)
+
+    pages = crawl(superuser(), "/admin/")
+
+    assert {path: forbidden for path, forbidden in pages.items() if forbidden} == {}
+    assert {
+        f"/admin/predictions/randomnessreport/{report.pk}/change/",
+        f"/admin/predictions/backtest/{backtest.pk}/change/",
+        "/admin/tickets/generationrun/generate/",
+        "/admin/tickets/pregeneratedticket/purge/",
+        "/admin/predictions/draw/import/",
+        "/admin/auth/user/add/",
+    } <= pages.keys()
+
+
+def test_the_test_above_knows_what_is_forbidden() -> None:
+    page = Page(
+        '<style></style><p style="x">t</p><script>1</script><a onclick="f()" href="javascript:f()">a</a>'
+        '<img src="https://cdn.example/x.png"><link rel="icon" href="//cdn.example/i">'
+        '<script type="application/json">{}</script><script src="/static/a.js"></script>'
+    )
+
+    assert page.forbidden == [
+        *("style", "p style=x", "script", "a onclick=f()", "a href=javascript:f()"),
+        *("img https://cdn.example/x.png", "link //cdn.example/i"),
+    ]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "path", ["/admin/login/", STATUS, "/nothing", "/static/admin/css/base.css", "/favicon.ico"]
+)
+def test_every_answer_says_what_a_browser_may_do_with_it(path: str) -> None:
+    answer = Client().get(path)
+
+    assert answer["Content-Security-Policy"] == POLICY
+    assert answer["X-Content-Type-Options"] == "nosniff" or path.startswith("/static/")
+    assert "camera=()" in answer["Permissions-Policy"]
+
+
+@pytest.mark.django_db
+def test_pages_are_neither_framed_nor_opened_by_others_nor_kept_by_caches() -> None:
+    page = superuser().get("/admin/")
+
+    assert page["X-Frame-Options"] == "DENY"
+    assert page["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert page["Referrer-Policy"] == "same-origin"
+    assert {"no-store", "private"} <= set(page["Cache-Control"].split(", "))
+
+
+def answered(path: str, status: int = 200) -> HttpResponse:
+    def view(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(status=status)
+
+    request = HttpRequest()
+    request.path_info = path
+    return HeadersMiddleware(view)(request)
+
+
+def test_some_paths_may_have_directives_of_their_own(settings: LazySettings) -> None:
+    settings.SECURE_CSP = {"default-src": ["'self'"], "img-src": ["'none'"]}
+    settings.SECURE_CSP_PATHS = {"/api/docs": {"img-src": ["'self'", "data:"]}}
+
+    documents, rest = answered("/api/docs"), answered("/api/v1/docs")
+
+    assert documents["Content-Security-Policy"] == "default-src 'self'; img-src 'self' data:"
+    assert rest["Content-Security-Policy"] == "default-src 'self'; img-src 'none'"
+
+
+def test_an_answer_may_bring_its_own_policy() -> None:
+    def view(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(headers={"Content-Security-Policy": "default-src 'none'"})
+
+    assert HeadersMiddleware(view)(HttpRequest())["Content-Security-Policy"] == "default-src 'none'"
+
+
+def test_only_djangos_own_pages_of_errors_go_without_and_only_in_debug(settings: LazySettings) -> None:
+    assert answered("/nothing", 404)["Content-Security-Policy"] == POLICY
+
+    settings.DEBUG = True
+
+    assert "Content-Security-Policy" not in answered("/nothing", 404)
+    assert answered("/", 200)["Content-Security-Policy"] == POLICY
