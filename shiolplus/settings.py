@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, validate
 
 from shiolplus.headers import NONE, SELF, Policy
+from shiolplus.proxies import SCHEME_KEY, parse_proxies
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
@@ -84,7 +85,11 @@ def _cache(url: str) -> dict[str, Any]:
 try:
     VAR = Path(env.str("SHIOL_VAR", str(BASE_DIR / "var"))).resolve()
     DEBUG = env.bool("SHIOL_DEBUG", False)
-    ALLOWED_HOSTS = env.list("SHIOL_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+    _loopback = ["localhost", "127.0.0.1", "[::1]"]
+    ALLOWED_HOSTS = env.list("SHIOL_ALLOWED_HOSTS", _loopback)
+    _public = sorted(set(ALLOWED_HOSTS) - set(_loopback))
+    HTTPS = env.bool("SHIOL_HTTPS", bool(_public))
+    TRUSTED_PROXIES = parse_proxies(env.list("SHIOL_TRUSTED_PROXIES", []))
     # Connections of this process at once on PostgreSQL, 0 for one that stays. The web's entry points set it:
     # a pool's threads do not survive a fork, and a cluster forks its workers.
     _pool = env.int("SHIOL_DB_POOL", 0, validate=validate.Range(min=0, max=100))
@@ -139,6 +144,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "shiolplus.logs.RequestIdMiddleware",
     "shiolplus.headers.HeadersMiddleware",
+    "shiolplus.proxies.TrustedProxies",  # before whatever asks for the client's address, or for TLS
     "django.middleware.security.SecurityMiddleware",
     "tickets.api.edge.KeptAnswers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -149,6 +155,21 @@ MIDDLEWARE = [
     "shiolplus.pages.PageMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+
+# Who serves a name over TLS is seldom this process: a proxy says so in X-Forwarded-Proto, if it is trusted.
+SECURE_PROXY_SSL_HEADER = (SCHEME_KEY, "https")
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+
+# What `check --deploy` need not say:
+SILENCED_SYSTEM_CHECKS = [
+    "security.W003",  # the CSRF middleware is there: shiolplus.pages.PageTokens
+    # For its own name only: a host must not bind its neighbours, and no browser forgets within a year.
+    *("security.W005", "security.W021"),
+]
+if not (HTTPS or _public):
+    # Served to this machine alone, whose loopback nobody taps and where no TLS would find a certificate.
+    SILENCED_SYSTEM_CHECKS += [f"security.{one}" for one in ("W004", "W008", "W010", "W012", "W016")]
 
 # Nothing from elsewhere, nothing inline, and no page of ours inside another's.
 SECURE_CSP: Policy = {

@@ -106,6 +106,21 @@ def check_debug(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     ]
 
 
+@register(Tags.security, deploy=True)
+def check_tls(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """W020: https is asked for, and nobody may say that it was used."""
+    networks, has_unix = settings.TRUSTED_PROXIES
+    if not settings.SECURE_SSL_REDIRECT or networks or has_unix:
+        return []
+    return [
+        Warning(
+            "SHIOL_HTTPS is on, but no proxy is trusted to say that a request came by TLS.",
+            hint="Set SHIOL_TRUSTED_PROXIES to the proxy's address; or SHIOL_HTTPS=off, if there is no TLS.",
+            id="shiolplus.W020",
+        )
+    ]
+
+
 @register(Tags.database)
 def check_draws(
     app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any

@@ -1,0 +1,99 @@
+"""Whose word is taken on where a request came from: that of SHIOL_TRUSTED_PROXIES, and no other's."""
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, HttpResponse
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+UNIX = "unix"  # whoever speaks to us through a Unix socket, and so has no address
+# Where `request.is_secure()` finds what a trusted proxy said: a name that no header of a request can have.
+SCHEME_KEY = "shiolplus.scheme"
+
+
+class UnclearScheme(SuspiciousOperation):
+    """Whether a request came by TLS cannot be told, so a redirect to https might go round for ever."""
+
+
+def parse_proxies(words: Iterable[str]) -> tuple[frozenset[Network], bool]:
+    """The networks, and whether Unix sockets are trusted. ValueError names what is neither."""
+    networks, has_unix = set(), False
+    for word in map(str.strip, words):
+        if word == UNIX:
+            has_unix = True
+            continue
+        try:
+            networks.add(ipaddress.ip_network(word))
+        except ValueError as error:
+            raise ValueError(
+                f'"SHIOL_TRUSTED_PROXIES": {error}; allowed are addresses, networks and the word {UNIX}'
+            ) from error
+    return frozenset(networks), has_unix
+
+
+def parse_address(text: str) -> Address | None:
+    """An address in its one spelling, or None. An IPv4 address within IPv6 is the IPv4 address."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+class TrustedProxies:
+    """Put the client's address, and whether it came by TLS, where the rest of the code looks for them.
+
+    From a trusted peer `X-Forwarded-For` is read from the right: each proxy added whom it heard from, so the
+    first that is not trusted is the client, and what stands left of it is that client's invention.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self.networks, self.has_unix = settings.TRUSTED_PROXIES
+        self.is_trusted = lru_cache(maxsize=1024)(self._is_trusted)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        peer = request.META.get("REMOTE_ADDR", "")
+        said = request.META.get("HTTP_X_FORWARDED_PROTO", "").strip().lower()
+        is_trusted = self.is_trusted(peer)
+        if is_trusted:
+            chain = request.META.get("HTTP_X_FORWARDED_FOR", "")
+            request.META["REMOTE_ADDR"] = self.client(peer, chain)
+            if said:
+                request.META[SCHEME_KEY] = "https" if said == "https" else "http"
+        if settings.SECURE_SSL_REDIRECT and not request.is_secure():
+            _refuse_if_unclear(peer, said, is_trusted)
+        return self.get_response(request)
+
+    def client(self, peer: str, chain: str) -> str:
+        """The client's address, by what a trusted peer forwarded; of a malformed chain, the good part."""
+        last = peer
+        for entry in reversed(chain.split(",")):
+            address = parse_address(entry.strip())
+            if address is None:
+                break
+            last = str(address)
+            if not self.is_trusted(last):
+                break
+        return last
+
+    def _is_trusted(self, peer: str) -> bool:
+        if not peer:
+            return bool(self.has_unix)
+        address = parse_address(peer)
+        return address is not None and any(address in network for network in self.networks)
+
+
+def _refuse_if_unclear(peer: str, said: str, is_trusted: bool) -> None:
+    """UnclearScheme where a redirect to https would come back to us just as it was, and so without end."""
+    if is_trusted and not said:
+        raise UnclearScheme(f"the proxy {peer or UNIX} sends no X-Forwarded-Proto, and SHIOL_HTTPS is on")
+    if said == "https" and not is_trusted:
+        raise UnclearScheme(
+            f"{peer or UNIX} says that a request came by TLS, but is not in SHIOL_TRUSTED_PROXIES"
+        )

@@ -1,0 +1,157 @@
+"""Where a request came from: the peer's word counts if it is trusted, and nobody else's."""
+
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
+
+from shiolplus.proxies import TrustedProxies, parse_proxies
+
+STATUS = "/api/v1/tickets/batch-status"
+PROXY, OTHER_PROXY, CLIENT = "10.0.0.1", "10.0.0.2", "203.0.113.7"
+NETWORK = "10.0.0.0/24"
+
+
+@pytest.fixture
+def trusted(settings: LazySettings) -> None:
+    settings.TRUSTED_PROXIES = parse_proxies([NETWORK, "2001:db8::/32", "unix"])
+
+
+def seen(peer: str, forwarded: str | None = None, **headers: str) -> HttpRequest:
+    """A request as it looks behind the middleware."""
+    found: list[HttpRequest] = []
+
+    def view(request: HttpRequest) -> HttpResponse:
+        found.append(request)
+        return HttpResponse()
+
+    if forwarded is not None:
+        headers["HTTP_X_FORWARDED_FOR"] = forwarded
+    TrustedProxies(view)(RequestFactory().get("/", REMOTE_ADDR=peer, **headers))
+    return found[0]
+
+
+def client_of(peer: str, forwarded: str | None = None) -> str:
+    return seen(peer, forwarded).META["REMOTE_ADDR"]
+
+
+# The client's address
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize(
+    ("forwarded", "client"),
+    [
+        (CLIENT, CLIENT),
+        (f"{CLIENT}, {OTHER_PROXY}", CLIENT),  # two proxies of ours
+        (f"1.1.1.1, {CLIENT}", CLIENT),  # the client made the first up
+        (f"1.1.1.1,{CLIENT} ,\t{OTHER_PROXY}", CLIENT),
+        (f"{OTHER_PROXY}, 10.0.0.3", OTHER_PROXY),  # a request from among the proxies
+        ("2001:0DB8::5, 2001:4860::8888", "2001:4860::8888"),
+        ("2001:4860:0:0::8888", "2001:4860::8888"),  # in one spelling, for it is a key
+        (f"::ffff:{CLIENT}", CLIENT),
+        (f"{CLIENT}, ::ffff:{OTHER_PROXY}", CLIENT),
+    ],
+)
+def test_the_client_is_the_last_that_a_trusted_proxy_heard_from(forwarded: str, client: str) -> None:
+    assert client_of(PROXY, forwarded) == client
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize(
+    "malformed", ["", "unknown", "_hidden", "1.2.3", "1.2.3.4:80", "[::1]", "\x00", "9" * 9999]
+)
+def test_what_is_malformed_ends_the_chain_at_the_last_good_one(malformed: str) -> None:
+    assert client_of(PROXY, malformed) == PROXY
+    assert client_of(PROXY, f"{CLIENT}, {malformed}") == PROXY
+    assert client_of(PROXY, f"{malformed}, {OTHER_PROXY}") == OTHER_PROXY
+    assert client_of(PROXY, f"{malformed}, {CLIENT}, {OTHER_PROXY}") == CLIENT
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize("peer", [CLIENT, "127.0.0.1", "::1", "10.0.1.1"])
+def test_a_peer_that_is_not_trusted_cannot_name_another(peer: str) -> None:
+    assert client_of(peer, "1.1.1.1") == peer
+    assert not seen(peer, HTTP_X_FORWARDED_PROTO="https").is_secure()
+
+
+def test_by_default_nobody_is_trusted_not_even_this_machine() -> None:
+    assert client_of("127.0.0.1", CLIENT) == "127.0.0.1"
+    assert client_of("", CLIENT) == ""
+    assert not seen("127.0.0.1", HTTP_X_FORWARDED_PROTO="https").is_secure()
+    assert not seen("", HTTP_X_FORWARDED_PROTO="https").is_secure()
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_proxy_behind_a_unix_socket_is_trusted_by_its_word() -> None:
+    assert client_of("", CLIENT) == CLIENT
+    assert client_of("") == ""
+
+
+@pytest.mark.usefixtures("trusted")
+def test_an_ipv4_proxy_is_known_when_ipv6_carries_it() -> None:
+    assert client_of(f"::ffff:{PROXY}", CLIENT) == CLIENT
+
+
+def test_names_and_networks_with_stray_bits_are_not_proxies() -> None:
+    for word in ("localhost", "10.0.0.1/8", "10.0.0.0/33", "", "*"):
+        with pytest.raises(ValueError, match="SHIOL_TRUSTED_PROXIES"):
+            parse_proxies([word])
+
+
+# TLS
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize(
+    ("said", "is_secure"),
+    [("https", True), ("HTTPS", True), ("http", False), ("https, http", False), ("on", False)],
+)
+def test_a_trusted_proxy_says_whether_a_request_came_by_tls(said: str, is_secure: bool) -> None:
+    assert seen(PROXY, CLIENT, HTTP_X_FORWARDED_PROTO=said).is_secure() is is_secure
+
+
+@pytest.mark.usefixtures("trusted")
+def test_what_a_proxy_leaves_unsaid_is_as_the_connection_was() -> None:
+    assert seen(PROXY, CLIENT, **{"wsgi.url_scheme": "https"}).is_secure()
+    assert not seen(PROXY, CLIENT).is_secure()
+
+
+@pytest.fixture
+def https(settings: LazySettings) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+
+
+def get(peer: str = PROXY, **headers: Any) -> Any:
+    names = {f"HTTP_X_FORWARDED_{name.upper()}": value for name, value in headers.items()}
+    return Client(REMOTE_ADDR=peer).get(STATUS, **names)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("trusted", "https")
+def test_plain_http_is_sent_to_https_once_and_answered_there() -> None:
+    answer = get(proto="http")
+
+    assert (answer.status_code, answer["Location"]) == (301, f"https://testserver{STATUS}")
+    assert get(proto="https").status_code == 200
+    assert get(peer=CLIENT).status_code == 301  # straight to us
+
+
+@pytest.mark.usefixtures("trusted", "https")
+def test_a_proxy_that_does_not_name_the_scheme_gets_no_redirect_without_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answer = get()
+
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
+    assert "the proxy 10.0.0.1 sends no X-Forwarded-Proto" in caplog.text
+
+
+@pytest.mark.usefixtures("https")
+def test_nor_does_one_that_is_not_trusted(caplog: pytest.LogCaptureFixture) -> None:
+    answer = get(proto="https")
+
+    assert answer.status_code == 400
+    assert "10.0.0.1 says that a request came by TLS, but is not in SHIOL_TRUSTED_PROXIES" in caplog.text
