@@ -59,7 +59,7 @@ def web_server(log: Path, *options: str, **extra: str) -> Iterator[tuple[int, in
         listener.bind(("127.0.0.1", 0))
         bound = f"fd://{listener.fileno()}"
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "shiolplus.wsgi", "--bind", bound, *options],
+            [sys.executable, "-m", "gunicorn", "--bind", bound, *options],
             cwd=settings.BASE_DIR,
             env=environment(**extra),
             pass_fds=[listener.fileno()],

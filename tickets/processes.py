@@ -109,9 +109,8 @@ def _manage(command: str) -> list[str]:
 
 def _gunicorn(descriptor: int) -> list[str]:
     return [
-        *(sys.executable, "-m", "gunicorn", "shiolplus.wsgi"),
+        *(sys.executable, "-m", "gunicorn"),  # the rest stands in gunicorn.conf.py
         *("--bind", f"fd://{descriptor}"),
-        *("--workers", "1", "--threads", "4"),
         *("--log-level", "warning"),
     ]
 

@@ -1,0 +1,156 @@
+"""SIGHUP to a real gunicorn: its workers are replaced, and no request that was sent is left without its answer.
+
+What is assumed of a client: it sees `Connection: close`, and a connection that it kept it uses again within
+two seconds or not at all. A longer silence ends a connection at any time, reload or not, and then whoever
+begins to send at that very moment must send again, as HTTP has it (RFC 9112, 9.5).
+"""
+
+import http.client
+import os
+import random
+import re
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from tests.processes import children_of, get, wait_until, web_server
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CACHED = "/api/v1/tickets/cached"
+WORKERS = 2
+CLIENTS = 8
+BOOT_SECONDS = 60  # of a busy machine
+
+
+@dataclass
+class Web:
+    """A gunicorn that is reloaded."""
+
+    process: int
+    port: int
+
+    def workers(self) -> set[int]:
+        return set(children_of(self.process))
+
+    def reload(self) -> None:
+        """Back when none of the workers before is alive, and as many others are."""
+        before = self.workers()
+        os.kill(self.process, signal.SIGHUP)
+        wait_until(
+            lambda: not before & (now := self.workers()) and len(now) == WORKERS, BOOT_SECONDS, "the reload"
+        )
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[Web]:
+    log = tmp_path / "log"
+    with web_server(log, "--workers", str(WORKERS)) as (process, port):
+        wait_until(lambda: log.read_bytes().count(b"Booting worker") == WORKERS, BOOT_SECONDS, "all workers")
+        get(port, CACHED)
+        yield Web(process, port)
+
+
+@dataclass
+class Load:
+    """Clients that keep their connections, and what became of their requests."""
+
+    port: int
+    stop: threading.Event = field(default_factory=threading.Event)
+    answered: int = 0
+    kept: int = 0  # requests on a connection that had been used before
+    failures: list[str] = field(default_factory=list)
+
+    def client(self, number: int) -> None:
+        """Half of the clients ask without a pause, half at intervals of up to 1.5 seconds."""
+        pause = random.Random(number)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        while not self.stop.is_set():
+            self.kept += connection.sock is not None
+            try:
+                connection.request("GET", CACHED)
+                response = connection.getresponse()
+                response.read()
+            except (OSError, http.client.HTTPException) as error:
+                self.failures.append(repr(error))
+                connection.close()
+                continue
+            self.answered += 1
+            if response.status != 200:
+                self.failures.append(str(response.status))
+            time.sleep(pause.uniform(0, 1.5) if number % 2 else 0.005)
+        connection.close()
+
+
+def test_two_reloads_under_load_fail_no_request(web: Web) -> None:
+    load = Load(web.port)
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        done = [clients.submit(load.client, number) for number in range(CLIENTS)]
+        time.sleep(1)
+        for _ in range(2):
+            before = load.answered
+            web.reload()
+            wait_until(lambda: load.answered > before + 100, BOOT_SECONDS, "requests after the reload")  # noqa: B023
+        load.stop.set()
+    for one in done:
+        one.result()
+
+    assert load.failures == []
+    assert load.kept > load.answered / 2  # connections were kept, or there would have been nothing to lose
+
+
+def signed_in(port: int, answer_of: Callable[[], None]) -> int:
+    """The status of a sign-in's answer; `answer_of` is called once the request is on its way."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("GET", "/admin/login/")
+    page = connection.getresponse()
+    cookie = page.headers["Set-Cookie"].split(";")[0]
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.read().decode())
+    assert token is not None
+    body = f"csrfmiddlewaretoken={token[1]}&username=admin&password=secret"
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": cookie}
+    connection.request("POST", "/admin/login/", body, form)
+    answer_of()
+    return connection.getresponse().status
+
+
+def test_a_request_that_waits_for_the_database_meanwhile_is_answered(web: Web) -> None:
+    user = User.objects.create_superuser("admin", password="secret")
+    is_sent = threading.Event()
+    with ThreadPoolExecutor(1) as clients:
+        with transaction.atomic():
+            User.objects.select_for_update().get(pk=user.pk)  # SQLite: nobody else writes; the rest: nor here
+            answer = clients.submit(signed_in, web.port, is_sent.set)
+            assert is_sent.wait(30)
+            time.sleep(0.5)
+            before = web.workers()
+            os.kill(web.process, signal.SIGHUP)
+            wait_until(lambda: len(web.workers() - before) == WORKERS, BOOT_SECONDS, "new workers")
+            wait_until(lambda: len(web.workers() & before) == 1, BOOT_SECONDS, "the end of the idle worker")
+            assert not answer.done()
+
+        assert answer.result() == 302
+    wait_until(lambda: not web.workers() & before, BOOT_SECONDS, "the end of the last worker")
+
+
+def test_a_request_that_is_half_sent_meanwhile_is_answered(web: Web) -> None:
+    with socket.create_connection(("127.0.0.1", web.port), timeout=60) as slow:
+        slow.sendall(f"GET {CACHED} HTTP/1.1\r\nHost: localhost\r\nX-Half".encode())
+        time.sleep(0.5)
+        os.kill(web.process, signal.SIGHUP)
+        time.sleep(3)  # longer than kept connections stay
+        slow.sendall(b": sent\r\n\r\n")
+
+        answer = slow.recv(65_536)
+
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert b"Connection: close" in answer
