@@ -16,6 +16,7 @@ from environs import Env, EnvError, validate
 
 from shiolplus.headers import NONE, SELF, Policy
 from shiolplus.proxies import SCHEME_KEY, parse_proxies
+from shiolplus.static import static_version
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
@@ -209,8 +210,10 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-STATIC_URL = "static/"
+STATIC_URL = "static/" if DEBUG else f"static/{static_version(BASE_DIR)}/"
 WHITENOISE_USE_FINDERS = True  # the admin's files are served without a collectstatic step
+if not DEBUG:
+    WHITENOISE_IMMUTABLE_FILE_TEST = f"^/{STATIC_URL}"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tickets.api.authentication.ApiKeyAuthentication"],

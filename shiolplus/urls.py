@@ -1,10 +1,11 @@
 """Where each address leads: the API, the admin, and the answers for everything else."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from shiolplus.favicon import favicon
+from shiolplus.static import DIGITS, of_another_version
 
 admin.site.site_header = "SHIOL+ batch tickets"
 admin.site.site_title = "SHIOL+"
@@ -15,6 +16,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("favicon.ico", favicon),
+    re_path(rf"^static/(?P<digest>[0-9a-f]{{{DIGITS}}})/(?P<name>.+)$", of_another_version),
 ]
 
 handler400 = "tickets.api.problems.bad_request"

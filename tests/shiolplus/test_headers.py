@@ -7,6 +7,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from django.conf import LazySettings
 from django.http import HttpRequest, HttpResponse
+from django.templatetags.static import static
 from django.test import Client
 
 from shiolplus.headers import HeadersMiddleware
@@ -107,7 +108,7 @@ def test_the_test_above_knows_what_is_forbidden() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "path", ["/admin/login/", STATUS, "/nothing", "/static/admin/css/base.css", "/favicon.ico"]
+    "path", ["/admin/login/", STATUS, "/nothing", static("admin/css/base.css"), "/favicon.ico"]
 )
 def test_every_answer_says_what_a_browser_may_do_with_it(path: str) -> None:
     answer = Client().get(path)

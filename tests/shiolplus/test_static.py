@@ -1,0 +1,54 @@
+"""The admin's files: an address that changes with the files, kept by browsers for good."""
+
+import re
+from pathlib import Path
+
+from django.conf import settings
+from django.templatetags.static import static
+from django.test import Client
+
+from shiolplus.static import static_version
+
+STYLE = "predictions/bars.css"
+OTHER = "/static/0123abcd/"
+
+
+def test_a_file_is_kept_for_good_under_an_address_with_its_version() -> None:
+    address = static(STYLE)
+
+    answer = Client().get(address)
+
+    assert re.fullmatch(rf"/static/[0-9a-f]{{8}}/{STYLE}", address)
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == 'text/css; charset="utf-8"'
+    assert answer["Cache-Control"] == "max-age=315360000, public, immutable"
+
+
+def test_the_version_is_the_same_until_a_file_of_ours_is_not(tmp_path: Path) -> None:
+    style = tmp_path / "app" / "static" / "app" / "style.css"
+    style.parent.mkdir(parents=True)
+    style.write_text("p { margin: 0; }")
+    before = static_version(tmp_path)
+
+    assert static_version(tmp_path) == before
+    style.write_text("p { margin: 1px; }")
+    assert static_version(tmp_path) != before
+
+
+def test_a_file_named_by_a_page_of_another_version_is_ours() -> None:
+    answer = Client().get(f"{OTHER}{STYLE}", follow=True)
+
+    assert answer.redirect_chain == [(static(STYLE), 302)]
+    assert answer.status_code == 200
+    assert "no-store" in Client().get(f"{OTHER}{STYLE}")["Cache-Control"]
+
+
+def test_a_file_that_is_not_there_is_404_after_one_redirect_at_most() -> None:
+    assert Client().get(static("nothing.css")).status_code == 404
+    answer = Client().get(f"{OTHER}nothing.css", follow=True)
+    assert (answer.status_code, len(answer.redirect_chain)) == (404, 1)
+
+
+def test_no_file_outside_the_static_folders_is_served() -> None:
+    for name in ("../settings.py", "..%2fsettings.py", "%2e%2e/%2e%2e/manage.py"):
+        assert Client().get(f"/{settings.STATIC_URL.strip('/')}/{name}").status_code == 404
