@@ -35,3 +35,15 @@ class IdsFilter(logging.Filter):
         text = " ".join(f"{name}={value}" for name, value in ids.items())
         record.ids = f" [{text}]" if text else ""
         return True
+
+
+class RefusalsFilter(logging.Filter):
+    """A request that Django refuses, such as one for another host, is a line and no traceback.
+
+    It tells of the client and not of our code, and whoever tries addresses would fill the log.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("django.security."):
+            record.exc_info = record.exc_text = None
+        return True

@@ -274,9 +274,12 @@ LOGGING = {
     "formatters": {
         "line": {"format": "{asctime} {levelname:7} {name}{ids}: {message}", "style": "{"},
     },
-    "filters": {"ids": {"()": "shiolplus.logs.IdsFilter"}},
+    "filters": {
+        "ids": {"()": "shiolplus.logs.IdsFilter"},
+        "refusals": {"()": "shiolplus.logs.RefusalsFilter"},
+    },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["ids"]},
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["ids", "refusals"]},
         "file": {
             # Web workers, cluster workers and commands share the file: a lock keeps its rotation whole.
             "class": "concurrent_log_handler.ConcurrentRotatingFileHandler",
@@ -285,7 +288,7 @@ LOGGING = {
             "backupCount": 5,
             "encoding": "utf-8",
             "formatter": "line",
-            "filters": ["ids"],
+            "filters": ["ids", "refusals"],
         },
     },
     "root": {"handlers": ["console", "file"], "level": "WARNING"},

@@ -1,4 +1,4 @@
-"""SIGHUP to a real gunicorn: its workers are replaced, and no request that was sent is left without its answer.
+"""SIGHUP to a real gunicorn: its workers are replaced, and no request that was sent is left unanswered.
 
 What is assumed of a client: it sees `Connection: close`, and a connection that it kept it uses again within
 two seconds or not at all. A longer silence ends a connection at any time, reload or not, and then whoever
