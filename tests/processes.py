@@ -53,10 +53,13 @@ def cluster(queue: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def web_server(log: Path, *options: str, **extra: str) -> Iterator[tuple[int, int]]:
-    """(process group, port) of a gunicorn with one worker on the test database."""
-    with socket.socket() as listener, log.open("ab") as output:
-        listener.bind(("127.0.0.1", 0))
+def web_server(log: Path, *options: str, unix: Path | None = None, **extra: str) -> Iterator[tuple[int, int]]:
+    """(process group, port) of a gunicorn with one worker on the test database; port 0 with a Unix socket."""
+    with (
+        socket.socket(socket.AF_UNIX if unix else socket.AF_INET) as listener,
+        log.open("ab") as output,
+    ):
+        listener.bind(str(unix) if unix else ("127.0.0.1", 0))
         bound = f"fd://{listener.fileno()}"
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "--bind", bound, *options],
@@ -69,7 +72,7 @@ def web_server(log: Path, *options: str, **extra: str) -> Iterator[tuple[int, in
         )
         try:
             wait_until(lambda: b"Booting worker" in log.read_bytes(), 30, "a worker")
-            yield process.pid, listener.getsockname()[1]
+            yield process.pid, 0 if unix else listener.getsockname()[1]
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait(15)

@@ -1,0 +1,57 @@
+"""What a real gunicorn believes of its peers: nothing, unless SHIOL_TRUSTED_PROXIES names them."""
+
+import http.client
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.processes import wait_until, web_server
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+STATUS = "/api/v1/tickets/batch-status"
+CLIENT = "203.0.113.7"
+BY_TLS = {"X-Forwarded-For": CLIENT, "X-Forwarded-Proto": "https"}
+
+
+def get(peer: int | Path, headers: dict[str, str]) -> http.client.HTTPResponse:
+    """An answer to a request by a port of this machine, or by a Unix socket."""
+    connection = http.client.HTTPConnection("127.0.0.1", peer if isinstance(peer, int) else 80, timeout=60)
+    if isinstance(peer, Path):
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(str(peer))
+    connection.request("GET", STATUS, headers={"Host": "localhost"} | headers)
+    response = connection.getresponse()
+    response.read()
+    return response
+
+
+def test_a_client_on_this_machine_can_name_neither_tls_nor_a_path(tmp_path: Path) -> None:
+    with web_server(tmp_path / "log", SHIOL_HTTPS="on") as (_, port):
+        assert get(port, {}).status == 301
+        assert get(port, BY_TLS).status == 400
+        assert get(port, {"X-Forwarded-SSL": "on"}).status == 301
+        assert get(port, {"SCRIPT_NAME": "/api"}).headers["Location"] == f"https://localhost{STATUS}"
+
+
+def test_nor_can_one_that_has_the_unix_socket(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    with web_server(tmp_path / "log", unix=path, SHIOL_HTTPS="on"):
+        assert get(path, BY_TLS).status == 400
+
+
+@pytest.mark.parametrize("word", ["127.0.0.1", "unix"])
+def test_a_trusted_proxy_names_the_client_and_the_log_has_it(word: str, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    unix = tmp_path / "socket" if word == "unix" else None
+    environment = {"SHIOL_HTTPS": "on", "SHIOL_TRUSTED_PROXIES": word}
+    with web_server(log, "--access-logfile", "-", unix=unix, **environment) as (_, port):
+        answer = get(unix or port, BY_TLS)
+
+        assert answer.status == 200
+        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+        wait_until(lambda: CLIENT in log.read_text(), 10, "the line of the log")
+    (line,) = (line for line in log.read_text().splitlines() if line.startswith(CLIENT))
+    assert f'"GET {STATUS} HTTP/1.1" 200' in line
+    assert f"request={answer.headers['X-Request-ID']}" in line
