@@ -14,7 +14,7 @@ bind = "127.0.0.1:8000"  # gunicorn's own default is every address as soon as PO
 # requests unless CACHE_URL is set.
 # A thread waits where another works: on the database, or for a client that opened a connection and says
 # nothing, as browsers do ahead of time. A sync worker is stuck with such a one until it is killed.
-worker_class = "gthread"
+worker_class = "shiolplus.workers.RelievedWorker"  # gthread, which leaves when its relief is there
 threads = 4
 
 # Seconds. A stopping worker answers what still comes on its kept connections for 2 seconds, then closes them.

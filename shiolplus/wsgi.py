@@ -1,12 +1,16 @@
 """The WSGI entry point for a web server."""
 
 import os
+from importlib import import_module
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shiolplus.settings")
 os.environ.setdefault("SHIOL_DB_POOL", "8")  # connections its threads share; only a web process has them
 application = get_wsgi_application()
+# Else it is the first request that loads the views and waits, and that meets what is broken in them.
+import_module(settings.ROOT_URLCONF)
 
 from tickets.api.answers import start  # noqa: E402 - it needs the settings, which are read above
 

@@ -108,6 +108,26 @@ def test_two_reloads_under_load_fail_no_request(web: Web) -> None:
     assert load.kept > load.answered / 2  # connections were kept, or there would have been nothing to lose
 
 
+def test_old_workers_accept_connections_until_a_new_one_is_ready(web: Web) -> None:
+    before = web.workers()
+    os.kill(web.process, signal.SIGHUP)
+    wait_until(lambda: len(web.workers() - before) == WORKERS, BOOT_SECONDS, "new workers")
+    new = web.workers() - before
+    for worker in new:
+        os.kill(worker, signal.SIGSTOP)  # while it loads the code
+    try:
+        for _ in range(3):
+            time.sleep(1)
+            assert get(web.port, CACHED)[0] == 200
+        assert before <= web.workers()
+    finally:
+        for worker in new:
+            os.kill(worker, signal.SIGCONT)
+
+    wait_until(lambda: web.workers() == new, BOOT_SECONDS, "the end of the old workers")
+    assert get(web.port, CACHED)[0] == 200
+
+
 def signed_in(port: int, answer_of: Callable[[], None]) -> int:
     """The status of a sign-in's answer; `answer_of` is called once the request is on its way."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -146,8 +166,9 @@ def test_a_request_that_is_half_sent_meanwhile_is_answered(web: Web) -> None:
     with socket.create_connection(("127.0.0.1", web.port), timeout=60) as slow:
         slow.sendall(f"GET {CACHED} HTTP/1.1\r\nHost: localhost\r\nX-Half".encode())
         time.sleep(0.5)
+        before = web.workers()
         os.kill(web.process, signal.SIGHUP)
-        time.sleep(3)  # longer than kept connections stay
+        wait_until(lambda: len(web.workers() & before) == 1, BOOT_SECONDS, "the end of the idle worker")
         slow.sendall(b": sent\r\n\r\n")
 
         answer = slow.recv(65_536)

@@ -1,0 +1,65 @@
+"""gunicorn's worker, relieved: on a reload it serves until one of the new workers can."""
+
+import mmap
+import struct
+import time
+from types import FrameType
+from typing import Any
+
+from gunicorn.workers.gthread import ThreadWorker
+
+# Seconds. Below graceful_timeout: whoever stops the server amid a reload must not cut requests off.
+RELIEF_SECONDS = 15
+NUMBER = struct.Struct("q")
+
+
+class Newest:
+    """The age of a worker (gunicorn numbers them) that all processes forked from this one see and raise."""
+
+    def __init__(self) -> None:
+        self.memory = mmap.mmap(-1, NUMBER.size)
+
+    def age(self) -> int:
+        return int(NUMBER.unpack_from(self.memory)[0])
+
+    def raise_to(self, age: int) -> None:
+        NUMBER.pack_into(self.memory, 0, max(self.age(), age))
+
+
+begun, ready = Newest(), Newest()
+
+
+class RelievedWorker(ThreadWorker):
+    """gunicorn starts the new workers and asks the old ones to end in the same moment.
+
+    While the new ones load the code nobody would accept connections, for seconds on a busy machine. So one
+    that is asked to end while others are still loading goes on until one more is ready.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)  # still in the first process, before the fork
+        self.ready_before = -1  # set when it is asked to end
+        self.relief_by = 0.0
+        begun.raise_to(self.age)
+
+    def run(self) -> None:
+        ready.raise_to(self.age)
+        super().run()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM, which a reload may send more than once."""
+        if self.ready_before < 0:
+            self.ready_before = ready.age()
+            self.relief_by = time.monotonic() + RELIEF_SECONDS
+        if self.can_go():
+            super().handle_exit(sig, frame)
+
+    def notify(self) -> None:
+        """A sign of life; the loop gives one a second at least, so relief is seen here."""
+        super().notify()
+        if self.ready_before >= 0 and self.can_go():
+            self.alive = False
+
+    def can_go(self) -> bool:
+        nobody_loads = begun.age() <= self.ready_before
+        return nobody_loads or ready.age() > self.ready_before or time.monotonic() > self.relief_by
