@@ -147,6 +147,7 @@ MIDDLEWARE = [
     "shiolplus.headers.HeadersMiddleware",
     "shiolplus.proxies.TrustedProxies",  # before whatever asks for the client's address, or for TLS
     "django.middleware.security.SecurityMiddleware",
+    "tickets.api.edge.RateHeaders",
     "tickets.api.edge.KeptAnswers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "shiolplus.pages.PageSessions",

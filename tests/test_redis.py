@@ -1,11 +1,8 @@
 """The shared cache on a real Redis: seen by every process, and not missed when it is gone."""
 
 import os
-import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,46 +10,15 @@ import redis
 
 from tests.commands import manage
 from tests.factories import WEDNESDAY, some_tickets
-from tests.postgres_server import free_port
-from tests.processes import get, needs_program, wait_until, web_server
+from tests.processes import get, web_server
+from tests.redis_server import RedisServer, redis_server
 from tickets.store import insert_batch_tickets
-
-
-@dataclass(frozen=True)
-class RedisServer:
-    process: subprocess.Popen[bytes]
-    port: int
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    def client(self) -> redis.Redis:
-        return redis.Redis(port=self.port, decode_responses=True)
-
-    def answers(self) -> bool:
-        try:
-            return bool(self.client().ping())
-        except redis.ConnectionError:
-            return False
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
-    """An empty Redis that writes nothing, on a loopback port."""
-    program = shutil.which("redis-server")
-    needs_program(program, "Redis (redis-server)")
-    port = free_port()
-    command = [str(program), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(tmp_path), "--save", ""]
-    with (tmp_path / "redis.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        server = RedisServer(process, port)
-        wait_until(server.answers, 10, "an answer of Redis")
+    with redis_server(tmp_path) as server:
         yield server
-    finally:
-        process.kill()
-        process.wait()
 
 
 def shell(code: str, url: str) -> str:

@@ -68,6 +68,12 @@ def test_without_a_key_a_command_says_how_to_get_one(command: str, tmp_path: Pat
     [
         ("SHIOL_CLAIM_KEEP_DAYS", "0", "1"),
         ("SHIOL_CLAIM_KEEP_DAYS", "36501", "36500"),
+        ("SHIOL_ANONYMOUS_RATE", "0", "1"),
+        ("SHIOL_ANONYMOUS_RATE", "10000001", "10000000"),
+        ("SHIOL_ANONYMOUS_RATE", "often", "integer"),
+        ("SHIOL_SALES_CUTOFF", "23:00", "22:59"),
+        ("SHIOL_SALES_CUTOFF", "24:00", "time"),
+        ("SHIOL_SALES_CUTOFF", "evening", "time"),
         ("SHIOL_WORKERS", "zero", "integer"),
         ("SHIOL_WORKERS", "0", "1"),
         ("SHIOL_DRAWS_SOURCE", "mars", "ny, texas, bundled, none"),
@@ -95,6 +101,14 @@ def test_a_bad_value_in_the_environment_is_a_named_error(
     assert allowed in last_line
     assert "secret" not in last_line
     assert "Traceback" not in done.stderr
+
+
+def test_sales_may_stay_open_until_the_draw_itself(tmp_path: Path) -> None:
+    show = "from django.conf import settings; print(settings.SALES_CUTOFF)"
+
+    done = manage(tmp_path, "shell", "-v", "0", "-c", show, SHIOL_SECRET_KEY="x", SHIOL_SALES_CUTOFF="22:59")
+
+    assert (done.stdout, done.stderr) == ("22:59:00\n", "")
 
 
 def test_a_var_that_cannot_be_made_is_a_named_error(tmp_path: Path) -> None:

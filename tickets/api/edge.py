@@ -1,4 +1,4 @@
-"""What is answered before Django looks for a view: what many ask for, from memory."""
+"""Around the views of the API: what many ask for is answered before them, and every answer says one's rate."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 
 from tickets.api.answers import ANSWERS, Answer, kept_key, respond
-from tickets.api.problems import BadValues
+from tickets.api.problems import API_PREFIX, BadValues
 from tickets.api.queries import CachedQuery, checked_query
 from tickets.api.throttles import count_address
 
@@ -50,3 +50,21 @@ def _kept_answer(query_string: str) -> Answer | None:
     except BadValues:
         return None
     return ANSWERS.get(key) if key else None
+
+
+class RateHeaders:
+    """Say in each answer what is left of the minute's requests.
+
+    What no view counted, such as an address that does not exist, counts against its sender here.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.path_info.startswith(API_PREFIX):
+            window = getattr(request, "rate_window", None) or count_address(request)
+            for name, value in window.headers().items():
+                response.headers[name] = value
+        return response

@@ -1,15 +1,17 @@
 """How often one may ask: so many requests a minute, counted for each client and each anonymous address.
 
 The count is in the default cache: with CACHE_URL all processes share it, without it each enforces the rate
-for its own part of the requests. It keeps the API for all; what must be exact is the quota of claims, counted
-in the database.
+for its own part of the requests. It keeps the API for all; what must be exact, the quota of claims, is
+counted in the database.
 """
 
 import logging
+import math
 import time
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -76,40 +78,81 @@ def count_address(request: HttpRequest | Request) -> Window:
 def _count(request: HttpRequest, identity: str, limit: int) -> Window:
     now = time.time()
     minute = int(now // WINDOW)
-    window = Window(limit, _raised(f"rate:{identity}:{minute}"), int(WINDOW - now % WINDOW) + 1)
+    window = Window(limit, _raised(f"rate:{identity}:{minute}"), math.ceil(WINDOW - now % WINDOW))
     request.rate_window = window  # type: ignore[attr-defined]
     return window
 
 
 @lru_cache(maxsize=4096)
 def _counted_as(address: str) -> str:
-    """An IPv6 address counts as its /64, for that is what one household or server has."""
+    """An IPv6 address counts as its /64, for that is what one household or server has.
+
+    An IPv4 address within one, as a socket for both kinds gives it, counts as itself: a /64 holds them all.
+    """
     try:
         ip = ip_address(address)
     except ValueError:
         return address
-    return str(ip_network((ip, 64), strict=False)) if isinstance(ip, IPv6Address) else address
+    if not isinstance(ip, IPv6Address):
+        return str(ip)
+    return str(ip.ipv4_mapped or ip_network((ip, 64), strict=False))
 
 
-class _Shared:
-    """Until when the shared cache is left alone, since it did not answer."""
+class _SharedCache:
+    """Whether the shared cache is asked: always while it answers, and else by one request now and then.
 
-    away_until = 0.0
+    So an outage costs one warning, and one request in `LEFT_ALONE` seconds the time that a hanging one takes.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._asked_again_at: float | None = None  # while it is away
+
+    def is_asked(self) -> bool:
+        if self._asked_again_at is None:
+            return True
+        with self._lock:
+            if self._asked_again_at is None:  # it has answered meanwhile
+                return True
+            if (now := time.monotonic()) < self._asked_again_at:
+                return False
+            self._asked_again_at = now + LEFT_ALONE
+            return True
+
+    def answered(self) -> None:
+        if self._asked_again_at is not None:
+            self._asked_again_at = None
+            logger.warning("the shared cache answers again, so requests are counted for all processes")
+
+    def failed(self, error: RedisError) -> None:
+        with self._lock:
+            is_news = self._asked_again_at is None
+            self._asked_again_at = time.monotonic() + LEFT_ALONE
+        if is_news:
+            logger.warning("the shared cache is away, so each process counts its own requests: %s", error)
+
+
+_shared_cache = _SharedCache()
 
 
 def _raised(key: str) -> int:
     """The count of a key with one more; in this process's own memory while the shared cache is away."""
-    if time.monotonic() >= _Shared.away_until:
+    if _shared_cache.is_asked():
         try:
-            return _raise(caches["default"], key)
+            count = _raise(caches["default"], key)
         except RedisError as error:
-            _Shared.away_until = time.monotonic() + LEFT_ALONE
-            logger.warning("the shared cache is away, so each process counts its own requests: %s", error)
+            _shared_cache.failed(error)
+        else:
+            _shared_cache.answered()
+            return count
     return _raise(caches["memory"], key)
 
 
 def _raise(cache: BaseCache, key: str) -> int:
-    try:
-        return cache.incr(key)
-    except ValueError:  # the first of its minute
-        return 1 if cache.add(key, 1, 2 * WINDOW) else cache.incr(key)
+    for _ in range(2):
+        try:
+            return cache.incr(key)
+        except ValueError:  # the first of its minute, or dropped since by a cache that is full
+            if cache.add(key, 1, 2 * WINDOW):
+                return 1
+    return 1

@@ -1,0 +1,170 @@
+"""How often one may ask: a client's rate, an address's, what each answer says of it, to the second."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.cache import caches
+from django.test import Client, override_settings
+
+from tests.factories import make_client, make_key
+from tickets.api.throttles import WINDOW
+
+CACHED, QUOTA = "/api/v1/tickets/cached", "/api/v1/quota"
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)  # the beginning of a minute
+
+
+@pytest.fixture(autouse=True)
+def _nothing_counted_yet() -> Iterator[None]:
+    for name in ("default", "memory"):
+        caches[name].clear()
+    with time_machine.travel(NOON, tick=False), override_settings(ANONYMOUS_RATE=3):
+        yield
+    for name in ("default", "memory"):
+        caches[name].clear()
+
+
+def rate_of(response: Any) -> tuple[int, int, int]:
+    """What an answer says: the limit, what remains, and the seconds until it is renewed."""
+    limit, remaining, reset = (response[f"RateLimit-{name}"] for name in ("Limit", "Remaining", "Reset"))
+    return int(limit), int(remaining), int(reset)
+
+
+def keyed(key: str, **extra: str) -> Client:
+    return Client(headers={"Authorization": f"Api-Key {key}"}, **extra)
+
+
+def statuses(client: Client, count: int, address: str = CACHED) -> list[int]:
+    return [client.get(address).status_code for _ in range(count)]
+
+
+# What is granted
+
+
+@pytest.mark.django_db
+def test_an_address_may_ask_as_often_as_is_set_and_is_then_told_when_it_may_again() -> None:
+    answers = [Client().get(CACHED) for _ in range(5)]
+
+    assert [one.status_code for one in answers] == [200, 200, 200, 429, 429]
+    assert [rate_of(one) for one in answers] == [(3, 2, 60), (3, 1, 60), (3, 0, 60), (3, 0, 60), (3, 0, 60)]
+    assert answers[3]["Retry-After"] == "60"
+    assert answers[3]["Content-Type"] == "application/problem+json"
+    assert answers[3].json()["detail"].startswith("Request was throttled.")
+    assert "Retry-After" not in answers[2]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("seconds", "left"), [(0, 60), (0.5, 60), (1, 59), (59, 1), (59.9, 1)])
+def test_the_window_says_how_long_it_still_lasts(seconds: float, left: int) -> None:
+    with time_machine.travel(NOON + timedelta(seconds=seconds), tick=False):
+        assert rate_of(Client().get(CACHED))[2] == left
+
+
+@pytest.mark.django_db
+def test_the_next_minute_everything_may_be_asked_again() -> None:
+    assert statuses(Client(), 4) == [200, 200, 200, 429]
+
+    with time_machine.travel(NOON + timedelta(seconds=WINDOW - 0.001), tick=False):
+        assert statuses(Client(), 1) == [429]
+    with time_machine.travel(NOON + timedelta(seconds=WINDOW), tick=False):
+        assert statuses(Client(), 4) == [200, 200, 200, 429]
+
+
+@pytest.mark.django_db
+def test_a_client_has_its_own_rate_wherever_it_asks_from_and_whatever_key_it_uses() -> None:
+    client = make_client(rate=5)
+    first, second = make_key(client), make_key(client)
+
+    assert statuses(Client(), 4) == [200, 200, 200, 429]
+    assert statuses(keyed(first), 3) == [200] * 3
+    assert statuses(keyed(second, REMOTE_ADDR="198.51.100.7"), 3, QUOTA) == [200, 200, 429]
+    assert rate_of(keyed(first).get(CACHED)) == (5, 0, 60)
+    assert statuses(keyed(make_key(make_client("other", rate=1))), 2) == [200, 429]
+
+
+@pytest.mark.django_db
+def test_a_client_asking_does_not_count_against_its_address() -> None:
+    assert statuses(keyed(make_key(make_client(rate=50))), 20) == [200] * 20
+
+    assert rate_of(Client().get(CACHED)) == (3, 2, 60)
+
+
+@pytest.mark.django_db
+def test_bad_keys_count_against_their_address_so_that_they_cannot_be_tried_out() -> None:
+    guesses = [keyed(f"{number:08d}.{'x' * 32}").get(QUOTA) for number in range(5)]
+
+    assert [one.status_code for one in guesses] == [401, 401, 401, 429, 429]
+    assert [rate_of(one)[1] for one in guesses] == [2, 1, 0, 0, 0]
+    assert guesses[4]["Retry-After"] == "60"
+    assert statuses(Client(), 1) == [429]
+    assert statuses(Client(REMOTE_ADDR="198.51.100.7"), 1) == [200]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", True),
+        ("2001:db8:1:2::1", "2001:DB8:0001:2::2", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("", "192.0.2.1", False),
+    ],
+)
+def test_addresses_of_one_household_count_as_one(one: str, other: str, same: bool) -> None:
+    statuses(Client(REMOTE_ADDR=one), 3)
+
+    assert statuses(Client(REMOTE_ADDR=other), 1) == [429 if same else 200]
+
+
+# What each answer says
+
+
+ERRORS = {
+    "400": ("GET", f"{CACHED}?limit=0", {}, 400),
+    "401 without a key": ("GET", QUOTA, {}, 401),
+    "401 with a bad key": ("GET", QUOTA, {"Authorization": "Api-Key x"}, 401),
+    "404 of a view": ("GET", "/api/v1/draws/2026-11-21", {}, 404),
+    "404 of no view": ("GET", "/api/v1/nothing", {}, 404),
+    "404 outside the version": ("GET", "/api/", {}, 404),
+    "405": ("DELETE", CACHED, {}, 405),
+    "406": ("GET", CACHED, {"Accept": "text/html"}, 406),
+    "a host that is not allowed": ("GET", CACHED, {"Host": "evil.example"}, 400),
+    "OPTIONS": ("OPTIONS", CACHED, {}, 200),
+    "HEAD": ("HEAD", CACHED, {}, 200),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("method", "address", "headers", "status"), ERRORS.values(), ids=ERRORS)
+def test_every_answer_says_what_is_left_and_is_counted_once(
+    method: str, address: str, headers: dict[str, str], status: int
+) -> None:
+    response = Client().generic(method, address, headers=headers)
+
+    assert response.status_code == status
+    assert rate_of(response) == (3, 2, 60)
+
+
+@pytest.mark.django_db
+def test_an_unexpected_error_says_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = make_key(make_client(rate=7))
+    monkeypatch.setattr("tickets.api.views.get_batch_ticket_stats", lambda: {"not JSON": object()})
+
+    client = Client(raise_request_exception=False, headers={"Authorization": f"Api-Key {key}"})
+    response = client.get("/api/v1/tickets/batch-status")
+
+    assert response.status_code == 500
+    assert rate_of(response) == (7, 6, 60)
+
+
+@pytest.mark.django_db
+def test_pages_are_neither_counted_nor_told() -> None:
+    page = Client().get("/admin/login/")
+
+    assert not [name for name in page.headers if name.startswith("RateLimit")]
+    assert rate_of(Client().get(CACHED)) == (3, 2, 60)
