@@ -19,7 +19,7 @@ from predictions.draws import upcoming_draw
 from predictions.models import Draw
 from predictions.powerball import EASTERN, next_draw, sales_close
 from tickets.claimed import SLOTS, Claim
-from tickets.clients import ApiClient, ClientDay
+from tickets.clients import ApiClient, ClientDay, day_of
 from tickets.stock import ticket_dicts, utc_text
 
 MAX_COUNT = 100  # tickets a claim
@@ -123,7 +123,7 @@ class Quota:
 def quota_of(client: ApiClient) -> Quota:
     """What a client may claim today, and has."""
     now = timezone.now()
-    used = ClientDay.objects.filter(client=client, day=_today(now)).values_list("used", flat=True).first()
+    used = ClientDay.objects.filter(client=client, day=day_of(now)).values_list("used", flat=True).first()
     return Quota(client.daily_quota, used or 0, _resets_at(now))
 
 
@@ -174,7 +174,7 @@ def _take(client: ApiClient, asked: Asked, key: str) -> Claim:
     day = asked.draw_date or next_draw(now)
     _check_allowed(client, asked.mode)
     _check_open(day, now)
-    if not _spend(client, _today(now), asked.count):
+    if not _spend(client, day_of(now), asked.count):
         raise QuotaSpent(quota_of(client), asked.count)
     tickets = _lock_oldest(asked.mode, day, asked.count)
     if len(tickets) < asked.count:
@@ -273,10 +273,6 @@ def _count(
         cursor.execute(_COUNT, [*key, claims, tickets, short])
 
 
-def _today(now: datetime) -> date:
-    return now.astimezone(EASTERN).date()
-
-
 def _resets_at(now: datetime) -> datetime:
     """The next midnight in New York."""
-    return datetime.combine(_today(now) + timedelta(days=1), datetime.min.time(), EASTERN)
+    return datetime.combine(day_of(now) + timedelta(days=1), datetime.min.time(), EASTERN)

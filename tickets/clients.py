@@ -1,13 +1,18 @@
 """Who may claim tickets: API clients, their keys, and what each has used of its daily quota."""
 
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from rest_framework_api_key.models import AbstractAPIKey
 
 from predictions.modes import MODE_NAMES
+from predictions.powerball import EASTERN
 
+MAX_NAME = 100  # characters
 MAX_QUOTA = 10_000_000
 MAX_RATE = 1_000_000
 
@@ -16,10 +21,25 @@ def all_modes() -> list[str]:
     return list(MODE_NAMES)
 
 
+def day_of(now: datetime) -> date:
+    """The day of a quota: from midnight to midnight in New York."""
+    return now.astimezone(EASTERN).date()
+
+
+class ApiClientQuerySet(models.QuerySet["ApiClient"]):
+    def with_use(self, now: datetime) -> "ApiClientQuerySet":
+        """Each with `used_today`, in tickets, and `keys_in_force`."""
+        today = ClientDay.objects.filter(client=OuterRef("pk"), day=day_of(now)).values("used")
+        in_force = Q(keys__revoked=False) & (Q(keys__expiry_date=None) | Q(keys__expiry_date__gt=now))
+        return self.annotate(
+            used_today=Coalesce(Subquery(today), 0), keys_in_force=Count("keys", filter=in_force)
+        )
+
+
 class ApiClient(models.Model):
     """A program that claims tickets: how many a day, how often it may ask, and of which modes."""
 
-    name = models.CharField(max_length=100, unique=True)
+    name = models.CharField(max_length=MAX_NAME, unique=True)
     daily_quota = models.PositiveIntegerField(
         default=100, help_text="Tickets it may claim a day, from midnight to midnight in New York."
     )
@@ -27,6 +47,8 @@ class ApiClient(models.Model):
     modes = models.JSONField(default=all_modes, help_text="The modes it may claim.")
     active = models.BooleanField(default=True, help_text="None of its keys is accepted while it is not.")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ApiClientQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
@@ -39,6 +61,17 @@ class ApiClient(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def clean(self) -> None:
+        if not self.name.isprintable():
+            raise ValidationError({"name": "Name: allowed are printable characters."})
+        modes: Any = self.modes
+        if not isinstance(modes, list) or not modes or any(modes.count(one) > 1 for one in modes):
+            raise ValidationError({"modes": "Modes: allowed is a list of one or more, each of them once."})
+        if unknown := [str(mode)[:40] for mode in modes if mode not in MODE_NAMES]:
+            raise ValidationError(
+                {"modes": f"Modes: {', '.join(unknown)} is not one; allowed are {', '.join(MODE_NAMES)}."}
+            )
+
 
 class ApiKey(AbstractAPIKey):
     """A client's key: only its hash is stored, so it is shown once, when it is made."""
@@ -47,6 +80,12 @@ class ApiKey(AbstractAPIKey):
 
     class Meta(AbstractAPIKey.Meta):
         verbose_name = "API key"
+
+    def state(self, now: datetime) -> str:
+        """In a word, whatever its client is."""
+        if self.revoked:
+            return "revoked"
+        return "expired" if self.expiry_date is not None and self.expiry_date <= now else "in force"
 
     def refusal(self, now: datetime) -> str:
         """Why the key is not accepted; nothing when it is."""
