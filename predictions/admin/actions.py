@@ -38,8 +38,8 @@ class ActionPage(ABC):
         """What the template shows of that which would be done; changes nothing."""
 
     @abstractmethod
-    def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
-        """Do it, log it, and leave a message."""
+    def perform(self, request: HttpRequest, asked: dict[str, Any]) -> HttpResponse | None:
+        """Do it, log it, and leave a message, or return what is shown instead of the list."""
 
     @property
     def url_name(self) -> str:
@@ -66,11 +66,11 @@ class ActionPage(ABC):
         if not form.is_valid():
             return self._show(request, form)
         try:
-            self.perform(request, form.cleaned_data)
+            shown = self.perform(request, form.cleaned_data)
         except Refused as refusal:
             self.model_admin.message_user(request, str(refusal), messages.ERROR)
             return self._show(request, self.form_class(request.POST), with_preview=False)
-        return HttpResponseRedirect(self._way_back(request))
+        return shown or HttpResponseRedirect(self._way_back(request))
 
     def _way_back(self, request: HttpRequest) -> str:
         """The list, for those who may see it."""

@@ -1,5 +1,5 @@
-"""The admin's pages for runs, batches, policies, tickets and scores: to browse, generate and purge."""
+"""The admin's pages for runs, batches, policies, tickets, scores, API clients and claims."""
 
-from tickets.admin import batches, generation, policies, scores, stock
+from tickets.admin import batches, claims, clients, generation, policies, scores, stock
 
-__all__ = ["batches", "generation", "policies", "scores", "stock"]
+__all__ = ["batches", "claims", "clients", "generation", "policies", "scores", "stock"]

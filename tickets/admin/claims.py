@@ -1,0 +1,123 @@
+"""The admin's pages for claims: a list that is never counted in full, and what each was given."""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.core.paginator import Page
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+
+from predictions.admin.browsing import DRAWS_OFFERED, DrawDateFilter, ReadOnly, day, minute, shortened
+from predictions.models import Draw
+from tickets.admin.stock import StockList, StockPaginator
+from tickets.claimed import Claim, ClaimHour
+from tickets.claims import tickets_of
+from tickets.clients import ApiClient
+
+
+class ClaimPaginator(StockPaginator):
+    """The newest claims that a filter leaves, or of all, found once and up to a limit."""
+
+    @property
+    def _is_filtered(self) -> bool:
+        return True
+
+    def page(self, number: int | str) -> Page:
+        page = super().page(number)
+        rows: Any = page.object_list
+        page.object_list = rows.select_related("client").defer("numbers", "origins")
+        return page
+
+
+class ClaimedDrawFilter(DrawDateFilter):
+    """The draws that tickets were claimed for, as the hours' counts know them."""
+
+    def days(self, model_admin: "admin.ModelAdmin[Any]") -> Iterable[date]:
+        hours = ClaimHour.objects.filter(claims__gt=0).order_by("-draw_date")
+        return hours.values_list("draw_date", flat=True).distinct()[:DRAWS_OFFERED]
+
+
+@admin.register(Claim)
+class ClaimAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = [
+        "id",
+        "client",
+        "mode",
+        "count",
+        day("draw_date"),
+        minute("created_at", "created"),
+        shortened("idempotency_key", 20),
+    ]
+    ordering = ["-id"]
+    sortable_by = ()
+    list_filter = ["mode", ClaimedDrawFilter]
+    search_fields = ["client__name"]  # makes the search box; what is typed is read below
+    search_help_text = "A client's name or a part of it"
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # facets count every claim
+    paginator = ClaimPaginator
+    fields = readonly_fields = (
+        "of_client",
+        "mode",
+        "count",
+        "draw_date",
+        "asked_draw_date",
+        "created_at",
+        "idempotency_key",
+        "given",
+    )
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        return StockList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Claim], search_term: str
+    ) -> tuple[QuerySet[Claim], bool]:
+        name = search_term.strip()
+        if not name:
+            return queryset, False
+        if (client := ApiClient.objects.filter(name=name).first()) is not None:
+            return queryset.filter(client=client), False  # in the order of its index
+        clients = list(ApiClient.objects.filter(name__icontains=name).values_list("pk", flat=True))
+        return queryset.filter(client__in=clients), False
+
+    @admin.display(description="client")
+    def of_client(self, claim: Claim) -> str:
+        address = reverse("admin:tickets_apiclient_change", args=[claim.client_id])
+        return format_html('<a href="{}">{}</a>', address, claim.client)
+
+    @admin.display(description="tickets")
+    def given(self, claim: Claim) -> str:
+        """From the claim itself: the tickets' own rows are deleted one day."""
+        draw = Draw.objects.filter(draw_date=claim.draw_date).first()
+        rows = format_html_join(
+            "",
+            "<tr><td>{} +{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            (
+                (
+                    " ".join(map(str, ticket["white_balls"])),
+                    ticket["powerball"],
+                    ticket["strategy"],
+                    f"{ticket['confidence']:.3f}",
+                    _won(ticket["result"]),
+                )
+                for ticket in tickets_of(claim, draw)
+            ),
+        )
+        return format_html(
+            "<table><thead><tr><th>Numbers</th><th>Strategy</th><th>Confidence</th><th>Won</th></tr></thead>"
+            "<tbody>{}</tbody></table>",
+            rows,
+        )
+
+
+def _won(result: dict[str, Any] | None) -> str:
+    if result is None:
+        return "not drawn yet"
+    prize = result["prize_usd"]
+    return prize if isinstance(prize, str) else f"${prize:,}"

@@ -1,0 +1,134 @@
+"""The admin's page for API clients: what each may claim, its keys, and its newest claims."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from rest_framework_api_key.admin import APIKey
+
+from predictions.admin.actions import ActionAdmin, Refused, modes_field
+from predictions.admin.browsing import MoreThanFields
+from predictions.modes import MODE_NAMES
+from tickets.admin.keys import MakeKeyPage, RevokeKeyPage
+from tickets.admin.policies import WholeNumber
+from tickets.claims import quota_of
+from tickets.clients import MAX_QUOTA, MAX_RATE, ApiClient, ApiKey
+
+KEYS_SHOWN = 100
+CLAIMS_SHOWN = 10
+
+# The library's own page makes keys that belong to no client, so none of them opens anything, and leaves
+# their text in a message, which is stored until it is read.
+admin.site.unregister(APIKey)
+
+
+class ClientForm(forms.ModelForm):
+    modes = modes_field(MODE_NAMES, MODE_NAMES)
+    daily_quota = WholeNumber(
+        "Daily quota",
+        0,
+        MAX_QUOTA,
+        initial=100,
+        help_text="Tickets it may claim a day, from midnight to midnight in New York.",
+    )
+    rate = WholeNumber("Rate", 1, MAX_RATE, initial=600, help_text="Requests a minute.")
+
+    class Meta:
+        model = ApiClient
+        fields = ["name", "modes", "daily_quota", "rate", "active"]
+
+
+@admin.register(ApiClient)
+class ApiClientAdmin(MoreThanFields, ActionAdmin):
+    """Its use is counted in rows of its own, so saving a client overwrites no count."""
+
+    form = ClientForm
+    list_display = ["name", "may_claim", "quota", "used", "requests", "active", "keys"]
+    list_filter = ["active"]
+    search_fields = ["name"]
+    search_help_text = "A client's name or a part of it"
+    fields = ["name", "modes", "daily_quota", "rate", "active"]
+    actions = None  # one with claims cannot be deleted, and is told so on its own page
+    action_pages = [MakeKeyPage, RevokeKeyPage]
+    change_form_template = "admin/tickets/apiclient/change_form.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiClient]:
+        return ApiClient.objects.with_use(timezone.now())
+
+    @admin.display(description="modes")
+    def may_claim(self, client: ApiClient) -> str:
+        return "all" if set(client.modes) == set(MODE_NAMES) else ", ".join(client.modes) or "none"
+
+    @admin.display(description="tickets a day", ordering="daily_quota")
+    def quota(self, client: ApiClient) -> str:
+        return f"{client.daily_quota:,}"
+
+    @admin.display(description="used today", ordering="used_today")
+    def used(self, client: Any) -> str:
+        return f"{client.used_today:,}"
+
+    @admin.display(description="requests a minute", ordering="rate")
+    def requests(self, client: ApiClient) -> str:
+        return f"{client.rate:,}"
+
+    @admin.display(description="keys in force", ordering="keys_in_force")
+    def keys(self, client: Any) -> str:
+        return f"{client.keys_in_force:,}"
+
+    def page_context(self, request: HttpRequest, client: ApiClient) -> dict[str, Any]:
+        """Its keys without the library's primary key, which contains the hash."""
+        quota, now = quota_of(client), timezone.now()
+        return {
+            "quota": f"{quota.used:,} of {quota.limit:,} tickets",
+            "resets_at": quota.resets_at,
+            "keys": [(key, key.state(now)) for key in _newest_keys(client)],
+            "make_address": _action(MakeKeyPage.slug, client=client.name),
+            "revoke_address": _action(RevokeKeyPage.slug),
+            "claims": client.claims.defer("numbers", "origins")[:CLAIMS_SHOWN],
+            "claims_address": f"{reverse('admin:tickets_claim_changelist')}?{urlencode({'q': client.name})}",
+        }
+
+    # Deleting
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Django's own page would list every claim, of which there may be a million."""
+        client = self.get_object(request, object_id)
+        try:
+            if client is not None and self.has_delete_permission(request, client):
+                _check_without_claims(client)
+            return super().delete_view(request, object_id, extra_context)
+        except Refused as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:tickets_apiclient_change", args=[object_id]))
+
+    def delete_model(self, request: HttpRequest, client: ApiClient) -> None:
+        with transaction.atomic():
+            # A claim that is being made holds the row: it is waited for, and seen.
+            ApiClient.objects.select_for_update().filter(pk=client.pk).first()
+            _check_without_claims(client)
+            client.delete()
+
+
+def _check_without_claims(client: ApiClient) -> None:
+    if client.claims.exists():
+        raise Refused(
+            f"The client {client} has claims, which are kept for good, so it is not deleted. "
+            "Make it inactive: then none of its keys is accepted."
+        )
+
+
+def _newest_keys(client: ApiClient) -> QuerySet[ApiKey]:
+    return client.keys.order_by("revoked", "-created")[:KEYS_SHOWN]
+
+
+def _action(slug: str, **values: str) -> str:
+    address = reverse(f"admin:tickets_apiclient_{slug}")
+    return f"{address}?{urlencode(values)}" if values else address
