@@ -2,25 +2,31 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection
-from django.db.models import F
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F, ProtectedError, QuerySet
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
+from predictions import feeds
+from predictions.draws import import_rows
 from predictions.models import Draw
 from tests.commands import call
 from tests.factories import WEDNESDAY, claim_tickets, make_draw, make_prediction, some_tickets
 from tests.staff import superuser
 from tickets import deletion
 from tickets.batch_generator import BatchTicketGenerator
-from tickets.models import Claim, PreGeneratedTicket, TicketBatch
+from tickets.batches import cancel_batch, retry_batch
+from tickets.generation import make_batch
+from tickets.models import ApiClient, Claim, GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.purging import purgeable
-from tickets.scoring import score_draw
+from tickets.reaper import reap
+from tickets.scoring import score_draw, score_known_draws
 from tickets.store import clear_old_batch_tickets, insert_batch_tickets, old_claimed_tickets, purge_batch
-from tickets.tasks import purge_ticket_batch
+from tickets.tasks import clean_up_tickets, purge_ticket_batch
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +67,37 @@ def purge_in_admin(batch: TicketBatch) -> None:
     superuser().post("/admin/tickets/pregeneratedticket/purge/", {"batches": str(batch.pk)})
 
 
+def delete_in_admin(model: str, pk: int) -> None:
+    superuser().post(f"/admin/tickets/{model}/{pk}/delete/", {"post": "yes"})
+
+
+def is_protected(rows: QuerySet[Any]) -> None:
+    """Deleting rows by the ORM is refused, since tickets hang on them."""
+    with pytest.raises(ProtectedError), transaction.atomic():
+        rows.delete()
+
+
+def delete_raw(table: str) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {table}")
+        connection.check_constraints()  # now, where the end of the test's transaction would be too late
+
+
+def is_held(table: str) -> None:
+    """The database itself refuses to lose a row that tickets or claims hang on."""
+    with pytest.raises(IntegrityError):
+        delete_raw(table)
+
+
+def cancel_and_retry(batch: TicketBatch) -> None:
+    """As a batch that is amid its making."""
+    make_prediction()
+    TicketBatch.objects.update(status=TicketBatch.Status.RUNNING, origin="generated")
+    assert cancel_batch(batch)
+    assert retry_batch(batch)
+    make_batch(batch.pk)
+
+
 DOORS: dict[str, Callable[[TicketBatch], object]] = {
     "clear_old_batch_tickets": lambda batch: clear_old_batch_tickets(1),
     "cleanup_tickets": lambda batch: call("cleanup_tickets", "--days", "1"),
@@ -69,6 +106,31 @@ DOORS: dict[str, Callable[[TicketBatch], object]] = {
     "a purge by age": lambda batch: purge_batch(batch, before=datetime.now(UTC)),
     "a purge's task": lambda batch: purge_ticket_batch(batch.pk, None),
     "the admin's purge": purge_in_admin,
+    "the clock's cleanup": lambda batch: clean_up_tickets(),
+}
+
+CLOSED_DOORS: dict[str, Callable[[TicketBatch], object]] = {  # nothing passes them, claimed or not
+    "cancelling the batch and trying again": cancel_and_retry,
+    "the watchdog's reaper": lambda batch: reap(),
+    "inserting its tickets again": lambda batch: insert_batch_tickets(
+        some_tickets(10), "v1", "pipe-1", WEDNESDAY
+    ),
+    "deleting the client": lambda batch: is_protected(ApiClient.objects.all()),
+    "deleting the client in the admin": lambda batch: delete_in_admin(
+        "apiclient", ApiClient.objects.get().pk
+    ),
+    "deleting the client by SQL": lambda batch: is_held("tickets_apiclient"),
+    "deleting the claim": lambda batch: is_protected(Claim.objects.all()),
+    "deleting the claim in the admin": lambda batch: delete_in_admin("claim", Claim.objects.get().pk),
+    "deleting the claim by SQL": lambda batch: is_held("tickets_claim"),
+    "deleting the batch": lambda batch: is_protected(TicketBatch.objects.all()),
+    "deleting the batch in the admin": lambda batch: delete_in_admin("ticketbatch", batch.pk),
+    "deleting the batch by SQL": lambda batch: is_held("tickets_ticketbatch"),
+    "deleting the run": lambda batch: is_protected(GenerationRun.objects.all()),
+    "deleting the run in the admin": lambda batch: delete_in_admin("generationrun", batch.run_id),
+    "deleting the ticket in the admin": lambda batch: delete_in_admin(
+        "pregeneratedticket", batch.tickets.exclude(claim=None)[0].pk
+    ),
 }
 
 
@@ -81,6 +143,42 @@ def test_no_door_deletes_a_claimed_ticket_before_its_draw_is_scored(
 
     assert left(batch) == 3
     assert set(batch.tickets.values_list("claim", flat=True)) == {Claim.objects.get().pk}
+
+
+@pytest.mark.parametrize("door", CLOSED_DOORS.values(), ids=CLOSED_DOORS)
+def test_what_deletes_no_ticket_leaves_the_claimed_ones_too(
+    door: Callable[[TicketBatch], object], batch: TicketBatch
+) -> None:
+    with time_machine.travel(LATER + timedelta(days=1000)):
+        door(batch)
+
+    assert left(batch) == 10
+    assert batch.tickets.filter(claim=Claim.objects.get()).count() == 3
+
+
+def test_a_draw_that_is_named_too_early_or_comes_from_elsewhere_frees_no_claimed_ticket(
+    batch: TicketBatch,
+) -> None:
+    text = "Draw Date,Winning Numbers,Multiplier\n11/25/2026,05 12 33 41 60 07,2\n"
+
+    report = import_rows(feeds.read(text, "ny-csv"), "too early", overwrite=True)
+    score_known_draws()
+
+    assert (report.new, len(report.rejected)) == (0, 1)
+    assert purge_batch(batch) == 7
+    assert left(batch) == 3
+
+
+def test_a_draw_that_is_corrected_after_the_purge_leaves_the_claim_its_numbers(batch: TicketBatch) -> None:
+    score_draw(make_draw())
+    purge_batch(batch)
+    numbers = Claim.objects.get().numbers
+
+    Draw.objects.update(n1=1)
+    score_known_draws()
+
+    assert Claim.objects.get().numbers == numbers
+    assert batch.score.tickets == 10
 
 
 @pytest.mark.parametrize("missing", [Draw, "score"], ids=["the draw", "the score"])

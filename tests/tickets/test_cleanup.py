@@ -9,9 +9,18 @@ from django.test import override_settings
 from django.utils import timezone
 
 from tests.counts import assert_every_count_is_true
-from tests.factories import WEDNESDAY, claim_tickets, make_draw, make_prediction, some_tickets, ticket
-from tickets import deletion
+from tests.factories import (
+    WEDNESDAY,
+    claim_tickets,
+    make_client,
+    make_draw,
+    make_prediction,
+    some_tickets,
+    ticket,
+)
+from tickets import claims, deletion
 from tickets.batch_generator import BatchTicketGenerator
+from tickets.claims import Asked, ShortStock
 from tickets.models import Claim, PreGeneratedTicket, TicketBatch
 from tickets.policies import ModePolicy
 from tickets.purging import purgeable
@@ -187,11 +196,21 @@ def test_whatever_is_done_to_the_table_every_count_is_that_of_the_rows() -> None
     insert_batch_tickets(some_tickets(3, powerball=9), "hybrid", "made", WEDNESDAY)
     assert_every_count_is_true()
 
+    client = make_client()
+    for mode, number in (("v1", 2), ("v1", 3), ("hybrid", 3)):  # of the next draw
+        claims.claim_tickets(client, Asked(mode, number), f"{mode} {number}")
+        assert_every_count_is_true()
+    with pytest.raises(ShortStock):
+        claims.claim_tickets(client, Asked("v1", 2), "too many")
+    assert purge_batch(TicketBatch.objects.get(mode="v1", draw_date=WEDNESDAY)) == 1  # what is free
+    assert clear_old_batch_tickets(1) == 0
+    assert_every_count_is_true()
+
     given = TicketBatch.objects.get(mode="v1", draw_date=SATURDAY)
     claim_tickets(given, 3)
     assert_every_count_is_true()
     with time_machine.travel(NOON + 2 * WEEK, tick=False):
-        assert clear_old_batch_tickets(mode="v1") == 6 + 2  # the claimed ones stay
+        assert clear_old_batch_tickets(mode="v1") == 2  # the claimed ones stay
         assert_every_count_is_true()
         assert purge_batch(given) == 0
 
@@ -200,10 +219,12 @@ def test_whatever_is_done_to_the_table_every_count_is_that_of_the_rows() -> None
     with time_machine.travel(NOON + 14 * WEEK, tick=False):
         assert clear_old_batch_tickets(mode="v1") == claimed == 3
     assert_every_count_is_true()
-    assert len(Claim.objects.get().numbers) == 3
+    assert len(Claim.objects.get(draw_date=SATURDAY).numbers) == 3
 
-    for batch in TicketBatch.objects.all():
-        purge_batch(batch)
-    assert_every_count_is_true()
+    with time_machine.travel(NOON + 2 * WEEK, tick=False):  # the draw is over
+        score_draw(make_draw(WEDNESDAY))
+        for batch in TicketBatch.objects.all():
+            purge_batch(batch)
+        assert_every_count_is_true()
     assert not PreGeneratedTicket.objects.exists()
     assert sum(TicketBatch.objects.values_list("generated", flat=True)) == 7 + 4 + 6 + 5 + 2 + 300 + 3
