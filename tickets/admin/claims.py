@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
-from predictions.admin.browsing import DRAWS_OFFERED, DrawDateFilter, ReadOnly, day, minute, shortened
+from predictions.admin.browsing import DRAWS_OFFERED, DrawDateFilter, ReadOnly, day, minute
 from predictions.models import Draw
 from tickets.admin.stock import StockList, StockPaginator
 from tickets.claimed import Claim, ClaimHour
@@ -50,8 +50,7 @@ class ClaimAdmin(ReadOnly, admin.ModelAdmin):
         "mode",
         "count",
         day("draw_date"),
-        minute("created_at", "created"),
-        shortened("idempotency_key", 20),
+        minute("created_at", "made"),
     ]
     ordering = ["-id"]
     sortable_by = ()

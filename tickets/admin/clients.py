@@ -65,7 +65,7 @@ class ApiClientAdmin(MoreThanFields, ActionAdmin):
     def may_claim(self, client: ApiClient) -> str:
         return "all" if set(client.modes) == set(MODE_NAMES) else ", ".join(client.modes) or "none"
 
-    @admin.display(description="tickets a day", ordering="daily_quota")
+    @admin.display(description="quota", ordering="daily_quota")
     def quota(self, client: ApiClient) -> str:
         return f"{client.daily_quota:,}"
 
@@ -73,7 +73,7 @@ class ApiClientAdmin(MoreThanFields, ActionAdmin):
     def used(self, client: Any) -> str:
         return f"{client.used_today:,}"
 
-    @admin.display(description="requests a minute", ordering="rate")
+    @admin.display(description="rate", ordering="rate")
     def requests(self, client: ApiClient) -> str:
         return f"{client.rate:,}"
 
