@@ -1,4 +1,4 @@
-"""Around the views of the API: what many ask for is answered before them, and every answer says one's rate."""
+"""Around the API's views: what many ask for is answered before them, and each answer says what is left of a rate."""
 
 import time
 from collections.abc import Callable
