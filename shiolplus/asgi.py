@@ -4,9 +4,12 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from shiolplus.requests import AsyncWebRequest
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shiolplus.settings")
 os.environ.setdefault("SHIOL_DB_POOL", "8")  # connections its threads share; only a web process has them
 application = get_asgi_application()
+application.request_class = AsyncWebRequest
 
 from tickets.api.answers import start  # noqa: E402 - it needs the settings, which are read above
 

@@ -1,6 +1,7 @@
 """What ties a request to its answer and each log line to its run, batch and request: their ids."""
 
 import logging
+import re
 import uuid
 from collections.abc import Callable
 
@@ -8,15 +9,22 @@ from django.http import HttpRequest, HttpResponse
 
 from predictions.log_ids import current_ids, log_ids
 
+_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
 
 class RequestIdMiddleware:
-    """Give each request a `request_id`, in its log lines and in the answer's `X-Request-ID` header."""
+    """Give each request a `request_id`, in its log lines and in the answer's `X-Request-ID` header.
+
+    A well-formed one that comes with it is kept, so that a request is followed across proxies; any
+    other is not.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request_id = uuid.uuid4().hex
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
         request.request_id = request_id  # type: ignore[attr-defined]
         with log_ids(request=request_id):
             response = self.get_response(request)

@@ -146,6 +146,7 @@ MIDDLEWARE = [
     "shiolplus.logs.RequestIdMiddleware",
     "shiolplus.headers.HeadersMiddleware",
     "shiolplus.proxies.TrustedProxies",  # before whatever asks for the client's address, or for TLS
+    "tickets.api.problems.PlainErrors",
     "django.middleware.security.SecurityMiddleware",
     "tickets.api.edge.RateHeaders",
     "tickets.api.edge.KeptAnswers",
@@ -221,7 +222,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["tickets.api.throttles.RequestRate"],
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["tickets.api.parsers.StrictJson"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tickets.api.negotiation.JsonNegotiation",
     "EXCEPTION_HANDLER": "tickets.api.problems.problem_from_exception",
     "UNAUTHENTICATED_USER": None,

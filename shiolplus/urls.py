@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from shiolplus.favicon import favicon
 from shiolplus.static import DIGITS, of_another_version
+from tickets.api.unknown import UnknownAddress
 
 admin.site.site_header = "SHIOL+ batch tickets"
 admin.site.site_title = "SHIOL+"
@@ -13,6 +14,7 @@ admin.site.index_title = "Draws, models and tickets"
 
 urlpatterns = [
     path("api/v1/", include("tickets.api.urls")),  # first: looked up most often
+    re_path("^api(/|$)", UnknownAddress.as_view()),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("favicon.ico", favicon),

@@ -6,9 +6,12 @@ from importlib import import_module
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from shiolplus.requests import WebRequest
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shiolplus.settings")
 os.environ.setdefault("SHIOL_DB_POOL", "8")  # connections its threads share; only a web process has them
 application = get_wsgi_application()
+application.request_class = WebRequest
 # Else it is the first request that loads the views and waits, and that meets what is broken in them.
 import_module(settings.ROOT_URLCONF)
 

@@ -1,6 +1,7 @@
 """Each log line says what it belongs to, on the console and in the file."""
 
 import logging
+import re
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,23 @@ def test_the_lines_of_a_request_carry_the_id_of_its_answer(client: Client) -> No
     response = client.get("/api/v1/tickets/cached?limit=0")
 
     assert lines_with(f"[request={response['X-Request-ID']}]: Bad Request: /api/v1/tickets/cached")
+
+
+@pytest.mark.parametrize("given", ["trace-1234", "a" * 64, "4bf92f35.77b3_4da6-A3ce"])
+def test_a_well_formed_id_that_comes_with_a_request_is_kept(given: str, client: Client) -> None:
+    response = client.get("/api/v1/tickets/cached?limit=0", headers={"x-request-id": given})
+
+    assert (response["X-Request-ID"], response.json()["request_id"]) == (given, given)
+    assert lines_with(f"[request={given}]: Bad Request: /api/v1/tickets/cached")
+
+
+@pytest.mark.parametrize(
+    "given", ["short", "a" * 65, "trace 1234", "trace-1234\n", "träce-1234", "a,b,c,d,e,f", ""]
+)
+def test_an_id_that_is_not_well_formed_is_replaced(given: str, client: Client) -> None:
+    response = client.get("/api/v1/tickets/cached?limit=0", headers={"x-request-id": given})
+
+    assert re.fullmatch("[0-9a-f]{32}", response["X-Request-ID"])
 
 
 def test_several_processes_write_whole_lines_into_a_file_that_rotates(tmp_path: Path) -> None:

@@ -1,14 +1,17 @@
 """Every error of the API is a problem+json that says what is wrong, what is allowed, and its request id."""
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.http import HttpResponse
-from django.test import Client, RequestFactory
+from django.test import Client, RequestFactory, override_settings
 
+from shiolplus.logs import IdsFilter
 from tests.factories import WEDNESDAY, some_tickets
 from tickets.api.problems import server_error
 from tickets.store import insert_batch_tickets
@@ -144,16 +147,64 @@ def test_other_methods_are_405_and_told_the_allowed_ones(method: str, address: s
     assert method in body["detail"]
 
 
-@pytest.mark.parametrize("address", [CACHED, STATUS])
-@pytest.mark.parametrize("accept", ["text/html", "application/xml"])
-def test_what_is_not_json_is_406(accept: str, address: str, client: Client) -> None:
-    body = checked_problem(client.get(address, headers={"accept": accept}), 406)
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", [CACHED, STATUS, "/api/v1/draws", "/api/v1/modes"])
+@pytest.mark.parametrize("accept", ["text/html", "application/xml", "image/*;q=0.1", "nonsense", ""])
+def test_whatever_is_accepted_gets_json_and_no_406(accept: str, address: str, client: Client) -> None:
+    response = client.get(address, headers={"accept": accept})
 
-    assert body["title"] == "Not Acceptable"
+    assert (response.status_code, response["Content-Type"]) == (200, "application/json")
 
 
 def test_a_host_that_is_not_allowed_is_a_problem_too(client: Client) -> None:
     checked_problem(client.get(CACHED, headers={"host": "evil.example"}), 400)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"])
+def test_an_unknown_address_is_404_by_every_method(method: str, client: Client) -> None:
+    checked_problem(client.generic(method, "/api/v1/nothing"), 404)
+
+
+def test_a_bad_key_is_401_at_an_unknown_address_too(client: Client) -> None:
+    response = client.get("/api/v1/nothing", headers={"authorization": "Bearer x"})
+
+    checked_problem(response, 401)
+
+
+@pytest.mark.parametrize("address", ["/favicon.ico"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "BREW"])
+def test_a_page_that_is_only_read_refuses_other_methods_by_a_problem(
+    method: str, address: str, client: Client
+) -> None:
+    response = client.generic(method, address)
+
+    body = checked_problem(response, 405)
+    assert response["Allow"] == "GET, HEAD"
+    assert body["detail"] == f'Method "{method}" not allowed; allowed are GET, HEAD.'
+
+
+def test_a_health_address_that_is_not_there_is_a_problem(client: Client) -> None:
+    for address in ("/healthz/x", "/readyz/x", "/metrics/x", "/api"):
+        assert checked_problem(client.get(address), 404)["instance"] == address
+
+
+def test_many_bad_values_are_named_by_the_first_twenty(client: Client) -> None:
+    query = "&".join(f"{'x' * 90}{number}=1" for number in range(40))
+
+    body = checked_problem(client.get(f"{CACHED}?{query}"), 400)
+
+    assert len(body["errors"]) == 20
+    assert body["detail"].endswith("; and 20 more")
+
+
+@pytest.mark.parametrize("position", ["nonsense", "%00", "2025-13-01", "1e9", "9" * 30])
+@pytest.mark.parametrize("address", ["/api/v1/draws", "/api/v1/generation-runs"])
+def test_a_cursor_of_no_place_is_a_bad_value(address: str, position: str, client: Client) -> None:
+    cursor = b64encode(f"p={position}".encode()).decode()
+
+    body = checked_problem(client.get(address, {"cursor": cursor}), 400)
+
+    assert [(one["name"], one["value"]) for one in body["errors"]] == [("cursor", cursor)]
 
 
 # When something is broken
@@ -197,6 +248,53 @@ def test_an_unexpected_error_in_the_api_is_500_without_its_details() -> None:
 
     body = checked_problem(response, 500)
     assert body["detail"] == "An unexpected error; the request id finds it in the log."
+
+
+@pytest.fixture
+def broken() -> Iterator[Client]:
+    """Requests to a site whose addresses fail in each their way."""
+    with override_settings(ROOT_URLCONF="tests.broken_urls"):
+        yield Client(raise_request_exception=False)
+
+
+@pytest.mark.parametrize("address", ["/api/v1/broken", "/api/page", "/healthz"])
+def test_a_broken_view_is_a_500_whose_id_finds_its_traceback_in_the_log(
+    address: str, broken: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = broken.get(address, headers={"x-request-id": "0123456789abcdef0123456789abcdef"})
+
+    body = checked_problem(response, 500)
+    assert body["request_id"] == "0123456789abcdef0123456789abcdef"
+    assert "secret" not in response.content.decode()
+    (record,) = [one for one in caplog.records if one.name == "django.request"]
+    IdsFilter().filter(record)
+    assert record.ids == " [request=0123456789abcdef0123456789abcdef]"  # type: ignore[attr-defined]
+    assert record.exc_info
+    assert "secret" in str(record.exc_info[1])
+
+
+def test_a_broken_page_elsewhere_is_a_page(broken: Client) -> None:
+    response = broken.get("/page")
+
+    assert (response.status_code, response["Content-Type"]) == (500, "text/html; charset=utf-8")
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [("/api/suspicious", 400), ("/api/too-big", 400), ("/api/forbidden", 403), ("/api/teapot", 418)],
+)
+def test_what_django_refuses_itself_is_a_problem(address: str, status: int, broken: Client) -> None:
+    response = broken.get(address)
+
+    checked_problem(response, status)
+    assert "secret" not in response.content.decode()
+
+
+def test_an_error_of_a_middleware_is_a_problem() -> None:
+    with override_settings(MIDDLEWARE=[*settings.MIDDLEWARE[:3], "tests.broken_urls.broken_middleware"]):
+        response = Client(raise_request_exception=False).get(CACHED)
+
+    checked_problem(response, 500)
 
 
 def test_an_unexpected_error_is_json_in_the_api_and_a_page_elsewhere() -> None:

@@ -17,16 +17,25 @@ from predictions.models import Draw
 from tickets.api.answers import ANSWERS
 from tickets.api.authentication import client_of
 from tickets.api.pagination import NewestClaims
+from tickets.api.parsers import json_body
 from tickets.api.problems import BadValues
-from tickets.api.queries import ClaimBody, CursorQuery, NoQuery, bad_value, checked_body, checked_query
+from tickets.api.queries import (
+    KEY_HEADER,
+    KEY_PATTERN,
+    ClaimBody,
+    CursorQuery,
+    NoQuery,
+    bad_value,
+    checked_body,
+    checked_query,
+)
 from tickets.api.serializers import ClaimSerializer, QuotaSerializer
 from tickets.claimed import Claim
 from tickets.claims import Asked, claim_tickets, quota_of, tickets_of
 from tickets.clients import ApiClient
 from tickets.stock import utc_text
 
-KEY_HEADER = "Idempotency-Key"
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_KEY = re.compile(KEY_PATTERN)
 
 
 class ClaimViewSet(GenericViewSet[Claim]):
@@ -48,7 +57,7 @@ class ClaimViewSet(GenericViewSet[Claim]):
         client = client_of(request)
         checked_query(NoQuery, request.META["QUERY_STRING"])
         key = _idempotency_key(request)
-        asked = Asked(**checked_body(ClaimBody, request.data))
+        asked = Asked(**checked_body(ClaimBody, json_body(request)))
         try:
             claim, is_new = claim_tickets(client, asked, key)
         except ApiClient.DoesNotExist as error:
@@ -72,7 +81,7 @@ class ClaimViewSet(GenericViewSet[Claim]):
 def _idempotency_key(request: Request) -> str:
     key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None or not _KEY.fullmatch(key):
-        allowed = "1 to 255 visible ASCII characters, new for each new claim"
+        allowed = "1 to 255 visible ASCII characters but commas, new for each new claim"
         raise BadValues([bad_value(KEY_HEADER, key, allowed)])
     return key
 

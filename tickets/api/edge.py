@@ -1,4 +1,4 @@
-"""Around the API's views: what many ask for is answered before them, and each answer says what is left of a rate."""
+"""Around the API's views: what many ask for is answered before them, and each answer says one's rate."""
 
 import time
 from collections.abc import Callable
@@ -6,10 +6,11 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 
 from tickets.api.answers import ANSWERS, Answer, kept_key, respond
-from tickets.api.problems import API_PREFIX, BadValues
+from tickets.api.problems import BadValues
 from tickets.api.queries import CachedQuery, checked_query
 from tickets.api.throttles import count_address
 
+API_PREFIX = "/api/"
 CACHED = "/api/v1/tickets/cached"
 ANY_JSON = ("*/*", "application/json")
 

@@ -1,6 +1,8 @@
 """Lists page by page, each found by where the last one ended: the millionth page is as fast as the first."""
 
-from typing import NoReturn
+import re
+from datetime import date
+from typing import Any, NoReturn
 
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
@@ -15,11 +17,29 @@ class ByCursor(CursorPagination):
 
     page_size = 50
 
+    @staticmethod
+    def check_position(text: str) -> None:
+        """Raise ValueError unless the text is a place in this list."""
+        if not re.fullmatch("[0-9]{1,18}", text):
+            raise ValueError(f"{text} is no row's number")
+
     def decode_cursor(self, request: Request) -> Cursor | None:
         try:
-            return super().decode_cursor(request)
-        except NotFound:
+            cursor = super().decode_cursor(request)
+            if cursor is not None and cursor.position is not None:
+                self.check_position(str(cursor.position))
+        except (NotFound, ValueError):
             self._refuse(request)
+        return cursor
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        link = {"type": ["string", "null"], "format": "uri", "description": "Null: there is no such page."}
+        return {
+            "type": "object",
+            "required": ["next", "previous", "results"],
+            "properties": {"next": link, "previous": link, "results": schema | {"maxItems": self.page_size}},
+            "additionalProperties": False,
+        }
 
     def _refuse(self, request: Request) -> NoReturn:
         raise BadValues([bad_value("cursor", request.query_params.get("cursor"), CURSOR)])
@@ -27,6 +47,10 @@ class ByCursor(CursorPagination):
 
 class NewestDraws(ByCursor):
     ordering = "-draw_date"
+
+    @staticmethod
+    def check_position(text: str) -> None:
+        date.fromisoformat(text)
 
 
 class NewestRuns(ByCursor):

@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -19,7 +20,9 @@ from tickets.claims import Closed, ModeNotAllowed, OtherRequest, QuotaSpent, Ref
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
-API_PREFIX = "/api/"
+# Addresses for programs; elsewhere errors are pages.
+API_ADDRESS = re.compile(r"/(api|healthz|readyz|metrics|favicon\.ico)(/|$)")
+MOST_ERRORS = 20  # that are named: 64 KiB of unknown fields would be a megabyte of errors
 # The database is away, or its tables are; a value that it refuses would be our mistake, and a 500.
 DATABASE_AWAY = (OperationalError, ProgrammingError, InterfaceError, InternalError)
 
@@ -30,8 +33,11 @@ class BadValues(exceptions.APIException):
     status_code = HTTPStatus.BAD_REQUEST
 
     def __init__(self, errors: list[dict[str, Any]]) -> None:
-        self.errors = errors
-        super().__init__("; ".join(f"{one['name']} {one['value']!r}: {one['allowed']}" for one in errors))
+        self.errors = errors[:MOST_ERRORS]
+        texts = [f"{one['name']} {one['value']!r}: {one['allowed']}" for one in self.errors]
+        if len(errors) > MOST_ERRORS:
+            texts.append(f"and {len(errors) - MOST_ERRORS} more")
+        super().__init__("; ".join(texts))
 
 
 def problem(
@@ -40,13 +46,21 @@ def problem(
     """The body of one problem; `errors` names each bad value: {name, value, allowed}."""
     return {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": title_of(status),
         "status": int(status),
         "detail": detail,
         "instance": request.path,
         "request_id": getattr(request, "request_id", ""),
         "errors": errors or [],
     }
+
+
+def title_of(status: int) -> str:
+    """A status in the words of RFC 9110, of which Python before 3.13 has some otherwise."""
+    return _TITLES.get(status) or HTTPStatus(status).phrase
+
+
+_TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
 
 
 def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> Response | None:
@@ -134,6 +148,35 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def _plain(request: HttpRequest, status: HTTPStatus, detail: str) -> HttpResponse | None:
     """The problem for an address of the API; None elsewhere, where pages are HTML."""
-    if not request.path.startswith(API_PREFIX):
+    if not API_ADDRESS.match(request.path):
         return None
     return JsonResponse(problem(request, status, detail), status=status, content_type=CONTENT_TYPE)
+
+
+class PlainErrors:
+    """Whatever answers an address of the API with an error of its own, a view or middleware of Django's.
+
+    The status and headers stay, the body becomes a problem.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code < 400 or response.get("Content-Type") == CONTENT_TYPE:
+            return response
+        status = HTTPStatus(response.status_code)
+        answer = _plain(request, status, _plain_detail(request, response))
+        if answer is None:
+            return response
+        for name, value in response.items():
+            if name not in ("Content-Type", "Content-Length"):
+                answer[name] = value
+        return answer
+
+
+def _plain_detail(request: HttpRequest, response: HttpResponse) -> str:
+    if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return f'Method "{request.method}" not allowed; allowed are {response.get("Allow")}.'
+    return f"{HTTPStatus(response.status_code).description or response.reason_phrase}."

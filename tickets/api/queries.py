@@ -1,6 +1,7 @@
 """What a request may say in its query, and how it is told what is allowed."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
@@ -15,6 +16,8 @@ from predictions.powerball import check_ticket_day
 from tickets.api.problems import BadValues
 from tickets.claims import MAX_COUNT
 
+KEY_HEADER = "Idempotency-Key"
+KEY_PATTERN = r"[\x21-\x2b\x2d-\x7e]{1,255}"  # without the comma, which joins two headers of a name
 CURSOR = "a cursor from `next` or `previous` of another page"
 ALLOWED = {
     "mode": f"one of {', '.join(MODE_NAMES)}",
@@ -22,11 +25,11 @@ ALLOWED = {
     "include_stats": "true or false",
     "cursor": CURSOR,
     "draw_date": "a day with a draw, as YYYY-MM-DD",
+    "format": "yaml or json",
     "count": f"an integer from 1 to {MAX_COUNT}",
 }
-
-
 NO_DRAW = "no_draw"
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _draw_day(day: date) -> None:
@@ -45,13 +48,26 @@ class PlainInteger(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
+class PlainDate(serializers.DateField):
+    """YYYY-MM-DD and nothing else: DRF also takes 2026-1-5 and digits of other scripts."""
+
+    def to_internal_value(self, value: Any) -> date:
+        if not isinstance(value, str) or not _DAY.fullmatch(value):
+            self.fail("invalid", format="YYYY-MM-DD")
+        return super().to_internal_value(value)
+
+
 class CachedQuery(serializers.Serializer[dict[str, Any]]):
     """The parameters of `GET /api/v1/tickets/cached`."""
 
     mode = serializers.ChoiceField(choices=MODE_NAMES, default="random_forest")
-    limit = PlainInteger(min_value=1, max_value=100, default=10)
-    include_stats = serializers.BooleanField(default=False)
-    draw_date = serializers.DateField(input_formats=["%Y-%m-%d"], default=None, validators=[_draw_day])
+    limit = PlainInteger(min_value=1, max_value=100, default=10, help_text="The most tickets to be given.")
+    include_stats = serializers.BooleanField(default=False, help_text="Adds `db_stats`.")
+    draw_date = PlainDate(
+        default=None,
+        validators=[_draw_day],
+        help_text="A day with a draw, since 2015-10-07; without it the next draw by the clock.",
+    )
 
 
 class StrictInteger(serializers.IntegerField):
@@ -68,19 +84,26 @@ class ClaimBody(serializers.Serializer[dict[str, Any]]):
 
     mode = serializers.ChoiceField(choices=MODE_NAMES)
     count = StrictInteger(min_value=1, max_value=MAX_COUNT)
-    draw_date = serializers.DateField(
-        input_formats=["%Y-%m-%d"],
+    draw_date = PlainDate(
         default=None,
         allow_null=True,
         validators=[_draw_day],
-        help_text="Null: the next draw.",
+        help_text="A day with a draw; null: the next one.",
     )
 
 
 class CursorQuery(serializers.Serializer[dict[str, Any]]):
     """The parameter of a list: `next` and `previous` of its pages hold it."""
 
-    cursor = serializers.CharField(default=None)
+    cursor = serializers.CharField(
+        default=None, max_length=200, help_text="From `next` or `previous` of another page."
+    )
+
+
+class SchemaQuery(serializers.Serializer[dict[str, Any]]):
+    """The parameter of `GET /api/schema`."""
+
+    format = serializers.ChoiceField(choices=["yaml", "json"], default=None, help_text="Instead of Accept.")
 
 
 class NoQuery(serializers.Serializer[dict[str, Any]]):
@@ -147,4 +170,5 @@ def _text(value: Any) -> str:
 
 
 def bad_value(name: str, value: str | None, allowed: str) -> dict[str, Any]:
-    return {"name": name, "value": None if value is None else value[:200], "allowed": allowed}
+    """One entry of a problem's `errors`; what was sent is shown by its beginning."""
+    return {"name": name[:200], "value": None if value is None else value[:200], "allowed": allowed}

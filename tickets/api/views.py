@@ -68,6 +68,7 @@ class DrawViewSet(_Browse):
     queryset = Draw.objects.all()
     pagination_class = NewestDraws
     lookup_field = "draw_date"
+    lookup_value_regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
     def get_object(self) -> Draw:
         try:

@@ -1,0 +1,77 @@
+"""Bodies in this process; `test_raw_requests` sends many more to a real server."""
+
+from typing import Any
+
+import pytest
+from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
+
+from tickets.api.parsers import StrictJson, TooLarge, json_body, parsed
+from tickets.api.problems import BadValues
+
+
+def posted(body: bytes, content_type: str = "application/json") -> Request:
+    request = APIRequestFactory().generic("POST", "/api/v1/tickets/claims", body, content_type)
+    return Request(request, parsers=[StrictJson()])
+
+
+def test_a_body_is_what_its_json_says() -> None:
+    assert json_body(posted(b'{"mode": "v1", "count": 3, "draw_date": null}')) == {
+        "mode": "v1",
+        "count": 3,
+        "draw_date": None,
+    }
+
+
+def test_what_a_view_reads_by_drf_is_read_as_strictly() -> None:
+    assert posted(b"[1, 2.5]").data == [1, 2.5]
+    with pytest.raises(BadValues):
+        _ = posted(b"[NaN]").data
+    with pytest.raises(TooLarge):
+        _ = posted(b" " * 65_537).data
+    with pytest.raises(UnsupportedMediaType):
+        _ = posted(b"{}", "text/plain").data
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        ("", "a JSON object: Expecting value"),
+        ("{'a': 1}", "a JSON object: Expecting property name"),
+        ('{"a": 1, "a": 1}', "a JSON object: 'a' is named twice"),
+        ("[NaN]", "a JSON object: NaN is no JSON"),
+        ("[-1e400]", "a JSON object: a number is finite"),
+        ("1" * 19, "a JSON object: an integer has at most 18 digits"),
+        ('["\\udc00"]', "strings of whole characters, none of them NUL"),
+        ('{"\\u0000": 1}', "strings of whole characters, none of them NUL"),
+        ("[" * 18 + "]" * 18, "at most 16 levels of nesting"),
+        ("[" * 100_000, "at most 16 levels of nesting"),
+    ],
+    ids=lambda value: value[:20],
+)
+def test_a_refused_text_says_what_is_allowed(text: str, allowed: str) -> None:
+    with pytest.raises(BadValues) as refused:
+        parsed(text)
+
+    (error,) = refused.value.errors
+    assert (error["name"], error["value"]) == ("body", text[:200])
+    assert error["allowed"].startswith(allowed)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("[" * 16 + "1" + "]" * 16, 1),
+        ("-" + "9" * 18, -(10**18 - 1)),
+        ('"\\ud83c\\udfb1"', "\N{BILLIARDS}"),
+        ("1.5e3", 1500.0),
+    ],
+    ids=["16 levels", "18 digits", "a surrogate pair", "a float"],
+)
+def test_what_is_just_allowed_is_read(text: str, value: Any) -> None:
+    found = parsed(text)
+    while isinstance(found, list):
+        (found,) = found
+
+    assert found == value
