@@ -7,7 +7,7 @@ MANAGE := $(RUN) manage.py
 # What checks code needs a key, and must not touch var/.
 CHECKING := SHIOL_SECRET_KEY=only-for-checks-which-serve-nobody SHIOL_VAR=$$(mktemp -d)
 
-.PHONY: help demo serve test lint bench faults lock clean
+.PHONY: help demo serve test lint schema fuzz bench faults lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,9 @@ lint: $(VENV)/installed ## Check style, types, import direction and migrations
 	@$(CHECKING) $(VENV)/bin/mypy .
 	@$(CHECKING) $(VENV)/bin/lint-imports
 	@$(CHECKING) $(MANAGE) makemigrations --check --dry-run
+
+schema: $(VENV)/installed ## Write docs/openapi.yaml anew from the code
+	@$(CHECKING) $(MANAGE) spectacular --skip-checks --validate --fail-on-warn --file docs/openapi.yaml
 
 bench: $(VENV)/installed ## Print the figures that the README quotes
 	@$(RUN) -m tests.benchmarks

@@ -224,9 +224,37 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["tickets.api.parsers.StrictJson"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tickets.api.negotiation.JsonNegotiation",
+    "DEFAULT_SCHEMA_CLASS": "tickets.api.schema.ApiSchema",
+    "DEFAULT_METADATA_CLASS": "tickets.api.metadata.Options",
     "EXCEPTION_HANDLER": "tickets.api.problems.problem_from_exception",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
+}
+
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "SHIOL+ batch tickets",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api(/v1)?",
+    "TAGS": [
+        {"name": "tickets", "description": "The stock that all see."},
+        {"name": "claims", "description": "Tickets of one's own, and how many there may be."},
+        {"name": "draws", "description": "Official draws, and what was won in them."},
+        {"name": "generation-runs", "description": "How the stock came about."},
+        {"name": "modes", "description": "What makes tickets, and what it was worth."},
+        {"name": "schema", "description": "This document."},
+    ],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "ModeName": "predictions.modes.MODE_NAMES",
+        "RunState": "tickets.models.GenerationRun.Status",
+        "BatchState": "tickets.models.TicketBatch.Status",
+        "Origin": "tickets.models.Origin",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "tickets.api.schema.complete",
+    ],
 }
 
 # What each process counts and keeps for itself.

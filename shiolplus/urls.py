@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from shiolplus.favicon import favicon
 from shiolplus.static import DIGITS, of_another_version
+from tickets.api.documents import SchemaView, docs
 from tickets.api.unknown import UnknownAddress
 
 admin.site.site_header = "SHIOL+ batch tickets"
@@ -14,6 +15,8 @@ admin.site.index_title = "Draws, models and tickets"
 
 urlpatterns = [
     path("api/v1/", include("tickets.api.urls")),  # first: looked up most often
+    path("api/schema", SchemaView.as_view(), name="schema"),
+    path("api/docs", docs, name="docs"),
     re_path("^api(/|$)", UnknownAddress.as_view()),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),

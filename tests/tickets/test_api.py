@@ -176,7 +176,11 @@ def test_head_and_options_answer(address: str, client: Client) -> None:
 
     options = client.options(address)
     assert (options.status_code, options["Allow"]) == (200, "GET, HEAD, OPTIONS")
-    assert options.json()["renders"] == ["application/json"]
+    assert options.json() == {
+        "methods": ["GET", "HEAD", "OPTIONS"],
+        "renders": ["application/json"],
+        "schema": "/api/schema",
+    }
 
 
 @pytest.mark.django_db

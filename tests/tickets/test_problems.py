@@ -171,7 +171,7 @@ def test_a_bad_key_is_401_at_an_unknown_address_too(client: Client) -> None:
     checked_problem(response, 401)
 
 
-@pytest.mark.parametrize("address", ["/favicon.ico"])
+@pytest.mark.parametrize("address", ["/api/docs", "/favicon.ico"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "BREW"])
 def test_a_page_that_is_only_read_refuses_other_methods_by_a_problem(
     method: str, address: str, client: Client

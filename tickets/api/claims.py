@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -29,6 +30,7 @@ from tickets.api.queries import (
     checked_body,
     checked_query,
 )
+from tickets.api.schema import CLAIM_HEADERS, ROW_ID, refuses
 from tickets.api.serializers import ClaimSerializer, QuotaSerializer
 from tickets.claimed import Claim
 from tickets.claims import Asked, claim_tickets, quota_of, tickets_of
@@ -38,16 +40,29 @@ from tickets.stock import utc_text
 _KEY = re.compile(KEY_PATTERN)
 
 
+@extend_schema(tags=["claims"])
+@extend_schema_view(
+    list=extend_schema(operation_id="claims", parameters=[CursorQuery]),
+    retrieve=extend_schema(operation_id="claim", parameters=[ROW_ID]),
+)
 class ClaimViewSet(GenericViewSet[Claim]):
     """Tickets that are a client's own for good, and those it claimed before, newest first."""
 
     serializer_class = ClaimSerializer
     pagination_class = NewestClaims
     lookup_value_regex = "[0-9]{1,18}"
+    needs_key = True
 
     def get_queryset(self) -> QuerySet[Claim]:
         return Claim.objects.filter(client=client_of(self.request))
 
+    @extend_schema(
+        operation_id="claim_tickets",
+        parameters=CLAIM_HEADERS,
+        request=ClaimBody,
+        responses={201: ClaimSerializer},
+    )
+    @refuses(403, 409, 413, 415, 422)
     def create(self, request: Request) -> Response:
         """Claim tickets: all that are asked for, or none.
 
@@ -107,6 +122,9 @@ def _shown(claims: Sequence[Claim]) -> list[dict[str, Any]]:
 class QuotaView(APIView):
     """How many tickets the client may claim today, and how many it has."""
 
+    needs_key = True
+
+    @extend_schema(operation_id="quota", tags=["claims"], responses=QuotaSerializer)
     def get(self, request: Request) -> Response:
         checked_query(NoQuery, request.META["QUERY_STRING"])
         return Response(QuotaSerializer(quota_of(client_of(request))).data)

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from predictions.models import Draw
 from predictions.powerball import prize_of
 from predictions.profiles import ModeProfile, StrategyShare
+from tickets.api.shapes import PRIZE, ModePolicyUsed, Ticket, mode_field, white_balls_field
 from tickets.claimed import Claim
 from tickets.claims import Quota, tickets_of
 from tickets.models import GenerationRun, TicketBatch
@@ -14,7 +16,9 @@ from tickets.results import Result, TierResult, draw_results
 
 
 class DrawSerializer(serializers.ModelSerializer[Draw]):
-    white_balls = serializers.ListField(child=serializers.IntegerField(), read_only=True)
+    white_balls = white_balls_field()
+    powerball = serializers.IntegerField(min_value=1, max_value=39, help_text="To 26 since 2015-10-07.")
+    multiplier = serializers.IntegerField(min_value=1, allow_null=True, help_text="Power Play, where known.")
 
     class Meta:
         model = Draw
@@ -24,12 +28,13 @@ class DrawSerializer(serializers.ModelSerializer[Draw]):
 class TierSerializer(serializers.Serializer[TierResult]):
     """A prize tier: how many tickets won it, and how many of as many tickets do on average."""
 
-    white_matches = serializers.IntegerField(source="tier.white_matches")
+    white_matches = serializers.IntegerField(source="tier.white_matches", min_value=0, max_value=5)
     powerball_match = serializers.BooleanField(source="tier.powerball_match")
     prize_usd = serializers.SerializerMethodField(help_text='Dollars a ticket, "jackpot" for the first tier.')
-    tickets = serializers.IntegerField()
-    expected = serializers.FloatField()
+    tickets = serializers.IntegerField(min_value=0)
+    expected = serializers.FloatField(min_value=0)
 
+    @extend_schema_field(PRIZE)
     def get_prize_usd(self, result: TierResult) -> int | str:
         return prize_of(result.tier.white_matches, result.tier.powerball_match)
 
@@ -41,13 +46,28 @@ class ResultSerializer(serializers.Serializer[Result]):
     $2 a ticket.
     """
 
-    mode = serializers.CharField()
-    batches = serializers.IntegerField()
-    tickets = serializers.IntegerField()
+    mode = mode_field()
+    batches = serializers.IntegerField(min_value=1)
+    tickets = serializers.IntegerField(min_value=1)
     tiers = TierSerializer(many=True)
-    prize_usd = serializers.IntegerField()
-    cost_usd = serializers.IntegerField()
-    expected_usd = serializers.FloatField()
+    prize_usd = serializers.IntegerField(min_value=0)
+    cost_usd = serializers.IntegerField(min_value=0)
+    expected_usd = serializers.FloatField(min_value=0)
+
+
+@extend_schema_field(serializers.ListField(child=mode_field()))
+class ModesField(serializers.JSONField):
+    """Names of modes."""
+
+
+@extend_schema_field(serializers.DictField(child=serializers.CharField()))
+class ReasonsField(serializers.JSONField):
+    """Why something is left out, by its name."""
+
+
+@extend_schema_field(serializers.DictField(child=ModePolicyUsed()))
+class PolicyField(serializers.JSONField):
+    """What each mode's batch was made by."""
 
 
 class DrawDetailSerializer(DrawSerializer):
@@ -58,6 +78,7 @@ class DrawDetailSerializer(DrawSerializer):
     class Meta(DrawSerializer.Meta):
         fields = [*DrawSerializer.Meta.fields, "results"]
 
+    @extend_schema_field(ResultSerializer(many=True))
     def get_results(self, draw: Draw) -> list[dict[str, Any]]:
         return [ResultSerializer(result).data for result in draw_results(draw.draw_date)]
 
@@ -93,6 +114,10 @@ class GenerationRunSerializer(serializers.ModelSerializer[GenerationRun]):
     `skipped` names modes that are unknown or paused, each with the reason.
     """
 
+    modes = ModesField()
+    skipped = ReasonsField()
+    policy = PolicyField()
+
     class Meta:
         model = GenerationRun
         fields = [
@@ -111,7 +136,7 @@ class GenerationRunDetailSerializer(GenerationRunSerializer):
 
 class StrategySerializer(serializers.Serializer[StrategyShare]):
     name = serializers.CharField()
-    share = serializers.FloatField()
+    share = serializers.FloatField(min_value=0, max_value=1)
 
 
 class ModeSerializer(serializers.Serializer[ModeProfile]):
@@ -121,18 +146,20 @@ class ModeSerializer(serializers.Serializer[ModeProfile]):
     log-loss minus the mode's, in nats a draw, above zero better than chance. Null: never trained or measured.
     """
 
-    mode = serializers.CharField()
+    mode = mode_field()
     trained_at = serializers.DateTimeField(source="model.created_at", allow_null=True)
     draws_through = serializers.DateField(source="model.draws_through", allow_null=True)
     skill_nats = serializers.FloatField(source="skill.difference", allow_null=True)
-    skill_se = serializers.FloatField(source="skill.standard_error", allow_null=True)
+    skill_se = serializers.FloatField(source="skill.standard_error", allow_null=True, min_value=0)
     skill_interval = serializers.ListField(
         source="skill.interval",
         child=serializers.FloatField(),
+        min_length=2,
+        max_length=2,
         allow_null=True,
         help_text="95 %, low and high.",
     )
-    draws_tested = serializers.IntegerField(source="skill.draws", allow_null=True)
+    draws_tested = serializers.IntegerField(source="skill.draws", allow_null=True, min_value=1)
     strategies = StrategySerializer(many=True)
     odds_jackpot = serializers.CharField()
     note = serializers.CharField(help_text="What the skill means, and what is left out of the newest law.")
@@ -147,6 +174,7 @@ class ClaimSerializer(serializers.ModelSerializer[Claim]):
         model = Claim
         fields = ["id", "mode", "count", "draw_date", "created_at", "tickets"]
 
+    @extend_schema_field(Ticket(many=True))
     def get_tickets(self, claim: Claim) -> list[dict[str, Any]]:
         return tickets_of(claim, self.context["draw"])
 
@@ -154,7 +182,7 @@ class ClaimSerializer(serializers.ModelSerializer[Claim]):
 class QuotaSerializer(serializers.Serializer[Quota]):
     """Tickets a client may claim today, which ends at midnight in New York: `resets_at`."""
 
-    limit = serializers.IntegerField()
-    used = serializers.IntegerField()
-    remaining = serializers.IntegerField()
+    limit = serializers.IntegerField(min_value=0)
+    used = serializers.IntegerField(min_value=0)
+    remaining = serializers.IntegerField(min_value=0)
     resets_at = serializers.DateTimeField()

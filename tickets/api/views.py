@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpResponse
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,6 +17,7 @@ from predictions.profiles import mode_profiles
 from tickets.api.answers import ANSWERS, kept_key, render, respond
 from tickets.api.pagination import NewestDraws, NewestRuns
 from tickets.api.queries import CachedQuery, CursorQuery, NoQuery, checked_query
+from tickets.api.schema import DRAW_DATE, IF_NONE_MATCH, NOT_MODIFIED, ROW_ID, STOCK_HEADERS
 from tickets.api.serializers import (
     DrawDetailSerializer,
     DrawSerializer,
@@ -23,6 +25,7 @@ from tickets.api.serializers import (
     GenerationRunSerializer,
     ModeSerializer,
 )
+from tickets.api.shapes import BatchStatus, CachedTickets
 from tickets.models import GenerationRun, TicketBatch
 from tickets.stock import get_batch_ticket_stats
 
@@ -30,6 +33,11 @@ from tickets.stock import get_batch_ticket_stats
 class TicketViewSet(ViewSet):
     """Pre-generated tickets and the state of the stock."""
 
+    @extend_schema(
+        operation_id="cached_tickets",
+        parameters=[CachedQuery, IF_NONE_MATCH, *STOCK_HEADERS],
+        responses={200: CachedTickets, 304: NOT_MODIFIED},
+    )
     @action(detail=False, methods=["get"])
     def cached(self, request: Request) -> HttpResponse:
         """The newest tickets of a mode for a draw, by default the next one."""
@@ -43,6 +51,7 @@ class TicketViewSet(ViewSet):
                 ANSWERS.keep(key, answer)
         return respond(request._request, answer, started)
 
+    @extend_schema(operation_id="batch_status", responses=BatchStatus)
     @action(detail=False, methods=["get"], url_path="batch-status")
     def batch_status(self, request: Request) -> Response:
         """How many tickets there are, a mode, and how the last run ended."""
@@ -62,6 +71,16 @@ class _Browse(ReadOnlyModelViewSet):
         return super().retrieve(request, *args, **kwargs)
 
 
+@extend_schema_view(
+    list=extend_schema(
+        operation_id="draws", description="Official draws, newest first.", parameters=[CursorQuery]
+    ),
+    retrieve=extend_schema(
+        operation_id="draw",
+        description="One draw by its date, with what the modes' tickets won.",
+        parameters=[DRAW_DATE],
+    ),
+)
 class DrawViewSet(_Browse):
     """Official draws, newest first; one draw by its date, with what the modes' tickets won."""
 
@@ -84,6 +103,18 @@ class DrawViewSet(_Browse):
         return DrawDetailSerializer if self.action == "retrieve" else DrawSerializer
 
 
+@extend_schema_view(
+    list=extend_schema(
+        operation_id="generation_runs",
+        description="Calls of `generate_batch`, newest first.",
+        parameters=[CursorQuery],
+    ),
+    retrieve=extend_schema(
+        operation_id="generation_run",
+        description="One run, with its batches and their progress.",
+        parameters=[ROW_ID],
+    ),
+)
 class GenerationRunViewSet(_Browse):
     """Calls of `generate_batch`, newest first; one with its batches and their progress."""
 
@@ -104,6 +135,11 @@ class GenerationRunViewSet(_Browse):
 class ModeViewSet(ViewSet):
     """The five modes: what each learned from, and what it was worth on past draws beside chance."""
 
+    @extend_schema(
+        operation_id="modes",
+        description="The five modes: what each learned from, and what it was worth beside chance.",
+        responses=ModeSerializer(many=True),
+    )
     def list(self, request: Request) -> Response:
         checked_query(NoQuery, request.META["QUERY_STRING"])
         return Response([ModeSerializer(profile).data for profile in mode_profiles()])
