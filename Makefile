@@ -31,6 +31,9 @@ lint: $(VENV)/installed ## Check style, types, import direction and migrations
 schema: $(VENV)/installed ## Write docs/openapi.yaml anew from the code
 	@$(CHECKING) $(MANAGE) spectacular --skip-checks --validate --fail-on-warn --file docs/openapi.yaml
 
+fuzz: $(VENV)/installed ## Requests made up from the schema, against a real server (CASES=5000, SEED=1)
+	@$(RUN) -m tests.fuzzing --cases $(or $(CASES),5000) --seed $(or $(SEED),1)
+
 bench: $(VENV)/installed ## Print the figures that the README quotes
 	@$(RUN) -m tests.benchmarks
 

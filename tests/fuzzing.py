@@ -1,0 +1,163 @@
+"""`make fuzz`: requests made up from the API's schema, sound and broken, against a real server.
+
+Schemathesis makes them and judges the answers: no 5xx, and no status, content type, header or body that the
+schema does not name; no bad value taken, no key ignored, no method but those that are there. That a sound
+value is never refused is not asked: which days have draws, and what a cursor holds, no schema can say.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "negative_data_rejection",
+    "missing_required_header",
+    "unsupported_method",
+    "allow_header_conformance",
+    "ignored_auth",
+)
+PHASES = "examples,coverage,fuzzing,stateful"
+CONFIG = """
+[auth.openapi.ApiKey]
+api_key = "Api-Key %s"
+[checks.negative_data_rejection]
+expected-statuses = [400, 401, 404, 405, 413, 414, 415, 422, 431]
+"""
+OPERATIONS = 12  # among which the requests that are asked for are divided
+# Of the server: no rate in the way, and claims that are open whenever the tests are run.
+SERVER = {"SHIOL_ANONYMOUS_RATE": "10000000", "SHIOL_SALES_CUTOFF": "22:59"}
+
+
+@dataclass
+class Fuzzed:
+    """What became of the requests: how many, their answers by operation, and what Schemathesis says."""
+
+    cases: int
+    failures: list[Any]
+    answers: dict[str, Counter[int]]  # {"GET /api/v1/draws": {200: 7, 400: 3}}
+    text: str
+
+    def never_succeeded(self) -> list[str]:
+        """Operations of which only errors were seen: nothing is known of their answers."""
+        return [name for name, found in self.answers.items() if not any(status < 300 for status in found)]
+
+
+def stock() -> str:
+    """Fill the database with something of everything; the key of a client that may claim all of it."""
+    from predictions.draws import import_source, upcoming_draw
+    from tests.factories import make_backtest, make_client, make_key, make_prediction, some_tickets
+    from tickets.batch_generator import BatchTicketGenerator
+    from tickets.claims import Asked, claim_tickets
+    from tickets.scoring import score_if_drawn
+    from tickets.store import insert_batch_tickets
+
+    import_source("bundled")
+    day, past = upcoming_draw(), date(2025, 12, 22)
+    make_prediction(draw_date=day)
+    make_backtest({"v1": (0.001, 0.01)})
+    BatchTicketGenerator(3000, ["random_forest", "lstm"]).generate_batch(async_mode=False, draw_date=day)
+    for powerball, mode in enumerate(("lstm", "v1", "v2", "hybrid"), start=1):
+        insert_batch_tickets(some_tickets(1500, powerball), mode, draw_date=day)
+    insert_batch_tickets(some_tickets(50), "v1", draw_date=past)
+    score_if_drawn(past)
+    client = make_client(rate=1_000_000, daily_quota=10_000_000)
+    claim_tickets(client, Asked("v1", 5), "stocked")
+    return make_key(client)
+
+
+def fuzz(port: int, key: str, folder: Path, seed: int, examples: int, phases: str = PHASES) -> Fuzzed:
+    """Run Schemathesis; `examples` is about how many requests each operation gets beside the fixed ones."""
+    files = ("config.toml", "schema.yaml", "report.json", "answers.har")
+    config, schema, report, har = (folder / name for name in files)
+    config.write_text(CONFIG % key)
+    schema.write_bytes(urlopen(f"http://127.0.0.1:{port}/api/schema").read())
+    command = [
+        *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(config)),
+        *("run", str(schema), "--url", f"http://127.0.0.1:{port}"),  # by its address it would not be asked
+        *("--continue-on-failure", "--no-color"),
+        *("--seed", str(seed), "--max-examples", str(examples), "--generation-database", "none"),
+        *("--phases", phases, "--checks", ",".join(CHECKS)),
+        *("--report", "json,har", "--report-json-path", str(report), "--report-har-path", str(har)),
+    ]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if not report.exists():
+        raise RuntimeError(done.stdout + done.stderr)
+    summary = json.loads(report.read_text())
+    return Fuzzed(
+        cases=summary["test_cases"]["generated"],
+        failures=summary["failures"],
+        answers=_answers(json.loads(har.read_text())["log"]["entries"]),
+        text=done.stdout,
+    )
+
+
+def _answers(entries: list[Any]) -> dict[str, Counter[int]]:
+    """Statuses by operation; requests with a method or an address of no operation are left out."""
+    from tickets.api.documents import schema_text
+
+    paths = json.loads(schema_text("json"))["paths"]
+    answers: dict[str, Counter[int]] = {
+        f"{method.upper()} {path}": Counter() for path, methods in paths.items() for method in methods
+    }
+    for entry in entries:
+        asked = re.sub(r"^https?://[^/]+|\?.*$", "", entry["request"]["url"])
+        for path in paths:
+            name = f"{entry['request']['method']} {path}"
+            if name in answers and re.fullmatch(re.sub(r"{\w+}", "[^/]*", path), asked):
+                answers[name][entry["response"]["status"]] += 1
+                break
+    return answers
+
+
+def main() -> None:
+    """A database and a server of their own, for as long as it takes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=5000, help="requests, about")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="shiol-fuzz-") as folder:
+        fuzzed = _on_own_database(Path(folder), options.seed, max(1, options.cases // OPERATIONS))
+    print(fuzzed.text)
+    for name, found in fuzzed.answers.items():
+        print(f"{name:38}", ", ".join(f"{status}: {count:,}" for status, count in sorted(found.items())))
+    if unknown := fuzzed.never_succeeded():
+        sys.exit(f"never answered with success: {', '.join(unknown)}")
+    sys.exit(bool(fuzzed.failures))
+
+
+def _on_own_database(folder: Path, seed: int, examples: int) -> Fuzzed:
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "shiolplus.settings",
+        "SHIOL_VAR": str(folder),
+        "SHIOL_SECRET_KEY": "only-for-requests-that-are-made-up-here",
+    }
+    os.environ.pop("DATABASE_URL", None)
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    from tests.processes import web_server
+
+    call_command("migrate", verbosity=0, skip_checks=True)
+    with web_server(folder / "log", **SERVER) as (_, port):
+        return fuzz(port, stock(), folder, seed, examples)
+
+
+if __name__ == "__main__":
+    main()

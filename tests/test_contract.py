@@ -1,0 +1,24 @@
+"""The running server keeps to its schema, whatever is asked: see `tests.fuzzing`."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.fuzzing import SERVER, fuzz, stock
+from tests.processes import web_server
+from tickets.models import Claim
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_hundreds_of_requests_sound_and_broken_are_answered_as_the_schema_says(tmp_path: Path) -> None:
+    key = stock()
+
+    with web_server(tmp_path / "log", **SERVER) as (_, port):
+        fuzzed = fuzz(port, key, tmp_path, seed=1, examples=2, phases="examples,coverage,fuzzing")
+
+    assert not fuzzed.failures, fuzzed.text
+    assert fuzzed.cases >= 200
+    assert fuzzed.never_succeeded() == []
+    assert {201, 400, 401, 415} <= set(fuzzed.answers["POST /api/v1/tickets/claims"])
+    assert Claim.objects.count() > 1
