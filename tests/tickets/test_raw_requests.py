@@ -94,6 +94,9 @@ BODIES: list[tuple[str, bytes, int, str | None]] = [
     ("a megabyte in chunks", chunked(b'{"mode": "' + b"x" * MEGABYTE + b'"}'), 413, None),
     ("64 KiB and a byte in chunks", chunked(GOOD + b" " * (65_537 - len(GOOD))), 413, None),
     ("nonsense in chunks", chunked(b"mode=v1"), 400, "body"),
+    ("a chunk of no size", chunked(GOOD).replace(b"1a\r\n", b"zz\r\n"), 400, "body"),
+    ("a chunk longer than it says", chunked(GOOD).replace(b"1a\r\n", b"2\r\n"), 400, "body"),
+    ("a chunk of a negative size", chunked(GOOD).replace(b"1a\r\n", b"-1\r\n"), 400, "body"),
     ("a form", post(b"mode=v1", b"Content-Type: application/x-www-form-urlencoded"), 415, "Content-Type"),
     (
         "a form of parts",
@@ -188,11 +191,13 @@ def key() -> bytes:
     return make_key(make_client()).encode()
 
 
-def answer(port: int, request: bytes) -> tuple[int, http.client.HTTPMessage, bytes]:
-    """Status, headers and body that the server gives to these bytes."""
+def answer(port: int, request: bytes, ends: bool = False) -> tuple[int, http.client.HTTPMessage, bytes]:
+    """Status, headers and body that the server gives to these bytes, after which nothing may come."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         with suppress(OSError):  # it has answered, and reads no further
             connection.sendall(request)
+        if ends:
+            connection.shutdown(socket.SHUT_WR)
         response = http.client.HTTPResponse(connection, method=request.partition(b" ")[0].decode())
         response.begin()
         return response.status, response.headers, response.read()
@@ -227,6 +232,14 @@ def test_what_is_no_http_is_refused_by_the_web_server(port: int, key: bytes) -> 
     assert {what: status for what, (status, _, _) in found.items()} == {
         what: status for what, _, status in NO_HTTP
     }
+
+
+@pytest.mark.parametrize("request_", [post(GOOD)[:-5], chunked(GOOD)[:-9]], ids=["length", "chunks"])
+def test_a_body_that_ends_too_soon_is_refused(request_: bytes, port: int, key: bytes) -> None:
+    status, _, body = answer(port, request_.replace(b"@", key), ends=True)
+
+    assert (status, json.loads(body)["errors"][0]["name"]) == (400, "body")
+    assert not Claim.objects.exists()
 
 
 def test_a_body_in_chunks_is_read_as_one_with_a_length(port: int, key: bytes) -> None:

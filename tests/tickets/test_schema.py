@@ -25,7 +25,7 @@ from tests.factories import (
 from tickets.api.documents import schema_text
 from tickets.api.errors import BY_SERVER, ERRORS
 from tickets.batch_generator import BatchTicketGenerator
-from tickets.models import TicketBatch
+from tickets.models import GenerationRun, TicketBatch
 from tickets.scoring import score_if_drawn
 from tickets.store import insert_batch_tickets
 
@@ -224,6 +224,26 @@ def test_claims_and_quota_are_as_the_schema_says() -> None:
     assert keeps(api.get(f"{CLAIMS}/{made['id']}"), f"{CLAIMS}/{{id}}") == made
     assert keeps(api.get(CLAIMS), CLAIMS)["results"] == [made]
     assert keeps(api.get("/api/v1/quota"), "/api/v1/quota")["used"] == 3
+
+
+@pytest.mark.usefixtures("_something_of_everything")
+def test_head_and_options_answer_at_every_address() -> None:
+    day = date(2100, 1, 2)
+    insert_batch_tickets(some_tickets(1), "v1", draw_date=day)
+    api = Client(headers={"Authorization": f"Api-Key {make_key(make_client())}"})
+    claim = {"mode": "v1", "count": 1, "draw_date": str(day)}
+    claimed = api.post(CLAIMS, claim, "application/json", headers={"Idempotency-Key": "one"}).json()["id"]
+    run = GenerationRun.objects.latest("id").pk
+
+    for path, methods in SCHEMA["paths"].items():
+        number = claimed if path.startswith(CLAIMS) else run
+        address = path.replace("{draw_date}", str(PAST)).replace("{id}", str(number))
+        head, options = api.head(address), api.options(address)
+        assert (head.status_code, head.content) == (200, b""), address
+        assert head.headers.keys() >= {"Content-Type", "X-Request-ID"}
+        allowed = {*(method.upper() for method in methods), "HEAD", "OPTIONS"}
+        assert (options.status_code, set(options["Allow"].split(", "))) == (200, allowed), address
+        assert options.json().keys() == {"methods", "renders", "schema"}
 
 
 @pytest.mark.parametrize(

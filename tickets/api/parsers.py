@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from email.message import Message
 from typing import IO, Any, NoReturn
 
+from gunicorn.http.errors import ParseException
 from rest_framework.exceptions import APIException, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
@@ -103,7 +104,10 @@ def _read(request: Request) -> bytes:
     if length.isdecimal() and int(length) > MAX_BYTES:
         raise TooLarge
     chunked = not length and request.META.get("wsgi.input_terminated")
-    body = (request.META["wsgi.input"] if chunked else request._request).read(MAX_BYTES + 1)
+    try:
+        body: bytes = (request.META["wsgi.input"] if chunked else request._request).read(MAX_BYTES + 1)
+    except (ParseException, OSError) as error:
+        _refuse(str(error), "a body of whole chunks, sent to its end")
     if len(body) > MAX_BYTES:
         raise TooLarge
     return body
