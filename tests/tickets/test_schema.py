@@ -78,6 +78,14 @@ def test_every_error_of_every_operation_is_a_problem_with_a_sound_example() -> N
     assert len(operations) == 12
 
 
+def test_the_example_of_a_claim_is_one_that_may_be_made() -> None:
+    body = SCHEMA["paths"][CLAIMS]["post"]["requestBody"]["content"]["application/json"]
+    examples = [one["value"] for one in body["examples"].values()]
+
+    assert examples == [{"mode": "v1", "count": 5}]
+    validator("#/components/schemas/ClaimBody").validate(examples[0])
+
+
 def test_what_needs_a_key_says_so_and_what_does_not_says_that_too() -> None:
     needing = {
         path

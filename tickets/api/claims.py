@@ -30,7 +30,7 @@ from tickets.api.queries import (
     checked_body,
     checked_query,
 )
-from tickets.api.schema import CLAIM_HEADERS, ROW_ID, refuses
+from tickets.api.schema import CLAIM_EXAMPLES, CLAIM_HEADERS, ROW_ID, refuses
 from tickets.api.serializers import ClaimSerializer, QuotaSerializer
 from tickets.claimed import Claim
 from tickets.claims import Asked, claim_tickets, quota_of, tickets_of
@@ -60,6 +60,7 @@ class ClaimViewSet(GenericViewSet[Claim]):
         operation_id="claim_tickets",
         parameters=CLAIM_HEADERS,
         request=ClaimBody,
+        examples=CLAIM_EXAMPLES,
         responses={201: ClaimSerializer},
     )
     @refuses(403, 409, 413, 415, 422)

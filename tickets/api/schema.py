@@ -76,6 +76,9 @@ STOCK_HEADERS = [
     OpenApiParameter(name, HEADERS[name]["schema"], OpenApiParameter.HEADER, response=[200, 304])
     for name in ("ETag", "Cache-Control")
 ]
+CLAIM_EXAMPLES = [
+    OpenApiExample("five of v1 for the next draw", {"mode": "v1", "count": 5}, request_only=True)
+]
 NOT_MODIFIED = OpenApiResponse(description="The tickets are those of the ETag that was sent.")
 DRAW_DATE = OpenApiParameter(
     "draw_date",
@@ -164,8 +167,10 @@ class ApiSchema(AutoSchema):
             *operation.get("parameters", []),
             {"$ref": "#/components/parameters/RequestId"},
         ]
-        for response in operation["responses"].values():
-            response["headers"] = response.get("headers", {}) | _header_refs(ALWAYS)
+        for status, response in operation["responses"].items():
+            response["description"] = response["description"] or title_of(int(status))
+            own = response.get("headers", {})
+            response["headers"] = own | _header_refs((*(name for name in own if name in HEADERS), *ALWAYS))
         self.resolve_serializer(Problem, "response")  # registers it: the errors refer to it
         if operation["operationId"] in LINKS:
             operation["responses"]["201"]["links"] = LINKS[operation["operationId"]]
