@@ -30,7 +30,7 @@ from tickets.api.queries import (
     checked_body,
     checked_query,
 )
-from tickets.api.schema import CLAIM_EXAMPLES, CLAIM_HEADERS, ROW_ID, refuses
+from tickets.api.schema import CLAIM_EXAMPLES, CLAIM_HEADERS, ROW_CURSOR, ROW_ID, refuses
 from tickets.api.serializers import ClaimSerializer, QuotaSerializer
 from tickets.claimed import Claim
 from tickets.claims import Asked, claim_tickets, quota_of, tickets_of
@@ -42,7 +42,7 @@ _KEY = re.compile(KEY_PATTERN)
 
 @extend_schema(tags=["claims"])
 @extend_schema_view(
-    list=extend_schema(operation_id="claims", parameters=[CursorQuery]),
+    list=extend_schema(operation_id="claims", parameters=[CursorQuery], examples=[ROW_CURSOR]),
     retrieve=extend_schema(operation_id="claim", parameters=[ROW_ID]),
 )
 class ClaimViewSet(GenericViewSet[Claim]):

@@ -4,6 +4,7 @@ Each operation gets the errors it may answer with and the headers that every ans
 with all its properties required but those that are said to be optional.
 """
 
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -92,6 +93,12 @@ ROW_ID = OpenApiParameter(
     {"type": "integer", "minimum": 0, "maximum": 10**18 - 1},
     OpenApiParameter.PATH,
     examples=[OpenApiExample("the first", 1)],
+)
+DRAW_CURSOR, ROW_CURSOR = (
+    OpenApiExample(
+        f"after {place}", b64encode(f"p={place}".encode()).decode(), parameter_only=("cursor", "query")
+    )
+    for place in ("2025-12-22", "50")
 )
 CLAIM_HEADERS = [
     OpenApiParameter(

@@ -17,7 +17,15 @@ from predictions.profiles import mode_profiles
 from tickets.api.answers import ANSWERS, kept_key, render, respond
 from tickets.api.pagination import NewestDraws, NewestRuns
 from tickets.api.queries import CachedQuery, CursorQuery, NoQuery, checked_query
-from tickets.api.schema import DRAW_DATE, IF_NONE_MATCH, NOT_MODIFIED, ROW_ID, STOCK_HEADERS
+from tickets.api.schema import (
+    DRAW_CURSOR,
+    DRAW_DATE,
+    IF_NONE_MATCH,
+    NOT_MODIFIED,
+    ROW_CURSOR,
+    ROW_ID,
+    STOCK_HEADERS,
+)
 from tickets.api.serializers import (
     DrawDetailSerializer,
     DrawSerializer,
@@ -73,7 +81,10 @@ class _Browse(ReadOnlyModelViewSet):
 
 @extend_schema_view(
     list=extend_schema(
-        operation_id="draws", description="Official draws, newest first.", parameters=[CursorQuery]
+        operation_id="draws",
+        description="Official draws, newest first.",
+        parameters=[CursorQuery],
+        examples=[DRAW_CURSOR],
     ),
     retrieve=extend_schema(
         operation_id="draw",
@@ -108,6 +119,7 @@ class DrawViewSet(_Browse):
         operation_id="generation_runs",
         description="Calls of `generate_batch`, newest first.",
         parameters=[CursorQuery],
+        examples=[ROW_CURSOR],
     ),
     retrieve=extend_schema(
         operation_id="generation_run",
