@@ -1,0 +1,62 @@
+"""A year of draws replenished as production does it: almost nobody finds too small a stock, little is wasted.
+
+The season, its surge and its ten-fold draws are told in `season`; it starts without any history. Over several
+seeds, and with a slower delivery: `make bench-demand`.
+"""
+
+import pytest
+
+from tests.tickets.season import DRAWS, Outcome, Totals, days, fixed_floor, season
+from tickets.forecast import PAST_DRAWS, learn
+from tickets.sales import Sale
+
+SEED = 1
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> list[Outcome]:
+    return season(SEED)
+
+
+def test_fewer_than_one_claim_in_a_hundred_meets_too_small_a_stock(outcomes: list[Outcome]) -> None:
+    assert len(outcomes) == DRAWS
+    assert Totals.of(outcomes).missed_share < 0.01
+
+
+def test_neither_do_more_of_those_for_a_ten_fold_draw_or_before_anything_is_known(
+    outcomes: list[Outcome],
+) -> None:
+    rushes = [one for one in outcomes if one.is_rush]
+
+    assert len(rushes) >= 4
+    assert Totals.of(rushes).claims / len(rushes) > 5 * Totals.of(outcomes).claims / DRAWS
+    assert Totals.of(rushes).missed_share < 0.01
+    assert Totals.of(outcomes[:3]).missed_share < 0.01
+
+
+def test_at_most_twice_as_many_tickets_are_made_as_are_claimed(outcomes: list[Outcome]) -> None:
+    assert Totals.of(outcomes).made_a_claimed <= 1.2  # the aim is 2
+    assert all(one.made_a_claimed <= 2 for one in map(Totals.of, ([one] for one in outcomes)))
+
+
+def test_orders_are_few_since_each_is_a_run_for_good(outcomes: list[Outcome]) -> None:
+    assert Totals.of(outcomes).orders < 12 * DRAWS
+
+
+def test_a_floor_that_forecasts_nothing_would_not_do() -> None:
+    assert Totals.of(season(SEED, fixed_floor)).missed_share > 0.01
+
+
+@pytest.mark.parametrize("hours_left", [24, 2])
+def test_what_is_still_claimed_stays_below_the_upper_decile_about_nine_times_in_ten(hours_left: int) -> None:
+    past: list[Sale] = []
+    below: list[bool] = []
+    for day in days(SEED):
+        minute = len(day.counts) - 60 * hours_left
+        sale, pattern = day.known_at(minute), learn(past[-PAST_DRAWS:])
+        place = sale.closed + hours_left
+        claimed = day.sizes.sum() - sale.tickets
+        below.append(bool(claimed <= pattern.forecast(sale, place, hours_left).quantile(0.9)))
+        past.append(day.known_at(len(day.counts)))
+
+    assert 0.8 < sum(below[10:]) / len(below[10:]) < 0.97

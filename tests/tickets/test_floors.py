@@ -1,0 +1,107 @@
+"""The floor of a mode's stock and the order that fills it, as watchdog and season decide."""
+
+from dataclasses import replace
+from datetime import date, time
+
+import numpy as np
+import pytest
+
+from tests.tickets.past_sales import known, sold, spans, surge, up_to
+from tickets.claims import MAX_COUNT
+from tickets.floors import COVER, LEAST, Outlook
+from tickets.forecast import learn
+from tickets.sales import HOURS, Sale, Span
+
+SPAN = Span.of(date(2026, 1, 3), time(21, 59))
+NOTHING = SPAN.sale([])
+
+
+def outlook(place: float = 24.0, level: float = 30.0, most: int = 100_000) -> Outlook:
+    """Of a mode claimed steadily in the past, and at such a level now."""
+    return Outlook(known(), up_to(sold(spans(1)[0], level, surge()), place), place, most)
+
+
+def asked_once() -> Sale:
+    return replace(NOTHING, asked=np.where(np.arange(HOURS) == 30, 1.0, 0.0))
+
+
+def test_where_nobody_ever_claimed_nothing_is_needed() -> None:
+    one = Outlook(learn([]), NOTHING, 24.0, 100_000)
+
+    assert not one.is_asked_for
+    assert (one.floor, one.shortfall(0, 0), one.order(0, 0)) == (0, 0, 0)
+    assert one.hours_to_empty(0) is None
+
+
+def test_a_single_claim_ever_keeps_the_largest_allowed_one_in_stock() -> None:
+    now, before = (
+        Outlook(learn([]), asked_once(), 24.0, 10**6),
+        Outlook(learn([asked_once()]), NOTHING, 24.0, 10**6),
+    )
+
+    assert now.floor == before.floor == LEAST == MAX_COUNT
+    assert now.order(LEAST - 1, 0) > 0
+    assert now.order(LEAST, 0) == 0
+
+
+def test_the_floor_is_what_ten_minutes_need_at_most_and_rises_with_the_surge_and_with_the_draw() -> None:
+    quiet, late, rush = outlook(24.0), outlook(3.0), outlook(3.0, level=300.0)
+
+    assert quiet.floor == LEAST  # 5 claims of 4 tickets are expected
+    assert 4 * 150 / 6 < late.floor < 4 * 4 * 150 / 6
+    assert 4 * 1500 / 6 < rush.floor < 4 * 4 * 1500 / 6
+
+
+def test_what_is_coming_counts_as_if_it_were_there() -> None:
+    late = outlook(3.0)
+
+    for free, coming in ((late.floor, 0), (0, late.floor), (late.floor - 50, 50)):
+        assert (late.shortfall(free, coming), late.order(free, coming)) == (0, 0)
+    assert late.shortfall(late.floor - 50, 30) == 20
+
+
+def test_an_order_fills_the_floor_and_what_is_expected_for_hours_beyond() -> None:
+    quiet = outlook(24.0)
+
+    order = quiet.order(60, 10)
+
+    assert order == pytest.approx(quiet.floor + COVER * 30 * 4 - 70, rel=0.05)
+
+
+def test_near_the_end_an_order_lasts_until_then_and_not_longer() -> None:
+    last = outlook(0.5)
+
+    assert last.order(0, 0) <= last.floor + last.rest.mean + 1
+
+
+def test_no_order_leaves_more_than_the_policy_allows() -> None:
+    for most in (0, 1, 80, 130, 500):
+        one = outlook(3.0, level=300.0, most=most)
+        assert one.floor <= most
+        assert one.order(0, 0) == most
+        assert one.order(most, 0) == 0
+        assert one.order(0, most) == 0
+
+
+def test_once_sales_are_closed_nothing_is_needed() -> None:
+    sale = sold(spans(1)[0], 30.0, surge())
+
+    for place in (sale.closed, 0.0, -0.5):
+        closed = Outlook(known(), sale, place, 100_000)
+        assert (closed.floor, closed.order(0, 0), closed.rest.mean) == (0, 0, 0)
+        assert closed.hours_to_empty(0) is None
+
+
+def test_the_stock_lasts_as_long_as_the_claims_expected_leave_some() -> None:
+    quiet = outlook(24.0)
+
+    assert quiet.hours_to_empty(240) == pytest.approx(2, rel=0.05)  # 30 claims an hour of 4 tickets
+    assert quiet.hours_to_empty(0) == 0
+    assert quiet.hours_to_empty(-5) == 0
+    assert quiet.hours_to_empty(round(quiet.rest.mean) + 1) is None
+
+
+def test_the_surge_empties_a_stock_sooner() -> None:
+    before, within = outlook(4.0), outlook(3.0)
+
+    assert before.hours_to_empty(1200) > within.hours_to_empty(1200) + 0.5

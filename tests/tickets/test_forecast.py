@@ -1,0 +1,204 @@
+"""The forecast: its quantiles against SciPy's, what it learns of a past, and how it follows a draw."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import nbinom
+
+from tests.tickets.past_sales import BY_WEEKDAY, gamma_past, known, sold, spans, surge, up_to
+from tickets.forecast import PAST_DRAWS, Demand, claims_quantile, learn
+from tickets.sales import HOURS
+
+# The quantile
+
+
+@pytest.mark.parametrize("chance", [0.5, 0.9, 0.99, 0.999])
+@pytest.mark.parametrize("shape", [0.1, 0.5, 1, 3, 20, 1e6])
+@pytest.mark.parametrize("mean", [0.001, 0.3, 2, 17.5, 49])
+def test_a_small_quantile_is_exact(mean: float, shape: float, chance: float) -> None:
+    assert claims_quantile(chance, mean, shape) == nbinom.ppf(chance, shape, shape / (shape + mean))
+
+
+@pytest.mark.parametrize("chance", [0.5, 0.9, 0.99, 0.999])
+@pytest.mark.parametrize("shape", [1, 2, 5, 20, 400, 1e6])
+@pytest.mark.parametrize("mean", [51, 120, 3000, 1e6])
+def test_a_large_one_is_exact_to_three_percent(mean: float, shape: float, chance: float) -> None:
+    exact = nbinom.ppf(chance, shape, shape / (shape + mean))
+
+    assert claims_quantile(chance, mean, shape) == pytest.approx(exact, rel=0.03)
+
+
+def test_nothing_expected_is_nothing_and_a_chance_of_one_is_none() -> None:
+    assert claims_quantile(0.999, 0.0, 3.0) == 0
+    assert Demand(claims=0.0, shape=3.0, size=5.0).quantile(0.999) == 0
+    for chance in (1.0, -0.1):
+        with pytest.raises(ValueError, match="allowed is from 0 to below 1"):
+            claims_quantile(chance, 10, 1)
+
+
+@given(mean=st.floats(0, 1e7), shape=st.floats(0.1, 1e6), low=st.floats(0, 0.999), high=st.floats(0, 0.999))
+def test_a_higher_chance_never_needs_fewer(mean: float, shape: float, low: float, high: float) -> None:
+    low, high = sorted((low, high))
+
+    assert claims_quantile(low, mean, shape) <= claims_quantile(high, mean, shape)
+
+
+def test_sizes_that_vary_as_much_as_their_mean_are_in_the_law_of_the_tickets() -> None:
+    generator, demand = np.random.default_rng(1), Demand(claims=30.0, shape=4.0, size=6.0)
+    claims = generator.poisson(generator.gamma(4, 30 / 4, 20_000))
+    tickets = np.array([generator.geometric(1 / 6, count).sum() for count in claims])
+
+    assert tickets.mean() == pytest.approx(demand.mean, rel=0.02)
+    for chance in (0.5, 0.9, 0.99):
+        assert np.quantile(tickets, chance) == pytest.approx(demand.quantile(chance), rel=0.05)
+
+
+# What is learned
+
+
+def test_without_a_past_a_claim_an_hour_is_expected_and_hardly_known() -> None:
+    pattern, sale = learn([]), spans(1)[0].sale([])
+
+    assert not pattern.is_known
+    assert pattern.profile.tolist() == [1.0] * HOURS
+    assert pattern.forecast(sale, sale.opened, 24).claims == pytest.approx(24)
+    assert pattern.forecast(sale, sale.opened, 1).quantile(0.999) >= 7
+
+
+def test_the_profile_and_the_weekdays_levels_are_found_again_though_saturday_sells_longer() -> None:
+    past = [sold(span, 30 * BY_WEEKDAY[span.draw_date.weekday()], surge()) for span in spans(PAST_DRAWS)]
+
+    pattern = learn(past)
+
+    assert pattern.is_known
+    assert pattern.size == 4
+    assert pattern.profile[:3] / pattern.profile[10] == pytest.approx([5.0] * 3, rel=0.02)
+    assert pattern.profile[3:47] / pattern.profile[10] == pytest.approx([1.0] * 44, rel=0.02)
+    assert pattern.levels[5] / pattern.levels[0] == pytest.approx(2, rel=0.25)  # shrunk towards each other
+    assert pattern.levels[0] == pytest.approx(pattern.levels[2], rel=0.01)
+    assert pattern.levels[0] < pattern.levels[6] < pattern.levels[5]  # no draw then: the level of all
+
+
+def test_few_claims_make_no_hour_nought_and_move_the_profile_little() -> None:
+    span = spans(1)[0]
+    asked = np.zeros(HOURS)
+    asked[7] = 3.0
+
+    pattern = learn([replace(span.sale([]), asked=asked, granted=3, tickets=3)])
+
+    assert pattern.profile.min() > 0.5
+    assert 1 < pattern.profile[7] < 1.5
+
+
+@pytest.mark.parametrize("shape", [0.7, 2.0])
+def test_the_law_of_levels_is_as_wide_as_they_were(shape: float) -> None:
+    found = learn(gamma_past(seed=1, draws=PAST_DRAWS, shape=shape)).shape
+
+    assert shape / 2 < found < shape * 2
+
+
+def test_hours_that_follow_their_draw_show_no_unrest_and_those_that_do_not_theirs() -> None:
+    calm = gamma_past(seed=2, draws=PAST_DRAWS, shape=4.0)
+    generator = np.random.default_rng(3)
+    restless = [
+        replace(one, asked=generator.poisson(one.asked * generator.gamma(5, 1 / 5, HOURS)).astype(float))
+        for one in calm
+    ]
+
+    assert learn(calm).unrest < 0.02
+    assert learn(restless).unrest == pytest.approx(1 / 5, rel=0.35)
+
+
+def test_however_alike_the_draws_were_the_next_may_differ() -> None:
+    assert known().shape == 4
+
+
+# The running draw
+
+
+def test_the_surge_before_the_close_is_in_the_forecast_before_it_comes() -> None:
+    sale = sold(spans(1)[0], 30.0, surge())
+
+    quiet = known().forecast(up_to(sale, 6), 6.0, 1.0).claims
+    late = known().forecast(up_to(sale, 3), 3.0, 1.0).claims
+
+    assert quiet == pytest.approx(30, rel=0.03)
+    assert late == pytest.approx(150, rel=0.03)
+
+
+def test_a_window_ends_with_the_sale_and_windows_add_up() -> None:
+    sale, pattern = up_to(sold(spans(1)[0], 30.0, surge()), 5), known()
+    rest = pattern.forecast(sale, 5.0, 5.0)
+
+    assert pattern.forecast(sale, 5.0, 99.0).claims == rest.claims
+    assert pattern.forecast(sale, sale.closed, 1.0).claims == 0
+    two = pattern.forecast(sale, 5.0, 2.0).claims
+    weight = pattern.weight(3.0, sale.closed) / pattern.weight(5.0, sale.closed)
+    assert two + rest.claims * weight == pytest.approx(rest.claims)
+
+
+@pytest.mark.parametrize("times", [0.1, 1.0, 10.0])
+def test_after_three_hours_a_draw_is_known_for_what_it_is(times: float) -> None:
+    pattern = learn(gamma_past(seed=1, draws=PAST_DRAWS, shape=4.0))
+    sale = sold(spans(1)[0], 30.0 * times, surge())
+    hours = np.floor(sale.opened)
+
+    at_once = pattern.forecast(spans(1)[0].sale([]), sale.opened, 24.0)
+    later = pattern.forecast(up_to(sale, hours - 3), hours - 3, 24.0)
+
+    assert at_once.claims == pytest.approx(30 * 24, rel=0.3)
+    assert later.claims == pytest.approx(30 * 24 * times, rel=0.15 if times >= 1 else 0.8)
+
+
+def test_the_present_hour_counts_for_as_much_of_it_as_is_over() -> None:
+    pattern, sale = learn([]), spans(1)[0].sale([])
+    asked = np.where(np.arange(HOURS) >= 20, 60.0, 0.0)
+    asked[20] = 15.0  # of the hour from place 21 to 20, a quarter is over
+
+    steady = pattern.level(replace(sale, asked=asked), 20.75).mean
+
+    assert steady == pytest.approx(60, rel=0.35)  # the first guess was one
+    assert pattern.level(replace(sale, asked=asked), 20.001).mean < 0.85 * steady
+
+
+def test_a_claim_s_size_follows_the_running_draw_and_is_one_where_none_was_granted() -> None:
+    sale = spans(1)[0].sale([])
+
+    assert known().claim_size(sale) == 4
+    assert known().claim_size(replace(sale, granted=50, tickets=1000)) == 12
+    assert learn([]).claim_size(sale) == 1
+    assert learn([]).claim_size(replace(sale, granted=2, tickets=14)) == 7
+
+
+def test_the_place_after_a_weight_is_where_so_much_has_passed() -> None:
+    pattern = known()
+
+    for begin, end in ((30.5, 7.25), (3.0, 2.5), (40.0, 39.0)):
+        assert pattern.place_after(begin, pattern.weight(begin, end)) == pytest.approx(end)
+    assert pattern.place_after(2.0, 1e9) < 0
+
+
+@given(
+    seed=st.integers(0, 1000),
+    draws=st.integers(0, 8),
+    place=st.floats(0.02, 71),
+    hours=st.floats(0, 80),
+    scale=st.sampled_from([0.0, 0.01, 1.0, 1e5]),
+)
+def test_whatever_was_claimed_a_forecast_is_finite_and_no_less_for_more_time(
+    seed: int, draws: int, place: float, hours: float, scale: float
+) -> None:
+    generator = np.random.default_rng(seed)
+    past = [replace(one, asked=np.floor(one.asked * scale)) for one in gamma_past(seed, draws + 1, 0.5)]
+    pattern = learn(past[:-1])
+    sale = replace(past[-1], asked=past[-1].asked * generator.integers(0, 2, HOURS))
+    place = min(place, sale.opened)
+
+    less, more = (pattern.forecast(sale, place, one) for one in (hours / 2, hours))
+
+    assert np.isfinite([less.mean, more.mean, more.shape]).all()
+    assert 0 <= less.mean <= more.mean
+    assert more.quantile(0.999) >= more.quantile(0.5) >= 0

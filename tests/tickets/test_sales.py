@@ -1,0 +1,71 @@
+"""A draw's sale by the hour: from the draw before it until the cut-off, also where the clocks change."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+
+from predictions.powerball import draw_instant, sales_close, scheduled_draws
+from tickets.sales import HOURS, HourCount, Span, believed
+
+CUTOFF = time(21, 59)
+WEDNESDAY = date(2026, 11, 25)  # closes at 02:59 UTC on Thursday
+
+
+def span(day: date = WEDNESDAY, cutoff: time = CUTOFF) -> Span:
+    return Span.of(day, cutoff)
+
+
+def count(hours_before: int, asked: int = 1, granted: int = 1, tickets: int = 1) -> HourCount:
+    """Of the clock hour that begins so many hours before 03:00 UTC, when the last hour ends."""
+    end = datetime(2026, 11, 26, 3, tzinfo=UTC)
+    return HourCount(end - timedelta(hours=hours_before), asked, granted, tickets)
+
+
+def test_a_sale_opens_with_the_draw_before_and_closes_at_the_cut_off() -> None:
+    assert span().opened == draw_instant(date(2026, 11, 23))
+    assert span().closed == sales_close(WEDNESDAY, CUTOFF)
+    assert span().place(span().closed) == pytest.approx(1 / 60)
+    assert span().place(span().opened) == pytest.approx(47 + 1 / 60)
+
+
+def test_a_cut_off_on_the_hour_ends_that_hour() -> None:
+    assert span(cutoff=time(21)).place(span(cutoff=time(21)).closed) == 0
+
+
+def test_a_place_is_an_instant_and_back() -> None:
+    instant = datetime(2026, 11, 25, 12, 34, tzinfo=UTC)
+
+    assert span().instant(span().place(instant)) == instant
+
+
+def test_every_sale_of_two_years_has_room_in_its_hours_and_is_exposed_as_long_as_it_lasts() -> None:
+    for day in scheduled_draws(date(2025, 1, 1), date(2026, 12, 31)):
+        sale = span(day).sale([])
+        assert 0 <= sale.closed < 1 < sale.opened <= HOURS
+        assert sale.exposure.sum() == pytest.approx(
+            (span(day).closed - span(day).opened) / timedelta(hours=1)
+        )
+
+
+def test_counts_stand_in_their_hour_and_are_summed() -> None:
+    sale = span().sale([count(1, 5, 4, 9), count(3), count(3, 2, 1, 7), count(48)])
+
+    assert sale.asked[[0, 1, 2, 47]].tolist() == [5, 0, 3, 1]
+    assert sale.asked.sum() == 9
+    assert (sale.weekday, sale.granted, sale.tickets) == (2, 7, 18)
+
+
+def test_what_was_claimed_before_the_sale_opened_or_after_its_end_is_no_demand_of_its_hours() -> None:
+    sale = span().sale([count(49), count(200), count(0)])
+
+    assert not sale.asked.any()
+    assert sale.granted == 0
+
+
+@pytest.mark.parametrize(
+    ("claims", "short", "asked"), [(0, 0, 0), (5, 0, 5), (5, 3, 8), (5, 1000, 11), (0, 1000, 1)]
+)
+def test_of_the_refused_no_more_are_believed_than_were_granted_and_one(
+    claims: int, short: int, asked: int
+) -> None:
+    assert believed(claims, short) == asked
