@@ -34,9 +34,10 @@ Watcher = Callable[[TicketBatch], None]
 class BatchTicketGenerator:
     """Makes one batch of tickets a mode from the stored predictions.
 
-    What is not given, `batch_size` and `cleanup_days`, is as each mode's policy says; the attributes of these
-    names then hold the defaults, 100 and 7. ValueError when one is below 1 or no mode is known. Unknown modes
-    are dropped with a warning, paused ones are left out, and `generate_batch` reports both.
+    What is not given, `batch_size`, `cleanup_days` and `priority`, is as each mode's policy says; the
+    attributes of the first two names then hold the defaults, 100 and 7. ValueError when one of the two is
+    below 1 or no mode is known. Unknown modes are dropped with a warning, paused ones are left out, and
+    `generate_batch` reports both.
     """
 
     def __init__(
@@ -45,9 +46,11 @@ class BatchTicketGenerator:
         modes: Sequence[str] = DEFAULT_MODES,
         auto_cleanup: bool = True,
         cleanup_days: int | None = None,
+        priority: int | None = None,
     ) -> None:
         self._given_size = _whole_number("batch_size", batch_size, MAX_BATCH_SIZE)
         self._given_days = _whole_number("cleanup_days", cleanup_days, MAX_DAYS)
+        self._priority = priority
         self.batch_size = self._given_size or DEFAULT_BATCH_SIZE
         self.cleanup_days = self._given_days or DEFAULT_CLEANUP_DAYS
         self.auto_cleanup = bool(auto_cleanup)
@@ -125,7 +128,7 @@ class BatchTicketGenerator:
         of_modes = {mode: policy for mode, policy in policies().items() if mode in self.modes}
         paused = {mode: PAUSED for mode in self.modes if of_modes[mode].paused}
         used = {
-            mode: of_modes[mode].used(self._given_size, self._given_days)
+            mode: of_modes[mode].used(self._given_size, self._given_days, self._priority)
             for mode in self.modes
             if mode not in paused
         }

@@ -59,12 +59,14 @@ class ModePolicy(models.Model):
     def __str__(self) -> str:
         return self.mode
 
-    def used(self, batch_size: int | None = None, cleanup_days: int | None = None) -> Used:
+    def used(
+        self, batch_size: int | None = None, cleanup_days: int | None = None, priority: int | None = None
+    ) -> Used:
         """What holds for a call: what it says, and what the policy says of the rest."""
         return Used(
             batch_size=batch_size or self.batch_size,
             cleanup_days=cleanup_days or self.keep_days,
-            priority=self.priority,
+            priority=self.priority if priority is None else priority,
         )
 
 

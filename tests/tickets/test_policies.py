@@ -61,6 +61,8 @@ def test_what_a_call_does_not_say_is_as_the_policies_say_and_stays_with_the_run(
         ({"batch_size": 20}, used(20, 30, 9), (20, None)),
         ({"cleanup_days": 2}, used(300, 2, 9), (None, 2)),
         ({"batch_size": 20, "cleanup_days": 2}, used(20, 2, 9), (20, 2)),
+        ({"priority": 0}, used(300, 30, 0), (None, None)),
+        ({"priority": 101}, used(300, 30, 101), (None, None)),
     ],
 )
 def test_what_a_call_says_wins(
@@ -73,7 +75,7 @@ def test_what_a_call_says_wins(
     run = GenerationRun.objects.get()
     assert run.policy["v1"] == of_v1
     assert (run.batch_size, run.cleanup_days) == common
-    assert batches()[1] == ("v1", of_v1["batch_size"], 9)
+    assert batches()[1] == ("v1", of_v1["batch_size"], of_v1["priority"])
 
 
 def test_where_the_modes_agree_the_run_says_what_they_agree_on() -> None:
