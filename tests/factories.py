@@ -1,7 +1,7 @@
 """Real rows, as short as they come."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import combinations, islice
 from typing import Any
 from uuid import uuid4
@@ -229,3 +229,14 @@ def make_draw(
     """An official draw, as if it had been held."""
     numbers = dict(zip(("n1", "n2", "n3", "n4", "n5"), white_balls, strict=True))
     return Draw.objects.create(draw_date=day, powerball=powerball, source="test", **numbers)
+
+
+def count_claims(
+    mode: str = "random_forest",
+    hour: datetime = datetime(2026, 11, 24, 10, tzinfo=UTC),
+    draw_date: date = WEDNESDAY,
+    **counts: int,
+) -> ClaimHour:
+    """What is counted of an hour: `claims`, their `tickets`, the `short` ones; `slot` is whose row it is."""
+    values = {"slot": 0, "claims": 10, "tickets": 50} | counts
+    return ClaimHour.objects.create(mode=mode, hour=hour, draw_date=draw_date, **values)

@@ -55,12 +55,13 @@ class Outlook:
 
     def shortfall(self, free: int, coming: int) -> int:
         """Tickets that the floor lacks."""
-        return max(0, self.floor - free - coming)
+        floor = self.floor
+        return max(0, floor - free - coming) if floor else 0
 
     def order(self, free: int, coming: int) -> int:
         """Tickets to order now: none unless the floor lacks some, and then what lasts a while beyond it."""
         ready, floor = free + coming, self.floor
-        if ready >= floor:
+        if not floor or ready >= floor:
             return 0
         cover = self.pattern.forecast(self.sale, self.place, COVER)
         return min(self.most, floor + math.ceil(cover.mean)) - ready

@@ -1,5 +1,5 @@
-"""The watchdog: starts the clusters, starts again those that died or hang, sends again what was lost, and
-sends what is due by the clock.
+"""The watchdog: starts the clusters, starts again those that died or hang, sends again what was lost, sends
+what is due by the clock, and orders what the stock lacks.
 
 It looks at each cluster's signs and at the work that waits, by our own rows: a django-q2 cluster can hang for
 good while its own status says "Working", and neither a lost task nor a dead worker leaves a trace there.
@@ -17,6 +17,7 @@ from predictions.leases import OUTAGES
 from predictions.models import LeasedQuerySet, PipelineRun
 from tickets.models import TicketBatch
 from tickets.reaper import reap
+from tickets.replenishment import Replenisher
 from tickets.schedules import install, run_due
 from tickets.watched import TERM_SECONDS, WatchedCluster, end_all
 
@@ -55,6 +56,7 @@ class Watchdog:
             clusters.DEFAULT: Waiting(TicketBatch.objects.drawn()),
             clusters.HEAVY: Waiting(PipelineRun.objects.all()),
         }
+        self.replenisher = Replenisher()
         self.reaped = self.looked = 0.0
         self.sent = 0
 
@@ -82,6 +84,7 @@ class Watchdog:
             if time.monotonic() - self.reaped >= REAP_SECONDS:
                 reaped = reap()
                 run_due()
+                self.replenisher.look()
                 self.sent += reaped.batches + reaped.runs + reaped.signalled
                 self.reaped = time.monotonic()
         except OUTAGES as error:

@@ -1,0 +1,212 @@
+"""Each mode's shelf: its stock and its claims as the counts say, and a past that is read once a draw."""
+
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from predictions.modes import MODE_NAMES
+from tests.factories import (
+    WEDNESDAY,
+    count_claims,
+    make_client,
+    make_prediction,
+    queued_batch,
+    some_tickets,
+)
+from tickets.batch_generator import BatchTicketGenerator
+from tickets.claims import Asked, ShortStock, claim_tickets
+from tickets.demand import Patterns, Shelf, shelves
+from tickets.floors import LEAST
+from tickets.models import ClaimHour, TicketBatch
+from tickets.policies import ModePolicy
+from tickets.sales import believed
+from tickets.store import insert_batch_tickets
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+MONDAY, SATURDAY = date(2026, 11, 23), date(2026, 11, 21)
+
+
+def shelf(mode: str = "random_forest", now: datetime = NOW) -> Shelf:
+    return {one.mode: one for one in shelves(now, Patterns())}[mode]
+
+
+def hours_ago(hours: int) -> datetime:
+    return NOW - timedelta(hours=hours)
+
+
+def test_a_fresh_installation_lacks_nothing() -> None:
+    for one in shelves(NOW, Patterns()):
+        assert (one.stored, one.claimed, one.free, one.coming, one.short, one.order) == (0, 0, 0, 0, 0, 0)
+        assert not one.outlook.is_asked_for
+    assert [one.mode for one in shelves(NOW, Patterns())] == list(MODE_NAMES)
+
+
+def test_free_is_what_is_stored_for_the_next_draw_without_what_was_claimed_whoever_counted_it() -> None:
+    insert_batch_tickets(some_tickets(30), "v1", draw_date=WEDNESDAY)
+    insert_batch_tickets(some_tickets(9, powerball=2), "v1", "more", WEDNESDAY)
+    insert_batch_tickets(some_tickets(50), "v1", "later", date(2026, 11, 28))
+    insert_batch_tickets(some_tickets(7, powerball=3), "v2", "other", WEDNESDAY)
+    for slot in range(3):
+        count_claims("v1", slot=slot, tickets=4)
+    count_claims("v1", draw_date=date(2026, 11, 28), tickets=40)
+    count_claims("v1", hours_ago(80), tickets=2)  # before the sale opened: no demand, and yet claimed
+
+    one = shelf("v1")
+
+    assert (one.draw_date, one.stored, one.claimed, one.free) == (WEDNESDAY, 39, 14, 25)
+    assert shelf("v2").free == 7
+
+
+@time_machine.travel(NOW, tick=False)
+def test_free_is_what_a_client_can_really_claim() -> None:
+    insert_batch_tickets(some_tickets(12), "v1", draw_date=WEDNESDAY)
+    client = make_client()
+    claim_tickets(client, Asked("v1", 5), "one")
+    assert (shelf("v1").free, shelf("v1").short) == (7, 0)
+
+    with pytest.raises(ShortStock):
+        claim_tickets(client, Asked("v1", 8), "two")
+    claim_tickets(client, Asked("v1", 7), "three")
+
+    one = shelf("v1")
+    assert (one.free, one.short) == (0, 1)
+    assert one.outlook.sale.asked.sum() == 3
+
+
+def test_what_is_queued_or_being_made_is_coming_and_what_has_ended_is_not() -> None:
+    make_prediction()
+    queued_batch(300)
+    queued_batch(500, status="running", generated=120, stored=100)
+    for status in ("ready", "failed", "cancelled"):
+        queued_batch(700, status=status, generated=70, stored=70)
+
+    one = shelf()
+
+    assert (one.coming, one.stored) == (300 + 380, 100 + 3 * 70)
+
+
+@pytest.mark.parametrize(
+    ("claims", "short"), [(0, 0), (4, 0), (4, 2), (4, 5), (4, 6), (4, 1_000_000), (0, 9)]
+)
+def test_the_database_believes_of_refused_claims_what_the_season_does(claims: int, short: int) -> None:
+    count_claims("v1", claims=claims, tickets=claims, short=short)
+
+    assert shelf("v1").outlook.sale.asked.sum() == believed(claims, short)
+
+
+def test_one_client_s_retries_stay_in_its_own_row() -> None:
+    for slot, short in enumerate((0, 0, 0, 50_000)):
+        count_claims("v1", slot=slot, claims=3, tickets=3, short=short)
+
+    one = shelf("v1")
+
+    assert one.short == 50_000
+    assert one.outlook.sale.asked.sum() == 12 + 4
+
+
+def test_who_was_only_ever_refused_has_asked() -> None:
+    count_claims("v1", claims=0, tickets=0, short=40)
+
+    assert shelf("v1").outlook.floor == LEAST
+
+
+def test_past_draws_are_learned_from_their_first_claim_on_also_those_without_any() -> None:
+    count_claims("v1", datetime(2026, 11, 21, 20, tzinfo=UTC), SATURDAY, claims=120, tickets=600)
+
+    past = Patterns().before(WEDNESDAY)
+
+    assert past["v1"].is_known
+    assert past["v1"].size == 5
+    assert not past["v2"].is_known
+    # Saturday's and none of Monday's: about half of it is expected, in each hour.
+    alone = Patterns().before(MONDAY)["v1"]
+    assert past["v1"].levels[0] < 0.7 * alone.levels[0]
+
+
+def test_claims_of_long_ago_are_forgotten() -> None:
+    count_claims("v1", datetime(2026, 7, 20, 20, tzinfo=UTC), date(2026, 7, 20), claims=500, tickets=500)
+
+    assert not Patterns().before(WEDNESDAY)["v1"].is_known
+
+
+def test_a_draw_s_past_is_read_once_and_that_of_the_next_draw_anew() -> None:
+    patterns = Patterns()
+    assert not patterns.before(MONDAY)["v1"].is_known
+    count_claims("v1", datetime(2026, 11, 21, 20, tzinfo=UTC), SATURDAY)
+
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        assert not patterns.before(MONDAY)["v1"].is_known
+    assert len(queries) == 0
+    assert patterns.before(WEDNESDAY)["v1"].is_known
+
+
+def test_however_many_rows_there_are_it_takes_four_queries_and_three_from_then_on() -> None:
+    ClaimHour.objects.bulk_create(
+        ClaimHour(draw_date=WEDNESDAY, mode=mode, hour=hours_ago(hour), slot=slot, claims=2, tickets=5)
+        for mode in MODE_NAMES
+        for hour in range(30)
+        for slot in range(8)
+    )
+    patterns = Patterns()
+    for count in (4, 3):
+        with CaptureQueriesContext(connection) as queries:
+            shelves(NOW, patterns)
+        assert len(queries) == count
+    plan = plan_of(ClaimHour.objects.filter(draw_date=WEDNESDAY))
+    assert "one_row_an_hour_and_slot" in plan or "INDEX sqlite_autoindex_tickets_claimhour" in plan
+
+
+def plan_of(rows: Any) -> str:
+    """How the database finds some rows; PostgreSQL reads so few without an index, unless it is forbidden."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+    return rows.explain()
+
+
+def test_policies_say_what_is_paused_and_how_much_may_be_ready() -> None:
+    ModePolicy.objects.filter(mode="v1").update(paused=True, max_ready=70)
+    ModePolicy.objects.filter(mode="v2").delete()
+    for mode in ("v1", "v2"):
+        count_claims(mode)
+
+    paused, default = shelf("v1"), shelf("v2")
+
+    assert (paused.is_paused, paused.order, paused.outlook.floor) == (True, 0, 70)
+    assert (default.is_paused, default.outlook.most) == (False, 100_000)
+
+
+def test_from_the_cut_off_until_the_draw_nothing_is_needed_and_after_it_the_next_one_s_sale_is_open() -> None:
+    count_claims("v1")
+    closed = datetime(2026, 11, 26, 2, 59, tzinfo=UTC)
+
+    assert shelf("v1", closed - timedelta(minutes=1)).outlook.is_open
+    for now in (closed, closed + timedelta(minutes=59)):
+        assert (shelf("v1", now).draw_date, shelf("v1", now).order) == (WEDNESDAY, 0)
+        assert not shelf("v1", now).outlook.is_open
+    after = shelf("v1", closed + timedelta(hours=1))
+    assert (after.draw_date, after.outlook.is_open) == (date(2026, 11, 28), True)
+
+
+def test_the_setting_moves_the_cut_off(settings: Any) -> None:
+    count_claims("v1")
+    settings.SALES_CUTOFF = clock(12)  # 17:00 UTC
+
+    assert shelf("v1", datetime(2026, 11, 25, 16, 59, tzinfo=UTC)).outlook.is_open
+    assert not shelf("v1", datetime(2026, 11, 25, 17, tzinfo=UTC)).outlook.is_open
+
+
+def test_a_made_batch_is_no_longer_coming_but_there() -> None:
+    make_prediction()
+    BatchTicketGenerator(40, ["random_forest"]).generate_batch(async_mode=False, draw_date=WEDNESDAY)
+
+    assert (shelf().stored, shelf().coming) == (40, 0)
+    assert TicketBatch.objects.get().status == "ready"

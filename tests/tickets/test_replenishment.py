@@ -1,0 +1,307 @@
+"""What is lacking is ordered once, the worst first, within the policies and until sales close."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+import time_machine
+from django.db import connection, transaction
+from django_q.models import OrmQ
+
+from predictions.models import Prediction
+from tests.factories import WEDNESDAY, count_claims, make_prediction, queued_batch, some_tickets
+from tickets import replenishment
+from tickets.batches import cancel_batch
+from tickets.demand import Patterns, Shelf, shelves
+from tickets.floors import LEAST
+from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
+from tickets.policies import MAX_PRIORITY, ModePolicy
+from tickets.replenishment import LOOK_SECONDS, WAIT, Replenisher
+from tickets.store import insert_batch_tickets
+from tickets.tasks import generate_ticket_batch
+from tickets.watchdog import Watchdog
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+CLOSED = datetime(2026, 11, 26, 2, 59, tzinfo=UTC)
+OPENED = datetime(2026, 11, 24, 4, tzinfo=UTC)  # the sale, a minute ago
+MONDAY, MONDAY_END = date(2026, 11, 23), datetime(2026, 11, 24, 3, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _now() -> Iterator[None]:
+    with time_machine.travel(NOW):
+        yield
+
+
+def lacking(mode: str = "random_forest", claims: int = 60) -> None:
+    """A mode that can be made, of which none is there, and which was claimed so often an hour for Monday."""
+    make_prediction(mode)
+    for hour in range(1, 48):
+        count_claims(mode, MONDAY_END - timedelta(hours=hour), MONDAY, claims=claims, tickets=4 * claims)
+
+
+def orders() -> list[tuple[str, int]]:
+    return list(TicketBatch.objects.order_by("id").values_list("mode", "requested"))
+
+
+def shelf(mode: str = "random_forest", now: datetime = NOW) -> Shelf:
+    return {one.mode: one for one in shelves(now, Patterns())}[mode]
+
+
+@pytest.mark.django_db
+def test_a_fresh_installation_orders_nothing() -> None:
+    make_prediction()
+
+    assert Replenisher().replenish(NOW) == 0
+    assert not GenerationRun.objects.exists()
+
+
+@pytest.mark.django_db
+def test_what_is_lacking_is_a_run_of_its_own_that_deletes_nothing_and_is_made_before_all_others() -> None:
+    lacking()
+    expected = shelf().order
+
+    assert Replenisher().replenish(NOW) == expected > LEAST
+
+    run, batch = GenerationRun.objects.get(), TicketBatch.objects.get()
+    assert run.pipeline_run_id.startswith("replenish-")
+    assert (run.modes, run.draw_date, run.auto_cleanup) == (["random_forest"], WEDNESDAY, False)
+    assert (batch.status, batch.requested, batch.draw_date) == ("queued", expected, WEDNESDAY)
+    assert batch.priority > MAX_PRIORITY
+    assert run.policy["random_forest"]["priority"] == batch.priority
+    assert OrmQ.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_what_was_ordered_is_not_ordered_again_while_it_is_made_nor_when_it_is_there() -> None:
+    lacking()
+    replenisher = Replenisher()
+    ordered = replenisher.replenish(NOW)
+
+    assert [replenisher.replenish(NOW), Replenisher().replenish(NOW)] == [0, 0]
+    generate_ticket_batch(TicketBatch.objects.get().pk)
+    assert PreGeneratedTicket.objects.count() == ordered
+    assert Replenisher().replenish(NOW) == 0
+
+
+@pytest.mark.django_db
+def test_it_is_made_before_a_large_batch_that_was_asked_for_first() -> None:
+    make_prediction()
+    ModePolicy.objects.update(priority=MAX_PRIORITY)
+    large = queued_batch(5000)
+    lacking("v1")
+    Replenisher().replenish(NOW)
+
+    generate_ticket_batch(large.pk)
+
+    made = TicketBatch.objects.get(status="ready")
+    assert made.run.pipeline_run_id.startswith("replenish-")
+    assert TicketBatch.objects.get(pk=large.pk).status == "queued"
+
+
+@pytest.mark.django_db
+def test_the_largest_shortfall_is_ordered_first() -> None:
+    lacking("v1", claims=60)
+    lacking("hybrid", claims=600)
+    lacking("lstm", claims=6)
+    insert_batch_tickets(some_tickets(60), "lstm", draw_date=WEDNESDAY)
+    made = TicketBatch.objects.count()
+
+    Replenisher().replenish(OPENED)
+
+    assert [mode for mode, _ in orders()[made:]] == ["hybrid", "v1", "lstm"]
+
+
+@pytest.mark.django_db
+def test_a_paused_mode_is_not_ordered_and_the_others_are() -> None:
+    for mode in ("v1", "v2"):
+        lacking(mode)
+    ModePolicy.objects.filter(mode="v1").update(paused=True)
+
+    Replenisher().replenish(NOW)
+
+    assert [mode for mode, _ in orders()] == ["v2"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("max_ready", "ordered"), [(0, 0), (1, 0), (40, 0), (41, 1), (90, 50)])
+def test_no_more_free_tickets_are_left_than_the_policy_allows(max_ready: int, ordered: int) -> None:
+    lacking()
+    insert_batch_tickets(some_tickets(40), "random_forest", draw_date=WEDNESDAY)
+    ModePolicy.objects.update(max_ready=max_ready)
+
+    assert Replenisher().replenish(NOW) == ordered
+
+
+@pytest.mark.django_db
+def test_nothing_is_ordered_from_the_cut_off_on() -> None:
+    lacking()
+
+    assert Replenisher().replenish(CLOSED) == 0
+    assert Replenisher().replenish(CLOSED + timedelta(minutes=30)) == 0
+    assert Replenisher().replenish(CLOSED - timedelta(seconds=1)) > 0
+
+
+# What cannot be made
+
+
+@pytest.mark.django_db
+def test_without_a_prediction_nothing_is_ordered_it_is_said_once_and_made_good_when_there_is_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    count_claims("v1", claims=0, tickets=0, short=1)
+    replenisher = Replenisher()
+
+    for _ in range(5):
+        assert replenisher.replenish(NOW) == 0
+    assert not GenerationRun.objects.exists()
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == [
+        "v1 lacks 100 tickets for the draw of 2026-11-25 and has no prediction: nothing can be ordered yet"
+    ]
+
+    make_prediction("v1")
+    assert replenisher.replenish(NOW) > 0
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("end", ["failed", "cancelled"])
+def test_after_an_order_that_came_to_nothing_the_next_waits(end: str) -> None:
+    lacking()
+    Replenisher().replenish(NOW)
+    batch = TicketBatch.objects.get()
+    if end == "failed":
+        Prediction.objects.update(components=[{}])
+        generate_ticket_batch(batch.pk)
+    else:
+        cancel_batch(batch)
+    batch.refresh_from_db()
+    assert (batch.status, batch.generated) == (end, 0)
+
+    for moment in (timedelta(), WAIT - timedelta(seconds=5)):
+        assert Replenisher().replenish(NOW + moment) == 0
+    Prediction.objects.all().update(components=make_prediction("v1").components)
+    assert Replenisher().replenish(NOW + WAIT + timedelta(minutes=1)) > 0
+
+
+@pytest.mark.django_db
+def test_a_batch_of_somebody_else_that_failed_keeps_nobody_from_ordering() -> None:
+    lacking()
+    queued_batch(status="failed", finished_at=NOW)
+
+    assert Replenisher().replenish(NOW) > 0
+
+
+@pytest.mark.django_db
+def test_a_prediction_that_is_broken_stops_neither_the_other_modes_nor_the_watchdog(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lacking("v1", claims=600)
+    Prediction.objects.update(components=[{}])
+    lacking("v2")
+    replenisher = Replenisher()
+
+    for _ in range(3):
+        replenisher.replenish(NOW)
+
+    assert [mode for mode, _ in orders()] == ["v2"]
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
+        "v1 cannot be replenished; tried again in 0:10:00"
+    ]
+    Prediction.objects.filter(mode="v1").update(components=Prediction.objects.get(mode="v2").components)
+    assert replenisher.replenish(NOW + WAIT) > 0
+
+
+# Who looks, and how often
+
+
+class Clock:
+    """Time that passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.mark.django_db
+def test_it_looks_every_ten_seconds_however_often_it_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(replenishment, "time", clock)
+    lacking("v1")
+    replenisher = Replenisher()
+    replenisher.look()
+    assert [mode for mode, _ in orders()] == ["v1"]
+    make_prediction("v2")
+    count_claims("v2", claims=0, tickets=0, short=1)
+
+    clock.now += LOOK_SECONDS - 1
+    replenisher.look()
+    assert len(orders()) == 1
+    clock.now += 1
+    replenisher.look()
+    assert len(orders()) == 2
+
+
+@pytest.mark.django_db
+def test_the_watchdog_s_pass_replenishes() -> None:
+    lacking()
+    watchdog = Watchdog()
+    for one in watchdog.clusters:
+        one.enter()
+        one.start_at = time.monotonic() + 3600  # no process is wanted here
+
+    watchdog._pass()
+
+    assert [mode for mode, _ in orders()] == ["random_forest"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_watchdogs_that_see_the_same_shortage_at_once_order_it_once() -> None:
+    lacking()
+    patterns = Patterns()
+    expected = next(one.order for one in shelves(NOW, patterns) if one.mode == "random_forest")
+    ordered: list[int] = []
+
+    def look() -> None:
+        try:
+            ordered.append(Replenisher().replenish(NOW))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    with transaction.atomic():
+        ModePolicy.objects.select_for_update().get(mode="random_forest")
+        for thread in threads:
+            thread.start()
+        time.sleep(1)  # all have seen the shortage, and wait for the row
+        assert ordered == []
+    for thread in threads:
+        thread.join()
+
+    assert sorted(ordered) == [0, 0, 0, expected]
+    assert orders() == [("random_forest", expected)]
+
+
+@pytest.mark.django_db
+def test_a_policy_that_nobody_made_is_no_obstacle() -> None:
+    lacking()
+    ModePolicy.objects.all().delete()
+
+    assert Replenisher().replenish(NOW) > 0
+
+
+@pytest.mark.django_db
+def test_the_next_draw_s_sale_starts_with_what_the_last_one_taught() -> None:
+    for hour in range(1, 20):
+        count_claims(
+            "v1", datetime(2026, 11, 26, 3, tzinfo=UTC) - timedelta(hours=hour), claims=500, tickets=2000
+        )
+    saturday = date(2026, 11, 28)
+    make_prediction("v1", draw_date=saturday)
+
+    assert Replenisher().replenish(CLOSED + timedelta(hours=1, seconds=5)) > 1000
+    assert GenerationRun.objects.get().draw_date == saturday
