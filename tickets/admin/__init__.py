@@ -1,5 +1,5 @@
-"""The admin's pages for runs, batches, policies, tickets, scores, API clients and claims."""
+"""The admin's pages for runs, batches, policies, tickets, scores, API clients, claims and demand."""
 
-from tickets.admin import batches, claims, clients, generation, policies, scores, stock
+from tickets.admin import batches, claims, clients, demand, generation, policies, scores, stock
 
-__all__ = ["batches", "claims", "clients", "generation", "policies", "scores", "stock"]
+__all__ = ["batches", "claims", "clients", "demand", "generation", "policies", "scores", "stock"]

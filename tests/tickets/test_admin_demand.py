@@ -1,0 +1,174 @@
+"""The page of demand: each mode's stock beside what is expected of it, told to those who may look."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+import time_machine
+from django.contrib.staticfiles import finders
+from django.test import Client
+
+from tests.factories import WEDNESDAY, count_claims, make_prediction, queued_batch, some_tickets
+from tests.staff import client_of, staff_who_may, superuser
+from tickets.admin.demand import page_of
+from tickets.models import ClaimHour
+from tickets.policies import ModePolicy
+from tickets.store import insert_batch_tickets
+
+pytestmark = pytest.mark.django_db
+PAGE = "/admin/tickets/claimhour/"
+NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
+COLUMNS = ("stored", "claimed", "free", "coming", "floor", "lacking", "short", "replenished")
+
+
+@pytest.fixture(autouse=True)
+def _now() -> Iterator[None]:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def admin() -> Client:
+    return superuser()
+
+
+def row(mode: str, now: datetime = NOW) -> dict[str, str]:
+    return {one.mode: vars(one) for one in page_of(now)["shelves"]}[mode]
+
+
+def sold_lately(mode: str = "v1", claims: int = 30) -> None:
+    """Claims in each of the last eight hours, a ticket each, and so many tickets in stock."""
+    for hour in range(8):
+        begin = NOW.replace(minute=0) - timedelta(hours=hour)
+        count_claims(mode, begin, claims=claims, tickets=claims)
+    insert_batch_tickets(some_tickets(8 * claims + 45), mode, draw_date=WEDNESDAY)
+
+
+def test_where_nothing_was_ever_claimed_the_page_says_so(admin: Client) -> None:
+    page = admin.get(PAGE).content.decode()
+
+    assert "<title>Demand" in page
+    assert "Sales for the draw of 2026-11-25 close at 2026-11-26 02:59 UTC." in page
+    assert "No ticket was claimed yet, of any mode: nothing is expected, and nothing is ordered." in page
+    assert page.count("never claimed") == 5
+    assert 'role="img"' not in page
+    assert "The last hours" not in page
+
+
+def test_a_mode_s_stock_stands_beside_what_is_expected_of_it(admin: Client) -> None:
+    make_prediction("v1")
+    sold_lately()
+    count_claims("v1", NOW.replace(minute=0), slot=1, claims=0, tickets=0, short=3)
+
+    shown = row("v1")
+
+    assert {name: shown[name] for name in COLUMNS} == {
+        "stored": "285",
+        "claimed": "240",
+        "free": "45",
+        "coming": "0",
+        "floor": "100",
+        "lacking": "55",
+        "short": "3",
+        "replenished": "up to 100,000",
+    }
+    assert shown["lasts"].startswith("1 h ")  # 45 tickets, of which some 30 are claimed an hour
+    mean, rarely = (int(text.replace(",", "")) for text in shown["expected"].split(", rarely over "))
+    assert 30 * 20 < mean < 30 * 70
+    assert mean < rarely < 5 * mean
+    page = admin.get(PAGE).content.decode()
+    for text in ("285", "240", "45", shown["expected"], shown["lasts"], "up to 100,000"):
+        assert f">{text}</td>" in page
+
+
+def test_what_is_ordered_is_coming_and_no_longer_lacking() -> None:
+    make_prediction()
+    queued_batch(60)
+    count_claims("random_forest", claims=0, tickets=0, short=1)
+
+    assert (row("random_forest")["coming"], row("random_forest")["lacking"]) == ("60", "40")
+
+
+def test_it_says_why_a_mode_is_not_replenished() -> None:
+    for mode in ("random_forest", "lstm", "v1"):
+        make_prediction(mode)
+    ModePolicy.objects.filter(mode="lstm").update(paused=True)
+    ModePolicy.objects.filter(mode="v1").update(max_ready=0)
+
+    said = {one.mode: one.replenished for one in page_of(NOW)["shelves"]}
+
+    assert said == {
+        "random_forest": "up to 100,000",
+        "lstm": "paused",
+        "v1": "never, by its policy",
+        "v2": "no prediction yet",
+        "hybrid": "no prediction yet",
+    }
+
+
+def test_a_stock_that_is_large_enough_lasts_until_the_cut_off() -> None:
+    count_claims("v1", NOW - timedelta(hours=9, minutes=30), claims=1, tickets=1)
+    insert_batch_tickets(some_tickets(2000), "v1", draw_date=WEDNESDAY)
+
+    assert row("v1")["lasts"] == "until the cut-off"
+
+
+def test_after_the_cut_off_it_says_that_nothing_is_ordered(admin: Client) -> None:
+    sold_lately()
+    with time_machine.travel(datetime(2026, 11, 26, 3, 5, tzinfo=UTC), tick=False):
+        page = admin.get(PAGE).content.decode()
+        shown = row("v1", datetime(2026, 11, 26, 3, 5, tzinfo=UTC))
+
+    assert "closed at 2026-11-26 02:59 UTC: nothing is ordered" in page
+    assert (shown["floor"], shown["lacking"], shown["lasts"]) == ("0", "0", "-")
+
+
+def test_the_last_hours_are_told_and_plotted_whichever_draw_they_were_for(admin: Client) -> None:
+    hour = NOW.replace(minute=0)
+    for slot in range(2):
+        count_claims("v1", hour, slot=slot, claims=6, tickets=21, short=slot)
+    count_claims("v2", hour - timedelta(hours=11), date(2026, 11, 28), claims=4, tickets=4)
+    count_claims("v2", hour - timedelta(hours=47), date(2026, 11, 23), claims=1000, tickets=1000)
+    count_claims("hybrid", hour - timedelta(hours=48), date(2026, 11, 23))
+
+    page = admin.get(PAGE).content.decode()
+
+    assert ">2026-11-24 12:00</th>" in page
+    assert ">12 of 42 tickets; 1 refused</td>" in page
+    assert ">4 of 4 tickets</td>" in page
+    assert "1,000 of" not in page
+    assert page.count('role="img"') == 1
+    assert "v1 ends at 13, v2 ends at 0" in page
+    assert page.count("<polyline") == 2
+
+
+def test_a_mode_claimed_long_ago_is_no_picture(admin: Client) -> None:
+    count_claims("v1", NOW - timedelta(days=6), date(2026, 11, 18))
+
+    assert "Nothing was claimed in the last two days." in admin.get(PAGE).content.decode()
+
+
+def test_nothing_in_it_needs_an_inline_style_and_its_own_is_found(admin: Client) -> None:
+    sold_lately()
+
+    page = admin.get(PAGE).content.decode()
+    content = page[page.index('id="content-main"') :]
+
+    assert "<style" not in page
+    assert "style=" not in content
+    assert '<link rel="stylesheet" href="/static/tickets/demand.css">' in page
+    assert finders.find("tickets/demand.css")
+
+
+def test_it_is_for_those_who_may_look_and_nobody_changes_a_count() -> None:
+    count = count_claims("v1")
+    looking, stranger = staff_who_may(), client_of("stranger")
+
+    assert looking.get(PAGE).status_code == 200
+    assert stranger.get(PAGE).status_code == 403
+    assert Client().get(PAGE).status_code == 302
+    for client in (looking, Client()):
+        client.post(PAGE, {"action": "delete_selected", "_selected_action": count.pk, "post": "yes"})
+        client.post(f"{PAGE}{count.pk}/delete/", {"post": "yes"})
+        assert client.get(f"{PAGE}add/").status_code in (302, 403)
+    assert ClaimHour.objects.get().claims == 10

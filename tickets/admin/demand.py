@@ -1,0 +1,178 @@
+"""The admin's page for demand: of each mode what is in stock, what is expected, and what of it is ordered."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Sum
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+
+from predictions.admin.browsing import NOTHING, ReadOnly
+from predictions.lines import LineChart, line_chart
+from predictions.models import Prediction
+from predictions.modes import MODE_NAMES
+from tickets.claimed import ClaimHour
+from tickets.demand import Patterns, Shelf, shelves
+from tickets.floors import CHANCE, HORIZON
+from tickets.sales import HOUR, Span
+
+PLOTTED, TOLD = 48, 12  # hours
+USUALLY = 0.9  # the chance beside the mean: in one draw of ten more is claimed
+
+
+@dataclass(frozen=True)
+class ShelfRow:
+    """A shelf in texts."""
+
+    mode: str
+    stored: str
+    claimed: str
+    free: str
+    coming: str
+    floor: str
+    lacking: str
+    expected: str
+    lasts: str
+    short: str
+    replenished: str
+
+    @classmethod
+    def of(cls, shelf: Shelf, can_be_made: bool) -> "ShelfRow":
+        return cls(
+            mode=shelf.mode,
+            stored=f"{shelf.stored:,}",
+            claimed=f"{shelf.claimed:,}",
+            free=f"{shelf.free:,}",
+            coming=f"{shelf.coming:,}",
+            floor=f"{shelf.outlook.floor:,}",
+            lacking=f"{shelf.shortfall:,}",
+            expected=_expected(shelf),
+            lasts=_lasts(shelf),
+            short=f"{shelf.short:,}",
+            replenished=_replenished(shelf, can_be_made),
+        )
+
+
+def _expected(shelf: Shelf) -> str:
+    if not shelf.outlook.is_asked_for:
+        return "never claimed"
+    rest = shelf.outlook.rest
+    return f"{rest.mean:,.0f}, rarely over {rest.quantile(USUALLY):,}"
+
+
+def _lasts(shelf: Shelf) -> str:
+    """How long the free tickets do."""
+    if not (shelf.outlook.is_asked_for and shelf.outlook.is_open):
+        return NOTHING
+    hours = shelf.hours_to_empty
+    if hours is None:
+        return "until the cut-off"
+    minutes = int(hours * 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _replenished(shelf: Shelf, can_be_made: bool) -> str:
+    if shelf.is_paused:
+        return "paused"
+    if not shelf.outlook.most:
+        return "never, by its policy"
+    return f"up to {shelf.outlook.most:,}" if can_be_made else "no prediction yet"
+
+
+@dataclass(frozen=True)
+class Hour:
+    """What was claimed within a clock hour: `modes` has a text a mode, in the modes' order."""
+
+    begin: str
+    modes: list[str]
+
+
+Counts = Mapping[tuple[str, datetime], Mapping[str, Any]]
+
+
+@admin.register(ClaimHour)
+class DemandAdmin(ReadOnly, admin.ModelAdmin):
+    """One page, of the counts together: a row of them says little."""
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = self.admin_site.each_context(request) | {"title": "Demand", "opts": self.opts}
+        return TemplateResponse(
+            request, "admin/tickets/claimhour/demand.html", context | page_of(timezone.now())
+        )
+
+
+def page_of(now: datetime) -> dict[str, Any]:
+    """What the page shows at an instant."""
+    all_shelves = shelves(now, Patterns())
+    day, counts = all_shelves[0].draw_date, _counts_since(now - PLOTTED * HOUR)
+    predicted = set(Prediction.objects.filter(draw_date=day).values_list("mode", flat=True))
+    return {
+        "span": Span.of(day, settings.SALES_CUTOFF),
+        "is_open": all_shelves[0].outlook.is_open,
+        "was_ever_claimed": any(one.outlook.is_asked_for for one in all_shelves),
+        "shelves": [ShelfRow.of(one, one.mode in predicted) for one in all_shelves],
+        "modes": MODE_NAMES,
+        "hours": [_hour(counts, begin) for begin in reversed(_hours_until(now, TOLD))],
+        "chart": _chart(counts, _hours_until(now, PLOTTED)) if counts else None,
+        "horizon": round(HORIZON * 60),
+        "chance": f"{CHANCE:.1%}",
+        "usually": f"{USUALLY:.0%}",
+    }
+
+
+def _hours_until(now: datetime, count: int) -> list[datetime]:
+    """So many clock hours, the last of them the present one."""
+    present = now.replace(minute=0, second=0, microsecond=0)
+    return [present - HOUR * back for back in reversed(range(count))]
+
+
+def _counts_since(instant: datetime) -> Counts:
+    """Of each mode and hour the claims, their tickets, and those refused, for whichever draws."""
+    # The draw leads the index; no draw that is over since a day is claimed any more.
+    day = instant.date() - timedelta(days=1)
+    rows = ClaimHour.objects.filter(draw_date__gte=day, hour__gte=instant).order_by().values("mode", "hour")
+    sums = rows.annotate(granted=Sum("claims"), bought=Sum("tickets"), refused=Sum("short"))
+    return {(row["mode"], row["hour"]): row for row in sums}
+
+
+def _hour(counts: Counts, begin: datetime) -> Hour:
+    return Hour(f"{begin:%Y-%m-%d %H}:00", [_claims(counts.get((mode, begin))) for mode in MODE_NAMES])
+
+
+def _claims(count: Mapping[str, Any] | None) -> str:
+    if count is None:
+        return NOTHING
+    text = f"{count['granted']:,} of {count['bought']:,} tickets"
+    return text + (f"; {count['refused']:,} refused" if count["refused"] else "")
+
+
+def _chart(counts: Counts, hours: Sequence[datetime]) -> LineChart:
+    """Claims asked for in each hour, a line a mode; the present hour is not over."""
+    series = {
+        mode: [_asked(counts.get((mode, begin))) for begin in hours]
+        for mode in MODE_NAMES
+        if any((mode, begin) in counts for begin in hours)
+    }
+    return line_chart(
+        f"Claims in each of the last {PLOTTED} hours (UTC), refused ones too",
+        "claims",
+        "no claim",
+        series,
+        level=0.0,
+        places={place: f"{hours[place]:%m-%d %H}:00" for place in (0, 12, 24, 36, len(hours) - 1)},
+        form=",.0f",
+    )
+
+
+def _asked(count: Mapping[str, Any] | None) -> float:
+    return 0.0 if count is None else float(count["granted"] + count["refused"])
