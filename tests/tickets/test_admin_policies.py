@@ -9,7 +9,7 @@ from tickets.policies import ModePolicy
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/tickets/modepolicy/"
-GOOD = {"batch_size": "250000", "keep_days": "30", "priority": "-5", "paused": "on"}
+GOOD = {"batch_size": "250000", "keep_days": "30", "max_ready": "0", "priority": "-5", "paused": "on"}
 
 
 @pytest.fixture
@@ -23,12 +23,12 @@ def address() -> str:
 
 
 def values() -> list[tuple[object, ...]]:
-    fields = ("mode", "batch_size", "keep_days", "priority", "paused")
+    fields = ("mode", "batch_size", "keep_days", "max_ready", "priority", "paused")
     return list(ModePolicy.objects.values_list(*fields))
 
 
 def test_the_list_shows_every_mode_with_what_holds_for_it(keeper: Client) -> None:
-    ModePolicy.objects.filter(mode="v1").update(batch_size=250000, paused=True)
+    ModePolicy.objects.filter(mode="v1").update(batch_size=250000, max_ready=3_333, paused=True)
 
     page = keeper.get(LIST).content.decode()
 
@@ -36,16 +36,18 @@ def test_the_list_shows_every_mode_with_what_holds_for_it(keeper: Client) -> Non
     for mode in ("random_forest", "lstm", "v1", "v2", "hybrid"):
         assert f">{mode}</a>" in page
     assert "250,000" in page
+    assert "3,333" in page
+    assert page.count("100,000") == 4
     assert (page.count(">paused</td>"), page.count(">include it</td>")) == (1, 4)
 
 
 def test_a_change_is_stored_and_logged(keeper: Client, address: str) -> None:
     assert keeper.post(address, GOOD).status_code == 302
 
-    assert ("v1", 250000, 30, -5, True) in values()
+    assert ("v1", 250000, 30, 0, -5, True) in values()
     entry = LogEntry.objects.get()
     assert (entry.action_flag, entry.object_repr) == (CHANGE, "v1")
-    assert entry.get_change_message() == "Changed Batch size, Keep days, Priority and Paused."
+    assert entry.get_change_message() == "Changed Batch size, Keep days, Max ready, Priority and Paused."
 
 
 def test_the_mode_itself_cannot_be_changed(keeper: Client, address: str) -> None:
@@ -68,6 +70,12 @@ def test_the_mode_itself_cannot_be_changed(keeper: Client, address: str) -> None
             {"keep_days": "36501"},
             "Keep days: &#x27;36501&#x27; is not allowed; allowed is a whole number from 1 to 36,500.",
         ),
+        (
+            {"max_ready": "10000001"},
+            "Max ready: &#x27;10000001&#x27; is not allowed; allowed is a whole number from 0 to 10,000,000.",
+        ),
+        ({"max_ready": "-1"}, "Max ready: &#x27;-1&#x27; is not allowed"),
+        ({"max_ready": ""}, "Max ready: is missing"),
         ({"keep_days": "0"}, "Keep days: &#x27;0&#x27; is not allowed"),
         (
             {"priority": "101"},

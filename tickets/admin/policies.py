@@ -34,11 +34,17 @@ class PolicyForm(forms.ModelForm):
     keep_days = WholeNumber(
         "Keep days", 1, MAX_DAYS, help_text="Its tickets are deleted when they are older."
     )
+    max_ready = WholeNumber(
+        "Max ready",
+        0,
+        MAX_BATCH_SIZE,
+        help_text="Replenishment leaves no more free tickets than that for a draw; 0: it makes none.",
+    )
     priority = WholeNumber("Priority", -MAX_PRIORITY, MAX_PRIORITY, help_text="A higher one is made first.")
 
     class Meta:
         model = ModePolicy
-        fields = ["batch_size", "keep_days", "priority", "paused"]
+        fields = ["batch_size", "keep_days", "max_ready", "priority", "paused"]
 
 
 @admin.register(ModePolicy)
@@ -46,13 +52,17 @@ class ModePolicyAdmin(admin.ModelAdmin):
     """One policy a mode, made with the table: there is nothing to add or to delete."""
 
     form = PolicyForm
-    list_display = ["mode", "size", "keep_days", "priority", "state"]
-    fields = ["mode", "batch_size", "keep_days", "priority", "paused"]
+    list_display = ["mode", "size", "keep_days", "ready", "priority", "state"]
+    fields = ["mode", "batch_size", "keep_days", "max_ready", "priority", "paused"]
     readonly_fields = ["mode"]
 
     @admin.display(description="batch size", ordering="batch_size")
     def size(self, policy: ModePolicy) -> str:
         return f"{policy.batch_size:,}"
+
+    @admin.display(description="max ready", ordering="max_ready")
+    def ready(self, policy: ModePolicy) -> str:
+        return f"{policy.max_ready:,}"
 
     @admin.display(description="new runs", ordering="paused")
     def state(self, policy: ModePolicy) -> str:
