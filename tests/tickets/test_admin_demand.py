@@ -134,9 +134,9 @@ def test_the_last_hours_are_told_and_plotted_whichever_draw_they_were_for(admin:
     page = admin.get(PAGE).content.decode()
 
     assert ">2026-11-24 12:00</th>" in page
-    assert ">12 of 42 tickets; 1 refused</td>" in page
-    assert ">4 of 4 tickets</td>" in page
-    assert "1,000 of" not in page
+    assert ">12 (42), 1 refused</td>" in page
+    assert ">4 (4)</td>" in page
+    assert "1,000 (" not in page
     assert page.count('role="img"') == 1
     assert "v1 ends at 13, v2 ends at 0" in page
     assert page.count("<polyline") == 2

@@ -152,8 +152,8 @@ def _hour(counts: Counts, begin: datetime) -> Hour:
 def _claims(count: Mapping[str, Any] | None) -> str:
     if count is None:
         return NOTHING
-    text = f"{count['granted']:,} of {count['bought']:,} tickets"
-    return text + (f"; {count['refused']:,} refused" if count["refused"] else "")
+    text = f"{count['granted']:,} ({count['bought']:,})"
+    return text + (f", {count['refused']:,} refused" if count["refused"] else "")
 
 
 def _chart(counts: Counts, hours: Sequence[datetime]) -> LineChart:
