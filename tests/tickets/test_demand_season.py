@@ -6,11 +6,9 @@ seeds, and with a slower delivery: `make bench-demand`.
 
 import pytest
 
-from tests.tickets.season import DRAWS, Outcome, Totals, days, fixed_floor, season
+from tests.tickets.season import DRAWS, SEED, Outcome, Totals, days, fixed_floor, season
 from tickets.forecast import PAST_DRAWS, learn
 from tickets.sales import Sale
-
-SEED = 1
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,46 @@
+"""`make bench-demand`: the simulated season of tests/tickets/season.py, its curve and its totals.
+
+The curve is of the committed seed, a line for each tenth of the season and one for its ten-fold draws. Other
+seeds show that it is no lucky one; then the same seed beside the baseline, a floor that forecasts nothing,
+and with slower deliveries than the floor is made for.
+"""
+
+from collections.abc import Sequence
+
+from tests.tickets.season import SEED, Outcome, Totals, fixed_floor, season
+
+OTHER_SEEDS = (2, 3, 4, 5, 6)
+DELIVERIES = (5, 10, 20)  # minutes
+TENTHS = 10
+
+
+def show(what: str, outcomes: Sequence[Outcome]) -> None:
+    of = Totals.of(outcomes)
+    print(
+        f"{what:34} {len(outcomes):5} {of.claims:9,} {of.claimed:10,} {of.made:10,} {of.made_a_claimed:8.3f}"
+        f" {of.missed:7,} {of.missed_share:8.3%} {of.orders / len(outcomes):8.1f}",
+        flush=True,
+    )
+
+
+def curve(outcomes: Sequence[Outcome]) -> None:
+    """A line for each tenth of a season, then its ten-fold draws, then all of it."""
+    for tenth in range(TENTHS):
+        first, last = (len(outcomes) * part // TENTHS for part in (tenth, tenth + 1))
+        show(f"seed {SEED}, draws {first + 1} to {last}", outcomes[first:last])
+    show(f"seed {SEED}, the ten-fold draws", [one for one in outcomes if one.is_rush])
+    show(f"seed {SEED}, all", outcomes)
+
+
+def main() -> None:
+    print(f"{'':34} draws    claims    claimed       made  made/cl.  missed    share orders/d", flush=True)
+    curve(season(SEED))
+    for seed in OTHER_SEEDS:
+        show(f"seed {seed}, all", season(seed))
+    show("a fixed floor of 100", season(SEED, fixed_floor))
+    for minutes in DELIVERIES:
+        show(f"delivered after {minutes} minutes", season(SEED, delivery=minutes))
+
+
+if __name__ == "__main__":
+    main()
