@@ -19,6 +19,7 @@ def outcomes() -> list[Outcome]:
 def test_fewer_than_one_claim_in_a_hundred_meets_too_small_a_stock(outcomes: list[Outcome]) -> None:
     assert len(outcomes) == DRAWS
     assert Totals.of(outcomes).missed_share < 0.01
+    assert Totals.of(outcomes).missed_share < 0.0001  # beyond the aim, to notice what makes it worse
 
 
 def test_neither_do_more_of_those_for_a_ten_fold_draw_or_before_anything_is_known(
@@ -33,7 +34,7 @@ def test_neither_do_more_of_those_for_a_ten_fold_draw_or_before_anything_is_know
 
 
 def test_at_most_twice_as_many_tickets_are_made_as_are_claimed(outcomes: list[Outcome]) -> None:
-    assert Totals.of(outcomes).made_a_claimed <= 1.2  # the aim is 2
+    assert Totals.of(outcomes).made_a_claimed <= 1.1  # the aim is 2
     assert all(one.made_a_claimed <= 2 for one in map(Totals.of, ([one] for one in outcomes)))
 
 

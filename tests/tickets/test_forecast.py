@@ -46,9 +46,10 @@ def test_a_higher_chance_never_needs_fewer(mean: float, shape: float, low: float
     assert claims_quantile(low, mean, shape) <= claims_quantile(high, mean, shape)
 
 
-def test_sizes_that_vary_as_much_as_their_mean_are_in_the_law_of_the_tickets() -> None:
-    generator, demand = np.random.default_rng(1), Demand(claims=30.0, shape=4.0, size=6.0)
-    claims = generator.poisson(generator.gamma(4, 30 / 4, 20_000))
+@pytest.mark.parametrize("shape", [4.0, 1000.0])
+def test_sizes_that_vary_as_much_as_their_mean_are_in_the_law_of_the_tickets(shape: float) -> None:
+    generator, demand = np.random.default_rng(1), Demand(claims=30.0, shape=shape, size=6.0)
+    claims = generator.poisson(generator.gamma(shape, 30 / shape, 20_000))
     tickets = np.array([generator.geometric(1 / 6, count).sum() for count in claims])
 
     assert tickets.mean() == pytest.approx(demand.mean, rel=0.02)
@@ -80,6 +81,15 @@ def test_the_profile_and_the_weekdays_levels_are_found_again_though_saturday_sel
     assert pattern.levels[5] / pattern.levels[0] == pytest.approx(2, rel=0.25)  # shrunk towards each other
     assert pattern.levels[0] == pytest.approx(pattern.levels[2], rel=0.01)
     assert pattern.levels[0] < pattern.levels[6] < pattern.levels[5]  # no draw then: the level of all
+
+
+def test_a_weekday_that_was_seen_once_is_not_taken_at_its_word() -> None:
+    saturday, monday, wednesday = spans(3)
+
+    levels = learn([sold(saturday, 300.0), sold(monday, 30.0), sold(wednesday, 30.0)]).levels
+
+    assert levels[0] == pytest.approx(levels[2])
+    assert 30 < levels[0] < levels[5] < 160  # the mean of all is 120
 
 
 def test_few_claims_make_no_hour_nought_and_move_the_profile_little() -> None:

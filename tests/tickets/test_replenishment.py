@@ -124,6 +124,7 @@ def test_a_paused_mode_is_not_ordered_and_the_others_are() -> None:
     Replenisher().replenish(NOW)
 
     assert [mode for mode, _ in orders()] == ["v2"]
+    assert GenerationRun.objects.count() == 1
 
 
 @pytest.mark.django_db
@@ -173,8 +174,10 @@ def test_after_an_order_that_came_to_nothing_the_next_waits(end: str) -> None:
     Replenisher().replenish(NOW)
     batch = TicketBatch.objects.get()
     if end == "failed":
+        law = Prediction.objects.get().components
         Prediction.objects.update(components=[{}])
         generate_ticket_batch(batch.pk)
+        Prediction.objects.update(components=law)
     else:
         cancel_batch(batch)
     batch.refresh_from_db()
@@ -182,7 +185,6 @@ def test_after_an_order_that_came_to_nothing_the_next_waits(end: str) -> None:
 
     for moment in (timedelta(), WAIT - timedelta(seconds=5)):
         assert Replenisher().replenish(NOW + moment) == 0
-    Prediction.objects.all().update(components=make_prediction("v1").components)
     assert Replenisher().replenish(NOW + WAIT + timedelta(minutes=1)) > 0
 
 
