@@ -233,8 +233,8 @@ def _store(
         draw_date=day,
         asked_draw_date=asked.draw_date,
         created_at=now,
-        numbers=[row[1:7] for row in tickets],
-        origins=[(row[7], row[8] or asked.mode, utc_text(row[9]), row[10]) for row in tickets],
+        numbers=[list(row[1:7]) for row in tickets],
+        origins=[[row[7], row[8] or asked.mode, utc_text(row[9]), row[10]] for row in tickets],
     )
     places = ", ".join(["%s"] * len(tickets))
     with connection.cursor() as cursor:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import time_machine
 from django.contrib.staticfiles import finders
+from django.templatetags.static import static
 from django.test import Client
 
 from tests.factories import WEDNESDAY, count_claims, make_prediction, queued_batch, some_tickets
@@ -156,7 +157,7 @@ def test_nothing_in_it_needs_an_inline_style_and_its_own_is_found(admin: Client)
 
     assert "<style" not in page
     assert "style=" not in content
-    assert '<link rel="stylesheet" href="/static/tickets/demand.css">' in page
+    assert f'<link rel="stylesheet" href="{static("tickets/demand.css")}">' in page
     assert finders.find("tickets/demand.css")
 
 

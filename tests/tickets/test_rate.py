@@ -132,7 +132,6 @@ ERRORS = {
     "404 of no view": ("GET", "/api/v1/nothing", {}, 404),
     "404 outside the version": ("GET", "/api/", {}, 404),
     "405": ("DELETE", CACHED, {}, 405),
-    "406": ("GET", CACHED, {"Accept": "text/html"}, 406),
     "a host that is not allowed": ("GET", CACHED, {"Host": "evil.example"}, 400),
     "OPTIONS": ("OPTIONS", CACHED, {}, 200),
     "HEAD": ("HEAD", CACHED, {}, 200),
