@@ -1,6 +1,8 @@
 """Many claim at once, by threads and over real servers: none twice, quotas exact, nothing lost in a crash."""
 
 import http.client
+import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.db.models import F, Sum
 from django.utils import timezone
 
@@ -16,6 +19,7 @@ from predictions.powerball import next_draw
 from tests.callers import CLAIMS, Answer, ask, at_once
 from tests.factories import make_client, make_key, make_prediction, some_tickets
 from tests.processes import web_server
+from tests.staff import superuser
 from tickets import deletion
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.claims import Asked, QuotaSpent, claim_tickets, quota_of
@@ -229,3 +233,52 @@ def test_claims_amid_a_generation_a_cleanup_and_a_purge_lose_nothing(
     assert of_old == 3000 - purged - cleaned > 0
     assert check_books() == sum(claimed) == 1080
     assert PreGeneratedTicket.objects.count() == 3 * 1500 + generated - purged - cleaned
+
+
+def test_the_deletion_of_a_client_waits_for_its_claim_that_is_being_made(day: date) -> None:
+    client, admin, made = fast_client(), superuser(), threading.Event()
+    insert_batch_tickets(some_tickets(20), "v1", draw_date=day)
+
+    def claim() -> None:
+        with transaction.atomic():
+            claim_tickets(client, Asked("v1", 5, day), "one")
+            made.set()
+            time.sleep(1)  # the deletion is asked for, and the claim not committed
+
+    def delete() -> Any:
+        assert made.wait(10)
+        return admin.post(f"/admin/tickets/apiclient/{client.pk}/delete/", {"post": "yes"}, follow=True)
+
+    _, page = at_once(2, lambda job: job(), [claim, delete])
+
+    assert "The client shop has claims" in page.content.decode()
+    assert check_books() == 5
+
+
+def test_a_client_that_is_deleted_while_it_claims_is_gone_or_keeps_all_it_claimed(day: date) -> None:
+    admin = superuser()
+    insert_batch_tickets(some_tickets(200), "v1", draw_date=day)
+
+    def claim(client: ApiClient, number: int) -> str:
+        try:
+            claim_tickets(client, Asked("v1", 2, day), f"key-{number}")
+        except ApiClient.DoesNotExist:
+            return "gone"
+        return "claimed"
+
+    for number in range(6):
+        client = fast_client(f"client-{number}")
+        address = f"/admin/tickets/apiclient/{client.pk}/delete/"
+        delete = partial(admin.post, address, {"post": "yes"})
+        claims = [partial(claim, client, one) for one in range(4)]
+        jobs = [delete, *claims] if number % 2 else [*claims, delete]
+
+        outcomes = at_once(5, lambda job: job(), jobs)
+
+        deleted = outcomes.pop(jobs.index(delete))
+        assert deleted.status_code in (200, 302)  # Django's own page, where a claim came between two looks
+        if ApiClient.objects.filter(pk=client.pk).exists():
+            assert set(outcomes) == {"claimed"}
+        else:
+            assert set(outcomes) == {"gone"}
+    check_books()

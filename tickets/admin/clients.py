@@ -99,15 +99,17 @@ class ApiClientAdmin(MoreThanFields, ActionAdmin):
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Django's own page would list every claim, of which there may be a million."""
-        client = self.get_object(request, object_id)
         try:
-            if client is not None and self.has_delete_permission(request, client):
-                _check_without_claims(client)
             return super().delete_view(request, object_id, extra_context)
         except Refused as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
             return HttpResponseRedirect(reverse("admin:tickets_apiclient_change", args=[object_id]))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Looked at before Django collects and lists every claim, of which there may be a million."""
+        for client in objs:
+            _check_without_claims(client)
+        return super().get_deleted_objects(objs, request)
 
     def delete_model(self, request: HttpRequest, client: ApiClient) -> None:
         with transaction.atomic():
