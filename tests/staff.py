@@ -1,5 +1,7 @@
 """People who use the admin."""
 
+from typing import Any
+
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
@@ -21,3 +23,8 @@ def staff_who_may(*codenames: str) -> Client:
     """May look at everything, and what is named: `add_draw`, `delete_pregeneratedticket`."""
     may_look = Permission.objects.filter(codename__startswith="view_")
     return client_of("staff", *may_look, *Permission.objects.filter(codename__in=codenames))
+
+
+def text_of(page: Any) -> str:
+    """A page's source on one line, so that where its template breaks lines does not matter."""
+    return " ".join(page.content.decode().split())
