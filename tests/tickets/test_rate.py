@@ -1,5 +1,6 @@
 """How often one may ask: a client's rate, an address's, what each answer says of it, to the second."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,9 +9,11 @@ import pytest
 import time_machine
 from django.core.cache import caches
 from django.test import Client, override_settings
+from redis import RedisError
 
 from tests.factories import make_client, make_key
-from tickets.api.throttles import WINDOW
+from tickets.api import throttles
+from tickets.api.throttles import WINDOW, SharedCache
 
 CACHED, QUOTA = "/api/v1/tickets/cached", "/api/v1/quota"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)  # the beginning of a minute
@@ -167,3 +170,36 @@ def test_pages_are_neither_counted_nor_told() -> None:
 
     assert not [name for name in page.headers if name.startswith("RateLimit")]
     assert rate_of(Client().get(CACHED)) == (3, 2, 60)
+
+
+# A shared cache that is away; test_shared_rate has a real one
+
+
+def test_a_late_answer_from_before_an_outage_does_not_end_it(caplog: pytest.LogCaptureFixture) -> None:
+    cache = SharedCache()
+    for _ in range(2):
+        assert cache.is_asked()  # by two requests at once
+    before = time.monotonic() - 0.1
+
+    cache.failed(RedisError("gone"))
+    cache.answered(before)
+    cache.failed(RedisError("gone"))
+
+    assert not cache.is_asked()
+    assert caplog.text.count("the shared cache is away") == 1
+    assert "answers again" not in caplog.text
+
+
+def test_one_request_in_a_while_asks_a_cache_that_is_away_and_its_answer_ends_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(throttles, "LEFT_ALONE", 1.0)
+    cache = SharedCache()
+    cache.failed(RedisError("gone"))
+    assert not cache.is_asked()
+
+    time.sleep(1)  # the clock that is measured by is nobody's to set
+
+    assert [cache.is_asked() for _ in range(3)] == [True, False, False]
+    cache.answered(time.monotonic())
+    assert [cache.is_asked() for _ in range(3)] == [True, True, True]

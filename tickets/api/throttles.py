@@ -98,7 +98,7 @@ def _counted_as(address: str) -> str:
     return str(ip.ipv4_mapped or ip_network((ip, 64), strict=False))
 
 
-class _SharedCache:
+class SharedCache:
     """Whether the shared cache is asked: always while it answers, and else by one request now and then.
 
     So an outage costs one warning, and one request in `LEFT_ALONE` seconds the time that a hanging one takes.
@@ -119,10 +119,15 @@ class _SharedCache:
             self._asked_again_at = now + LEFT_ALONE
             return True
 
-    def answered(self) -> None:
-        if self._asked_again_at is not None:
+    def answered(self, asked_at: float) -> None:
+        """Note an answer; one to a request from before the outage, which came late, says nothing."""
+        if self._asked_again_at is None:
+            return
+        with self._lock:
+            if self._asked_again_at is None or asked_at < self._asked_again_at - LEFT_ALONE:
+                return
             self._asked_again_at = None
-            logger.warning("the shared cache answers again, so requests are counted for all processes")
+        logger.warning("the shared cache answers again, so requests are counted for all processes")
 
     def failed(self, error: RedisError) -> None:
         with self._lock:
@@ -132,18 +137,19 @@ class _SharedCache:
             logger.warning("the shared cache is away, so each process counts its own requests: %s", error)
 
 
-_shared_cache = _SharedCache()
+_shared_cache = SharedCache()
 
 
 def _raised(key: str) -> int:
     """The count of a key with one more; in this process's own memory while the shared cache is away."""
     if _shared_cache.is_asked():
+        asked_at = time.monotonic()
         try:
             count = _raise(caches["default"], key)
         except RedisError as error:
             _shared_cache.failed(error)
         else:
-            _shared_cache.answered()
+            _shared_cache.answered(asked_at)
             return count
     return _raise(caches["memory"], key)
 
