@@ -1,0 +1,51 @@
+"""A content type never keeps a request from being answered, by either entry point."""
+
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.http import HttpRequest
+from django.test import RequestFactory
+
+from shiolplus.asgi import application
+from shiolplus.requests import AsyncWebRequest, WebRequest
+
+
+def by_wsgi(content_type: str) -> HttpRequest:
+    environ = RequestFactory().get("/api/v1/draws", {"cursor": "ä"}, content_type=content_type).environ
+    return WebRequest(environ | {"CONTENT_TYPE": content_type})
+
+
+def by_asgi(content_type: str) -> HttpRequest:
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "GET",
+        "path": "/api/v1/draws",
+        "query_string": b"cursor=%C3%A4",
+        "headers": [(b"content-type", content_type.encode())],
+    }
+    return AsyncWebRequest(scope, BytesIO())
+
+
+@pytest.mark.parametrize("made", [by_wsgi, by_asgi])
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "application/json; charset=latin-1",
+        "text/plain; charset=base64",
+        "text/plain; charset=none-such",
+        "text/plain; charset*=none-such''x",
+        ";;;=",
+    ],
+)
+def test_a_query_is_utf8_whatever_the_content_type_says(made: Any, content_type: str) -> None:
+    request = made(content_type)
+
+    assert request.GET.dict() == {"cursor": "ä"}
+    assert request.encoding is None
+
+
+def test_the_asgi_entry_point_makes_such_requests() -> None:
+    """`test_raw_requests` asks the other one."""
+    assert application.request_class is AsyncWebRequest
