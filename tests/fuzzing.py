@@ -33,6 +33,7 @@ CHECKS = (
 )
 PHASES = "examples,coverage,fuzzing,stateful"
 CONFIG = """
+hooks = "tests.fuzzing_hooks"
 [auth.openapi.ApiKey]
 api_key = "Api-Key %s"
 [checks.negative_data_rejection]
@@ -82,6 +83,8 @@ def stock() -> str:
 
 def fuzz(port: int, key: str, folder: Path, seed: int, examples: int, phases: str = PHASES) -> Fuzzed:
     """Run Schemathesis; `examples` is about how many requests each operation gets beside the fixed ones."""
+    from django.conf import settings
+
     files = ("config.toml", "schema.yaml", "report.json", "answers.har")
     config, schema, report, har = (folder / name for name in files)
     config.write_text(CONFIG % key)
@@ -94,7 +97,8 @@ def fuzz(port: int, key: str, folder: Path, seed: int, examples: int, phases: st
         *("--phases", phases, "--checks", ",".join(CHECKS)),
         *("--report", "json,har", "--report-json-path", str(report), "--report-har-path", str(har)),
     ]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    environment = os.environ | {"PYTHONPATH": str(settings.BASE_DIR)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if not report.exists():
         raise RuntimeError(done.stdout + done.stderr)
     summary = json.loads(report.read_text())
