@@ -1,6 +1,7 @@
 """Whose word is taken on where a request came from: that of SHIOL_TRUSTED_PROXIES, and no other's."""
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
@@ -56,6 +57,7 @@ class TrustedProxies:
         self.get_response = get_response
         self.networks, self.has_unix = settings.TRUSTED_PROXIES
         self.is_trusted = lru_cache(maxsize=1024)(self._is_trusted)
+        self.plain = re.compile("|".join(settings.SECURE_REDIRECT_EXEMPT) or r"(?!)")
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         peer = request.META.get("REMOTE_ADDR", "")
@@ -66,9 +68,14 @@ class TrustedProxies:
             request.META["REMOTE_ADDR"] = self.client(peer, chain)
             if said:
                 request.META[SCHEME_KEY] = "https" if said == "https" else "http"
-        if settings.SECURE_SSL_REDIRECT and not request.is_secure():
+        if self.will_redirect(request):
             _refuse_if_unclear(peer, said, is_trusted)
         return self.get_response(request)
+
+    def will_redirect(self, request: HttpRequest) -> bool:
+        """Whether Django's SecurityMiddleware is about to send it to https."""
+        is_plain = settings.SECURE_SSL_REDIRECT and not request.is_secure()
+        return is_plain and not self.plain.search(request.path.lstrip("/"))
 
     def client(self, peer: str, chain: str) -> str:
         """The client's address, by what a trusted peer forwarded; of a malformed chain, the good part."""

@@ -139,6 +139,14 @@ def test_plain_http_is_sent_to_https_once_and_answered_there() -> None:
     assert get(peer=CLIENT).status_code == 301  # straight to us
 
 
+@pytest.mark.django_db
+@pytest.mark.usefixtures("trusted", "https")
+def test_what_is_never_redirected_needs_no_scheme(settings: LazySettings) -> None:
+    settings.SECURE_REDIRECT_EXEMPT = ["^nothing$", f"^{STATUS[1:]}$"]
+
+    assert get().status_code == 200
+
+
 @pytest.mark.usefixtures("trusted", "https")
 def test_a_proxy_that_does_not_name_the_scheme_gets_no_redirect_without_end(
     caplog: pytest.LogCaptureFixture,
