@@ -30,6 +30,8 @@ class HeadersMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        self.has_debug_pages = settings.DEBUG
+        self.permissions = settings.PERMISSIONS_POLICY
         self.everywhere = policy_text(settings.SECURE_CSP)
         self.by_path = {
             path: policy_text({**settings.SECURE_CSP, **changes})
@@ -38,9 +40,9 @@ class HeadersMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if not (settings.DEBUG and response.status_code in DEBUG_PAGES):
+        if not (self.has_debug_pages and response.status_code in DEBUG_PAGES):
             response.headers.setdefault("Content-Security-Policy", self.policy(request.path_info))
-        response.headers.setdefault("Permissions-Policy", settings.PERMISSIONS_POLICY)
+        response.headers.setdefault("Permissions-Policy", self.permissions)
         return response
 
     def policy(self, path: str) -> str:
