@@ -35,7 +35,7 @@ PAST_DRAWS = 52  # that are learned from: four months
 
 SMOOTHING = 10.0  # claims of a flat profile that stand beside an hour's own
 SHRINKAGE = 8.0  # draws of the common level that stand beside a weekday's own
-FIRST_LEVEL, FIRST_SHAPE = 1.0, 1.0  # of a mode without a past: a claim an hour, and hardly known
+FIRST_LEVEL, FIRST_SHAPE = 20.0, 1.0  # of a mode without a past; worth three minutes of its first claims
 FIRST_DRAWS = 4.0  # draws of FIRST_SHAPE that stand beside those known
 SHAPES = 0.1, 4.0  # the law of levels is never taken for wider than that, or for narrower
 FIRST_UNREST, FIRST_SQUARES = 0.25, 1000.0  # stand beside the unrest known; the latter in claims squared

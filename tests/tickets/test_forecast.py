@@ -60,13 +60,17 @@ def test_sizes_that_vary_as_much_as_their_mean_are_in_the_law_of_the_tickets(sha
 # What is learned
 
 
-def test_without_a_past_a_claim_an_hour_is_expected_and_hardly_known() -> None:
+def test_without_a_past_little_is_expected_and_hardly_known_until_minutes_tell() -> None:
     pattern, sale = learn([]), spans(1)[0].sale([])
 
     assert not pattern.is_known
     assert pattern.profile.tolist() == [1.0] * HOURS
-    assert pattern.forecast(sale, sale.opened, 24).claims == pytest.approx(24)
-    assert pattern.forecast(sale, sale.opened, 1).quantile(0.999) >= 7
+    assert pattern.forecast(sale, sale.opened, 24).claims == pytest.approx(24 * 20)
+    assert pattern.forecast(sale, sale.opened, 1).quantile(0.999) > 5 * 20
+    asked = np.zeros(HOURS)
+    asked[46] = 100.0  # the first three minutes'
+    busy = replace(spans(3)[1].sale([]), asked=asked)
+    assert pattern.forecast(busy, busy.opened - 0.05, 1).claims == pytest.approx(1000, rel=0.1)
 
 
 def test_the_profile_and_the_weekdays_levels_are_found_again_though_saturday_sells_longer() -> None:
@@ -170,7 +174,7 @@ def test_the_present_hour_counts_for_as_much_of_it_as_is_over() -> None:
 
     steady = pattern.level(replace(sale, asked=asked), 20.75).mean
 
-    assert steady == pytest.approx(60, rel=0.35)  # the first guess was one
+    assert steady == pytest.approx(60, rel=0.05)
     assert pattern.level(replace(sale, asked=asked), 20.001).mean < 0.85 * steady
 
 
