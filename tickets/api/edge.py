@@ -12,7 +12,6 @@ from tickets.api.throttles import count_address
 
 API_PREFIX = "/api/"
 CACHED = "/api/v1/tickets/cached"
-ANY_JSON = ("*/*", "application/json")
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -37,12 +36,7 @@ class KeptAnswers:
 
 
 def _is_plain(request: HttpRequest) -> bool:
-    headers = request.META
-    return (
-        request.method == "GET"
-        and "HTTP_AUTHORIZATION" not in headers
-        and headers.get("HTTP_ACCEPT", "*/*") in ANY_JSON
-    )
+    return request.method == "GET" and "HTTP_AUTHORIZATION" not in request.META
 
 
 def _kept_answer(query_string: str) -> Answer | None:
