@@ -1,4 +1,4 @@
-"""A content type never keeps a request from being answered, by either entry point."""
+"""A content type never keeps a request from being read, by either entry point's class."""
 
 from io import BytesIO
 from typing import Any
@@ -7,7 +7,6 @@ import pytest
 from django.http import HttpRequest
 from django.test import RequestFactory
 
-from shiolplus.asgi import application
 from shiolplus.requests import AsyncWebRequest, WebRequest
 
 
@@ -44,8 +43,3 @@ def test_a_query_is_utf8_whatever_the_content_type_says(made: Any, content_type:
 
     assert request.GET.dict() == {"cursor": "ä"}
     assert request.encoding is None
-
-
-def test_the_asgi_entry_point_makes_such_requests() -> None:
-    """`test_raw_requests` asks the other one."""
-    assert application.request_class is AsyncWebRequest
