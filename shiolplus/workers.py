@@ -33,13 +33,12 @@ class RelievedWorker(ThreadWorker):
     """gunicorn starts the new workers and asks the old ones to end in the same moment.
 
     While the new ones load the code nobody would accept connections, for seconds on a busy machine. So one
-    that is asked to end while others are still loading goes on until one more is ready.
+    that is asked to end goes on until one of those that will stay, which are the youngest, is ready.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)  # still in the first process, before the fork
-        self.ready_before = -1  # set when it is asked to end
-        self.relief_by = 0.0
+        self.relief_by = 0.0  # set when it is asked to end
         begun.raise_to(self.age)
 
     def run(self) -> None:
@@ -48,18 +47,17 @@ class RelievedWorker(ThreadWorker):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM, which a reload may send more than once."""
-        if self.ready_before < 0:
-            self.ready_before = ready.age()
-            self.relief_by = time.monotonic() + RELIEF_SECONDS
-        if self.can_go():
+        self.relief_by = self.relief_by or time.monotonic() + RELIEF_SECONDS
+        if not self.must_stay():
             super().handle_exit(sig, frame)
 
     def notify(self) -> None:
         """A sign of life; the loop gives one a second at least, so relief is seen here."""
         super().notify()
-        if self.ready_before >= 0 and self.can_go():
+        if self.relief_by and not self.must_stay():
             self.alive = False
 
-    def can_go(self) -> bool:
-        nobody_loads = begun.age() <= self.ready_before
-        return nobody_loads or ready.age() > self.ready_before or time.monotonic() > self.relief_by
+    def must_stay(self) -> bool:
+        """Among the youngest, and so asked by a stop: no. Older: while none of the youngest is ready."""
+        oldest_to_go = begun.age() - self.cfg.workers
+        return max(self.age, ready.age()) <= oldest_to_go and time.monotonic() < self.relief_by

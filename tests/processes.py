@@ -75,7 +75,7 @@ def web_server(log: Path, *options: str, unix: Path | None = None, **extra: str)
             yield process.pid, 0 if unix else listener.getsockname()[1]
         finally:
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait(15)
+            process.wait(40)  # a worker that is just being born may miss it, and is killed after 30
 
 
 def get(port: int, path: str, session: str = "") -> tuple[int, bytes]:

@@ -122,24 +122,27 @@ def test_reloads_under_load_fail_no_request(web: Web) -> None:
     assert load.kept > load.answered / 2  # connections were kept, or there would have been nothing to lose
 
 
-def test_old_workers_accept_connections_until_a_new_one_is_ready(web: Web) -> None:
-    before = web.workers()
-    os.kill(web.process, signal.SIGHUP)
-    wait_until(lambda: len(web.workers() - before) == WORKERS, BOOT_SECONDS, "new workers")
-    new = web.workers() - before
-    for worker in new:
-        os.kill(worker, signal.SIGSTOP)  # while it loads the code
-    try:
+def test_old_workers_accept_connections_until_a_new_one_is_ready(tmp_path: Path) -> None:
+    log, gate = tmp_path / "log", tmp_path / "gate"
+    gate.touch()
+    options = ("tests.slow_start", "--workers", str(WORKERS))
+    with web_server(log, *options, SHIOL_TESTS_GATE=str(gate)) as (process, port):
+        web = Web(process, port, log)
+        wait_until(lambda: web.booted() == WORKERS, BOOT_SECONDS, "all workers")
+        assert get(port, CACHED)[0] == 200
+        before = web.workers()
+
+        gate.unlink()
+        os.kill(process, signal.SIGHUP)
+        wait_until(lambda: web.booted() == 2 * WORKERS, BOOT_SECONDS, "new workers")
         for _ in range(3):
             time.sleep(1)
-            assert get(web.port, CACHED)[0] == 200
-        assert before <= web.workers()
-    finally:
-        for worker in new:
-            os.kill(worker, signal.SIGCONT)
+            assert get(port, CACHED)[0] == 200
+        assert before < web.workers()
 
-    wait_until(lambda: web.workers() == new, BOOT_SECONDS, "the end of the old workers")
-    assert get(web.port, CACHED)[0] == 200
+        gate.touch()
+        wait_until(lambda: not before & web.workers(), BOOT_SECONDS, "the end of the old workers")
+        assert get(port, CACHED)[0] == 200
 
 
 def signed_in(port: int, answer_of: Callable[[], None]) -> int:

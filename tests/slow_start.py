@@ -1,0 +1,11 @@
+"""The application, in workers that load it only when a file is there: SHIOL_TESTS_GATE."""
+
+import os
+import time
+from pathlib import Path
+
+GATE = Path(os.environ["SHIOL_TESTS_GATE"])
+while not GATE.exists():
+    time.sleep(0.05)
+
+from shiolplus.wsgi import application  # noqa: E402, F401
