@@ -3,15 +3,16 @@
 The method: claims are gamma-Poisson, so their number is negative binomial (Greenwood & Yule 1920). Claims of
 a draw come at the rate level x profile. The level is the draw's own; over draws it follows a gamma law whose
 mean goes by the draw's weekday, shrunk towards that of all draws. The profile is what each hour before the
-close has of it, the rush at the end too: learned over all draws at once by the Poisson likelihood of a table
-of rows x columns, and smoothed by a few claims of a flat one, so that no hour is nought. While a draw is
+close has of it, the rush at the end too: learned over all draws at once by the likelihood of a table of
+rows x columns, and smoothed by a few claims of a flat one, so that no hour is nought. While a draw is
 sold, its level is updated by its claims beside those that the profile lets expect: the gamma law is
 conjugate, so the posterior is gamma again. Earlier hours count less and less, as in power-discounted Poisson
 models (West, Harrison & Migon 1985; Smith & Miller 1986), so the level follows a draw that goes as none
 before it.
 
 An hour differs from its draw's level more than by chance; how much, is estimated by moments over past draws
-and added to the variance of what is to come, in a window of many hours the less, as they even out.
+and added to the variance of what is to come: for the hours that the level is known by, and for those of the
+window, the less the more they are, as they even out.
 
 A claim is of several tickets. How their numbers vary is not kept; they are taken to vary as much as their
 mean, as a geometric law does.
@@ -33,14 +34,15 @@ from tickets.sales import HOURS, Sale
 WEEKDAYS = 7
 PAST_DRAWS = 52  # that are learned from: four months
 
-SMOOTHING = 10.0  # claims of a flat profile that stand beside an hour's own
+SMOOTHING = 2.0  # claims of a flat profile that stand beside an hour's own
 SHRINKAGE = 8.0  # draws of the common level that stand beside a weekday's own
 FIRST_LEVEL, FIRST_SHAPE = 20.0, 1.0  # of a mode without a past; worth three minutes of its first claims
 FIRST_DRAWS = 4.0  # draws of FIRST_SHAPE that stand beside those known
 SHAPES = 0.1, 4.0  # the law of levels is never taken for wider than that, or for narrower
-FIRST_UNREST, FIRST_SQUARES = 0.25, 1000.0  # stand beside the unrest known; the latter in claims squared
+FIRST_UNREST, FIRST_SQUARES = 0.25, 100.0  # unrest, and squared claims of it, that stand beside those known
 SWEEPS = 30  # of fitting rows and columns in turn
 COUNTS = 0.7 ** np.arange(8)  # of the running draw's claims, those of this hour, the one before it, ...
+KNOWN_BY = float((COUNTS**2).sum() / COUNTS.sum() ** 2)  # 1 over the hours that a level is known by
 KNOWN_CLAIMS = 50.0  # of the past that stand beside the running draw's, where a claim's size is taken
 SUMMED_UP_TO = 50.0  # claims on average: below it the law is summed, above it a formula is as good
 
@@ -89,8 +91,8 @@ class Pattern:
 
     `profile` has shape (HOURS,) and is 1 on average over what was for sale; `levels` has one entry a weekday,
     in claims an hour; `shape` is that of the gamma law of levels; `unrest` is the squared coefficient of
-    variation of an hour around its draw's level; `size` is the tickets of a claim, None
-    where none was granted; `is_known` says whether there was any claim.
+    variation of an hour around its draw's level; `size` is the tickets of a claim, None where none was
+    granted; `is_known` says whether there was any claim.
     """
 
     profile: NDArray[np.float64]
@@ -139,7 +141,7 @@ class Pattern:
         place = max(place, sale.closed)
         level, size = self.level(sale, place), self.claim_size(sale)
         end = max(place - hours, sale.closed)
-        unrest = self.unrest * self._unevenness(place, end)
+        unrest = self.unrest * (self._unevenness(place, end) + KNOWN_BY)
         shape = 1 / (1 / level.shape + unrest)
         return Demand(claims=level.mean * self.weight(place, end), shape=shape, size=size)
 
@@ -174,16 +176,20 @@ def _rows_and_columns(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The profile (HOURS,) and the levels (draws,) whose products fit the claims (draws, HOURS) best.
 
-    Each is the Poisson likelihood's maximum given the other, in turn (iterative proportional fitting).
+    Each is the likelihood's maximum given the other and the cells' weights, in turn. The weights are those of
+    a negative binomial law with FIRST_UNREST: a draw of ten times the claims does not know ten times better.
     """
-    profile, levels = np.ones(HOURS), np.zeros(len(asked))
+    profile, levels = np.ones(HOURS), asked.sum(axis=1)
     if not asked.any():
         return profile, levels
     for _ in range(SWEEPS):
-        levels = asked.sum(axis=1) / (exposure @ profile)
-        profile = (SMOOTHING + asked.sum(axis=0)) / (SMOOTHING + levels @ exposure)
-        profile *= exposure.sum() / (exposure @ profile).sum()
-    return profile, asked.sum(axis=1) / (exposure @ profile)
+        weights = 1 / (1 + FIRST_UNREST * levels[:, None] * profile * exposure)
+        levels = (weights * asked).sum(axis=1) / (weights * profile * exposure).sum(axis=1)
+        expected = (weights * levels[:, None] * exposure).sum(axis=0)
+        profile = (SMOOTHING + (weights * asked).sum(axis=0)) / (SMOOTHING + expected)
+        scale = exposure.sum() / (exposure @ profile).sum()
+        profile, levels = profile * scale, levels / scale
+    return profile, levels
 
 
 def _weekday_levels(levels: NDArray[np.float64], weekdays: Sequence[int]) -> NDArray[np.float64]:
@@ -205,9 +211,13 @@ def _shape(levels: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
 
 
 def _unrest(asked: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
-    """The variance of claims (draws, HOURS) beyond the Poisson law's, in units of the squared expectation."""
-    beyond = float(((asked - expected) ** 2 - expected).sum())
-    squares = float((expected**2).sum())
+    """The variance of claims (draws, HOURS) beyond the Poisson law's, in units of the squared expectation.
+
+    By moments, over cells weighted as for the profile.
+    """
+    weights = 1 / (1 + FIRST_UNREST * expected) ** 2
+    beyond = float((weights * ((asked - expected) ** 2 - expected)).sum())
+    squares = float((weights * expected**2).sum())
     return max(0.0, FIRST_UNREST * FIRST_SQUARES + beyond) / (FIRST_SQUARES + squares)
 
 

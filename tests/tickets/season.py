@@ -1,11 +1,11 @@
 """A simulated season of one mode: claims minute by minute, and replenishment that decides as production does.
 
-Claims come at gamma-Poisson rates: a level a draw, by its weekday, ten-fold at some; more by day than by
-night, five times as many in the last three hours, and each hour has a gamma factor of its own. A claim is of
-one ticket to fifty. The season begins without any history; what was asked for a draw is known to those after
-it, by the hour, as production keeps it. The pipeline's own batch lies ready when a sale opens. Replenishment
-looks after each minute in which something was asked for, where the watchdog looks every ten seconds; what it
-orders is there a minute later. A refused claim is lost: nobody asks again.
+Claims come at gamma-Poisson rates: a level a draw, by its weekday, ten-fold at 5 % of them; more by day than
+by night, five times as many in the last three hours, and each hour has a gamma factor of its own. A claim is
+of one ticket to fifty. The season begins without any history; what was asked for a draw is known to those
+after it, by the hour, as production keeps it. The pipeline's own batch lies ready when a sale opens.
+Replenishment looks after each minute in which something was asked for, where the watchdog looks every ten
+seconds; what it orders is there a minute later. A refused claim is lost: nobody asks again.
 """
 
 import math
@@ -34,7 +34,7 @@ MOST = 100_000  # a policy's default
 LEVEL, LEVEL_SHAPE = 20.0, 4.0  # claims an hour outside of the surge, and the gamma law of that
 HOUR_SHAPE = 6.0  # of each hour's own factor
 BY_WEEKDAY = {0: 0.9, 2: 0.8, 5: 1.3}
-RUSH_CHANCE, RUSH = 0.05, 10.0
+RUSHES, RUSH = round(0.05 * DRAWS), 10.0  # draws of the season that are ten-fold
 SURGE_MINUTES, SURGE = 180, 5.0
 SIZES, SIZE_CHANCES = (1, 2, 5, 10, 50), (0.3, 0.25, 0.25, 0.15, 0.05)
 
@@ -80,10 +80,10 @@ class Outcome:
 def days(seed: int) -> Iterator[Day]:
     """The demand of a season's draws."""
     generator = np.random.default_rng(seed)
-    draw_date = FIRST_DRAW
-    for _ in range(DRAWS):
+    draw_date, rushes = FIRST_DRAW, generator.choice(DRAWS, RUSHES, replace=False)
+    for number in range(DRAWS):
         span = Span.of(draw_date, CUTOFF)
-        is_rush = bool(generator.random() < RUSH_CHANCE)
+        is_rush = bool((rushes == number).any())
         level = LEVEL * BY_WEEKDAY[draw_date.weekday()] * generator.gamma(LEVEL_SHAPE) / LEVEL_SHAPE
         profile = _profile(span)
         factors = generator.gamma(HOUR_SHAPE, 1 / HOUR_SHAPE, len(profile) // 60 + 1).repeat(60)

@@ -80,11 +80,20 @@ def test_the_profile_and_the_weekdays_levels_are_found_again_though_saturday_sel
 
     assert pattern.is_known
     assert pattern.size == 4
-    assert pattern.profile[:3] / pattern.profile[10] == pytest.approx([5.0] * 3, rel=0.02)
-    assert pattern.profile[3:47] / pattern.profile[10] == pytest.approx([1.0] * 44, rel=0.02)
+    assert pattern.profile[:3] / pattern.profile[10] == pytest.approx([5.0] * 3, rel=0.05)
+    assert pattern.profile[3:47] / pattern.profile[10] == pytest.approx([1.0] * 44, rel=0.05)
     assert pattern.levels[5] / pattern.levels[0] == pytest.approx(2, rel=0.25)  # shrunk towards each other
     assert pattern.levels[0] == pytest.approx(pattern.levels[2], rel=0.01)
     assert pattern.levels[0] < pattern.levels[6] < pattern.levels[5]  # no draw then: the level of all
+
+
+def test_a_draw_of_a_hundred_times_the_claims_does_not_make_the_profile_alone() -> None:
+    usual = [sold(span, 30.0, surge()) for span in spans(20)]
+    strange = sold(spans(21)[-1], 3000.0, surge(times=1.0))
+
+    profile = learn([*usual, strange]).profile
+
+    assert profile[:3] / profile[10] == pytest.approx([5.0] * 3, rel=0.15)
 
 
 def test_a_weekday_that_was_seen_once_is_not_taken_at_its_word() -> None:
@@ -104,7 +113,7 @@ def test_few_claims_make_no_hour_nought_and_move_the_profile_little() -> None:
     pattern = learn([replace(span.sale([]), asked=asked, granted=3, tickets=3)])
 
     assert pattern.profile.min() > 0.5
-    assert 1 < pattern.profile[7] < 1.5
+    assert 1 < pattern.profile[7] < 3  # by its own claims alone it would be 70
 
 
 @pytest.mark.parametrize("shape", [0.7, 2.0])
@@ -140,7 +149,7 @@ def test_the_surge_before_the_close_is_in_the_forecast_before_it_comes() -> None
     late = known().forecast(up_to(sale, 3), 3.0, 1.0).claims
 
     assert quiet == pytest.approx(30, rel=0.03)
-    assert late == pytest.approx(150, rel=0.03)
+    assert late == pytest.approx(150, rel=0.05)
 
 
 def test_a_window_ends_with_the_sale_and_windows_add_up() -> None:

@@ -23,7 +23,7 @@ from tickets.floors import CHANCE, HORIZON
 from tickets.sales import HOUR, Span
 
 PLOTTED, TOLD = 48, 12  # hours
-USUALLY = 0.9  # the chance beside the mean: in one draw of ten more is claimed
+USUALLY = 0.9  # the chance of what is shown beside the mean
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,6 @@ def page_of(now: datetime) -> dict[str, Any]:
         "chart": _chart(counts, _hours_until(now, PLOTTED)) if counts else None,
         "horizon": round(HORIZON * 60),
         "chance": f"{CHANCE:.1%}",
-        "usually": f"{USUALLY:.0%}",
     }
 
 
