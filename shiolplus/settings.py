@@ -326,6 +326,7 @@ LOGGING = {
         "predictions": {"level": "INFO"},
         "tickets": {"level": "INFO"},
         "django-q": {"level": "WARNING"},  # a canary every few seconds would fill the log
+        "gunicorn.http.wsgi": {"level": "ERROR"},  # it warns of each HEAD, whose body Django leaves to it
         "urllib3": {"level": "ERROR"},  # it warns of each retry; what comes of them is reported once
     },
 }

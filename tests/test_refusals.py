@@ -85,3 +85,12 @@ def test_what_cannot_be_served_is_a_4xx(
     assert (answer, kind) == (status, content_type)
     assert b"Traceback" not in body
     assert b"Traceback" not in log.read_bytes()
+
+
+def test_a_head_request_is_answered_without_a_body_and_without_a_warning(web: tuple[int, Path]) -> None:
+    port, log = web
+
+    status, _, body = raw(port, request("/favicon.ico", method="HEAD"))
+
+    assert (status, body) == (200, b"")
+    assert b"no-body" not in log.read_bytes()

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from django.conf import settings
 from django.templatetags.static import static
 from django.test import Client
@@ -10,15 +11,17 @@ from django.test import Client
 from shiolplus.static import static_version
 
 STYLE = "predictions/bars.css"
+STYLES = (STYLE, "predictions/plots.css", "predictions/action.css", "tickets/progress.css")
 OTHER = "/static/0123abcd/"
 
 
-def test_a_file_is_kept_for_good_under_an_address_with_its_version() -> None:
-    address = static(STYLE)
+@pytest.mark.parametrize("style", STYLES)
+def test_a_file_is_kept_for_good_under_an_address_with_its_version(style: str) -> None:
+    address = static(style)
 
     answer = Client().get(address)
 
-    assert re.fullmatch(rf"/static/[0-9a-f]{{8}}/{STYLE}", address)
+    assert re.fullmatch(rf"/static/[0-9a-f]{{8}}/{style}", address)
     assert answer.status_code == 200
     assert answer["Content-Type"] == 'text/css; charset="utf-8"'
     assert answer["Cache-Control"] == "max-age=315360000, public, immutable"
