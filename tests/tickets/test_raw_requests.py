@@ -173,6 +173,7 @@ NO_HTTP = [
     ("two types", post(GOOD, JSON, JSON), 400),
     ("two lengths", post(GOOD, JSON, b"Content-Length: 5"), 400),
     ("a length and chunks", post(GOOD, JSON, b"Transfer-Encoding: chunked"), 400),
+    ("a length of 5000 digits", get(CLAIMS, b"Content-Length: " + b"9" * 5000, method=b"POST"), 400),
     ("a length that is none", get(CLAIMS, b"Content-Length: -1", method=b"POST"), 400),
 ]
 
