@@ -182,8 +182,8 @@ SECURE_CSP: Policy = {
     "frame-ancestors": [NONE],
     "object-src": [NONE],
 }
-# The directives that are otherwise below a path, such as {"/api/docs": {"img-src": [SELF, "data:"]}}.
-SECURE_CSP_PATHS: dict[str, Policy] = {}
+# The directives that are otherwise below a path: Swagger's style sheet has pictures inside.
+SECURE_CSP_PATHS: dict[str, Policy] = {"/api/docs": {"img-src": [SELF, "data:"]}}
 PERMISSIONS_POLICY = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 ROOT_URLCONF = "shiolplus.urls"

@@ -57,6 +57,7 @@ class ClaimHour(models.Model):
 
     class Meta:
         ordering = ["-hour", "mode"]
+        verbose_name_plural = "demand"
         constraints = [
             # Begins with the draw: what of it is claimed is summed for every `batch-status`.
             models.UniqueConstraint(

@@ -17,8 +17,7 @@ ON, OFF = "True True True 31536000\n", "False False False 0\n"
 
 
 def check_deploy(var: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """What may follow of the schema's own checks is the schema's business."""
-    arguments = ("check", "--deploy", "--fail-level", "WARNING", "--tag", "security")
+    arguments = ("check", "--deploy", "--fail-level", "WARNING")
     return manage(var, *arguments, **{"SHIOL_SECRET_KEY": KEY} | environment)
 
 

@@ -59,6 +59,7 @@ class Migration(migrations.Migration):
                 ('short', models.PositiveIntegerField(default=0, help_text='Claims refused, since too few were in stock.')),
             ],
             options={
+                'verbose_name_plural': 'demand',
                 'ordering': ['-hour', 'mode'],
             },
         ),
