@@ -34,10 +34,14 @@ class BadValues(exceptions.APIException):
 
     def __init__(self, errors: list[dict[str, Any]]) -> None:
         self.errors = errors[:MOST_ERRORS]
-        texts = [f"{one['name']} {one['value']!r}: {one['allowed']}" for one in self.errors]
+        texts = [f"{one['name']} {_given(one['value'])}: {one['allowed']}" for one in self.errors]
         if len(errors) > MOST_ERRORS:
             texts.append(f"and {len(errors) - MOST_ERRORS} more")
         super().__init__("; ".join(texts))
+
+
+def _given(value: str | None) -> str:
+    return "is missing" if value is None else repr(value)
 
 
 def problem(

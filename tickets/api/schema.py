@@ -33,12 +33,21 @@ HEADERS: dict[str, Json] = {
         "required": True,
         "schema": REQUEST_ID,
     },
-    "RateLimit-Limit": {"description": "Requests a minute.", "schema": {"type": "integer", "minimum": 1}},
+    "RateLimit-Limit": {
+        "description": "Requests a minute.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    },
     "RateLimit-Remaining": {
         "description": "Those left of them.",
+        "required": True,
         "schema": {"type": "integer", "minimum": 0},
     },
-    "RateLimit-Reset": {"description": "Seconds until all are there again.", "schema": SECONDS},
+    "RateLimit-Reset": {
+        "description": "Seconds until all are there again.",
+        "required": True,
+        "schema": SECONDS,
+    },
     "Retry-After": {"description": "Seconds to wait.", "required": True, "schema": SECONDS},
     "WWW-Authenticate": {"required": True, "schema": {"type": "string", "const": SCHEME}},
     "Allow": {"description": "The methods of the address.", "required": True, "schema": {"type": "string"}},
