@@ -3,7 +3,8 @@
 import logging
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
@@ -12,19 +13,20 @@ from predictions.log_ids import current_ids, log_ids
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
-class RequestIdMiddleware:
-    """Give each request a `request_id`, in its log lines and in the answer's `X-Request-ID` header.
+def request_id_of(headers: Mapping[str, Any]) -> str:
+    """A request's id: a well-formed one that came with it, so that it is followed across proxies, or new."""
+    given = headers.get("HTTP_X_REQUEST_ID", "")
+    return given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
 
-    A well-formed one that comes with it is kept, so that a request is followed across proxies; any
-    other is not.
-    """
+
+class RequestIdMiddleware:
+    """Give each request a `request_id`, in its log lines and in the answer's `X-Request-ID` header."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
+        request_id = request_id_of(request.META)
         request.request_id = request_id  # type: ignore[attr-defined]
         with log_ids(request=request_id):
             response = self.get_response(request)

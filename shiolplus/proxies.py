@@ -2,8 +2,9 @@
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
@@ -46,38 +47,27 @@ def parse_address(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-class TrustedProxies:
-    """Put the client's address, and whether it came by TLS, where the rest of the code looks for them.
+class Proxies:
+    """Who is trusted, and what that says of a request.
 
-    From a trusted peer `X-Forwarded-For` is read from the right: each proxy added whom it heard from, so the
-    first that is not trusted is the client, and what stands left of it is that client's invention.
+    `X-Forwarded-For` is read from the right: each proxy added whom it heard from, so the first that is not
+    trusted is the client, and what stands left of it is that client's invention.
     """
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
+    def __init__(self) -> None:
         self.networks, self.has_unix = settings.TRUSTED_PROXIES
         self.is_trusted = lru_cache(maxsize=1024)(self._is_trusted)
-        self.plain = re.compile("|".join(settings.SECURE_REDIRECT_EXEMPT) or r"(?!)")
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        peer = request.META.get("REMOTE_ADDR", "")
-        said = request.META.get("HTTP_X_FORWARDED_PROTO", "").strip().lower()
-        is_trusted = self.is_trusted(peer)
-        if is_trusted:
-            chain = request.META.get("HTTP_X_FORWARDED_FOR", "")
-            request.META["REMOTE_ADDR"] = self.client(peer, chain)
-            if said:
-                request.META[SCHEME_KEY] = "https" if said == "https" else "http"
-        if self.will_redirect(request):
-            _refuse_if_unclear(peer, said, is_trusted)
-        return self.get_response(request)
+    def read(self, headers: Mapping[str, Any]) -> tuple[str, str]:
+        """The client's address, and the scheme that a trusted proxy named: "https", "http", or nothing."""
+        peer = headers.get("REMOTE_ADDR", "")
+        if not self.is_trusted(peer):
+            return peer, ""
+        said = scheme_said(headers)
+        scheme = said and ("https" if said == "https" else "http")
+        return self._client(peer, headers.get("HTTP_X_FORWARDED_FOR", "")), scheme
 
-    def will_redirect(self, request: HttpRequest) -> bool:
-        """Whether Django's SecurityMiddleware is about to send it to https."""
-        is_plain = settings.SECURE_SSL_REDIRECT and not request.is_secure()
-        return is_plain and not self.plain.search(request.path.lstrip("/"))
-
-    def client(self, peer: str, chain: str) -> str:
+    def _client(self, peer: str, chain: str) -> str:
         """The client's address, by what a trusted peer forwarded; of a malformed chain, the good part."""
         last = peer
         for entry in reversed(chain.split(",")):
@@ -94,6 +84,34 @@ class TrustedProxies:
             return bool(self.has_unix)
         address = parse_address(peer)
         return address is not None and any(address in network for network in self.networks)
+
+
+def scheme_said(headers: Mapping[str, Any]) -> str:
+    """What X-Forwarded-Proto says, whoever sent it."""
+    return str(headers.get("HTTP_X_FORWARDED_PROTO", "")).strip().lower()
+
+
+class TrustedProxies:
+    """Put the client's address, and whether it came by TLS, where the rest of the code looks for them."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self.proxies = Proxies()
+        self.plain = re.compile("|".join(settings.SECURE_REDIRECT_EXEMPT) or r"(?!)")
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        peer = request.META.get("REMOTE_ADDR", "")
+        request.META["REMOTE_ADDR"], scheme = self.proxies.read(request.META)
+        if scheme:
+            request.META[SCHEME_KEY] = scheme
+        if self.will_redirect(request):
+            _refuse_if_unclear(peer, scheme_said(request.META), self.proxies.is_trusted(peer))
+        return self.get_response(request)
+
+    def will_redirect(self, request: HttpRequest) -> bool:
+        """Whether Django's SecurityMiddleware is about to send it to https."""
+        is_plain = settings.SECURE_SSL_REDIRECT and not request.is_secure()
+        return is_plain and not self.plain.search(request.path.lstrip("/"))
 
 
 def _refuse_if_unclear(peer: str, said: str, is_trusted: bool) -> None:

@@ -149,7 +149,6 @@ MIDDLEWARE = [
     "tickets.api.problems.PlainErrors",
     "django.middleware.security.SecurityMiddleware",
     "tickets.api.edge.RateHeaders",
-    "tickets.api.edge.KeptAnswers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "shiolplus.pages.PageSessions",
     "django.middleware.common.CommonMiddleware",

@@ -10,11 +10,13 @@ from shiolplus.requests import WebRequest
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shiolplus.settings")
 os.environ.setdefault("SHIOL_DB_POOL", "8")  # connections its threads share; only a web process has them
-application = get_wsgi_application()
-application.request_class = WebRequest
+django = get_wsgi_application()
+django.request_class = WebRequest
 # Else it is the first request that loads the views and waits, and that meets what is broken in them.
 import_module(settings.ROOT_URLCONF)
 
-from tickets.api.answers import start  # noqa: E402 - it needs the settings, which are read above
+from shiolplus.kept import KeptAnswers  # noqa: E402 - it needs the settings, which are read above
+from tickets.api.answers import start  # noqa: E402
 
+application = KeptAnswers(django)
 start()

@@ -59,7 +59,8 @@ class RequestRate(BaseThrottle):
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
         if isinstance(request.user, ApiClient):
-            self.window = _count(request._request, f"client:{request.user.pk}", request.user.rate)
+            self.window = _count(f"client:{request.user.pk}", request.user.rate)
+            request._request.rate_window = self.window
         else:
             self.window = count_address(request)
         return not self.window.is_over
@@ -71,16 +72,20 @@ class RequestRate(BaseThrottle):
 def count_address(request: HttpRequest | Request) -> Window:
     """Count a request of nobody in particular; the request keeps the window for the answer's headers."""
     django_request = request._request if isinstance(request, Request) else request
-    address = _counted_as(django_request.META.get("REMOTE_ADDR", ""))
-    return _count(django_request, f"address:{address}", settings.ANONYMOUS_RATE)
+    window = window_of(django_request.META.get("REMOTE_ADDR", ""))
+    django_request.rate_window = window  # type: ignore[attr-defined]
+    return window
 
 
-def _count(request: HttpRequest, identity: str, limit: int) -> Window:
+def window_of(address: str) -> Window:
+    """Count a request from an address."""
+    return _count(f"address:{_counted_as(address)}", settings.ANONYMOUS_RATE)
+
+
+def _count(identity: str, limit: int) -> Window:
     now = time.time()
     minute = int(now // WINDOW)
-    window = Window(limit, _raised(f"rate:{identity}:{minute}"), math.ceil(WINDOW - now % WINDOW))
-    request.rate_window = window  # type: ignore[attr-defined]
-    return window
+    return Window(limit, _raised(f"rate:{identity}:{minute}"), math.ceil(WINDOW - now % WINDOW))
 
 
 @lru_cache(maxsize=4096)

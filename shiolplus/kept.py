@@ -1,0 +1,97 @@
+"""`cached` from memory before Django is asked, whose handling of a request takes longer than all the rest."""
+
+import time
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+
+from shiolplus.logs import request_id_of
+from shiolplus.proxies import Proxies
+from tickets.api.answers import ANSWERS, Answer, is_known, kept_key, timed_body
+from tickets.api.problems import BadValues
+from tickets.api.queries import CachedQuery, checked_query
+from tickets.api.throttles import window_of
+
+CACHED = "/api/v1/tickets/cached"
+# What differs from one answer to the next.
+OWN = {"ETag", "Content-Length", "X-Request-ID", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}
+OF_BODY = {"Content-Type"}
+
+Environ = dict[str, Any]
+Headers = list[tuple[str, str]]
+Start = Callable[..., Any]
+Application = Callable[[Environ, Start], Iterable[bytes]]
+
+
+class KeptAnswers:
+    """A WSGI application around Django's: answers what Django would answer just so, hands the rest on.
+
+    That is a GET of `cached` without a key, for an allowed host, over TLS where plain ones are redirected,
+    within the rate, whose answer is kept. The headers are those that Django gave with such an answer before.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+        self.proxies = Proxies()
+        self.headers: dict[bool, Headers] = {}  # of requests over TLS, and of plain ones
+
+    def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != CACHED or environ["REQUEST_METHOD"] != "GET":
+            return self.application(environ, start_response)
+        if "HTTP_AUTHORIZATION" in environ or not ANSWERS.seconds:
+            return self.application(environ, start_response)
+        started = time.perf_counter()
+        address, scheme = self.proxies.read(environ)
+        is_secure = (scheme or environ["wsgi.url_scheme"]) == "https"
+        answer = self._answer(environ, is_secure)
+        if answer is not None and not (window := window_of(address)).is_over:
+            own = {"X-Request-ID": request_id_of(environ), "ETag": answer.etag} | window.headers()
+            return self._give(environ, start_response, answer, started, self.headers[is_secure], own)
+        return self.application(environ, self._learn(is_secure, start_response))
+
+    def _answer(self, environ: Environ, is_secure: bool) -> Answer | None:
+        """A kept answer to this request, if that is what Django would give."""
+        if is_secure not in self.headers or (settings.SECURE_SSL_REDIRECT and not is_secure):
+            return None
+        if not _is_allowed(environ.get("HTTP_HOST", "")):
+            return None
+        try:
+            key = kept_key(checked_query(CachedQuery, environ["QUERY_STRING"]))
+        except BadValues:
+            return None
+        return ANSWERS.get(key) if key else None
+
+    def _give(
+        self,
+        environ: Environ,
+        start_response: Start,
+        answer: Answer,
+        started: float,
+        headers: Headers,
+        own: dict[str, str],
+    ) -> Iterable[bytes]:
+        if is_known(answer, environ.get("HTTP_IF_NONE_MATCH")):
+            plain = [one for one in headers if one[0] not in OF_BODY]
+            start_response("304 Not Modified", [*plain, *own.items()])
+            return []
+        body = timed_body(answer, started)
+        start_response("200 OK", [*headers, *own.items(), ("Content-Length", str(len(body)))])
+        return [body]
+
+    def _learn(self, is_secure: bool, start_response: Start) -> Start:
+        """Note the headers with which Django answers."""
+
+        def start(status: str, headers: Headers, *error: Any) -> Any:
+            if status.startswith("200 "):
+                self.headers[is_secure] = [one for one in headers if one[0] not in OWN]
+            return start_response(status, headers, *error)
+
+        return start
+
+
+@lru_cache(maxsize=256)
+def _is_allowed(host: str) -> bool:
+    return validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS)

@@ -1,0 +1,198 @@
+"""What is answered before Django is asked: the same as by Django, and nothing that Django would refuse."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from django.core.cache import caches
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_started
+from django.db import close_old_connections
+from django.test import RequestFactory, override_settings
+
+from shiolplus.kept import KeptAnswers
+from shiolplus.proxies import parse_proxies
+from tests.factories import make_client, make_key, some_tickets
+from tickets.api.answers import ANSWERS
+from tickets.store import insert_batch_tickets
+
+pytestmark = pytest.mark.django_db
+
+CACHED = "/api/v1/tickets/cached"
+V1 = f"{CACHED}?mode=v1"
+
+
+class Given(NamedTuple):
+    """An answer, and whether Django was asked for it."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    by_django: bool
+
+
+Ask = Callable[..., Given]
+
+
+@pytest.fixture(autouse=True)
+def _kept_for_a_second() -> Iterator[None]:
+    ANSWERS.seconds = 1.0
+    caches["default"].clear()
+    request_started.disconnect(close_old_connections)  # it would close the test's own, and its transaction
+    yield
+    request_started.connect(close_old_connections)
+    ANSWERS.seconds = 0.0
+    ANSWERS.kept.clear()
+    ANSWERS.asked.clear()
+
+
+@pytest.fixture
+def ask() -> Ask:
+    """Requests to an application that has five tickets of v1 and knows nothing yet."""
+    insert_batch_tickets(some_tickets(5), "v1")
+    asked: list[str] = []
+    handler = WSGIHandler()
+
+    def django(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        asked.append(environ["PATH_INFO"])
+        return handler(environ, start_response)
+
+    application = KeptAnswers(django)
+
+    def get(address: str = V1, method: str = "GET", **environ: str) -> Given:
+        found: list[Any] = []
+        before = len(asked)
+        request = RequestFactory().generic(method, address, **{"HTTP_HOST": "localhost"} | environ)
+        body = b"".join(application(request.environ, lambda *start: found.extend(start)))
+        return Given(int(found[0].split()[0]), dict(found[1]), body, len(asked) > before)
+
+    return get
+
+
+def said(answer: Given) -> dict[str, Any]:
+    """What an answer says, but for the time that it took."""
+    body = json.loads(answer.body)
+    assert body.pop("response_time_ms") >= 0
+    return body
+
+
+def test_what_is_kept_is_answered_without_django_and_just_as_by_django(ask: Ask) -> None:
+    first, second = ask(), ask()
+
+    assert (first.by_django, second.by_django) == (True, False)
+    assert (first.status, second.status) == (200, 200)
+    assert said(first) == said(second)
+    own = {"X-Request-ID", "Content-Length", "RateLimit-Remaining", "RateLimit-Reset"}
+    assert set(first.headers) == set(second.headers)
+    assert {name for name in first.headers if first.headers[name] != second.headers[name]} <= own
+    assert int(second.headers["Content-Length"]) == len(second.body)
+    assert first.headers["X-Request-ID"] != second.headers["X-Request-ID"]
+    assert "Content-Security-Policy" in second.headers
+
+
+def test_another_mode_is_answered_too_once_it_is_kept(ask: Ask) -> None:
+    ask()
+
+    assert [ask(f"{CACHED}?mode=v2").by_django for _ in range(2)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("address", "method", "environ"),
+    [
+        (V1, "HEAD", {}),
+        (V1, "POST", {}),
+        (V1, "OPTIONS", {}),
+        (V1, "GET", {"HTTP_HOST": "evil.example"}),
+        (V1, "GET", {"HTTP_HOST": "local_host:80:80"}),
+        (V1, "GET", {"HTTP_AUTHORIZATION": "Api-Key no"}),
+        (f"{V1}&limit=0", "GET", {}),
+        (f"{V1}&include_stats=true", "GET", {}),
+        (f"{V1}&draw_date=2026-11-25", "GET", {}),
+        ("/api/v1/tickets/batch-status", "GET", {}),
+    ],
+    ids=str,
+)
+def test_the_rest_is_djangos(address: str, method: str, environ: dict[str, str], ask: Ask) -> None:
+    ask()
+
+    assert ask(address, method, **environ).by_django
+
+
+def test_a_host_that_is_not_allowed_and_a_bad_key_are_refused_as_ever(ask: Ask) -> None:
+    ask()
+
+    assert ask(HTTP_HOST="evil.example").status == 400
+    assert ask(HTTP_AUTHORIZATION="Api-Key no").status == 401
+    assert ask(HTTP_AUTHORIZATION=f"Api-Key {make_key(make_client())}").status == 200
+
+
+def test_each_answer_counts_against_its_address(ask: Ask) -> None:
+    ask(REMOTE_ADDR="192.0.2.9")
+    with override_settings(ANONYMOUS_RATE=3):
+        answers = [ask(REMOTE_ADDR="192.0.2.1") for _ in range(4)]
+        other = ask(REMOTE_ADDR="192.0.2.2")
+
+    assert [(one.status, one.by_django) for one in answers] == [(200, False)] * 3 + [(429, True)]
+    assert [one.headers["RateLimit-Remaining"] for one in answers] == ["2", "1", "0", "0"]
+    assert other.headers["RateLimit-Remaining"] == "2"
+
+
+def test_who_has_the_answer_gets_304_without_a_body(ask: Ask) -> None:
+    etag = ask().headers["ETag"]
+
+    answer = ask(HTTP_IF_NONE_MATCH=f'"other", {etag}')
+
+    assert (answer.status, answer.body, answer.by_django) == (304, b"", False)
+    assert answer.headers["ETag"] == etag
+    assert answer.headers["Cache-Control"] == "max-age=1"
+    assert not {"Content-Type", "Content-Length"} & set(answer.headers)
+    assert ask(HTTP_IF_NONE_MATCH='"other"').status == 200
+
+
+def test_a_well_formed_request_id_is_given_back(ask: Ask) -> None:
+    ask()
+
+    assert ask(HTTP_X_REQUEST_ID="order-1042").headers["X-Request-ID"] == "order-1042"
+    assert ask(HTTP_X_REQUEST_ID="a b").headers["X-Request-ID"] != "a b"
+
+
+def test_behind_a_trusted_proxy_the_clients_address_counts() -> None:
+    with override_settings(TRUSTED_PROXIES=parse_proxies(["10.0.0.1"])):
+        application = KeptAnswers(lambda environ, start: [b""])
+        address, scheme = application.proxies.read(
+            {
+                "REMOTE_ADDR": "10.0.0.1",
+                "HTTP_X_FORWARDED_FOR": "192.0.2.7",
+                "HTTP_X_FORWARDED_PROTO": "HTTPS",
+            }
+        )
+
+    assert (address, scheme) == ("192.0.2.7", "https")
+
+
+def test_where_tls_is_asked_for_a_plain_request_is_redirected_as_ever(ask: Ask) -> None:
+    ask()
+    with override_settings(SECURE_SSL_REDIRECT=True):
+        assert ask().by_django
+
+
+def test_over_tls_it_has_the_headers_of_such_answers(ask: Ask) -> None:
+    ask()
+
+    over_tls = {"wsgi.url_scheme": "https"}
+    assert [ask(**over_tls).by_django for _ in range(2)] == [True, False]
+
+
+def test_nothing_is_kept_where_nothing_shall_be(ask: Ask) -> None:
+    ANSWERS.seconds = 0.0
+
+    assert [ask().by_django for _ in range(2)] == [True, True]
+
+
+def test_an_answer_is_given_from_memory_for_a_second_at_most(ask: Ask) -> None:
+    ask()
+    key, kept = ("v1", 10), ANSWERS.kept["v1", 10]
+    ANSWERS.kept[key] = type(kept)(kept.made_at - 1.0, kept.body, kept.etag, kept.tickets)
+
+    assert ask().by_django
