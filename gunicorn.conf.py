@@ -12,17 +12,14 @@ bind = "127.0.0.1:8000"  # gunicorn's own default is every address as soon as PO
 
 # Workers, by WEB_CONCURRENCY (1): one a core. Each has its own cache and its own count of anonymous
 # requests unless CACHE_URL is set.
-# A thread waits where another works: on the database, or for a client that opened a connection and says
-# nothing, as browsers do ahead of time. A sync worker is stuck with such a one until it is killed.
-# Measured on two cores: wrk with 16 connections on an empty DRF view, in turns of 2 s, medians. Requests/s
-# (p99 in ms) with one and with two workers, and, of another run, processor time a request:
-#     sync                            1,179 (18)   2,002 (11)   0.72 ms
-#     2 threads                       1,000 (26)   2,351 (19)   0.73 ms
-#     4 threads                         905 (29)   2,820 (27)   0.74 ms
-#     8 threads                         907 (31)                0.79 ms
-#     4 threads, no kept connections    803 (33)   1,902 (24)   0.85 ms
+# A thread waits where another works, on the database. A client that opened a connection and says nothing, as
+# browsers do ahead of time, holds none (shiolplus/workers.py); a sync worker would be stuck with it.
+# Measured on two cores: wrk with 16 connections on kept answers, medians of rounds of 2 s:
+#     two workers, 2 threads each     4,800 requests/s   p99  9 ms
+#     two workers, 4 threads each     4,900 requests/s   p99 16 ms
+#     two sync workers                4,200 requests/s   p99 20 ms
 worker_class = "shiolplus.workers.RelievedWorker"  # gthread, which leaves when its relief is there
-threads = 4
+threads = 2
 
 # Seconds. A stopping worker answers what still comes on its kept connections for 2 seconds, then closes them.
 # So with 2 here a reload closes no connection sooner than its silence would have.

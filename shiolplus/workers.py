@@ -1,8 +1,13 @@
-"""gunicorn's worker, relieved: on a reload it serves until one of the new workers can."""
+"""gunicorn's worker, relieved: on a reload it serves until one of the new workers can.
+
+And no thread waits for a client that says nothing.
+"""
 
 import mmap
+import selectors
 import struct
 import time
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -10,6 +15,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 # Seconds. Below graceful_timeout: whoever stops the server amid a reload must not cut requests off.
 RELIEF_SECONDS = 15
+SILENCE_SECONDS = 5  # that a new connection may say nothing
 NUMBER = struct.Struct("q")
 
 
@@ -40,6 +46,20 @@ class RelievedWorker(ThreadWorker):
         super().__init__(*args, **kwargs)  # still in the first process, before the fork
         self.relief_by = 0.0  # set when it is asked to end
         begun.raise_to(self.age)
+
+    def enqueue_req(self, conn: Any) -> None:
+        """A new connection gets a thread when it has something to say.
+
+        Browsers open some ahead of time, of which each would hold a thread for five seconds.
+        """
+        if conn.initialized or conn.data_ready:
+            super().enqueue_req(conn)
+            return
+        conn.sock.setblocking(False)
+        conn.timeout = time.monotonic() + SILENCE_SECONDS
+        self.pending_conns.append(conn)
+        spoke = partial(self.on_pending_socket_readable, conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, spoke)
 
     def run(self) -> None:
         ready.raise_to(self.age)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 FEW, MANY = 1_000, 10_000_000
 SECONDS = 2  # of load at a time; the addresses take turns, ROUNDS times, and medians are shown
@@ -25,6 +25,9 @@ PORT, EMPTY_PORT, MANY_PORT = 8397, 8398, 8399
 EMPTY = "/api/empty"
 CACHED = "/api/v1/tickets/cached?mode=random_forest&limit=10"
 STATUS = "/api/v1/tickets/batch-status"
+# One worker has a core of its own and the load program another. Left to the scheduler they chase each other
+# from core to core, and each request takes twice as long.
+SERVER_CORE, LOAD_CORE = {0}, {1}
 MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
@@ -38,12 +41,20 @@ def web_server(
         env=os.environ | {"SHIOL_VAR": folder, "SHIOL_ANONYMOUS_RATE": "10000000"} | extra,
         stderr=subprocess.DEVNULL,
     )
+    if workers == 1:
+        pin(process, SERVER_CORE)
     try:
         time.sleep(3)
         yield process.pid
     finally:
         process.terminate()
         process.wait()
+
+
+def pin(process: subprocess.Popen[Any], cores: set[int]) -> None:
+    """Keep a process, and those that it starts, on some cores, where the system can and has them."""
+    if hasattr(os, "sched_setaffinity") and cores <= os.sched_getaffinity(0):
+        os.sched_setaffinity(process.pid, cores)
 
 
 class Load(NamedTuple):
@@ -54,10 +65,12 @@ class Load(NamedTuple):
     p99: float
 
 
-def load(address: str) -> Load:
+def load(address: str, cores: set[int] = LOAD_CORE) -> Load:
     """Load one address; whatever is not a 2xx ends the benchmark."""
     command = ["wrk", "-t1", "-c16", f"-d{SECONDS}s", "--latency", f"http://127.0.0.1:{address}"]
-    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    pin(process, cores)
+    text = process.communicate()[0]
     if errors := re.search(r"Non-2xx.*|Socket errors.*", text):
         sys.exit(f"{address}: {errors[0]}")
     rate = re.search(r"Requests/sec:\s+(\S+)", text)
@@ -67,9 +80,9 @@ def load(address: str) -> Load:
     return Load(float(rate[1]), *(float(one[1]) * MILLISECONDS[one[2]] for one in (p50, p99)))
 
 
-def in_turns(addresses: dict[str, str]) -> dict[str, Load]:
+def in_turns(addresses: dict[str, str], cores: set[int] = LOAD_CORE) -> dict[str, Load]:
     """The medians of each address's rounds."""
-    rounds = [{name: load(address) for name, address in addresses.items()} for _ in range(ROUNDS)]
+    rounds = [{name: load(address, cores) for name, address in addresses.items()} for _ in range(ROUNDS)]
     return {
         name: Load(*map(statistics.median, zip(*(one[name] for one in rounds), strict=True)))
         for name in addresses
@@ -117,7 +130,8 @@ def kept(few: str) -> None:
 
 def two_workers(few: str) -> None:
     with web_server(few, PORT, workers=2):
-        show("two workers, answers kept", in_turns({"cached, limit 10": f"{PORT}{CACHED}"}))
+        anywhere = SERVER_CORE | LOAD_CORE
+        show("two workers, answers kept", in_turns({"cached, limit 10": f"{PORT}{CACHED}"}, anywhere))
 
 
 def by_size(few: str, many: str, tickets: int) -> None:
