@@ -87,14 +87,6 @@ class ApiKey(AbstractAPIKey):
             return "revoked"
         return "expired" if self.expiry_date is not None and self.expiry_date <= now else "in force"
 
-    def refusal(self, now: datetime) -> str:
-        """Why the key is not accepted; nothing when it is."""
-        if self.revoked:
-            return "The API key is revoked."
-        if self.expiry_date is not None and self.expiry_date <= now:
-            return "The API key has expired."
-        return "" if self.client.active else "The client of this API key is not active."
-
 
 class ClientDay(models.Model):
     """What a client has claimed on one day of New York; the row is raised with each claim, by one UPDATE."""
