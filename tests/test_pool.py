@@ -29,10 +29,9 @@ def server() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def web(server: PostgresServer, tmp_path: Path) -> Iterator[tuple[int, int]]:
-    """(process group, port) of a gunicorn with more threads than connections."""
-    with web_server(
-        tmp_path / "log", "--threads", str(THREADS), DATABASE_URL=server.url, SHIOL_DB_POOL=str(POOL)
-    ) as running:
+    """(process group, port) of a gunicorn with more threads than connections, which asks them each time."""
+    environment = {"DATABASE_URL": server.url, "SHIOL_DB_POOL": str(POOL), "SHIOL_ANSWER_SECONDS": "0"}
+    with web_server(tmp_path / "log", "--threads", str(THREADS), **environment) as running:
         yield running
 
 

@@ -64,7 +64,8 @@ def test_with_a_shared_cache_all_processes_together_grant_exactly_the_limit(
 
 
 def test_without_a_shared_cache_each_process_grants_the_limit_to_its_own_part(tmp_path: Path) -> None:
-    assert granted(asked_of_two_workers(tmp_path / "log")) == 2 * LIMIT
+    # How the system divides connections among them is its own; one may get fewer than its limit.
+    assert LIMIT < granted(asked_of_two_workers(tmp_path / "log")) <= 2 * LIMIT
 
 
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP])

@@ -227,8 +227,7 @@ def test_claims_amid_a_generation_a_cleanup_and_a_purge_lose_nothing(
     )
 
     assert generated == 12_000
-    assert purged > 0
-    assert cleaned > 0
+    assert purged + cleaned > 0  # of the same tickets: who comes first has them
     of_old = PreGeneratedTicket.objects.filter(pipeline_run_id__startswith="old").exclude(claim=None).count()
     assert of_old == 3000 - purged - cleaned > 0
     assert check_books() == sum(claimed) == 1080
