@@ -5,7 +5,9 @@ problem+json under /api/.
 """
 
 import socket
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -94,3 +96,17 @@ def test_a_head_request_is_answered_without_a_body_and_without_a_warning(web: tu
 
     assert (status, body) == (200, b"")
     assert b"no-body" not in log.read_bytes()
+
+
+def test_clients_that_say_nothing_hold_no_thread(web: tuple[int, Path]) -> None:
+    """As browsers open connections ahead of time: more of them than there are threads."""
+    port, _ = web
+    with ExitStack() as silent:
+        for _ in range(6):
+            silent.enter_context(socket.create_connection(("127.0.0.1", port)))
+        time.sleep(0.5)  # the server has taken them
+        begun = time.monotonic()
+
+        assert raw(port, request("/favicon.ico"))[0] == 200
+
+        assert time.monotonic() - begun < 3  # one that holds a thread does so for five seconds

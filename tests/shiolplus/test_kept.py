@@ -157,18 +157,22 @@ def test_a_well_formed_request_id_is_given_back(ask: Ask) -> None:
     assert ask(HTTP_X_REQUEST_ID="a b").headers["X-Request-ID"] != "a b"
 
 
-def test_behind_a_trusted_proxy_the_clients_address_counts() -> None:
-    with override_settings(TRUSTED_PROXIES=parse_proxies(["10.0.0.1"])):
-        application = KeptAnswers(lambda environ, start: [b""])
-        address, scheme = application.proxies.read(
-            {
-                "REMOTE_ADDR": "10.0.0.1",
-                "HTTP_X_FORWARDED_FOR": "192.0.2.7",
-                "HTTP_X_FORWARDED_PROTO": "HTTPS",
-            }
-        )
+@pytest.fixture
+def _behind_a_proxy(settings: Any) -> None:
+    settings.TRUSTED_PROXIES = parse_proxies(["10.0.0.1"])
 
-    assert (address, scheme) == ("192.0.2.7", "https")
+
+@pytest.mark.usefixtures("_behind_a_proxy")
+def test_behind_a_trusted_proxy_the_clients_address_counts(request: pytest.FixtureRequest) -> None:
+    ask: Ask = request.getfixturevalue("ask")  # made where the proxy is trusted already
+
+    def left(client: str, proxy: str = "10.0.0.1") -> int:
+        answer = ask(REMOTE_ADDR=proxy, HTTP_X_FORWARDED_FOR=client)
+        return int(answer.headers["RateLimit-Limit"]) - int(answer.headers["RateLimit-Remaining"])
+
+    assert [left("192.0.2.7"), left("192.0.2.7"), left("192.0.2.8")] == [1, 2, 1]
+    assert not ask(REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="192.0.2.7").by_django
+    assert [left(client, "10.0.0.9") for client in ("192.0.2.5", "192.0.2.6")] == [1, 2]  # not believed
 
 
 def test_where_tls_is_asked_for_a_plain_request_is_redirected_as_ever(ask: Ask) -> None:
