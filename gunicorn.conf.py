@@ -14,8 +14,8 @@ bind = "127.0.0.1:8000"  # gunicorn's own default is every address as soon as PO
 # requests unless CACHE_URL is set.
 # A thread waits where another works, on the database. A client that opened a connection and says nothing, as
 # browsers do ahead of time, holds none (shiolplus/workers.py); a sync worker would be stuck with it.
-# Measured on two cores: wrk with 16 connections on kept answers, medians of three to six rounds of 2 s, before
-# silent connections were taken from the threads:
+# Measured on two cores: wrk with 16 connections on kept answers, medians of three to six rounds of 2 s,
+# before silent connections were taken from the threads:
 #     two workers, 2 threads each     4,650 requests/s   p99  9.5 ms
 #     two workers, 4 threads each     4,900 requests/s   p99 16 ms
 #     two sync workers                4,200 requests/s   p99 20 ms
