@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from predictions.models import REQUEST_ID_LENGTH
 from predictions.modes import MODE_NAMES
 from tickets.clients import ApiClient
 
@@ -21,6 +22,13 @@ class Claim(models.Model):
     draw_date = models.DateField()
     asked_draw_date = models.DateField(null=True, help_text="As the request named it; empty: the next draw.")
     created_at = models.DateTimeField(default=timezone.now)
+    request_id = models.CharField(
+        max_length=REQUEST_ID_LENGTH,
+        default="",
+        db_default="",
+        blank=True,
+        help_text="Of the HTTP request that made it.",
+    )
     numbers = models.JSONField(default=list, help_text="[[n1, n2, n3, n4, n5, powerball], ...]")
     origins = models.JSONField(
         default=list, help_text="[[confidence, strategy, created_at, pipeline_run_id], ...], as the numbers."

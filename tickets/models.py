@@ -7,7 +7,7 @@ from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from predictions.models import RUN_ID_LENGTH, Leased, LeasedQuerySet, Prediction, Recorded
+from predictions.models import REQUEST_ID_LENGTH, RUN_ID_LENGTH, Leased, LeasedQuerySet, Prediction, Recorded
 from predictions.modes import MODE_NAMES
 from tickets.claimed import MODE_CHOICES, Claim, ClaimHour  # noqa: F401 - Django looks for models here
 from tickets.clients import ApiClient, ApiKey, ClientDay  # noqa: F401
@@ -59,6 +59,13 @@ class GenerationRun(Recorded):
     )
     policy = models.JSONField(
         default=dict, blank=True, help_text="{mode: {batch_size, cleanup_days, priority}}, as used."
+    )
+    request_id = models.CharField(
+        max_length=REQUEST_ID_LENGTH,
+        default="",
+        db_default="",
+        blank=True,
+        help_text="Of the HTTP request it comes from.",
     )
 
     objects = GenerationRunQuerySet.as_manager()
@@ -112,6 +119,12 @@ class TicketBatch(Leased):
     )
     priority = models.SmallIntegerField(default=0, help_text="A higher one is made first.")
     rate = models.FloatField(null=True, help_text="Tickets a second, of the chunks stored last.")
+    replaces = models.JSONField(
+        default=list,
+        db_default=models.Value([], models.JSONField()),
+        blank=True,
+        help_text="Batches whose unclaimed tickets are purged once this is ready.",
+    )
 
     objects = TicketBatchQuerySet.as_manager()
 

@@ -6,11 +6,19 @@ from predictions.models.draws import Draw, Feed
 from predictions.models.laws import Prediction, PredictionQuerySet, StrategyShares
 from predictions.models.leased import Leased, LeasedQuerySet, lease_end
 from predictions.models.randomness import RandomnessReport
-from predictions.models.recorded import RUN_ID_LENGTH, Recorded, check_run_id, is_storable, new_run_id
+from predictions.models.recorded import (
+    REQUEST_ID_LENGTH,
+    RUN_ID_LENGTH,
+    Recorded,
+    check_run_id,
+    is_storable,
+    new_run_id,
+)
 from predictions.models.runs import PipelineRun, PipelineStep
 from predictions.models.trained import TrainedModel, TrainedModelQuerySet, Training
 
 __all__ = [
+    "REQUEST_ID_LENGTH",
     "RUN_ID_LENGTH",
     "Backtest",
     "BacktestQuerySet",

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 RUN_ID_LENGTH = 64
+REQUEST_ID_LENGTH = 64
 
 
 def new_run_id(origin: str) -> str:

@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from predictions.models.leased import Leased, LeasedQuerySet
-from predictions.models.recorded import RUN_ID_LENGTH, Recorded
+from predictions.models.recorded import REQUEST_ID_LENGTH, RUN_ID_LENGTH, Recorded
 
 
 class PipelineRunQuerySet(LeasedQuerySet):
@@ -31,6 +31,12 @@ class PipelineRun(Leased):
     draw_date = models.DateField(help_text="The draw that is predicted; nothing from this date on is read.")
     source = models.CharField(max_length=20)
     modes = models.JSONField(default=list)
+    request_id = models.CharField(
+        max_length=REQUEST_ID_LENGTH,
+        default="",
+        blank=True,
+        help_text="Of the HTTP request that asked for it.",
+    )
 
     objects = PipelineRunQuerySet.as_manager()
 

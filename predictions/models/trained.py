@@ -34,6 +34,11 @@ class TrainedModel(models.Model):
     seconds = models.FloatField(help_text="Of the fit's process, imports included.")
     peak_memory_kb = models.PositiveBigIntegerField()
     active = models.BooleanField(default=False, help_text="Whether this is the mode's model that predicts.")
+    held = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Chosen by a person: it predicts until another is, and no fit replaces it.",
+    )
     file_kept = models.BooleanField(
         default=True, help_text="Files of old models are deleted; their rows and predictions stay."
     )
@@ -48,6 +53,7 @@ class TrainedModel(models.Model):
             models.UniqueConstraint(
                 name="one_active_model_a_mode", fields=["mode"], condition=Q(active=True)
             ),
+            models.CheckConstraint(name="held_model_is_active", condition=Q(held=False) | Q(active=True)),
         ]
 
     def __str__(self) -> str:
