@@ -288,7 +288,15 @@ def _model_problem(mode: str) -> str:
 
 
 def _has_table(databases: Sequence[str] | None, model: type[Model]) -> bool:
-    """Whether the check was asked for, and the tables have been made."""
+    """Whether the check was asked for, and the table is there as this code knows it.
+
+    `migrate` asks before it has brought the columns that are new.
+    """
     if "default" not in (databases or []):
         return False
-    return model._meta.db_table in connections["default"].introspection.table_names()
+    database, table = connections["default"], model._meta.db_table
+    with database.cursor() as cursor:
+        if table not in database.introspection.table_names(cursor):
+            return False
+        there = {column.name for column in database.introspection.get_table_description(cursor, table)}
+    return {field.column for field in model._meta.local_concrete_fields} <= there
