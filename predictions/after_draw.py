@@ -46,7 +46,7 @@ def _is_time(day: date, now: datetime) -> bool:
         return False
     if settings.DRAWS_SOURCE not in LIVE_SOURCES:
         return True
-    is_last = now >= _eastern(day + timedelta(days=1), LAST_LOOK)
+    is_last = now >= last_look(day)
     if not is_last and now.minute < LOOK_FROM_MINUTE:
         return False
     if _has_come(day):
@@ -54,6 +54,11 @@ def _is_time(day: date, now: datetime) -> bool:
     if is_last:
         logger.warning("the draw of %s is still not known: the pipeline after it goes without it", day)
     return is_last
+
+
+def last_look(day: date) -> datetime:
+    """Until when a draw is waited for: noon in New York on the day after."""
+    return _eastern(day + timedelta(days=1), LAST_LOOK)
 
 
 def _eastern(day: date, clock: time) -> datetime:

@@ -190,6 +190,7 @@ WSGI_APPLICATION = "shiolplus.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "shiolplus" / "templates"],  # over those of the admin, which they extend
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

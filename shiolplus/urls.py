@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from shiolplus.favicon import favicon
 from shiolplus.static import DIGITS, of_another_version
+from tickets.admin.dashboard import dashboard
 from tickets.api.documents import SchemaView, docs
 from tickets.api.unknown import UnknownAddress
 
@@ -19,6 +20,7 @@ urlpatterns = [
     path("api/docs", docs, name="docs"),
     re_path("^api(/|$)", UnknownAddress.as_view()),
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/dashboard/", admin.site.admin_view(dashboard), name="dashboard"),
     path("admin/", admin.site.urls),
     path("favicon.ico", favicon),
     re_path(rf"^static/(?P<digest>[0-9a-f]{{{DIGITS}}})/(?P<name>.+)$", of_another_version),

@@ -1,0 +1,172 @@
+"""`manage.py status`: is it well, and if not, why? The admin's dashboard on a terminal."""
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from predictions.powerball import EASTERN
+from predictions.terminal import quiet_logs, say
+from tickets.dashboard import picture_at
+from tickets.durations import duration
+from tickets.history import HOURS
+from tickets.picture import ModePicture, Picture
+from tickets.troubles import LEVELS, Trouble, state_of, troubles_of
+
+UNTIL_PIPED = 160  # columns where no terminal says how many there are
+COLOURS = {"error": "bold red", "warning": "yellow", "notice": "cyan"}
+CAPTION = "Last made in UTC. Better than uniform: in nats a draw, with the 95 % interval."
+NUMBERS = ("Free", "Floor", "Coming", "Claimed", "Took", "Tickets")
+
+
+class Command(BaseCommand):
+    help = (
+        "Show what the admin's dashboard shows: what is wrong and what to do about it, who works, what runs "
+        "and what waits, and each mode's stock, last batch, model and measured skill. Exits "
+        "1 when something is wrong that somebody should act on (an error; warnings are not)."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--json", action="store_true", help="all of it as one JSON document, for programs"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        quiet_logs(options["verbosity"])
+        picture = picture_at(timezone.now())
+        troubles = troubles_of(picture)
+        if options["json"]:
+            self.stdout.write(json.dumps(as_json(picture, troubles), indent=1))
+        elif options["verbosity"] > 0:
+            _print(self.stdout, picture, troubles)
+            say(self.stdout, options["verbosity"], summary(troubles))
+        if state_of(troubles) == "error":
+            raise CommandError(summary(troubles)) if options["verbosity"] == 0 else SystemExit(1)
+
+
+def as_json(picture: Picture, troubles: list[Trouble]) -> dict[str, Any]:
+    """The picture with what is wrong of it; `state` is well, warning or error."""
+    told = [trouble.as_json() for trouble in troubles]
+    return {"state": state_of(troubles), "troubles": told} | picture.as_json()
+
+
+def summary(troubles: list[Trouble]) -> str:
+    """One line: well, or 2 errors, 1 warning."""
+    counts = {level: sum(one.level == level for one in troubles) for level in LEVELS}
+    told = [f"{count} {level}{'' if count == 1 else 's'}" for level, count in counts.items() if count]
+    return ("well; " if state_of(troubles) == "well" and told else "") + (", ".join(told) or "well")
+
+
+def _print(stdout: Any, picture: Picture, troubles: list[Trouble]) -> None:
+    screen = Console(file=stdout, highlight=False)
+    if not screen.is_terminal:
+        screen = Console(file=stdout, highlight=False, width=UNTIL_PIPED)
+    for trouble in troubles:
+        screen.print(Text(f"{trouble.level:8} ", style=COLOURS[trouble.level]), trouble.text, sep="")
+        if trouble.advice:
+            screen.print(f"{'':8} → {trouble.advice}", markup=False)
+    for name, lines in _lines(picture).items():
+        for place, line in enumerate(lines):
+            screen.print(f"{'' if place else name:8} {line}", markup=False)
+    screen.print(_table(picture))
+
+
+def _lines(picture: Picture) -> dict[str, list[str]]:
+    draws, errors = picture.draws, picture.error_rate
+    left = (draws.sales_close_at - picture.at).total_seconds()
+    sales = f"sales close in {duration(left)}" if left > 0 else "sales are closed"
+    newest = (
+        f"newest known {draws.newest}, {draws.newest_age_days} days old" if draws.newest else "none known"
+    )
+    failed = f"{errors.failed:,} of {errors.ended:,} batches failed" if errors.ended else "no batch ended"
+    return {
+        "draw": [f"next {draws.held_at.astimezone(EASTERN):%Y-%m-%d %H:%M} New York, {sales}; {newest}"],
+        "workers": _workers(picture),
+        "now": _work(picture),
+        "pipeline": [_pipeline(picture)],
+        "errors": [f"{failed} in {errors.days} days"],
+        "claims": [_claims(picture)],
+        "prizes": [_prizes(mode) for mode in picture.modes if mode.prizes.draws] or ["no draw was scored"],
+    }
+
+
+def _workers(picture: Picture) -> list[str]:
+    watched = [
+        f"{one.queue} on {one.host}: {one.status}, last sign "
+        + ("not yet" if one.last_sign_seconds is None else f"{duration(one.last_sign_seconds)} ago")
+        for one in picture.workers.watched
+    ]
+    return [*watched, *picture.workers.unwatched] or ["none"]
+
+
+def _work(picture: Picture) -> list[str]:
+    work = picture.work
+    batches = [
+        f"batch {one.id} of {one.mode}: {one.generated:,} of {one.requested:,} tickets"
+        + (f", {one.rate:,.0f}/s" if one.rate else "")
+        + (f", {duration(one.seconds_left)} left" if one.seconds_left is not None else "")
+        for one in work.batches
+    ]
+    pipelines = [
+        f"pipeline {one.pipeline_run_id}: "
+        + (f"{one.step}, step {one.number} of {one.steps}" if one.step else "waits")
+        for one in work.pipelines
+    ]
+    waits = work.oldest_waiting_seconds
+    waiting = [] if waits is None else [f"{work.waiting:,} waiting, the oldest for {duration(waits)}"]
+    return pipelines + batches + waiting or ["nothing to do"]
+
+
+def _pipeline(picture: Picture) -> str:
+    last, completed = picture.pipeline, picture.pipeline_completed
+    if last is None or last.finished_at is None:
+        return "never ended"
+    ago = duration((picture.at - last.finished_at).total_seconds())
+    text = f"{last.status} {ago} ago" + (f", took {duration(last.seconds)}" if last.seconds else "")
+    if completed and completed != last and completed.finished_at:
+        text += f"; last completed {completed.finished_at:%Y-%m-%d %H:%M} UTC"
+    return text
+
+
+def _claims(picture: Picture) -> str:
+    granted, refused = (sum(getattr(one, name) for one in picture.claims) for name in ("claims", "refused"))
+    return f"{granted:,} in {HOURS} hours, {refused:,} refused for want of stock"
+
+
+def _prizes(mode: ModePicture) -> str:
+    one = mode.prizes
+    return (
+        f"{mode.mode}: ${one.won_usd:,} won, ${one.expected_usd:,.2f} expected of {one.tickets:,} tickets in "
+        f"{one.draws:,} draws: {one.verdict}"
+    )
+
+
+def _table(picture: Picture) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, caption=CAPTION)
+    titles = ("Mode", "Free", "Floor", "Coming", "Claimed", "Last made", "Took", "Tickets", "Draws through")
+    for title in titles:
+        table.add_column(title, justify="right" if title in NUMBERS else "left", no_wrap=True)
+    table.add_column("Better than uniform")
+    for mode in picture.modes:
+        table.add_row(*_row(mode))
+    return table
+
+
+def _row(mode: ModePicture) -> list[str]:
+    stock, made, skill = mode.stock, mode.last_success, mode.skill
+    figures = [f"{number:,}" for number in (stock.free, stock.floor, stock.coming, stock.claimed)]
+    batch = ["-", "", ""]
+    if made is not None:
+        batch = [f"{made.finished_at:%m-%d %H:%M}", duration(made.seconds or 0), f"{made.tickets:,}"]
+    return [
+        mode.mode + (" (paused)" if mode.is_paused else ""),
+        *figures,
+        *batch,
+        f"{mode.model.draws_through}{' (held)' if mode.model.held else ''}" if mode.model else "no model",
+        f"{skill.nats:+.4f} ({skill.low:+.4f} to {skill.high:+.4f})" if skill else "not measured",
+    ]
