@@ -95,12 +95,16 @@ def send_canary(queue: str, name: str, until: float) -> None:
 
 
 def alive() -> list[str]:
-    """The clusters that live, for people: those under a watchdog on any host, and others of this machine.
+    """The clusters that live, for people: those under a watchdog on any host, and others of this machine."""
+    return [f"{one.queue} on {one.host}" for one in Cluster.objects.alive()] or started_by_hand()
 
-    The heartbeat of one that was started by hand does not name its queue; it is in var/, for three seconds.
+
+def started_by_hand() -> list[str]:
+    """The clusters of this machine that live, with a watchdog or without.
+
+    Their heartbeat does not name their queue; it is in var/, for three seconds.
     """
-    watched = [f"{one.queue} on {one.host}" for one in Cluster.objects.alive()]
-    return watched or [f"process {one.pid} on {one.host}" for one in Stat.get_all() if _lives(one)]
+    return [f"process {one.pid} on {one.host}" for one in Stat.get_all() if _lives(one)]
 
 
 def _lives(heartbeat: Stat) -> bool:

@@ -33,6 +33,7 @@ from tickets.results import ModeResult, mode_results
 from tickets.work import work_at
 
 FAILED_AT_MOST = 100  # failed batches that are told
+CLUSTERS_AT_MOST = 200  # of those seen last
 
 
 def picture_at(now: datetime) -> Picture:
@@ -69,13 +70,14 @@ def draws_at(now: datetime) -> Draws:
 
 
 def workers_at(now: datetime) -> Workers:
-    watched = [_worker(one, now) for one in Cluster.objects.alive().order_by("queue", "host")]
-    if not watched and (unwatched := clusters.alive()):
+    seen = list(Cluster.objects.order_by("-seen_at")[:CLUSTERS_AT_MOST])
+    alive = sorted((one for one in seen if one.is_alive), key=lambda one: (one.queue, one.host))
+    if not alive and (unwatched := clusters.started_by_hand()):
         return Workers([], unwatched, [], None)
-    served = {one.queue for one in watched}
+    served = {one.queue for one in alive}
     unserved = [queue for queue in (clusters.DEFAULT, clusters.HEAVY) if queue not in served]
-    seen = Cluster.objects.order_by("-seen_at").values_list("seen_at", flat=True)
-    return Workers(watched, [], unserved, None if watched else seen.first())
+    last = seen[0].seen_at if seen and not alive else None
+    return Workers([_worker(one, now) for one in alive], [], unserved, last)
 
 
 def _worker(cluster: Cluster, now: datetime) -> Worker:

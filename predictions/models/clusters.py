@@ -52,7 +52,11 @@ class Cluster(models.Model):
         return self.holder
 
     @property
+    def is_alive(self) -> bool:
+        """As the query `alive` has it."""
+        return self.seen_at >= timezone.now() - SEEN_WITHIN and self.status != self.Status.STOPPED
+
+    @property
     def state(self) -> str:
         """What its watchdog says of it, unless that has fallen silent."""
-        silent = self.seen_at < timezone.now() - SEEN_WITHIN
-        return "not seen any more" if silent and self.status != self.Status.STOPPED else self.status
+        return self.status if self.is_alive or self.status == self.Status.STOPPED else "not seen any more"

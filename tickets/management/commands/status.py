@@ -1,15 +1,17 @@
 """`manage.py status`: is it well, and if not, why? The admin's dashboard on a terminal."""
 
 import json
+import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from predictions.draws import freshness
 from predictions.powerball import EASTERN
 from predictions.terminal import quiet_logs, say
 from tickets.dashboard import picture_at
@@ -46,7 +48,7 @@ class Command(BaseCommand):
             _print(self.stdout, picture, troubles)
             say(self.stdout, options["verbosity"], summary(troubles))
         if state_of(troubles) == "error":
-            raise CommandError(summary(troubles)) if options["verbosity"] == 0 else SystemExit(1)
+            sys.exit(1)
 
 
 def as_json(picture: Picture, troubles: list[Trouble]) -> dict[str, Any]:
@@ -78,14 +80,12 @@ def _print(stdout: Any, picture: Picture, troubles: list[Trouble]) -> None:
 
 def _lines(picture: Picture) -> dict[str, list[str]]:
     draws, errors = picture.draws, picture.error_rate
+    held = f"{draws.held_at.astimezone(EASTERN):%Y-%m-%d %H:%M} New York"
     left = (draws.sales_close_at - picture.at).total_seconds()
     sales = f"sales close in {duration(left)}" if left > 0 else "sales are closed"
-    newest = (
-        f"newest known {draws.newest}, {draws.newest_age_days} days old" if draws.newest else "none known"
-    )
     failed = f"{errors.failed:,} of {errors.ended:,} batches failed" if errors.ended else "no batch ended"
     return {
-        "draw": [f"next {draws.held_at.astimezone(EASTERN):%Y-%m-%d %H:%M} New York, {sales}; {newest}"],
+        "draw": [f"next {held}, {sales}; {freshness(draws.newest)}"],
         "workers": _workers(picture),
         "now": _work(picture),
         "pipeline": [_pipeline(picture)],

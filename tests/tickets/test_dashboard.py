@@ -1,0 +1,324 @@
+"""The picture of the whole system, and the admin's page that shows it."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.models import Permission
+from django.contrib.staticfiles import finders
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from predictions.models import PipelineRun, PipelineStep
+from tests.factories import (
+    WEDNESDAY,
+    claim_tickets,
+    count_claims,
+    make_backtest,
+    make_draw,
+    make_prediction,
+    queued_batch,
+    some_tickets,
+)
+from tests.staff import client_of, staff_who_may, superuser, text_of
+from tickets.batch_generator import BatchTicketGenerator
+from tickets.batches import finish_batch
+from tickets.dashboard import picture_at
+from tickets.history import error_rate, mode_histories, recent_days
+from tickets.models import TicketBatch
+from tickets.picture import ModePicture
+from tickets.plots import plots_of
+from tickets.scoring import score_known_draws
+from tickets.store import insert_batch_tickets
+
+pytestmark = pytest.mark.django_db
+PAGE = "/admin/dashboard/"
+NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _now() -> Iterator[None]:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+def mode(name: str) -> ModePicture:
+    return {one.mode: one for one in picture_at(NOW).modes}[name]
+
+
+def made(size: int = 20, modes: tuple[str, ...] = ("random_forest",), **values: Any) -> TicketBatch:
+    """A batch that was really made, with some of its columns changed afterwards."""
+    result = BatchTicketGenerator(size, modes, auto_cleanup=False).generate_batch(
+        async_mode=False, draw_date=WEDNESDAY
+    )
+    TicketBatch.objects.filter(run=result["generation_run_id"]).update(**values)
+    return TicketBatch.objects.get(run=result["generation_run_id"])
+
+
+def failed(error: str = "no room", **values: Any) -> TicketBatch:
+    batch = queued_batch()
+    batch.token = TicketBatch.objects.take(batch.pk, "me")
+    finish_batch(batch, TicketBatch.Status.FAILED, error)
+    TicketBatch.objects.filter(pk=batch.pk).update(**values)
+    return batch
+
+
+# The picture
+
+
+def test_a_mode_shows_its_stock_its_last_batches_and_its_model() -> None:
+    prediction = make_prediction()
+    batch = made(started_at=NOW - timedelta(seconds=4))
+    claim_tickets(batch, 5)
+    queued_batch(size=30)
+    type(prediction.model).objects.filter(pk=prediction.model_id).update(active=True)
+
+    shown = mode("random_forest")
+
+    assert (shown.stock.stored, shown.stock.claimed, shown.stock.free) == (20, 5, 15)
+    assert (shown.stock.coming, shown.is_predicted, shown.is_paused) == (30, True, False)
+    assert shown.last_success is not None
+    assert (shown.last_success.id, shown.last_success.tickets, shown.last_success.seconds) == (
+        batch.pk,
+        20,
+        4.0,
+    )
+    assert shown.model is not None
+    assert (shown.model.id, shown.model.draws_through, shown.model.held) == (
+        prediction.model_id,
+        date(2025, 12, 22),
+        False,
+    )
+    assert (mode("v1").last_success, mode("v1").model, mode("v1").skill) == (None, None, None)
+
+
+def test_a_mode_fails_as_long_as_its_newest_ended_batch_is_a_failed_one() -> None:
+    make_prediction()
+    failed(finished_at=NOW - timedelta(hours=1))
+    assert mode("random_forest").is_failing
+
+    made()
+    shown = mode("random_forest")
+    assert not shown.is_failing
+    assert shown.last_failure is not None
+    assert shown.last_failure.error == "no room"
+
+
+def test_the_newest_twenty_batches_are_told_however_many_failed_since() -> None:
+    make_prediction()
+    first = made()
+    batches = [made(5, finished_at=NOW + timedelta(minutes=minute)) for minute in range(1, 22)]
+    for minute in range(22, 44):
+        failed(finished_at=NOW + timedelta(minutes=minute))
+
+    history = mode_histories()["random_forest"]
+
+    assert [one.id for one in history.made] == [one.pk for one in reversed(batches[1:])]
+    assert first.pk not in [one.id for one in history.made]
+    assert len(history.failed) == 20
+
+
+def test_a_day_counts_the_batches_that_ended_on_it_and_the_error_rate_seven_of_them() -> None:
+    make_prediction()
+    make_prediction("v1")
+    made(20, finished_at=datetime(2026, 11, 23, 23, 59, 59, tzinfo=UTC))
+    made(30, ("v1",), finished_at=datetime(2026, 11, 24, 0, 0, tzinfo=UTC))
+    failed()
+    failed(finished_at=NOW - timedelta(days=7))  # the eighth day, today counted
+    failed(finished_at=NOW - timedelta(days=14))  # older than what is told
+    queued_batch(status="cancelled", finished_at=NOW)
+
+    days = recent_days(NOW)
+
+    assert [str(one.day) for one in days[:1] + days[-1:]] == ["2026-11-11", "2026-11-24"]
+    assert (days[-2].tickets["random_forest"], days[-2].made, days[-2].failed) == (20, 1, 0)
+    assert (days[-1].tickets["v1"], days[-1].made, days[-1].failed, days[-1].cancelled) == (30, 1, 1, 1)
+    assert sum(one.failed for one in days) == 2
+    rate = error_rate(days)
+    assert (rate.days, rate.ended, rate.failed, rate.share) == (7, 3, 1, 1 / 3)
+    assert error_rate([]).share is None
+
+
+def test_tickets_handed_in_are_no_work_of_the_batches() -> None:
+    insert_batch_tickets(some_tickets(7), "v1", draw_date=WEDNESDAY)
+
+    assert (mode("v1").stock.free, mode("v1").last_success) == (7, None)
+    assert sum(one.made for one in recent_days(NOW)) == 0
+
+
+def test_what_runs_is_told_with_its_progress_and_what_waits_with_its_age() -> None:
+    make_prediction()
+    batch = queued_batch(size=400, generated=100, stored=100, rate=50.0)
+    TicketBatch.objects.take(batch.pk, "me")
+    queued_batch(created_at=NOW - timedelta(minutes=3))
+    queued_batch(created_at=NOW - timedelta(minutes=2))
+    run = PipelineRun.objects.create(pipeline_run_id="p-1", draw_date=WEDNESDAY, source="none")
+    for number, name in enumerate(PipelineStep.Name.values, start=1):
+        status = "running" if name == "training" else "pending"
+        run.steps.create(number=number, name=name, status=status)
+
+    work = picture_at(NOW).work
+
+    (one,) = work.batches
+    assert (one.id, one.generated, one.requested, one.rate, one.seconds_left) == (
+        batch.pk,
+        100,
+        400,
+        50.0,
+        6.0,
+    )
+    assert (work.waiting, work.oldest_waiting_seconds) == (2, 180.0)
+    waiting, pipeline = work.pipelines  # the first made the prediction, and has no step yet
+    assert (waiting.step, waiting.number) == ("", 0)
+    assert (pipeline.step, pipeline.number, pipeline.steps) == ("training", 5, 6)
+    assert not work.is_idle
+
+
+def test_a_batch_passed_on_between_two_tasks_is_under_way_and_waits_for_nobody() -> None:
+    make_prediction()
+    queued_batch(started_at=NOW - timedelta(hours=1), created_at=NOW - timedelta(hours=1))
+
+    work = picture_at(NOW).work
+
+    assert (len(work.batches), work.waiting, work.oldest_waiting_seconds) == (1, 0, None)
+
+
+def test_skill_and_prizes_stand_beside_chance() -> None:
+    make_backtest({"v1": (0.01, 0.001), "lstm": (-0.02, 0.5)})
+    insert_batch_tickets(some_tickets(4), "v1", draw_date=date(2026, 11, 23))
+    make_draw(date(2026, 11, 23), (1, 2, 3, 40, 50), 9)
+    score_known_draws()
+
+    shown = mode("v1")
+
+    assert shown.skill is not None
+    assert shown.skill.nats == pytest.approx(0.01)
+    assert 0 < shown.skill.low < shown.skill.nats < shown.skill.high
+    assert shown.skill.verdict.startswith("better than chance on 40 draws")
+    assert (shown.prizes.draws, shown.prizes.tickets, shown.prizes.won_usd) == (1, 4, 28)
+    assert (shown.prizes.excess_white, shown.prizes.verdict) == (None, "too few to say")
+
+
+def test_the_picture_is_plain_json_with_instants_as_the_api_writes_them() -> None:
+    make_prediction()
+    made(started_at=NOW)
+
+    told = json.loads(json.dumps(picture_at(NOW).as_json()))
+
+    assert told["at"] == "2026-11-24T12:30:00Z"
+    assert told["draws"]["next"] == "2026-11-25"
+    assert told["draws"]["sales_close_at"] == "2026-11-26T02:59:00Z"
+    assert told["modes"][0]["last_success"]["finished_at"] == "2026-11-24T12:30:00Z"
+
+
+# The charts
+
+
+def test_every_chart_has_a_value_a_label_and_the_same_in_its_table() -> None:
+    make_prediction()
+    made(started_at=NOW - timedelta(seconds=2))
+    made(started_at=NOW - timedelta(seconds=3))
+    count_claims("v1", NOW.replace(minute=0), claims=4, short=1)
+    count_claims("v1", NOW.replace(minute=0) - timedelta(hours=47), claims=2)
+    count_claims("v1", NOW.replace(minute=0) - timedelta(hours=48), claims=9)
+
+    plots = {one.name: one for one in plots_of(picture_at(NOW))}
+
+    assert list(plots) == ["stock", "tickets", "batches", "claims", "durations"]
+    for plot in plots.values():
+        assert all(len(one.values) == len(plot.labels) for one in plot.series)
+    v1 = next(one for one in plots["claims"].series if one.name == "v1")
+    assert (v1.values[0], v1.values[-1], sum(v1.values)) == (2, 4, 6)
+    assert plots["claims"].rows[-1] == ("11-24 12:00", ["0", "0", "4", "0", "0", "1"])
+    assert plots["tickets"].rows == [("11-24", ["40", "0", "0", "0", "0"])]
+    assert plots["durations"].labels == ["-1", "newest"]
+    assert plots["durations"].series[0].values == [2.0, 3.0]
+
+
+# The page
+
+
+def test_the_page_shows_what_runs_what_is_in_stock_and_what_is_wrong() -> None:
+    make_prediction()
+    made(20)
+    batch = queued_batch(size=400, generated=100, stored=100, rate=50.0)
+    TicketBatch.objects.take(batch.pk, "me")
+
+    page = text_of(superuser().get(PAGE))
+
+    assert "Somebody should act" in page
+    assert "No cluster makes tickets (queue shiolplus)." in page
+    assert 'href="/admin/predictions/pipelinerun/run/"' in page
+    assert (
+        f'href="/admin/tickets/ticketbatch/{batch.pk}/change/">Batch {batch.pk} of random_forest</a>' in page
+    )
+    assert "100 of 400 tickets, 50 a second, 6.0 s left" in page
+    assert "Last updated 2026-11-24 12:30:00 UTC" in page
+    assert 'data-every="3"' in page
+
+
+def test_when_nothing_runs_the_page_is_asked_for_less_often() -> None:
+    page = text_of(superuser().get(PAGE))
+
+    assert "Nothing runs, and nothing waits." in page
+    assert 'data-every="15"' in page
+
+
+def test_the_page_costs_at_most_25_queries_whatever_it_shows() -> None:
+    client = staff_who_may("add_draw")
+    make_prediction()
+    made()
+    failed()
+    queued_batch(size=400)
+    make_backtest({"v1": (0.01, 0.001)})
+    for number in range(3):
+        run = PipelineRun.objects.create(pipeline_run_id=f"p-{number}", draw_date=WEDNESDAY, source="none")
+        run.steps.create(number=1, name="data")
+
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(PAGE).status_code == 200
+
+    assert len(queries) <= 25
+
+
+def test_who_may_not_see_batches_is_refused_and_not_shown_the_way() -> None:
+    nobody = client_of("nobody")
+
+    assert nobody.get(PAGE).status_code == 403
+    assert PAGE not in nobody.get("/admin/").content.decode()
+    assert Client().get(PAGE).headers["Location"] == f"/admin/login/?next={PAGE}"
+
+    seer = client_of("seer", Permission.objects.get(codename="view_ticketbatch"))
+    assert PAGE in seer.get("/admin/").content.decode()
+    page = seer.get(PAGE).content.decode()
+    assert "manage.py import_draws" in page
+    assert "/admin/predictions/draw/import/" not in page
+
+
+def test_the_page_asks_no_other_server_for_anything_and_has_nothing_inline() -> None:
+    page = superuser().get(PAGE)
+    source = page.content.decode()
+
+    assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", source)
+    assert " style=" not in source
+    assert "<style" not in source
+    assert [
+        one for one in re.findall(r"<script[^>]*>", source) if "src=" not in one and "json" not in one
+    ] == []
+    assert "'unsafe-inline'" not in page.headers["Content-Security-Policy"]
+
+
+def test_the_page_s_files_are_there_and_weigh_under_400_kb_with_it() -> None:
+    page = superuser().get(PAGE).content
+    names = re.findall(rb'(?:src|href)="/static/[0-9a-f]+/([^"]+\.(?:js|css))"', page)
+
+    weights = {name: Path(finders.find(name.decode())).stat().st_size for name in names}
+
+    assert b"tickets/dashboard.js" in names
+    assert sum(weights.values()) + len(page) < 400_000

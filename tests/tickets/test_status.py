@@ -1,0 +1,124 @@
+"""`manage.py status`: the dashboard on a terminal, for people and for programs."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+import time_machine
+
+from predictions.models import Cluster, PipelineRun
+from predictions.modes import MODE_NAMES
+from tests.commands import call, manage
+from tests.factories import (
+    WEDNESDAY,
+    make_backtest,
+    make_draw,
+    make_model,
+    make_prediction,
+    queued_batch,
+    some_tickets,
+)
+from tickets.models import TicketBatch
+from tickets.policies import ModePolicy
+from tickets.store import insert_batch_tickets
+
+NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def _now() -> Iterator[None]:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def sound(db: None, _now: None) -> None:
+    for queue in ("shiolplus", "heavy"):
+        Cluster.objects.create(
+            holder=f"host/{queue}",
+            queue=queue,
+            host="host",
+            status="running",
+            sign_at=NOW - timedelta(seconds=3),
+        )
+    make_prediction()
+    PipelineRun.objects.update(status="completed")
+    PipelineRun.objects.create(
+        pipeline_run_id="p-1",
+        draw_date=WEDNESDAY,
+        source="none",
+        status="completed",
+        started_at=NOW - timedelta(minutes=7),
+        finished_at=NOW - timedelta(minutes=5),
+    )
+    make_draw(date(2026, 11, 23))
+    for powerball, mode in enumerate(MODE_NAMES, start=1):
+        make_model(mode, active=True)
+        insert_batch_tickets(some_tickets(3, powerball), mode, draw_date=WEDNESDAY)
+
+
+def test_a_sound_system_is_shown_in_one_look_and_is_well(sound: None) -> None:
+    make_backtest({"v1": (0.01, 0.001)})
+    batch = queued_batch(size=400, generated=100, stored=100, rate=50.0)
+    TicketBatch.objects.take(batch.pk, "me")
+
+    out, err = call("status")
+
+    lines = [line.rstrip() for line in out.splitlines()]
+    assert lines[:6] == [
+        "draw     next 2026-11-25 22:59 New York, sales close in 38 h 29 min; "
+        "newest draw 2026-11-23, 1 day old",
+        "workers  heavy on host: running, last sign 3.0 s ago",
+        "         shiolplus on host: running, last sign 3.0 s ago",
+        f"now      batch {batch.pk} of random_forest: 100 of 400 tickets, 50/s, 6.0 s left",
+        "pipeline completed 5 min 00 s ago, took 2 min 00 s",
+        "errors   no batch ended in 7 days",
+    ]
+    (v1,) = [line.split() for line in lines if line.strip().startswith("v1 ")]
+    assert v1[:5] == ["v1", "3", "0", "0", "0"]
+    assert v1[-5:] == ["2025-12-22", "+0.0100", "(+0.0097", "to", "+0.0103)"]
+    assert lines[-1] == "well"
+    assert err == ""
+
+
+def test_what_is_wrong_comes_first_with_the_way_out_and_the_exit_says_so(sound: None) -> None:
+    TicketBatch.objects.filter(mode="lstm").update(stored=0)
+    ModePolicy.objects.filter(mode="v2").update(paused=True)
+
+    with pytest.raises(SystemExit) as ended:
+        call("status")
+    assert ended.value.code == 1
+
+    with pytest.raises(SystemExit):
+        call("status", "--json")
+
+
+def test_programs_get_one_json_document(sound: None) -> None:
+    ModePolicy.objects.filter(mode="v2").update(paused=True)
+
+    told = json.loads(call("status", "--json")[0])
+
+    assert told["state"] == "well"
+    assert [(one["level"], one["kind"], one["about"]) for one in told["troubles"]] == [
+        ("notice", "paused_mode", "v2")
+    ]
+    assert told["draws"]["newest"] == "2026-11-23"
+    assert [mode["mode"] for mode in told["modes"]] == list(MODE_NAMES)
+    assert told["modes"][2]["stock"]["free"] == 3
+
+
+def test_silence_leaves_the_exit_code(sound: None) -> None:
+    assert call("status", "-v", "0") == ("", "")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_in_a_process_of_its_own_it_ends_with_1_and_its_summary_last() -> None:
+    ended = manage("status")
+
+    lines = ended.stdout.splitlines()
+    assert ended.returncode == 1
+    assert lines[0].startswith("error    No cluster makes tickets")
+    assert lines[1] == "         → `manage.py run_cluster`, or `make serve` with the web server"
+    assert lines[-1] == "8 errors, 6 warnings"
+    assert "Traceback" not in ended.stderr
