@@ -94,6 +94,14 @@ def real_draws(db: None) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _unremembered_sales() -> None:
+    """A process reads the sales of past draws once; here each test has a past of its own."""
+    from tickets.demand import PAST
+
+    PAST.forget()
+
+
+@pytest.fixture(autouse=True)
 def _log_levels() -> Iterator[None]:
     """Commands set how much is logged; the next test starts as a fresh process would."""
     changed = [*(logging.getLogger(name) for name in APPS), *logging.getLogger().handlers]

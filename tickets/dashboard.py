@@ -13,7 +13,7 @@ from predictions import clusters
 from predictions.models import Cluster, Draw, PipelineRun, Prediction
 from predictions.powerball import EASTERN, draw_instant, last_draw, next_draw, sales_close, scheduled_draws
 from predictions.profiles import ModeProfile, mode_profiles
-from tickets.demand import Patterns, Shelf, shelves
+from tickets.demand import Shelf, shelves
 from tickets.history import ModeHistory, claim_counts, error_rate, mode_histories, recent_days
 from tickets.models import TicketBatch
 from tickets.picture import (
@@ -99,9 +99,7 @@ def _modes(now: datetime) -> list[ModePicture]:
     histories = mode_histories()
     return [
         _mode(shelf, profile, histories[shelf.mode], result, shelf.mode in predicted)
-        for shelf, profile, result in zip(
-            shelves(now, Patterns()), mode_profiles(), mode_results(), strict=True
-        )
+        for shelf, profile, result in zip(shelves(now), mode_profiles(), mode_results(), strict=True)
     ]
 
 

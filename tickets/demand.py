@@ -65,6 +65,9 @@ class Patterns:
         self._draw_date: date | None = None
         self._of_modes: dict[str, Pattern] = {}
 
+    def forget(self) -> None:
+        self._draw_date = None
+
     def before(self, draw_date: date) -> dict[str, Pattern]:
         if draw_date != self._draw_date:
             self._of_modes = _learn_all(_days_before(draw_date))
@@ -72,7 +75,10 @@ class Patterns:
         return self._of_modes
 
 
-def shelves(now: datetime, patterns: Patterns) -> list[Shelf]:
+PAST = Patterns()  # as this process has read it
+
+
+def shelves(now: datetime, patterns: Patterns = PAST) -> list[Shelf]:
     """Each mode's shelf for the draw that is next at an instant, in the modes' order: four short queries."""
     span = Span.of(next_draw(now), settings.SALES_CUTOFF)
     past, stock, of_modes = patterns.before(span.draw_date), _stock(span.draw_date), policies()

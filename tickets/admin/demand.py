@@ -18,7 +18,7 @@ from predictions.lines import LineChart, line_chart
 from predictions.models import Prediction
 from predictions.modes import MODE_NAMES
 from tickets.claimed import ClaimHour
-from tickets.demand import Patterns, Shelf, shelves
+from tickets.demand import Shelf, shelves
 from tickets.floors import CHANCE, HORIZON
 from tickets.sales import HOUR, Span
 
@@ -113,7 +113,7 @@ class DemandAdmin(ReadOnly, admin.ModelAdmin):
 
 def page_of(now: datetime) -> dict[str, Any]:
     """What the page shows at an instant."""
-    all_shelves = shelves(now, Patterns())
+    all_shelves = shelves(now)
     day, counts = all_shelves[0].draw_date, _counts_since(now - PLOTTED * HOUR)
     predicted = set(Prediction.objects.filter(draw_date=day).values_list("mode", flat=True))
     return {

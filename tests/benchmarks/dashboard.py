@@ -1,0 +1,108 @@
+"""`make bench-dashboard`: the server's time for what is looked at again and again, at a million tickets.
+
+A million tickets in 500 batches, three months of claims by the hour, forty scored draws and a backtest. In
+this process and without a network: what is timed is the queries and the page. Prints, asserts nothing.
+"""
+
+import os
+import re
+import statistics
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+PAGES = ["/admin/dashboard/", "/metrics", "/readyz", "/healthz"]
+DRAWS = 40  # sold before the next one
+
+
+def fill() -> None:
+    """What the admin's benchmark has, and what the dashboard reads beside it."""
+    from django.utils import timezone
+
+    from predictions.models import Cluster
+    from tests.benchmarks import admin
+    from tests.factories import make_backtest
+    from tests.tickets.test_results import score_season
+
+    admin.fill()
+    make_backtest({mode: (0.0, 0.1) for mode in ("random_forest", "lstm", "v1", "v2", "hybrid")}, draws=200)
+    score_season(draws=DRAWS, tickets=20)
+    for queue in ("shiolplus", "heavy"):
+        Cluster.objects.create(
+            holder=queue, queue=queue, host="bench", status="running", sign_at=timezone.now()
+        )
+    sell(DRAWS)
+
+
+def sell(draws: int) -> None:
+    """Claims of every mode in each hour before so many draws, in all the rows that share an hour."""
+    from django.utils import timezone
+
+    from predictions.modes import MODE_NAMES
+    from predictions.powerball import draw_instant, last_draw, next_draw
+    from tickets.claimed import SLOTS, ClaimHour
+
+    day, rows = next_draw(timezone.now()), []
+    for _ in range(draws):
+        end = min(draw_instant(day), timezone.now()).replace(minute=0, second=0, microsecond=0)
+        rows += [
+            ClaimHour(
+                draw_date=day, mode=mode, hour=end - timedelta(hours=hour), slot=slot, claims=5, tickets=20
+            )
+            for mode in MODE_NAMES
+            for hour in range(48)
+            for slot in range(SLOTS)
+        ]
+        day = last_draw(draw_instant(day) - timedelta(seconds=1))
+    ClaimHour.objects.bulk_create(rows, batch_size=2000)
+
+
+def weight(page: bytes) -> int:
+    """Bytes of a page with its scripts and style sheets, not compressed."""
+    from django.contrib.staticfiles import finders
+
+    names = re.findall(rb'(?:src|href)="/static/[0-9a-f]+/([^"]+\.(?:js|css|svg))"', page)
+    files = [Path(str(finders.find(name.decode()))) for name in sorted(set(names))]
+    return len(page) + sum(file.stat().st_size for file in files)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="shiol-bench-") as folder:
+        os.environ |= {
+            "DJANGO_SETTINGS_MODULE": "shiolplus.settings",
+            "SHIOL_VAR": folder,
+            "SHIOL_SECRET_KEY": "only-for-benchmarks",
+            "SHIOL_ALLOWED_HOSTS": "testserver",
+            "SHIOL_HTTPS": "off",
+        }
+        os.environ.pop("DATABASE_URL", None)
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+        from django.db import connection
+        from django.test.utils import CaptureQueriesContext
+
+        from predictions.terminal import quiet_logs
+        from tests.benchmarks.admin import ROUNDS, milliseconds
+        from tests.staff import superuser
+
+        quiet_logs(0)
+        call_command("migrate", verbosity=0, skip_checks=True)
+        fill()
+        browser = superuser()
+        empty = statistics.median(milliseconds(browser, "/admin/password_change/"))
+        print(f"milliseconds: median and slowest of {ROUNDS}; a page without rows takes {empty:.0f}")
+        for page in PAGES:
+            taken = milliseconds(browser, page)
+            with CaptureQueriesContext(connection) as queries:
+                answer = browser.get(page)
+            print(
+                f"{statistics.median(taken):6.0f} {max(taken):6.0f}  {page}: {len(queries)} queries, "
+                f"{weight(answer.content) / 1000:.0f} kB with its files",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
