@@ -14,6 +14,8 @@ from django.urls import URLPattern, path, reverse
 from predictions import clusters
 from predictions.models import RUN_ID_LENGTH, new_run_id
 
+Button = tuple[str, str]  # its text, and where it leads
+
 
 class Refused(Exception):
     """Why something cannot be shown or done now; a message, not an error page."""
@@ -28,6 +30,7 @@ class ActionPage(ABC):
     form_class: ClassVar[type[forms.Form]]
     template: ClassVar[str]
     needs_cluster: ClassVar[bool] = False
+    asks_first: ClassVar[bool] = True  # False: without values it previews what it does by default
 
     def __init__(self, model_admin: "admin.ModelAdmin[Any]") -> None:
         self.model_admin = model_admin
@@ -35,7 +38,10 @@ class ActionPage(ABC):
 
     @abstractmethod
     def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """What the template shows of that which would be done; changes nothing."""
+        """What the template shows of that which would be done; changes nothing.
+
+        Where what is shown depends on more than was asked, its `confirm` holds the values that stand for it.
+        """
 
     @abstractmethod
     def perform(self, request: HttpRequest, asked: dict[str, Any]) -> HttpResponse | None:
@@ -49,17 +55,22 @@ class ActionPage(ABC):
     def url(self) -> str:
         return reverse(f"admin:{self.url_name}")
 
+    def address_from(self, request: HttpRequest) -> str:
+        """Where the list's button leads, as the list is asked for."""
+        return self.url
+
     def is_allowed(self, request: HttpRequest) -> bool:
         return request.user.has_perm(self.permission)
 
     def view(self, request: HttpRequest) -> HttpResponse:
         if not self.is_allowed(request):
             raise PermissionDenied
-        if request.method == "POST":
-            return self._post(request)
-        if request.GET.keys() & self.form_class.base_fields.keys():
-            return self._show(request, self.form_class(request.GET))
-        return self._show(request, self.form_class())
+        return self._post(request) if request.method == "POST" else self.ask(request)
+
+    def ask(self, request: HttpRequest) -> HttpResponse:
+        if self.asks_first and not request.GET.keys() & self.form_class.base_fields.keys():
+            return self._show(request, self.form_class())
+        return self._show(request, self.form_class(request.GET))
 
     def _post(self, request: HttpRequest) -> HttpResponse:
         form = self.form_class(request.POST)
@@ -85,7 +96,7 @@ class ActionPage(ABC):
             "opts": self.opts,
             "form": form,
             "preview": preview,
-            "confirmed": [] if preview is None else _confirmed(request, form),
+            "confirmed": [] if preview is None else _confirmed(request, form, preview.get("confirm", {})),
             "way_back": self._way_back(request),
             "warn_of_cluster": self._needs_cluster(preview) and not clusters.alive(),
         }
@@ -103,11 +114,12 @@ class ActionPage(ABC):
             return None
 
 
-def _confirmed(request: HttpRequest, form: forms.Form) -> list[tuple[str, str]]:
-    """What the confirming form posts: the values asked for, and what is made anew for each preview."""
+def _confirmed(request: HttpRequest, form: forms.Form, shown: dict[str, str]) -> list[tuple[str, str]]:
+    """What the confirming form posts: what was asked for or is shown, and what each preview makes anew."""
     given = request.POST if request.method == "POST" else request.GET
-    asked = [(one.name, value) for one in form.visible_fields() for value in given.getlist(one.name)]
-    return asked + [(one.name, str(one.initial)) for one in form.hidden_fields()]
+    names = [one.name for one in form.visible_fields() if one.name not in shown]
+    asked = [(name, value) for name in names for value in given.getlist(name)]
+    return [*asked, *shown.items(), *((one.name, str(one.initial)) for one in form.hidden_fields())]
 
 
 class ActionAdmin(admin.ModelAdmin):
@@ -115,6 +127,11 @@ class ActionAdmin(admin.ModelAdmin):
 
     action_pages: ClassVar[Sequence[type[ActionPage]]] = ()
     change_list_template = "admin/predictions/change_list.html"
+    change_form_template = "admin/predictions/change_form.html"
+
+    def row_actions(self, request: HttpRequest, row: Any) -> list[Button]:
+        """The buttons of a row's page, for those who may use them."""
+        return []
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
@@ -126,9 +143,20 @@ class ActionAdmin(admin.ModelAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         pages = [page(self) for page in self.action_pages]
-        allowed = [page for page in pages if page.is_allowed(request)]
-        context = (extra_context or {}) | {"action_pages": allowed}
-        return super().changelist_view(request, context)
+        buttons = [(page.title, page.address_from(request)) for page in pages if page.is_allowed(request)]
+        return super().changelist_view(request, (extra_context or {}) | {"buttons": buttons})
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        buttons = [] if obj is None else self.row_actions(request, obj)
+        return super().render_change_form(request, context | {"buttons": buttons}, add, change, form_url, obj)
 
 
 # Form fields that several actions ask for

@@ -1,20 +1,22 @@
-"""The admin's pages for batches: to browse, and to choose some whose tickets are purged."""
-
-from typing import Any
+"""The admin's pages for batches: to browse, and to choose some to retry, to cancel or to purge."""
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.http import urlencode
 
-from predictions.admin.browsing import DrawDateFilter, MoreThanFields, ReadOnly, day, minute, shortened
+from predictions.admin.actions import ActionAdmin, Button
+from predictions.admin.browsing import DrawDateFilter, ReadOnly, day, minute, shortened
+from tickets.admin.cancel import CancelPage
+from tickets.admin.named import NAMED_AT_MOST, STEER_PERMISSION, address_of
+from tickets.admin.purge import PurgePage
+from tickets.admin.retry import ENDED_SHORT, RetryPage
 from tickets.admin.scores import ScoreInline
 from tickets.models import TicketBatch
 
-PURGE_PERMISSION = "tickets.delete_pregeneratedticket"
-SELECTED_AT_MOST = 200  # their ids travel in an address
+Batches = QuerySet[TicketBatch]
+
+PURGE, RETRY, CANCEL = "pregeneratedticket_purge", "ticketbatch_retry", "ticketbatch_cancel"
 PROGRESS_CSS = {"all": ["tickets/progress.css"]}  # wherever a page shows a progress_bar
 
 
@@ -32,7 +34,7 @@ def progress_bar(generated: int, requested: int) -> str:
 
 
 @admin.register(TicketBatch)
-class TicketBatchAdmin(ReadOnly, MoreThanFields):
+class TicketBatchAdmin(ReadOnly, ActionAdmin):
     list_display = [
         "id",
         "mode",
@@ -49,8 +51,8 @@ class TicketBatchAdmin(ReadOnly, MoreThanFields):
     exclude = ["rate"]  # the progress says it
     readonly_fields = ["progress"]
     inlines = [ScoreInline]
-    actions = ["purge_selected"]
-    change_form_template = "admin/tickets/ticketbatch/change_form.html"
+    actions = ["retry_selected", "cancel_selected", "purge_selected"]
+    action_pages = [RetryPage, CancelPage]
 
     class Media:
         css = PROGRESS_CSS
@@ -68,23 +70,40 @@ class TicketBatchAdmin(ReadOnly, MoreThanFields):
 
     def has_purge_permission(self, request: HttpRequest) -> bool:
         """Who may delete tickets; Django asks this before it offers the action."""
-        return request.user.has_perm(PURGE_PERMISSION)
+        return request.user.has_perm(PurgePage.permission)
+
+    def has_steer_permission(self, request: HttpRequest) -> bool:
+        """Who may have batches tried again, or cancelled; the rows themselves nobody edits."""
+        return request.user.has_perm(STEER_PERMISSION)
 
     @admin.action(description="Purge the tickets of the selected batches", permissions=["purge"])
-    def purge_selected(self, request: HttpRequest, batches: QuerySet[TicketBatch]) -> HttpResponse | None:
-        pks = list(batches.values_list("pk", flat=True)[: SELECTED_AT_MOST + 1])
-        if len(pks) > SELECTED_AT_MOST:
-            text = f"Select at most {SELECTED_AT_MOST} batches, or purge by mode, draw date and days instead."
+    def purge_selected(self, request: HttpRequest, batches: Batches) -> HttpResponse | None:
+        return self._shown_first(request, PURGE, batches)
+
+    @admin.action(description="Retry the selected batches", permissions=["steer"])
+    def retry_selected(self, request: HttpRequest, batches: Batches) -> HttpResponse | None:
+        return self._shown_first(request, RETRY, batches)
+
+    @admin.action(description="Cancel the selected batches", permissions=["steer"])
+    def cancel_selected(self, request: HttpRequest, batches: Batches) -> HttpResponse | None:
+        return self._shown_first(request, CANCEL, batches)
+
+    def _shown_first(self, request: HttpRequest, page: str, batches: Batches) -> HttpResponse | None:
+        """To the page that previews what would become of the selected."""
+        pks = list(batches.values_list("pk", flat=True)[: NAMED_AT_MOST + 1])
+        if len(pks) > NAMED_AT_MOST:
+            text = (
+                f"Select at most {NAMED_AT_MOST} batches, or open the action's page, which can name them all."
+            )
             self.message_user(request, text, messages.ERROR)
             return None
-        return HttpResponseRedirect(purge_address(*sorted(pks)))
+        return HttpResponseRedirect(address_of(page, sorted(pks)))
 
-    def page_context(self, request: HttpRequest, batch: TicketBatch) -> dict[str, Any]:
-        may_purge = self.has_purge_permission(request)
-        return {"purge_address": purge_address(batch.pk)} if may_purge else {}
-
-
-def purge_address(*batches: object) -> str:
-    """Of the page that shows what a purge of these batches would delete."""
-    named = urlencode({"batches": " ".join(map(str, batches))})
-    return f"{reverse('admin:tickets_pregeneratedticket_purge')}?{named}"
+    def row_actions(self, request: HttpRequest, batch: TicketBatch) -> list[Button]:
+        may_steer, may_purge = self.has_steer_permission(request), self.has_purge_permission(request)
+        offered = [
+            ("Retry", RETRY, may_steer and batch.status in ENDED_SHORT),
+            ("Cancel", CANCEL, may_steer and batch.status in TicketBatch.UNFINISHED),
+            ("Purge its tickets", PURGE, may_purge),
+        ]
+        return [(title, address_of(page, [batch.pk])) for title, page, is_offered in offered if is_offered]

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from rest_framework_api_key.admin import APIKey
 
-from predictions.admin.actions import ActionAdmin, Refused, modes_field
+from predictions.admin.actions import ActionAdmin, Button, Refused, modes_field
 from predictions.admin.browsing import MoreThanFields
 from predictions.modes import MODE_NAMES
 from tickets.admin.keys import MakeKeyPage, RevokeKeyPage
@@ -81,6 +81,10 @@ class ApiClientAdmin(MoreThanFields, ActionAdmin):
     def keys(self, client: Any) -> str:
         return f"{client.keys_in_force:,}"
 
+    def row_actions(self, request: HttpRequest, client: ApiClient) -> list[Button]:
+        may_make = request.user.has_perm(MakeKeyPage.permission)
+        return [("Make a key", _action(MakeKeyPage.slug, client=client.name))] if may_make else []
+
     def page_context(self, request: HttpRequest, client: ApiClient) -> dict[str, Any]:
         """Its keys without the library's primary key, which contains the hash."""
         quota, now = quota_of(client), timezone.now()
@@ -88,7 +92,6 @@ class ApiClientAdmin(MoreThanFields, ActionAdmin):
             "quota": f"{quota.used:,} of {quota.limit:,} tickets",
             "resets_at": quota.resets_at,
             "keys": [(key, key.state(now)) for key in _newest_keys(client)],
-            "make_address": _action(MakeKeyPage.slug, client=client.name),
             "revoke_address": _action(RevokeKeyPage.slug),
             "claims": client.claims.defer("numbers", "origins")[:CLAIMS_SHOWN],
             "claims_address": f"{reverse('admin:tickets_claim_changelist')}?{urlencode({'q': client.name})}",

@@ -1,6 +1,5 @@
 """The page that purges tickets: by batch, mode, draw and age, shown first and then done or enqueued."""
 
-import re
 from datetime import date, datetime
 from typing import Any
 
@@ -11,16 +10,13 @@ from django.http import HttpRequest
 from predictions.admin.actions import ActionPage, day_field, number_field
 from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
-from tickets.admin.batches import PURGE_PERMISSION
-from tickets.models import TicketBatch
+from tickets.admin.named import BatchIds
 from tickets.purging import Doomed, enqueue_purge, is_much, purgeable
 from tickets.store import MAX_DAYS, instant_before, purge_batch
 
-_BATCHES = re.compile(r"[0-9]{1,18}([\s,]+[0-9]{1,18})*[\s,]*", re.ASCII)
-
 
 class PurgeForm(forms.Form):
-    batches = forms.CharField(required=False, help_text="Their ids, such as 3 5. Left empty: any batch.")
+    batches = BatchIds("Left empty: any batch.")
     mode = forms.ChoiceField(
         required=False,
         choices=[("", "any mode"), *((mode, mode) for mode in MODE_NAMES)],
@@ -30,18 +26,6 @@ class PurgeForm(forms.Form):
     )
     draw_date = day_field("Draw date", required=False, help_text="Left empty: any draw.")
     days = number_field("Days", MAX_DAYS, required=False, label="Older than, days")
-
-    def clean_batches(self) -> list[int]:
-        text: str = self.cleaned_data["batches"]
-        if not text:
-            return []
-        if not _BATCHES.fullmatch(text):
-            raise forms.ValidationError(f"Batches: {text[:40]!r} are no ids; allowed are ids such as 3 5.")
-        asked = {int(pk) for pk in re.findall("[0-9]+", text)}
-        known = set(TicketBatch.objects.filter(pk__in=asked).values_list("pk", flat=True))
-        if unknown := sorted(asked - known):
-            raise forms.ValidationError(f"Batches: there is no batch {', '.join(map(str, unknown[:5]))}.")
-        return sorted(known)
 
     def clean_draw_date(self) -> date | None:
         day: date | None = self.cleaned_data["draw_date"]
@@ -62,7 +46,7 @@ class PurgeForm(forms.Form):
 class PurgePage(ActionPage):
     slug = "purge"
     title = "Purge tickets"
-    permission = PURGE_PERMISSION
+    permission = "tickets.delete_pregeneratedticket"
     form_class = PurgeForm
     template = "admin/tickets/pregeneratedticket/purge.html"
 

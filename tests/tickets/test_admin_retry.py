@@ -1,0 +1,205 @@
+"""Failed batches tried again, and unfinished ones cancelled, from the admin: shown, then done, and logged."""
+
+import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.test import Client
+from django_q.models import OrmQ
+
+from tests.factories import WEDNESDAY, make_prediction, queued_batch
+from tests.staff import staff_who_may, superuser, text_of
+from tickets.admin import named
+from tickets.batch_generator import BatchTicketGenerator
+from tickets.batches import cancel_batch, retry_batch
+from tickets.generation import make_batch, make_next_batch
+from tickets.models import TicketBatch
+
+pytestmark = pytest.mark.django_db
+
+BATCHES = "/admin/tickets/ticketbatch/"
+RETRY, CANCEL = f"{BATCHES}retry/", f"{BATCHES}cancel/"
+
+
+@pytest.fixture
+def admin() -> Client:
+    return superuser()
+
+
+@pytest.fixture
+def failed() -> TicketBatch:
+    """One that failed a third of the way."""
+    make_prediction()
+    batch = queued_batch(
+        300,
+        chunk_size=100,
+        status="failed",
+        generated=100,
+        error="given up after 5 attempts without a further ticket",
+    )
+    OrmQ.objects.all().delete()
+    return batch
+
+
+@pytest.fixture
+def without_a_law() -> TicketBatch:
+    """One that failed since its mode had no prediction."""
+    BatchTicketGenerator(100, ["lstm"]).generate_batch(draw_date=WEDNESDAY)
+    return TicketBatch.objects.get(mode="lstm")
+
+
+def states() -> list[str]:
+    return list(TicketBatch.objects.order_by("id").values_list("status", flat=True))
+
+
+def logged() -> list[tuple[str, str]]:
+    entries = LogEntry.objects.filter(action_flag=CHANGE).order_by("id")
+    return [(one.object_id, one.get_change_message()) for one in entries]
+
+
+# Retry
+
+
+def test_the_retry_page_offers_all_that_failed_for_draws_to_come_and_changes_nothing(
+    failed: TicketBatch, without_a_law: TicketBatch, admin: Client
+) -> None:
+    past = queued_batch(10, status="failed", draw_date="2025-12-20")
+    OrmQ.objects.all().delete()
+
+    page = text_of(admin.get(RETRY))
+
+    assert "<strong>2 batches</strong> will be queued again" in page
+    assert "100 of 300" in page
+    assert "given up after 5 attempts" in page
+    assert "its prediction of 20" in page
+    assert "no prediction for its draw: it will fail again; run the pipeline first" in page
+    assert "No cluster is alive" in page
+    assert f'name="batches" value="{failed.pk} {without_a_law.pk}"' in page
+    assert f"/{past.pk}/change/" not in page
+    assert (states(), OrmQ.objects.count()) == (["failed"] * 3, 0)
+
+
+def test_confirmed_the_batches_shown_are_queued_again_and_logged_and_go_on_where_they_were(
+    failed: TicketBatch, admin: Client
+) -> None:
+    done = text_of(admin.post(RETRY, {"batches": failed.pk}, follow=True))
+
+    assert f"1 batch is queued again: batch {failed.pk} of random_forest." in done
+    assert (states(), OrmQ.objects.count()) == (["queued"], 1)
+    assert logged() == [(str(failed.pk), "Queued again; it goes on at 100 of 300 tickets.")]
+    assert make_next_batch() == failed.pk
+    failed.refresh_from_db()
+    assert (failed.status, failed.generated) == ("ready", 300)
+
+
+def test_what_changed_its_state_since_the_preview_is_named_and_nothing_is_done_twice(
+    failed: TicketBatch, without_a_law: TicketBatch, admin: Client
+) -> None:
+    retry_batch(failed)
+    make_batch(failed.pk)
+    OrmQ.objects.all().delete()
+    confirmed = {"batches": f"{failed.pk} {without_a_law.pk}"}
+
+    first = text_of(admin.post(RETRY, confirmed, follow=True))
+    again = text_of(admin.post(RETRY, confirmed, follow=True))
+
+    assert f"1 batch is queued again: batch {without_a_law.pk} of lstm." in first
+    assert f"Left as they were: batch {failed.pk} of random_forest is ready already." in first
+    assert f"batch {without_a_law.pk} of lstm is queued already" in again
+    assert "queued again:" not in again
+    assert (OrmQ.objects.count(), len(logged())) == (1, 1)
+
+
+def test_a_batch_whose_draw_is_over_is_tried_again_only_when_named_and_with_a_warning(admin: Client) -> None:
+    make_prediction()
+    past = queued_batch(10, status="failed", draw_date="2025-12-20")
+
+    assert "No batch for a draw still to come has failed." in text_of(admin.get(RETRY))
+    page = text_of(admin.get(RETRY, {"batches": past.pk}))
+    assert "its draw is over, so nobody can claim these tickets" in page
+    admin.post(RETRY, {"batches": past.pk})
+    assert states() == ["queued"]
+
+
+def test_a_confirmation_takes_no_batch_that_its_preview_did_not_show(
+    failed: TicketBatch, without_a_law: TicketBatch, admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(named, "NAMED_AT_MOST", 1)
+
+    page = text_of(admin.get(RETRY))
+    nothing = text_of(admin.post(RETRY, {"batches": ""}))
+
+    assert "1 more are not shown" in page
+    assert f'name="batches" value="{failed.pk}"' in page
+    assert "Nothing was done: name the batches" in nothing
+    assert states() == ["failed", "failed"]
+
+
+# Cancel
+
+
+def test_what_is_queued_is_cancelled_by_name_and_keeps_its_tickets(admin: Client) -> None:
+    make_prediction()
+    batch = queued_batch(300, generated=100, stored=100)
+
+    page = text_of(admin.get(CANCEL))
+    done = text_of(admin.post(CANCEL, {"batches": batch.pk}, follow=True))
+    again = text_of(admin.post(CANCEL, {"batches": batch.pk}, follow=True))
+
+    assert "its 100 tickets stay" in page
+    assert f"1 batch is cancelled: batch {batch.pk} of random_forest." in done
+    assert f"batch {batch.pk} of random_forest is cancelled already" in again
+    batch.refresh_from_db()
+    assert (batch.status, batch.error, batch.stored) == ("cancelled", "cancelled by admin", 100)
+    assert logged() == [(str(batch.pk), "Cancelled; its 100 tickets stay.")]
+
+
+def test_what_a_worker_is_making_stops_at_its_next_chunk(admin: Client) -> None:
+    make_prediction()
+    batch = queued_batch(300, chunk_size=100)
+
+    def cancel(now: TicketBatch) -> None:
+        if now.generated == 100:
+            admin.post(CANCEL, {"batches": now.pk})
+
+    make_batch(batch.pk, watch=cancel)
+
+    batch.refresh_from_db()
+    assert (batch.status, batch.stored) == ("cancelled", 100)
+
+
+def test_with_nothing_to_cancel_there_is_nothing_to_confirm(admin: Client) -> None:
+    page = text_of(admin.get(CANCEL))
+
+    assert "No batch is queued or being made." in page
+    assert "Yes, cancel" not in page
+
+
+# Ways there, and who may
+
+
+def test_the_selected_and_a_batchs_page_lead_to_the_preview(failed: TicketBatch, admin: Client) -> None:
+    queued = queued_batch(10, seed=8)
+    for action, page in (("retry_selected", RETRY), ("cancel_selected", CANCEL)):
+        chosen = {"action": action, "_selected_action": [failed.pk, queued.pk]}
+        assert admin.post(BATCHES, chosen)["Location"] == f"{page}?batches={failed.pk}+{queued.pk}"
+
+    both = admin.get(RETRY, {"batches": f"{failed.pk} {queued.pk}"}).context["preview"]["confirm"]
+    of_failed = admin.get(f"{BATCHES}{failed.pk}/change/").content.decode()
+    of_queued = admin.get(f"{BATCHES}{queued.pk}/change/").content.decode()
+
+    assert both == {"batches": str(failed.pk)}
+    assert (f"{RETRY}?batches={failed.pk}" in of_failed, CANCEL in of_failed) == (True, False)
+    assert (f"{CANCEL}?batches={queued.pk}" in of_queued, RETRY in of_queued) == (True, False)
+
+
+@pytest.mark.parametrize("page", [RETRY, CANCEL])
+def test_only_who_may_change_batches_may_retry_or_cancel_them(page: str, failed: TicketBatch) -> None:
+    stranger, keeper = staff_who_may("delete_pregeneratedticket"), superuser()
+    queued = queued_batch(10, seed=8)
+    asked = {"batches": f"{failed.pk} {queued.pk}"}
+
+    for response in (stranger.get(page), stranger.get(page, asked), stranger.post(page, asked)):
+        assert response.status_code == 403
+    listing = stranger.get(BATCHES).content.decode()
+    assert (page in listing, "_selected" in listing, "retry_selected" in listing) == (False, True, False)
+    cancel_batch(queued)
+    assert keeper.post(page, asked).status_code == 302
