@@ -20,6 +20,7 @@ from predictions.leases import OUTAGES, Lost, delay_after
 from predictions.models import lease_end
 from tickets.models import GenerationRun, Origin, TicketBatch
 from tickets.planning import plan
+from tickets.purging import enqueue_purge_of_replaced
 
 logger = logging.getLogger(__name__)
 
@@ -114,6 +115,8 @@ def _end(batch: TicketBatch, rows: Any, status: str, error: str) -> None:
         run = GenerationRun.objects.select_for_update().get(pk=batch.run_id)
         if not rows.update(status=status, error=error, finished_at=timezone.now(), rate=None, **NOBODYS):
             raise Lost
+        if status == Status.READY:
+            enqueue_purge_of_replaced(batch)  # not before: until now the old tickets are the stock
         finish_run(run)
     level = logging.ERROR if status == Status.FAILED else logging.INFO
     logger.log(level, "batch %d of %s is %s%s", batch.pk, batch.mode, status, f": {error}" if error else "")

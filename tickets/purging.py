@@ -1,4 +1,4 @@
-"""Purges by people: what would go, and its deletion, here or, where it is much, by tasks."""
+"""Purges that people ask for: what would go, and its deletion, here or, where it is much, by tasks."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -60,6 +60,12 @@ def enqueue_purge(doomed: Sequence[Doomed], before: datetime | None) -> None:
     with transaction.atomic():
         for batch, _ in doomed:
             _enqueue(batch.pk, before)
+
+
+def enqueue_purge_of_replaced(batch: TicketBatch) -> None:
+    """Leave to tasks what a batch replaces; in the transaction in which it becomes ready."""
+    for replaced in batch.replaces:
+        _enqueue(replaced, None)
 
 
 def purge_in_task(batch_pk: int, before: datetime | None) -> int:

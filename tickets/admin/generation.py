@@ -24,6 +24,7 @@ from predictions.models import Prediction
 from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
 from tickets.admin.batches import PROGRESS_CSS, progress_bar
+from tickets.admin.regenerate import RegeneratePage
 from tickets.batch_generator import DEFAULT_MODES, BatchTicketGenerator
 from tickets.models import GenerationRun, TicketBatch
 from tickets.policies import MAX_BATCH_SIZE, policy_of
@@ -151,7 +152,7 @@ class GenerationRunAdmin(ReadOnly, ActionAdmin):
     search_fields = ["pipeline_run_id"]
     search_help_text = "A run's id or a part of it"
     inlines = [BatchInline]
-    action_pages = [GeneratePage]
+    action_pages = [GeneratePage, RegeneratePage]
 
     class Media:
         css = PROGRESS_CSS
