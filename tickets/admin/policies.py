@@ -1,12 +1,17 @@
 """The admin's page for the modes' policies: what staff want made and kept where a call does not say it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Model
-from django.http import HttpRequest
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import urlencode
 
+from predictions.admin.actions import ActionAdmin, Button
+from tickets.admin.pause import PausePage, ResumePage
 from tickets.policies import MAX_BATCH_SIZE, MAX_DAYS, MAX_PRIORITY, ModePolicy
 
 SHOWN_AT_MOST = 40  # characters of a bad value
@@ -48,13 +53,15 @@ class PolicyForm(forms.ModelForm):
 
 
 @admin.register(ModePolicy)
-class ModePolicyAdmin(admin.ModelAdmin):
+class ModePolicyAdmin(ActionAdmin):
     """One policy a mode, made with the table: there is nothing to add or to delete."""
 
     form = PolicyForm
     list_display = ["mode", "size", "keep_days", "ready", "priority", "state"]
     fields = ["mode", "batch_size", "keep_days", "max_ready", "priority", "paused"]
     readonly_fields = ["mode"]
+    actions = ["pause_selected", "resume_selected"]
+    action_pages = [PausePage, ResumePage]
 
     @admin.display(description="batch size", ordering="batch_size")
     def size(self, policy: ModePolicy) -> str:
@@ -74,3 +81,22 @@ class ModePolicyAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+    @admin.action(description="Pause the selected modes", permissions=["change"])
+    def pause_selected(self, request: HttpRequest, modes: QuerySet[ModePolicy]) -> HttpResponse:
+        return HttpResponseRedirect(_address("pause", list(modes.values_list("mode", flat=True))))
+
+    @admin.action(description="Resume the selected modes", permissions=["change"])
+    def resume_selected(self, request: HttpRequest, modes: QuerySet[ModePolicy]) -> HttpResponse:
+        return HttpResponseRedirect(_address("resume", list(modes.values_list("mode", flat=True))))
+
+    def row_actions(self, request: HttpRequest, policy: ModePolicy) -> list[Button]:
+        if not self.has_change_permission(request, policy):
+            return []
+        title, page = ("Resume", "resume") if policy.paused else ("Pause", "pause")
+        return [(title, _address(page, [policy.mode]))]
+
+
+def _address(page: str, modes: Sequence[str]) -> str:
+    """Of the page that shows what would become of these modes."""
+    return f"{reverse(f'admin:tickets_modepolicy_{page}')}?{urlencode({'modes': modes}, doseq=True)}"
