@@ -28,7 +28,7 @@ from predictions.leases import Lost
 from predictions.models import PipelineRun, PipelineStep, Prediction, RandomnessReport, TrainedModel
 from predictions.modes import MODES
 from predictions.randomness import chi_square_text, randomness_report
-from predictions.training import predict, train_modes
+from predictions.training import Trained, predict, train_modes
 
 logger = logging.getLogger(__name__)
 
@@ -202,23 +202,30 @@ def _training(work: Work) -> Outcome:
     """Fit every mode of the run whose draws, code or parameters have changed, each in its own process."""
     errors, figures, texts = {}, {}, {}
     for training in train_modes(work.run.modes, work.known):
-        mode, model = training.mode, training.model
+        mode, model = training.mode, training.predicts
         if model is None:
             errors[mode] = training.error
             continue
         if training.fitted:
             got_further(work.run)
         work.models[mode] = model
-        texts[mode] = f"{mode} in {model.seconds:.1f} s" if training.fitted else f"{mode} unchanged"
+        texts[mode] = _what_became(training, model)
         figures[mode] = {
             "model": model.pk,
             "fitted": training.fitted,
+            "held": training.held is not None,
             "seconds": round(model.seconds, 2),
             "peak_memory_kb": model.peak_memory_kb,
             "size_bytes": model.size_bytes,
             "skill": model.skill,
         }
     return _of_modes("trained", [texts[one] for one in work.run.modes if one in texts], errors, figures)
+
+
+def _what_became(training: Trained, model: TrainedModel) -> str:
+    if training.held:
+        return f"{training.mode} held at the model through {model.draws_through}"
+    return f"{training.mode} in {model.seconds:.1f} s" if training.fitted else f"{training.mode} unchanged"
 
 
 def _predictions(work: Work) -> Outcome:
@@ -251,7 +258,7 @@ def _prediction(work: Work, mode: str) -> Prediction:
         return Prediction.objects.create(
             mode=mode,
             draw_date=work.run.draw_date,
-            draws_through=model.draws_through,
+            draws_through=work.known.through or model.draws_through,  # a held model's may be older
             model=model,
             run=work.run,
             components=components,

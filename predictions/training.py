@@ -30,12 +30,21 @@ Law = list[dict[str, Any]]  # components in their stored form
 
 @dataclass(frozen=True)
 class Trained:
-    """What became of one mode: its model, fitted now or unchanged, or the reason why there is none."""
+    """What became of one mode: its model, fitted now or unchanged, or the reason why there is none.
+
+    `held` is the one that a person chose to predict: not fitted anew, or, by force, in the new one's stead.
+    """
 
     mode: str
     model: TrainedModel | None = None
     fitted: bool = False
+    held: TrainedModel | None = None
     error: str = ""
+
+    @property
+    def predicts(self) -> TrainedModel | None:
+        """The model that the mode's next law comes from."""
+        return self.held or self.model
 
 
 def train_modes(
@@ -44,11 +53,14 @@ def train_modes(
     """Train modes, as many at once as SHIOL_FIT_PROCESSES allows; each is given out when it is done.
 
     A mode whose draws, code version, parameters and seed are those of its active model is not fitted again,
-    unless `force` asks for it. One that another process fits at this moment is waited for.
+    nor is one that a person holds at a model of theirs, unless `force` asks for it. One that another process
+    fits at this moment is waited for.
     """
     ours, others = [], []
     for mode in modes:
-        if not force and (model := unchanged_model(mode, known, seed)):
+        if not force and (held := TrainedModel.objects.held(mode)):
+            yield Trained(mode, held, held=held)
+        elif not force and (model := unchanged_model(mode, known, seed)):
             yield Trained(mode, model)
         elif (training := fits.begin(mode, known, seed)).token:
             ours.append(training)
@@ -81,7 +93,8 @@ def _fit_all(trainings: Sequence[Training], known: KnownDraws, seed: int) -> Ite
 def _trained(training: Training, fit: "Future[tuple[str, Answer]]", known: KnownDraws, seed: int) -> Trained:
     mode = training.mode
     try:
-        return Trained(mode, _store(training, known, seed, *fit.result()), fitted=True)
+        model = _store(training, known, seed, *fit.result())
+        return Trained(mode, model, fitted=True, held=TrainedModel.objects.held(mode))
     except Lost:
         return _after_another(mode, known, seed)
     except (FitError, OSError) as error:
@@ -94,6 +107,8 @@ def _after_another(mode: str, known: KnownDraws, seed: int) -> Trained:
     """The model that another process is fitting, or, if that comes to nothing, one fitted here."""
     deadline = time.monotonic() + settings.FIT_TIME_LIMIT + settings.LEASE_SECONDS
     while time.monotonic() < deadline:
+        if held := TrainedModel.objects.held(mode):
+            return Trained(mode, held, held=held)
         if model := unchanged_model(mode, known, seed):
             return Trained(mode, model)
         training = fits.begin(mode, known, seed)
@@ -106,7 +121,10 @@ def _after_another(mode: str, known: KnownDraws, seed: int) -> Trained:
 
 
 def train(mode: str, known: KnownDraws, seed: int = DEFAULT_SEED) -> TrainedModel:
-    """Fit a mode on the known draws, store and activate its model; FitError with the reason otherwise."""
+    """Fit a mode on the known draws and store its model, which predicts unless another is held.
+
+    FitError with the reason when it cannot be fitted.
+    """
     trained = next(train_modes([mode], known, seed, force=True))
     if trained.model is None:
         raise FitError(trained.error)
@@ -144,7 +162,8 @@ def _newest(mode: str, known: KnownDraws) -> date:
 
 
 def _store(training: Training, known: KnownDraws, seed: int, file: str, answer: Answer) -> TrainedModel:
-    """Write the row of a model that has passed its checks, and make it the mode's active one.
+    """Write the row of a model that has passed its checks, and make it the mode's active one, unless another
+    is held.
 
     Lost, and no trace, when the fit is no longer leased here.
     """
@@ -157,6 +176,7 @@ def _store(training: Training, known: KnownDraws, seed: int, file: str, answer: 
         answer.peak_memory_kb // 1024,
     )
     with transaction.atomic():
+        _lock(mode)  # a person who chooses one at this moment does so before, or sees this one
         model = TrainedModel.objects.create(
             mode=mode,
             file=file,
@@ -176,26 +196,72 @@ def _store(training: Training, known: KnownDraws, seed: int, file: str, answer: 
         if not fits.end(training, Training.Status.COMPLETED, model=model):
             (settings.MODELS_DIR / file).unlink(missing_ok=True)
             raise Lost
-        activate(model)
+        if TrainedModel.objects.held(mode) is None:
+            activate(model)
     forget_old_files(mode)
     return model
 
 
-def activate(model: TrainedModel) -> None:
-    """Let a model be the one of its mode that predicts."""
+# Which of a mode's models predicts
+
+
+def choose(model: TrainedModel) -> None:
+    """Activate a model because a person wants it; ValueError with the reason when it could not predict."""
     with transaction.atomic():
-        TrainedModel.objects.filter(mode=model.mode, active=True).exclude(pk=model.pk).update(active=False)
-        TrainedModel.objects.filter(pk=model.pk).update(active=True)
-    model.active = True
+        _lock(model.mode)  # so that its file is not forgotten between the look and the choice
+        model.refresh_from_db()
+        check_usable(model)
+        activate(model)
+
+
+def activate(model: TrainedModel) -> None:
+    """Let a model be the one of its mode that predicts.
+
+    One that is not the mode's newest is held: no fit replaces it until another is activated.
+    """
+    with transaction.atomic():
+        _lock(model.mode)
+        held = model != TrainedModel.objects.filter(mode=model.mode).order_by("-id").first()
+        others = TrainedModel.objects.filter(mode=model.mode, active=True).exclude(pk=model.pk)
+        others.update(active=False, held=False)
+        TrainedModel.objects.filter(pk=model.pk).update(active=True, held=held)
+    model.active, model.held = True, held
+
+
+def check_usable(model: TrainedModel) -> None:
+    """Raise ValueError with the reason unless the present code can predict from a model's file."""
+    mode = MODES[model.mode]
+    if not model.file_kept:
+        raise ValueError(f"its file was deleted, as those of all but the newest {settings.KEEP_MODELS} are")
+    if model.code_version != mode.code_version:
+        raise ValueError(
+            f"it was fitted by version {model.code_version} of {model.mode}, and this is {mode.code_version}"
+        )
+    try:
+        mode(**model.parameters)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"its parameters are not ones of this version: {error}") from error
+    try:
+        verify(settings.MODELS_DIR / model.file, model.sha256)
+    except ArtefactError as error:
+        raise ValueError(str(error)) from error
+
+
+def _lock(mode: str) -> None:
+    """Wait for whoever stores, activates or forgets models of a mode, and let nobody else do so meanwhile."""
+    models = TrainedModel.objects.select_for_update(no_key=True).filter(mode=mode).order_by("id")
+    list(models.values_list("pk", flat=True))
 
 
 def forget_old_files(mode: str) -> int:
     """Delete the files of all but a mode's newest models and its active one; returns how many."""
-    kept = TrainedModel.objects.filter(mode=mode, file_kept=True).order_by("-id")
-    old = [model for model in kept[settings.KEEP_MODELS :] if not model.active]
-    for model in old:
-        (settings.MODELS_DIR / model.file).unlink(missing_ok=True)
-        TrainedModel.objects.filter(pk=model.pk).update(file_kept=False)
+    with transaction.atomic():
+        _lock(mode)
+        kept = TrainedModel.objects.filter(mode=mode, file_kept=True).order_by("-id")
+        old = [model for model in kept[settings.KEEP_MODELS :] if not model.active]
+        for model in old:
+            (settings.MODELS_DIR / model.file).unlink(missing_ok=True)
+            TrainedModel.objects.filter(pk=model.pk).update(file_kept=False)
     return len(old)
 
 

@@ -283,7 +283,8 @@ def _model_problem(mode: str) -> str:
     if model is None:
         return "has no trained model"
     if not Path(settings.MODELS_DIR / model.file).is_file():
-        return f"has lost its model file {model.file}"
+        held = "; it is held at it until another is activated in the admin" if model.held else ""
+        return f"has lost its model file {model.file}{held}"
     return ""
 
 

@@ -52,10 +52,7 @@ class RunPage(ActionPage):
             "steps": list(STEPS),
             "known": freshness(known_draws().through),
             "unfinished": PipelineRun.objects.unfinished().count(),
-            "fits": [
-                (mode, TrainedModel.objects.filter(mode=mode).order_by("-id").first())
-                for mode in asked["modes"]
-            ],
+            "fits": [(mode, _held_or_newest(mode)) for mode in asked["modes"]],
         }
 
     def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
@@ -74,6 +71,10 @@ class RunPage(ActionPage):
         )
         text = f"Run {run} for the draw of {run.draw_date} is enqueued."
         self.model_admin.message_user(request, text, messages.SUCCESS)
+
+
+def _held_or_newest(mode: str) -> TrainedModel | None:
+    return TrainedModel.objects.filter(mode=mode).order_by("-held", "-id").first()
 
 
 class StepInline(ReadOnly, admin.TabularInline):

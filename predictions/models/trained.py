@@ -13,6 +13,10 @@ class TrainedModelQuerySet(models.QuerySet["TrainedModel"]):
         """The one model of a mode that predicts."""
         return self.filter(mode=mode, active=True).first()
 
+    def held(self, mode: str) -> "TrainedModel | None":
+        """The model of a mode that a person chose to predict, where that is not its newest."""
+        return self.filter(mode=mode, held=True).first()
+
 
 class TrainedModel(models.Model):
     """One fitted artefact, with everything needed to tell where it came from and what it was worth."""

@@ -43,12 +43,14 @@ class Command(BaseCommand):
                 trainings.append(training)
                 bar.advance(task)
                 if training.model is not None:
-                    say(self.stdout, verbosity, _described(training.model, training.fitted))
+                    say(self.stdout, verbosity, _described(training.model, training))
         errors = [training.error for training in trainings if training.error]
         fitted = sum(training.fitted for training in trainings)
-        unchanged = len(modes) - fitted - len(errors)
+        held = sum(training.held is not None and not training.fitted for training in trainings)
+        unchanged = len(modes) - fitted - held - len(errors)
+        kept = f"{unchanged} unchanged" + (f", {held} held" if held else "")
         summary = (
-            f"{fitted} of {len(modes)} models trained, {unchanged} unchanged, "
+            f"{fitted} of {len(modes)} models trained, {kept}, "
             f"on {len(known.history)} draws through {known.through}"
         )
         if errors:
@@ -56,12 +58,19 @@ class Command(BaseCommand):
         say(self.stdout, verbosity, summary)
 
 
-def _described(model: TrainedModel, fitted: bool) -> str:
+def _described(model: TrainedModel, training: Trained) -> str:
     skill = model.skill
-    state = "" if fitted else "unchanged, not fitted again; "
     return (
-        f"{model.mode}: {state}{model.seconds:.1f} s, {model.peak_memory_kb / 1024:.0f} MB peak, "
+        f"{model.mode}: {_state(training)}{model.seconds:.1f} s, {model.peak_memory_kb / 1024:.0f} MB peak, "
         f"{model.size_bytes / 1000:.1f} kB file; log-loss {skill['log_loss']:.4f} on {skill['draws_tested']} "
         f"held-out draws, uniform {skill['uniform_log_loss']:.4f} "
         f"(gain {skill['skill_nats']:+.4f} ± {skill['skill_se']:.4f})"
     )
+
+
+def _state(training: Trained) -> str:
+    if training.held and training.fitted:
+        return f"stored, but held at the model through {training.held.draws_through}, which predicts; "
+    if training.held:
+        return f"held at the model through {training.held.draws_through}, not fitted again; "
+    return "" if training.fitted else "unchanged, not fitted again; "

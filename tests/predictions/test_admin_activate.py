@@ -1,0 +1,261 @@
+"""An older model let predict again from the admin, held there, and let go: in rows, in fits and in a run."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.admin.models import LogEntry
+from django.core.management import call_command
+from django.test import Client
+
+from predictions import fits, training
+from predictions.artefacts import digest_of
+from predictions.children import Answer
+from predictions.draws import known_draws
+from predictions.models import PipelineRun, Prediction, TrainedModel
+from predictions.modes.v1 import V1
+from predictions.pipeline import accept_run
+from predictions.steps import STEPS, Work
+from predictions.training import activate, choose, forget_old_files, train_modes
+from tests.factories import make_model, store_fair_draws
+from tests.staff import staff_who_may, superuser, text_of
+
+pytestmark = pytest.mark.django_db
+
+MODELS = "/admin/predictions/trainedmodel/"
+ACTIVATE = f"{MODELS}activate/"
+SKILL = {
+    "log_loss": 19.49,
+    "uniform_log_loss": 19.493,
+    "skill_nats": 0.003,
+    "skill_se": 0.002,
+    "draws_tested": 200,
+}
+
+
+@pytest.fixture
+def admin() -> Client:
+    return superuser()
+
+
+def stored_model(name: str, mode: str = "v1", **values: object) -> TrainedModel:
+    """A model whose file is there and is the one that is recorded."""
+    path = Path(settings.MODELS_DIR / f"test-{name}.json")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(name)
+    good = {
+        "file": path.name,
+        "sha256": digest_of(path),
+        "parameters": V1().parameters(),
+        "code_version": V1.code_version,
+        "skill": SKILL,
+    }
+    return make_model(mode, **(good | values))
+
+
+@pytest.fixture
+def old() -> TrainedModel:
+    return stored_model("old", draws_through=date(2025, 12, 20))
+
+
+@pytest.fixture
+def new(old: TrainedModel) -> TrainedModel:
+    """The newest, which predicts."""
+    model = stored_model("new", seed=7)
+    activate(model)
+    return model
+
+
+def states() -> list[tuple[bool, bool]]:
+    """Of each model whether it is active, and whether it is held."""
+    return list(TrainedModel.objects.order_by("id").values_list("active", "held"))
+
+
+# On the page
+
+
+def test_the_preview_shows_both_models_side_by_side_and_what_follows(
+    old: TrainedModel, new: TrainedModel, admin: Client
+) -> None:
+    page = text_of(admin.get(ACTIVATE, {"model": old.pk}))
+
+    assert (
+        f"Mode v1 will predict from <strong>model {old.pk}</strong> and be <strong>held</strong> at it"
+        in page
+    )
+    assert '<th scope="row">Draws through</th><td>2025-12-22</td><td>2025-12-20</td>' in page
+    assert f'<th scope="row">Seed</th><td>{new.seed}</td><td>{old.seed}</td>' in page
+    assert page.count("+0.0030 ± 0.0020") == 2
+    assert "Predictions and tickets that are made already stay" in page
+    assert "/admin/predictions/pipelinerun/run/?source=none&amp;modes=v1" in page
+    assert states() == [(False, False), (True, False)]
+
+
+def test_an_older_model_is_held_until_the_newest_is_activated_again(
+    old: TrainedModel, new: TrainedModel, admin: Client
+) -> None:
+    back = text_of(admin.post(ACTIVATE, {"model": old.pk}, follow=True))
+    assert states() == [(True, True), (False, False)]
+    again = text_of(admin.post(ACTIVATE, {"model": old.pk}, follow=True))
+    forward = text_of(admin.get(ACTIVATE, {"model": new.pk}))
+    admin.post(ACTIVATE, {"model": new.pk})
+
+    named = f"Model {old.pk}, v1 through 2025-12-20, predicts"
+    assert f"{named} from now on; held until another is activated." in back
+    assert f"{named} already; nothing was changed." in again
+    assert "its newest, and no longer be held" in forward
+    assert states() == [(False, False), (True, False)]
+    entries = [(one.object_id, one.get_change_message()) for one in LogEntry.objects.order_by("id")]
+    assert entries == [
+        (str(old.pk), "Activated; held until another is activated."),
+        (str(new.pk), "Activated; the next fit replaces it."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        ({"file_kept": False}, "its file was deleted"),
+        ({"file": "v1-gone.json"}, "the model file v1-gone.json is missing"),
+        ({"sha256": "1" * 64}, "the model file test-old.json is not the one that was trained"),
+        ({"code_version": 99}, "it was fitted by version 99 of v1, and this is"),
+        ({"parameters": {"speed": 1}}, "its parameters are not ones of this version"),
+    ],
+)
+def test_a_model_that_could_not_predict_is_refused_with_the_reason(
+    damage: dict[str, object], reason: str, old: TrainedModel, new: TrainedModel, admin: Client
+) -> None:
+    TrainedModel.objects.filter(pk=old.pk).update(**damage)
+
+    for response in (admin.get(ACTIVATE, {"model": old.pk}), admin.post(ACTIVATE, {"model": old.pk})):
+        page = text_of(response)
+        assert f"Model {old.pk}, v1 through 2025-12-20, cannot be activated: {reason}" in page
+        assert "Yes, let model" not in page
+    assert states() == [(False, False), (True, False)]
+
+
+def test_the_list_and_a_models_page_lead_to_the_preview_of_exactly_one(
+    old: TrainedModel, new: TrainedModel, admin: Client
+) -> None:
+    chosen = {"action": "activate_selected", "_selected_action": [old.pk]}
+    assert admin.post(MODELS, chosen)["Location"] == f"{ACTIVATE}?model={old.pk}"
+    two = admin.post(MODELS, chosen | {"_selected_action": [old.pk, new.pk]}, follow=True)
+    assert "Select one model: the one that shall predict." in text_of(two)
+    assert f"{ACTIVATE}?model={old.pk}" in admin.get(f"{MODELS}{old.pk}/change/").content.decode()
+    for model in ("", "x", 10**9):
+        assert "Model: " in text_of(admin.get(ACTIVATE, {"model": model}))
+
+
+def test_only_who_may_change_models_may_activate_one(old: TrainedModel, new: TrainedModel) -> None:
+    stranger = staff_who_may("add_pipelinerun")
+
+    for response in (stranger.get(ACTIVATE), stranger.post(ACTIVATE, {"model": old.pk})):
+        assert response.status_code == 403
+    for page in (MODELS, f"{MODELS}{old.pk}/change/"):
+        assert "activate" not in stranger.get(page).content.decode()
+    assert states() == [(False, False), (True, False)]
+
+
+# In fits
+
+
+def answer() -> Answer:
+    """What a child says of a fit."""
+    payload = {
+        "sha256": "0" * 64,
+        "size_bytes": 1,
+        "parameters": {},
+        "code_version": V1.code_version,
+        "versions": {},
+        "skill": SKILL,
+    }
+    return Answer(payload=payload, seconds=0.1, peak_memory_kb=1)
+
+
+def test_a_held_mode_is_not_fitted_again_and_train_models_says_so(
+    old: TrainedModel, new: TrainedModel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store_fair_draws(10)
+    choose(old)
+
+    (training,) = train_modes(["v1"], known_draws())
+    call_command("train_models", modes=["v1"])
+
+    assert (training.model, training.held, training.predicts, training.fitted) == (old, old, old, False)
+    told = capsys.readouterr().out
+    assert "v1: held at the model through 2025-12-20, not fitted again" in told
+    assert "0 of 1 models trained, 0 unchanged, 1 held, on 10 draws" in told
+
+
+def test_a_forced_fit_is_stored_and_the_held_model_still_predicts(
+    old: TrainedModel, new: TrainedModel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(training, "_fit", lambda mode, known, seed: ("forced.json", answer()))
+    store_fair_draws(10)
+    choose(old)
+
+    call_command("train_models", modes=["v1"], force=True)
+
+    assert states() == [(True, True), (False, False), (False, False)]
+    assert "v1: stored, but held at the model through 2025-12-20, which predicts" in capsys.readouterr().out
+    assert TrainedModel.objects.first().file == "forced.json"
+    choose(stored_model("newest"))
+    (unheld,) = train_modes(["v1"], known_draws(), force=True)
+    assert (unheld.held, unheld.predicts, unheld.model.active) == (None, unheld.model, True)
+
+
+def test_a_model_chosen_while_a_fit_was_under_way_is_not_replaced_by_it(
+    old: TrainedModel, new: TrainedModel
+) -> None:
+    store_fair_draws(10)
+    known = known_draws()
+    fit = fits.begin("v1", known, 1)
+    choose(old)
+
+    training._store(fit, known, 1, "late.json", answer())
+
+    assert states() == [(True, True), (False, False), (False, False)]
+
+
+def test_the_file_of_a_held_model_is_kept_however_many_are_newer(
+    old: TrainedModel, new: TrainedModel, settings: pytest.FixtureRequest
+) -> None:
+    settings.KEEP_MODELS = 1  # type: ignore[attr-defined]
+    choose(old)
+    stored_model("newest")
+
+    assert forget_old_files("v1") == 1
+    kept = TrainedModel.objects.order_by("id").values_list("file_kept", flat=True)
+    assert list(kept) == [True, False, True]
+
+
+# In a run
+
+
+def test_a_run_predicts_from_the_held_model_with_the_draws_that_are_known_now() -> None:
+    store_fair_draws(V1.minimum_draws + 10)
+    through = known_draws(before=date(2025, 12, 20)).through
+    path = Path(settings.MODELS_DIR / "test-held.json")
+    path.parent.mkdir(exist_ok=True)
+    V1().fit(known_draws(through=through).history, 1, measure=False).save(path)
+    held = stored_model("x", file=path.name, sha256=digest_of(path), draws_through=through)
+    stored_model("newer")
+    choose(held)
+    run, _ = accept_run(source="none", modes=["v1"], draw_date=date(2025, 12, 24))
+
+    assert PipelineRun.objects.take(run.pk, "here")
+    run.refresh_from_db()
+    work = Work(run)
+    work.known = known_draws(before=run.draw_date)
+
+    trained, predicted = STEPS["training"](work), STEPS["predictions"](work)
+
+    assert (trained.status, trained.summary) == (
+        "completed",
+        f"trained: v1 held at the model through {through}",
+    )
+    assert trained.detail["modes"]["v1"]["held"]
+    assert (predicted.status, TrainedModel.objects.count()) == ("completed", 2)
+    law = Prediction.objects.get(run=run)
+    assert (law.model, law.draws_through) == (held, date(2025, 12, 22))
