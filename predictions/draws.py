@@ -30,6 +30,7 @@ from predictions.signals import draws_stored
 
 logger = logging.getLogger(__name__)
 
+STALE_AFTER = timedelta(days=5)  # draws are two or three days apart, and results may come a day late
 SOURCES = ("bundled", "ny", "texas")
 LIVE_SOURCES = tuple(downloads.URLS)  # where a draw appears some hours after it was held
 
@@ -268,11 +269,26 @@ def missing_draws() -> list[date]:
     return sorted(set(scheduled_draws(stored[0], stored[-1])) - set(stored))
 
 
+def newest_draw_day() -> date | None:
+    """The date of the newest draw whose numbers are known."""
+    return Draw.objects.order_by("-draw_date").values_list("draw_date", flat=True).first()
+
+
+def age_of(day: date) -> timedelta:
+    """Whole days from a draw to today, in New York."""
+    return timezone.now().astimezone(EASTERN).date() - day
+
+
+def is_stale(newest: date | None) -> bool:
+    """Whether a draw that should be known by now is not."""
+    return newest is None or age_of(newest) > STALE_AFTER
+
+
 def freshness(newest: date | None) -> str:
     """The newest known draw and its age in days, or that there is none."""
     if newest is None:
         return "no draw is stored"
-    age = (timezone.now().astimezone(EASTERN).date() - newest).days
+    age = age_of(newest).days
     return f"newest draw {newest}, {age} day{'' if age == 1 else 's'} old"
 
 

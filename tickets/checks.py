@@ -3,7 +3,6 @@
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,15 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 from django.db.models import Model
-from django.utils import timezone
 
 from predictions.clusters import key_print
-from predictions.draws import freshness
+from predictions.draws import freshness, is_stale, newest_draw_day
 from predictions.models import Cluster, Draw, TrainedModel
 from predictions.modes import MODE_NAMES
-from predictions.powerball import EASTERN
 from tickets.generation import SLICE_SECONDS
 from tickets.indexes import missing_indexes
 from tickets.models import PreGeneratedTicket
 
-STALE_AFTER = timedelta(days=5)  # draws are two or three days apart, and results may come a day late
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1"}
 SHORT_KEY = 32  # characters; `manage.py init` writes 67
 PLACEHOLDERS = {
@@ -128,9 +124,7 @@ def check_draws(
     """W004: no draws, or none of the latest."""
     if not _has_table(databases, Draw):
         return []
-    newest = Draw.objects.order_by("-draw_date").values_list("draw_date", flat=True).first()
-    today = timezone.now().astimezone(EASTERN).date()
-    if newest is not None and today - newest <= STALE_AFTER:
+    if not is_stale(newest := newest_draw_day()):
         return []
     return [
         Warning(
