@@ -12,18 +12,21 @@ from django.http import HttpRequest, HttpResponse
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Peers = tuple[frozenset[Network], bool]
 
 UNIX = "unix"  # whoever speaks to us through a Unix socket, and so has no address
 # Where `request.is_secure()` finds what a trusted proxy said: a name that no header of a request can have.
 SCHEME_KEY = "shiolplus.scheme"
+# Where stands that a request came through a proxy that nobody trusts: then its address is not the client's.
+UNTRUSTED_KEY = "shiolplus.untrusted"
 
 
 class UnclearScheme(SuspiciousOperation):
     """Whether a request came by TLS cannot be told, so a redirect to https might go round for ever."""
 
 
-def parse_proxies(words: Iterable[str]) -> tuple[frozenset[Network], bool]:
-    """The networks, and whether Unix sockets are trusted. ValueError names what is neither."""
+def parse_peers(setting: str, words: Iterable[str]) -> Peers:
+    """The networks, and whether Unix sockets are meant. ValueError names the setting and what is neither."""
     networks, has_unix = set(), False
     for word in map(str.strip, words):
         if word == UNIX:
@@ -33,7 +36,7 @@ def parse_proxies(words: Iterable[str]) -> tuple[frozenset[Network], bool]:
             networks.add(ipaddress.ip_network(word))
         except ValueError as error:
             raise ValueError(
-                f'"SHIOL_TRUSTED_PROXIES": {error}; allowed are addresses, networks and the word {UNIX}'
+                f'"{setting}": {error}; allowed are addresses, networks and the word {UNIX}'
             ) from error
     return frozenset(networks), has_unix
 
@@ -47,6 +50,15 @@ def parse_address(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+def is_among(peer: str, peers: Peers) -> bool:
+    """Whether an address, empty for a Unix socket, is one of those that a setting names."""
+    networks, has_unix = peers
+    if not peer:
+        return has_unix
+    address = parse_address(peer)
+    return address is not None and any(address in network for network in networks)
+
+
 class Proxies:
     """Who is trusted, and what that says of a request.
 
@@ -55,8 +67,8 @@ class Proxies:
     """
 
     def __init__(self) -> None:
-        self.networks, self.has_unix = settings.TRUSTED_PROXIES
-        self.is_trusted = lru_cache(maxsize=1024)(self._is_trusted)
+        trusted = settings.TRUSTED_PROXIES
+        self.is_trusted = lru_cache(maxsize=1024)(lambda peer: is_among(peer, trusted))
 
     def read(self, headers: Mapping[str, Any]) -> tuple[str, str]:
         """The client's address, and the scheme that a trusted proxy named: "https", "http", or nothing."""
@@ -79,12 +91,6 @@ class Proxies:
                 break
         return last
 
-    def _is_trusted(self, peer: str) -> bool:
-        if not peer:
-            return bool(self.has_unix)
-        address = parse_address(peer)
-        return address is not None and any(address in network for network in self.networks)
-
 
 def scheme_said(headers: Mapping[str, Any]) -> str:
     """What X-Forwarded-Proto says, whoever sent it."""
@@ -104,6 +110,8 @@ class TrustedProxies:
         request.META["REMOTE_ADDR"], scheme = self.proxies.read(request.META)
         if scheme:
             request.META[SCHEME_KEY] = scheme
+        if "HTTP_X_FORWARDED_FOR" in request.META and not self.proxies.is_trusted(peer):
+            request.META[UNTRUSTED_KEY] = peer
         if self.will_redirect(request):
             _refuse_if_unclear(peer, scheme_said(request.META), self.proxies.is_trusted(peer))
         return self.get_response(request)

@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, validate
 
 from shiolplus.headers import NONE, SELF, Policy
-from shiolplus.proxies import SCHEME_KEY, parse_proxies
+from shiolplus.proxies import SCHEME_KEY, parse_peers
 from shiolplus.static import static_version
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -90,7 +90,7 @@ try:
     ALLOWED_HOSTS = env.list("SHIOL_ALLOWED_HOSTS", _loopback)
     _public = sorted(set(ALLOWED_HOSTS) - set(_loopback))
     HTTPS = env.bool("SHIOL_HTTPS", bool(_public))
-    TRUSTED_PROXIES = parse_proxies(env.list("SHIOL_TRUSTED_PROXIES", []))
+    TRUSTED_PROXIES = parse_peers("SHIOL_TRUSTED_PROXIES", env.list("SHIOL_TRUSTED_PROXIES", []))
     # Connections of this process at once on PostgreSQL, 0 for one that stays. The web's entry points set it:
     # a pool's threads do not survive a fork, and a cluster forks its workers.
     _pool = env.int("SHIOL_DB_POOL", 0, validate=validate.Range(min=0, max=100))
@@ -161,6 +161,8 @@ MIDDLEWARE = [
 # Who serves a name over TLS is seldom this process: a proxy says so in X-Forwarded-Proto, if it is trusted.
 SECURE_PROXY_SSL_HEADER = (SCHEME_KEY, "https")
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+# Who asks for these speaks to this process itself, by its address and without TLS.
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 
 # What `check --deploy` need not say:

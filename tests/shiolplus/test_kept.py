@@ -12,7 +12,7 @@ from django.db import close_old_connections
 from django.test import RequestFactory, override_settings
 
 from shiolplus.kept import KeptAnswers
-from shiolplus.proxies import parse_proxies
+from shiolplus.proxies import parse_peers
 from tests.factories import make_client, make_key, some_tickets
 from tickets.api.answers import ANSWERS
 from tickets.store import insert_batch_tickets
@@ -159,7 +159,7 @@ def test_a_well_formed_request_id_is_given_back(ask: Ask) -> None:
 
 @pytest.fixture
 def _behind_a_proxy(settings: Any) -> None:
-    settings.TRUSTED_PROXIES = parse_proxies(["10.0.0.1"])
+    settings.TRUSTED_PROXIES = parse_peers("SHIOL_TRUSTED_PROXIES", ["10.0.0.1"])
 
 
 @pytest.mark.usefixtures("_behind_a_proxy")

@@ -7,7 +7,7 @@ from django.conf import LazySettings
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 
-from shiolplus.proxies import TrustedProxies, parse_proxies
+from shiolplus.proxies import TrustedProxies, parse_peers
 
 STATUS = "/api/v1/tickets/batch-status"
 PROXY, OTHER_PROXY, CLIENT = "10.0.0.1", "10.0.0.2", "203.0.113.7"
@@ -16,7 +16,7 @@ NETWORK = "10.0.0.0/24"
 
 @pytest.fixture
 def trusted(settings: LazySettings) -> None:
-    settings.TRUSTED_PROXIES = parse_proxies([NETWORK, "2001:db8::/32", "unix"])
+    settings.TRUSTED_PROXIES = parse_peers("SHIOL_TRUSTED_PROXIES", [NETWORK, "2001:db8::/32", "unix"])
 
 
 def seen(peer: str, forwarded: str | None = None, **headers: str) -> HttpRequest:
@@ -98,7 +98,7 @@ def test_an_ipv4_proxy_is_known_when_ipv6_carries_it() -> None:
 def test_names_and_networks_with_stray_bits_are_not_proxies() -> None:
     for word in ("localhost", "10.0.0.1/8", "10.0.0.0/33", "", "*"):
         with pytest.raises(ValueError, match="SHIOL_TRUSTED_PROXIES"):
-            parse_proxies([word])
+            parse_peers("SHIOL_TRUSTED_PROXIES", [word])
 
 
 # TLS
