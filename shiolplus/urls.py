@@ -5,6 +5,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from shiolplus.favicon import favicon
+from shiolplus.health import HealthView, ReadyView
 from shiolplus.static import DIGITS, of_another_version
 from tickets.admin.dashboard import dashboard
 from tickets.api.documents import SchemaView, docs
@@ -19,6 +20,8 @@ urlpatterns = [
     path("api/schema", SchemaView.as_view(), name="schema"),
     path("api/docs", docs, name="docs"),
     re_path("^api(/|$)", UnknownAddress.as_view()),
+    path("healthz", HealthView.as_view(), name="healthz"),
+    path("readyz", ReadyView.as_view(), name="readyz"),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/dashboard/", admin.site.admin_view(dashboard), name="dashboard"),
     path("admin/", admin.site.urls),

@@ -20,6 +20,7 @@ from tickets.claims import Closed, ModeNotAllowed, OtherRequest, QuotaSpent, Ref
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
+OWN_WORDS = (CONTENT_TYPE, "application/json")  # an error that comes in one of these says what it is
 # Addresses for programs; elsewhere errors are pages.
 API_ADDRESS = re.compile(r"/(api|healthz|readyz|metrics|favicon\.ico)(/|$)")
 MOST_ERRORS = 20  # that are named: 64 KiB of unknown fields would be a megabyte of errors
@@ -160,7 +161,7 @@ def _plain(request: HttpRequest, status: HTTPStatus, detail: str) -> HttpRespons
 class PlainErrors:
     """Whatever answers an address of the API with an error of its own, a view or middleware of Django's.
 
-    The status and headers stay, the body becomes a problem.
+    The status and headers stay, the body becomes a problem. JSON is ours: `readyz` says what is wrong.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -168,7 +169,7 @@ class PlainErrors:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if response.status_code < 400 or response.get("Content-Type") == CONTENT_TYPE:
+        if response.status_code < 400 or response.get("Content-Type") in OWN_WORDS:
             return response
         status = HTTPStatus(response.status_code)
         answer = _plain(request, status, _plain_detail(request, response))

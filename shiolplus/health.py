@@ -1,0 +1,178 @@
+"""Whether this process lives, and whether the installation is well: for load balancers and monitors.
+
+`/healthz` asks nothing but this process. `/readyz` looks at each part; by default only those without which a
+web process is of no use are required, for it serves what is in stock while every worker is dead.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import cache_control
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from predictions import clusters
+from predictions.draws import age_of, freshness, is_stale, newest_draw_day
+from predictions.models import Cluster
+from tickets.api.problems import BadValues
+from tickets.api.queries import bad_value
+from tickets.demand import Patterns, shelves
+
+logger = logging.getLogger(__name__)
+
+OK, FAILED, UNKNOWN = "ok", "failed", "unknown"
+REQUIRED = ("database", "migrations")
+SIGN_WITHIN = timedelta(
+    seconds=60
+)  # a cluster that is idle signs every dozen seconds, one at work every five
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is found of a part: `detail` is for people, `figures` for programs."""
+
+    status: str
+    detail: str
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+@method_decorator(cache_control(no_store=True), name="dispatch")
+class ProbeView(APIView):
+    """An address for monitors: no key, no rate, no part of the API's schema."""
+
+    authentication_classes = ()
+    throttle_classes = ()
+
+
+@extend_schema(exclude=True)
+class HealthView(ProbeView):
+    def get(self, request: Request) -> Response:
+        """This process answers; whatever else is away."""
+        return Response({"status": OK})
+
+
+@extend_schema(exclude=True)
+class ReadyView(ProbeView):
+    def get(self, request: Request) -> Response:
+        """Each part, and 503 when one that is required is not well; `?require=` requires more of them."""
+        required = required_parts(request.query_params)
+        parts = look()
+        ill = {name for name, part in parts.items() if part.status != OK}
+        state = "unready" if ill & required else "degraded" if ill else "ready"
+        told = {name: asdict(part) | {"required": name in required} for name, part in parts.items()}
+        status = HTTPStatus.SERVICE_UNAVAILABLE if state == "unready" else HTTPStatus.OK
+        return Response({"status": state, "parts": told}, status=status)
+
+
+def required_parts(query: QueryDict) -> set[str]:
+    """The parts that must be well; BadValues for what is none."""
+    errors = [
+        bad_value(name, query.get(name), "no such parameter; allowed is require")
+        for name in query
+        if name != "require"
+    ]
+    asked = {name for names in query.getlist("require") for name in names.split(",")}
+    allowed = f"one or more of {', '.join(PARTS)}, with commas between"
+    errors += [bad_value("require", name, allowed) for name in sorted(asked - PARTS.keys())]
+    if errors:
+        raise BadValues(errors)
+    return {*REQUIRED, *asked}
+
+
+def look() -> dict[str, Part]:
+    """Each part as it is now. After one that the database did not answer, nothing more is asked of it."""
+    found: dict[str, Part] = {}
+    for name, read in PARTS.items():
+        try:
+            found[name] = read()
+        except Error as error:
+            logger.error("readyz: the database did not answer for %s: %s", name, error)
+            status = FAILED if name == "database" else UNKNOWN
+            found[name] = Part(status, "The database did not answer; the log says how.")
+            break
+    silent = Part(UNKNOWN, "Not asked, since the database did not answer.")
+    return {name: found.get(name, silent) for name in PARTS}
+
+
+def _database() -> Part:
+    started = time.perf_counter()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    milliseconds = (time.perf_counter() - started) * 1000
+    return Part(OK, "It answers.", {"engine": connection.vendor, "milliseconds": round(milliseconds, 1)})
+
+
+def _migrations() -> Part:
+    """Those that this code has and the database has not."""
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    missing = [str(migration) for migration, _ in plan]
+    if not missing:
+        return Part(OK, "All are applied.", {"missing": []})
+    detail = f"{len(missing)} not applied, {missing[0]} first: run `manage.py migrate`."
+    return Part(FAILED, detail, {"missing": missing})
+
+
+def _worker() -> Part:
+    """Whether each queue has a cluster that a watchdog sees, and that got something done lately."""
+    now = timezone.now()
+    signs: dict[str, list[float]] = {clusters.DEFAULT: [], clusters.HEAVY: []}
+    for one in Cluster.objects.alive():
+        if one.sign_at is not None:
+            signs.setdefault(one.queue, []).append((now - one.sign_at).total_seconds())
+    within = SIGN_WITHIN.total_seconds()
+    silent = [queue for queue, ages in signs.items() if min(ages, default=within) >= within]
+    figures = {
+        queue: {"clusters": len(ages), "last_sign_seconds": round(min(ages), 1) if ages else None}
+        for queue, ages in signs.items()
+    }
+    if silent:
+        detail = f"Nobody works for {' and '.join(silent)}: start `manage.py run_cluster`."
+        return Part(FAILED, detail, figures)
+    return Part(OK, "Both queues have a cluster that gets work done.", figures)
+
+
+def _stock() -> Part:
+    """Whether each mode that is not paused has a ticket for the next draw that nobody claimed."""
+    found = shelves(timezone.now(), Patterns())
+    empty = [one.mode for one in found if one.free <= 0 and not one.is_paused]
+    day = found[0].draw_date
+    figures = {
+        "draw_date": day.isoformat(),
+        "free": {one.mode: one.free for one in found},
+        "paused": [one.mode for one in found if one.is_paused],
+    }
+    if empty:
+        return Part(FAILED, f"No free ticket for {day}: {', '.join(empty)}.", figures)
+    return Part(OK, f"Every mode has free tickets for {day}.", figures)
+
+
+def _draws() -> Part:
+    newest = newest_draw_day()
+    figures = {
+        "newest": newest.isoformat() if newest else None,
+        "age_days": age_of(newest).days if newest else None,
+    }
+    text = freshness(newest)
+    return Part(FAILED if is_stale(newest) else OK, f"{text[0].upper()}{text[1:]}.", figures)
+
+
+PARTS: dict[str, Callable[[], Part]] = {
+    "database": _database,
+    "migrations": _migrations,
+    "worker": _worker,
+    "stock": _stock,
+    "draws": _draws,
+}

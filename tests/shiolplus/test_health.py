@@ -1,0 +1,243 @@
+"""/healthz and /readyz: what a load balancer and a monitor are told, also when nothing else works."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from socket import socket
+from typing import Any
+
+import pytest
+import time_machine
+from django.conf import LazySettings
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
+from django.utils import timezone
+
+from predictions.models import Cluster
+from predictions.modes import MODE_NAMES
+from tests.callers import ask
+from tests.factories import WEDNESDAY, make_draw, some_tickets
+from tests.processes import web_server
+from tests.tickets.test_problems import checked_problem
+from tickets.policies import ModePolicy
+from tickets.store import insert_batch_tickets
+
+TUESDAY = "2026-11-24T12:00:00Z"
+
+
+def make_cluster(queue: str = "shiolplus", sign_age: float = 3, **values: Any) -> Cluster:
+    """One that its watchdog has just seen, and that worked so many seconds ago."""
+    sign_at = timezone.now() - timedelta(seconds=sign_age)
+    given = {"holder": f"a/{queue}", "queue": queue, "host": "a", "status": "running", "sign_at": sign_at}
+    return Cluster.objects.create(**given | values)
+
+
+def make_all_well() -> None:
+    """Both clusters, a ticket of each mode for the next draw, and Monday's numbers."""
+    make_cluster()
+    make_cluster("heavy", sign_age=9)
+    for powerball, mode in enumerate(MODE_NAMES, start=1):
+        insert_batch_tickets(some_tickets(1, powerball), mode, draw_date=WEDNESDAY)
+    make_draw(WEDNESDAY - timedelta(days=2))
+
+
+def parts_of(client: Client, query: str = "", status: int = 200) -> tuple[str, dict[str, Any]]:
+    """What /readyz says in all, and of each part."""
+    answer = client.get(f"/readyz{query}")
+    assert (answer.status_code, answer["Content-Type"]) == (status, "application/json")
+    assert answer["Cache-Control"] == "no-store"
+    body = answer.json()
+    return body["status"], body["parts"]
+
+
+def states(parts: dict[str, Any]) -> dict[str, str]:
+    return {name: part["status"] for name, part in parts.items()}
+
+
+# /healthz
+
+
+def test_a_process_that_answers_is_healthy_without_any_database(client: Client) -> None:
+    answer, head = client.get("/healthz"), client.head("/healthz")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert (answer["Content-Type"], answer["Cache-Control"]) == ("application/json", "no-store")
+    assert (head.status_code, head.content) == (200, b"")
+    assert not any(name.startswith("RateLimit") for name in answer.headers)
+    assert not answer.cookies
+
+
+@pytest.mark.parametrize("address", ["/healthz", "/readyz"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_a_probe_only_reads(method: str, address: str, client: Client) -> None:
+    answer = client.generic(method, address)
+
+    checked_problem(answer, 405)
+    assert answer["Allow"] == "GET, HEAD, OPTIONS"
+
+
+def test_a_probe_needs_no_tls_where_all_else_does(client: Client, settings: LazySettings) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/healthz/more").status_code == 301
+
+
+def test_a_probe_by_a_name_that_is_not_ours_is_refused_as_everywhere(client: Client) -> None:
+    checked_problem(client.get("/healthz", headers={"host": "10.1.2.3"}), 400)
+
+
+# /readyz
+
+
+@pytest.mark.django_db
+@time_machine.travel(TUESDAY, tick=False)
+def test_where_all_is_well_each_part_says_so_with_its_figures(client: Client) -> None:
+    make_all_well()
+
+    state, parts = parts_of(client, "?require=worker,stock,draws")
+
+    assert state == "ready"
+    assert [(name, part["status"], part["required"]) for name, part in parts.items()] == [
+        (name, "ok", True) for name in ("database", "migrations", "worker", "stock", "draws")
+    ]
+    assert parts["worker"]["figures"] == {
+        "shiolplus": {"clusters": 1, "last_sign_seconds": 3.0},
+        "heavy": {"clusters": 1, "last_sign_seconds": 9.0},
+    }
+    assert parts["stock"]["figures"] == {
+        "draw_date": "2026-11-25",
+        "free": dict.fromkeys(MODE_NAMES, 1),
+        "paused": [],
+    }
+    assert parts["draws"]["detail"] == "Newest draw 2026-11-23, 1 day old."
+    assert parts["draws"]["figures"] == {"newest": "2026-11-23", "age_days": 1}
+
+
+@pytest.mark.django_db
+def test_a_web_process_without_worker_stock_and_draws_stays_in_the_balancer(client: Client) -> None:
+    state, parts = parts_of(client)
+
+    assert state == "degraded"
+    ill = {"worker": "failed", "stock": "failed", "draws": "failed"}
+    assert states(parts) == {"database": "ok", "migrations": "ok"} | ill
+    assert not any(parts[name]["required"] for name in ill)
+    assert "run_cluster" in parts["worker"]["detail"]
+    assert parts["draws"]["detail"] == "No draw is stored."
+
+
+@pytest.mark.django_db
+@time_machine.travel(TUESDAY, tick=False)
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"sign_age": 61},  # its watchdog sees it, but it gets nothing done
+        {"sign_at": None},
+        {"status": "stopped"},
+        {"queue": "another"},
+    ],
+)
+def test_a_queue_that_nobody_works_for_fails_and_is_named(trouble: dict[str, Any], client: Client) -> None:
+    make_all_well()
+    Cluster.objects.filter(queue="heavy").delete()
+    make_cluster(**{"queue": "heavy", "holder": "b"} | trouble)
+
+    state, parts = parts_of(client, "?require=worker", status=503)
+
+    assert (state, parts["worker"]["status"]) == ("unready", "failed")
+    assert parts["worker"]["detail"] == "Nobody works for heavy: start `manage.py run_cluster`."
+    assert parts_of(client)[0] == "degraded"
+
+
+@pytest.mark.django_db
+@time_machine.travel(TUESDAY, tick=False)
+def test_a_mode_without_free_tickets_is_named_unless_it_is_paused(client: Client) -> None:
+    make_all_well()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE tickets_ticketbatch SET stored = 0 WHERE mode IN ('v1', 'lstm')")
+    ModePolicy.objects.filter(mode="v1").update(paused=True)
+
+    state, parts = parts_of(client, "?require=stock", status=503)
+
+    assert (state, parts["stock"]["detail"]) == ("unready", "No free ticket for 2026-11-25: lstm.")
+    assert parts["stock"]["figures"]["paused"] == ["v1"]
+
+
+def test_what_cannot_be_required_is_named_with_what_can(client: Client) -> None:
+    body = checked_problem(client.get("/readyz?require=worker,luck&require=&verbose=1"), 400)
+
+    assert [(one["name"], one["value"]) for one in body["errors"]] == [
+        ("verbose", "1"),
+        ("require", ""),
+        ("require", "luck"),
+    ]
+    assert "database, migrations, worker, stock, draws" in body["errors"][2]["allowed"]
+
+
+@pytest.mark.django_db
+def test_a_database_behind_its_code_is_unready_and_the_migrations_are_named(client: Client) -> None:
+    MigrationRecorder(connection).record_unapplied("tickets", "0006_replaced_batches_and_requests")
+
+    state, parts = parts_of(client, status=503)
+
+    assert (state, parts["migrations"]["status"]) == ("unready", "failed")
+    assert "manage.py migrate" in parts["migrations"]["detail"]
+    assert parts["migrations"]["figures"] == {"missing": ["tickets.0006_replaced_batches_and_requests"]}
+    MigrationRecorder(connection).record_applied("tickets", "0006_replaced_batches_and_requests")
+    assert parts_of(client)[1]["migrations"]["status"] == "ok"  # nothing wrong was kept
+
+
+@pytest.fixture
+def _batches_are_gone(transactional_db: None) -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE tickets_ticketbatch RENAME TO gone")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE gone RENAME TO tickets_ticketbatch")
+
+
+@pytest.mark.usefixtures("_batches_are_gone")
+def test_what_cannot_be_read_is_unknown_and_the_log_alone_says_why(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    state, parts = parts_of(client)
+
+    assert (state, parts["stock"]["status"], parts["draws"]["status"]) == ("degraded", "unknown", "unknown")
+    assert "ticketbatch" not in str(parts)
+    assert "tickets_ticketbatch" in caplog.text
+    assert parts_of(client, "?require=stock", status=503)[0] == "unready"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_the_database_says_nothing_the_process_lives_and_is_unready_within_seconds(
+    tmp_path: Path,
+) -> None:
+    with socket() as silent:  # takes connections, and never says a word
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"postgres://somebody:topsecret@127.0.0.1:{silent.getsockname()[1]}/away"
+        with (
+            web_server(tmp_path / "log", "--threads", "4", DATABASE_URL=url) as (_, port),
+            ThreadPoolExecutor() as pool,
+        ):
+            ask(port, "/healthz")  # the first waits until the worker has loaded its code
+            started = time.monotonic()
+            ready = pool.submit(ask, port, "/readyz")
+            health = ask(port, "/healthz")
+            assert time.monotonic() - started < 4  # while the other still waits
+            answer = ready.result()
+            assert time.monotonic() - started < 15
+
+    assert (health.status, health.body) == (200, {"status": "ok"})
+    assert (answer.status, answer.body["status"]) == (503, "unready")
+    assert states(answer.body["parts"]) == {"database": "failed"} | dict.fromkeys(
+        ("migrations", "worker", "stock", "draws"), "unknown"
+    )
+    assert all(part["figures"] == {} for part in answer.body["parts"].values())
+    assert "topsecret" not in str(answer.body)
+    assert "127.0.0.1" not in str(answer.body)
