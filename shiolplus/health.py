@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -25,18 +24,16 @@ from rest_framework.views import APIView
 
 from predictions import clusters
 from predictions.draws import age_of, freshness, is_stale, newest_draw_day
-from predictions.models import Cluster
 from tickets.api.problems import BadValues
 from tickets.api.queries import bad_value
+from tickets.dashboard import workers_at
 from tickets.demand import Patterns, shelves
 
 logger = logging.getLogger(__name__)
 
 OK, FAILED, UNKNOWN = "ok", "failed", "unknown"
 REQUIRED = ("database", "migrations")
-SIGN_WITHIN = timedelta(
-    seconds=60
-)  # a cluster that is idle signs every dozen seconds, one at work every five
+SIGN_WITHIN = 60  # seconds; an idle cluster signs every dozen, one at work every five
 
 
 @dataclass(frozen=True)
@@ -127,17 +124,18 @@ def _migrations() -> Part:
 
 def _worker() -> Part:
     """Whether each queue has a cluster that a watchdog sees, and that got something done lately."""
-    now = timezone.now()
+    workers = workers_at(timezone.now())
     signs: dict[str, list[float]] = {clusters.DEFAULT: [], clusters.HEAVY: []}
-    for one in Cluster.objects.alive():
-        if one.sign_at is not None:
-            signs.setdefault(one.queue, []).append((now - one.sign_at).total_seconds())
-    within = SIGN_WITHIN.total_seconds()
-    silent = [queue for queue, ages in signs.items() if min(ages, default=within) >= within]
+    for one in workers.watched:
+        if one.last_sign_seconds is not None:
+            signs.setdefault(one.queue, []).append(one.last_sign_seconds)
     figures = {
         queue: {"clusters": len(ages), "last_sign_seconds": round(min(ages), 1) if ages else None}
         for queue, ages in signs.items()
     }
+    if workers.unwatched:
+        return Part(OK, f"Clusters that nobody watches: {', '.join(workers.unwatched)}.", figures)
+    silent = [queue for queue, ages in signs.items() if min(ages, default=SIGN_WITHIN) >= SIGN_WITHIN]
     if silent:
         detail = f"Nobody works for {' and '.join(silent)}: start `manage.py run_cluster`."
         return Part(FAILED, detail, figures)

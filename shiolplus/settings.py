@@ -91,6 +91,7 @@ try:
     _public = sorted(set(ALLOWED_HOSTS) - set(_loopback))
     HTTPS = env.bool("SHIOL_HTTPS", bool(_public))
     TRUSTED_PROXIES = parse_peers("SHIOL_TRUSTED_PROXIES", env.list("SHIOL_TRUSTED_PROXIES", []))
+    METRICS_FROM = parse_peers("SHIOL_METRICS_FROM", env.list("SHIOL_METRICS_FROM", ["127.0.0.0/8", "::1"]))
     # Connections of this process at once on PostgreSQL, 0 for one that stays. The web's entry points set it:
     # a pool's threads do not survive a fork, and a cluster forks its workers.
     _pool = env.int("SHIOL_DB_POOL", 0, validate=validate.Range(min=0, max=100))

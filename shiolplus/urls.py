@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from shiolplus.favicon import favicon
 from shiolplus.health import HealthView, ReadyView
+from shiolplus.metrics import MetricsView
 from shiolplus.static import DIGITS, of_another_version
 from tickets.admin.dashboard import dashboard
 from tickets.api.documents import SchemaView, docs
@@ -22,6 +23,7 @@ urlpatterns = [
     re_path("^api(/|$)", UnknownAddress.as_view()),
     path("healthz", HealthView.as_view(), name="healthz"),
     path("readyz", ReadyView.as_view(), name="readyz"),
+    path("metrics", MetricsView.as_view(), name="metrics"),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/dashboard/", admin.site.admin_view(dashboard), name="dashboard"),
     path("admin/", admin.site.urls),

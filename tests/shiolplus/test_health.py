@@ -227,10 +227,10 @@ def test_while_the_database_says_nothing_the_process_lives_and_is_unready_within
         ):
             ask(port, "/healthz")  # the first waits until the worker has loaded its code
             started = time.monotonic()
-            ready = pool.submit(ask, port, "/readyz")
+            ready, metrics = (pool.submit(ask, port, address) for address in ("/readyz", "/metrics"))
             health = ask(port, "/healthz")
             assert time.monotonic() - started < 4  # while the other still waits
-            answer = ready.result()
+            answer, scraped = ready.result(), metrics.result()
             assert time.monotonic() - started < 15
 
     assert (health.status, health.body) == (200, {"status": "ok"})
@@ -239,5 +239,6 @@ def test_while_the_database_says_nothing_the_process_lives_and_is_unready_within
         ("migrations", "worker", "stock", "draws"), "unknown"
     )
     assert all(part["figures"] == {} for part in answer.body["parts"].values())
+    assert (scraped.status, scraped.body["title"]) == (503, "Service Unavailable")
     assert "topsecret" not in str(answer.body)
     assert "127.0.0.1" not in str(answer.body)

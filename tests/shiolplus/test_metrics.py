@@ -1,0 +1,209 @@
+"""/metrics: what Prometheus is told, read from rows at the scrape, and who may read it."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.conf import LazySettings
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from django_q.models import OrmQ
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+
+from predictions.models import Cluster, PipelineRun
+from predictions.modes import MODE_NAMES
+from shiolplus import metrics
+from shiolplus.proxies import parse_peers
+from tests.factories import WEDNESDAY, count_claims, make_backtest, make_draw, make_model, make_prediction
+from tests.shiolplus.test_health import make_cluster
+from tests.tickets.test_problems import checked_problem
+from tickets.batch_generator import BatchTicketGenerator
+from tickets.models import TicketBatch
+from tickets.policies import ModePolicy
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)  # a Tuesday
+STATES = ("queued", "running", "ready", "failed", "cancelled")
+
+
+@pytest.fixture(autouse=True)
+def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that has kept nothing of another test's past draws."""
+    registry = CollectorRegistry()
+    registry.register(metrics.Scrape())
+    monkeypatch.setattr(metrics, "REGISTRY", registry)
+
+
+def scrape(client: Client) -> dict[str, float]:
+    """{`name{label="value"}`: value} of all samples, without the prefix; each family has its words."""
+    answer = client.get("/metrics")
+    assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
+    assert answer["Content-Type"].startswith("text/plain")
+    found = {}
+    for family in text_string_to_metric_families(answer.content.decode()):
+        assert family.name.startswith("shiolplus_")
+        assert family.documentation.endswith(".")
+        for sample in family.samples:
+            labels = ",".join(f"{name}={value}" for name, value in sample.labels.items())
+            found[sample.name.removeprefix("shiolplus_") + f"{{{labels}}}" * bool(labels)] = sample.value
+    return found
+
+
+@pytest.mark.django_db
+@time_machine.travel(NOON, tick=False)
+def test_a_scrape_tells_stock_batches_claims_models_draws_and_clusters(client: Client) -> None:
+    make_prediction("random_forest")
+    for size, mode in ((30, "random_forest"), (20, "lstm")):  # lstm has no prediction: its batch fails
+        BatchTicketGenerator(size, [mode]).generate_batch(async_mode=False, draw_date=WEDNESDAY)
+    BatchTicketGenerator(50, ["random_forest"]).generate_batch(draw_date=WEDNESDAY)
+    done = TicketBatch.objects.filter(status="ready")
+    done.update(started_at=NOON - timedelta(seconds=8), finished_at=NOON - timedelta(seconds=5.5))
+    TicketBatch.objects.filter(status="queued").update(created_at=NOON - timedelta(minutes=11))
+    count_claims(claims=2, tickets=7, short=3)
+    count_claims(draw_date=date(2026, 11, 21), claims=10, tickets=50)  # of a draw that is over
+    ModePolicy.objects.filter(mode="v2").update(paused=True)
+    model = make_model("v1", active=True, draws_through=date(2026, 11, 23))
+    type(model).objects.filter(pk=model.pk).update(created_at=NOON - timedelta(hours=2))
+    make_backtest({"v1": (-0.002, 0.01)})
+    make_draw(date(2026, 11, 23))
+    make_cluster(sign_age=4)
+    make_cluster("heavy", seen_at=NOON - timedelta(minutes=5))  # it died without a word
+    PipelineRun.objects.create(
+        pipeline_run_id="good", draw_date=WEDNESDAY, source="none", status="completed", finished_at=NOON
+    )
+    PipelineRun.objects.create(pipeline_run_id="bad", draw_date=WEDNESDAY, source="none", status="failed")
+
+    found = scrape(client)
+
+    draw = datetime(2026, 11, 24, 3, 59, tzinfo=UTC)  # Monday's, 22:59 in New York
+    expected = {
+        "free_tickets{mode=random_forest}": 23,
+        "stock_tickets{mode=random_forest}": 30,
+        "coming_tickets{mode=random_forest}": 50,
+        "stock_floor_tickets{mode=random_forest}": 100,
+        "stock_floor_tickets{mode=v2}": 0,
+        "mode_paused{mode=v2}": 1,
+        "mode_paused{mode=v1}": 0,
+        "batches{mode=random_forest,status=ready}": 1,
+        "batches{mode=random_forest,status=queued}": 1,
+        "batches{mode=lstm,status=failed}": 1,
+        "batches{mode=v1,status=failed}": 0,
+        "tickets_generated_total{mode=random_forest}": 30,
+        "batch_duration_seconds_count{mode=random_forest}": 1,
+        "batch_duration_seconds_sum{mode=random_forest}": 2.5,
+        "last_batch_duration_seconds{mode=random_forest}": 2.5,
+        "last_batch_ready_timestamp_seconds{mode=random_forest}": NOON.timestamp() - 5.5,
+        "waiting_batches": 1,
+        "oldest_waiting_batch_seconds": 660,
+        "queue_tasks{queue=shiolplus}": OrmQ.objects.filter(key="shiolplus").count(),
+        "queue_tasks{queue=heavy}": 0,
+        "claims_total{mode=random_forest}": 12,
+        "claimed_tickets_total{mode=random_forest}": 57,
+        "claims_refused_total{mode=random_forest}": 3,
+        "claims_total{mode=lstm}": 0,
+        "model_age_seconds{mode=v1}": 7200,
+        "model_draws_age_seconds{mode=v1}": (NOON - draw).total_seconds(),
+        "newest_draw_age_seconds": (NOON - draw).total_seconds(),
+        "missing_draws": 0,
+        "next_draw_timestamp_seconds": (draw + timedelta(days=2)).timestamp(),
+        "sales_close_timestamp_seconds": (draw + timedelta(days=1, hours=23)).timestamp(),
+        "clusters{queue=shiolplus}": 1,
+        "clusters{queue=heavy}": 0,
+        "cluster_up{host=a,queue=shiolplus}": 1,
+        "cluster_up{host=a,queue=heavy}": 0,
+        "cluster_sign_age_seconds{host=a,queue=shiolplus}": 4,
+        "pipeline_last_success_timestamp_seconds": NOON.timestamp(),
+        "pipeline_last_run{status=failed}": 1,
+        "pipeline_last_run{status=completed}": 0,
+    }
+    assert {name: found[name] for name in expected} == expected
+    assert found["queue_tasks{queue=shiolplus}"] >= 1
+    assert found["model_skill_nats{mode=v1}"] == pytest.approx(-0.002)
+    assert found["model_skill_low_nats{mode=v1}"] < -0.002 < found["model_skill_high_nats{mode=v1}"]
+    (build,) = [name for name in found if name.startswith("build_info")]
+    assert re.fullmatch(r"build_info\{django=5\.2[\d.]*,python=3[\d.]+,version=[\d.]+\}", build)
+
+
+@pytest.mark.django_db
+def test_what_is_not_known_has_no_sample_and_what_is_none_is_zero(client: Client) -> None:
+    found = scrape(client)
+
+    unknown = ("model_", "last_batch_", "newest_draw_age", "cluster_", "pipeline_last")
+    assert [name for name in found if name.startswith(unknown)] == []
+    states = [f"batches{{mode={mode},status={status}}}" for mode in MODE_NAMES for status in STATES]
+    assert [found[name] for name in states] == [0] * 25
+    assert (found["free_tickets{mode=v1}"], found["clusters{queue=heavy}"]) == (0, 0)
+
+
+@pytest.mark.django_db
+def test_a_cluster_that_was_stopped_in_order_is_not_told_as_down(client: Client) -> None:
+    make_cluster(seen_at=timezone.now() - timedelta(hours=1), status=Cluster.Status.STOPPED)
+
+    found = scrape(client)
+
+    assert [name for name in found if name.startswith("cluster_up")] == []
+    assert found["clusters{queue=shiolplus}"] == 0
+
+
+@pytest.mark.django_db
+def test_a_scrape_reads_few_and_short_tables(client: Client) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        scrape(client)
+
+    assert len(queries) <= 25
+    read = " ".join(query["sql"] for query in queries)
+    assert "pre_generated_tickets" not in read
+    assert not re.search(r'tickets_claim"', read)
+
+
+@pytest.mark.django_db
+def test_a_scraper_that_understands_openmetrics_gets_it(client: Client) -> None:
+    answer = client.get("/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
+
+    assert answer["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert answer.content.endswith(b"# EOF\n")
+    checked_problem(client.post("/metrics"), 405)
+
+
+# Who may read
+
+
+def problem_of(client: Client, **environ: Any) -> str:
+    detail: str = checked_problem(client.get("/metrics", **environ), 403)["detail"]
+    return detail
+
+
+def test_only_this_machine_may_read_unless_more_are_named(client: Client) -> None:
+    for address in ("10.0.0.9", "203.0.113.7", "2001:db8::1", ""):
+        assert "SHIOL_METRICS_FROM" in problem_of(client, REMOTE_ADDR=address)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.2.3.4"])
+def test_those_that_are_named_may_read(address: str, client: Client, settings: LazySettings) -> None:
+    if address.startswith("10."):
+        settings.METRICS_FROM = parse_peers("SHIOL_METRICS_FROM", ["10.2.0.0/16"])
+
+    assert client.get("/metrics", REMOTE_ADDR=address).status_code == 200
+
+
+@pytest.mark.django_db
+def test_behind_a_trusted_proxy_the_client_counts(settings: LazySettings) -> None:
+    settings.TRUSTED_PROXIES = parse_peers("SHIOL_TRUSTED_PROXIES", ["127.0.0.1"])
+    settings.METRICS_FROM = parse_peers("SHIOL_METRICS_FROM", ["10.2.0.0/16"])
+
+    def asked_by(client: str) -> int:
+        return Client().get("/metrics", headers={"x-forwarded-for": client}).status_code
+
+    assert (asked_by("10.2.3.4"), asked_by("127.0.0.1"), asked_by("203.0.113.7")) == (200, 403, 403)
+    assert asked_by("10.2.3.4, 203.0.113.7") == 403  # the first is the client's invention
+
+
+def test_a_proxy_on_this_machine_that_nobody_trusts_opens_nothing_to_the_world(client: Client) -> None:
+    for said in ("203.0.113.7", "127.0.0.1", ""):
+        detail = problem_of(client, headers={"x-forwarded-for": said})
+        assert "SHIOL_TRUSTED_PROXIES does not name" in detail
