@@ -61,7 +61,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def uses_database(item: pytest.Item) -> bool:
-    """Whether pytest-django lets a test reach its database: to all others it is closed."""
+    """Whether pytest-django lets a test reach its database: to all others it is closed.
+
+    A browser's tests do, and see nothing of which database it is.
+    """
+    if item.nodeid.startswith("tests/browser/"):
+        return False
     fixtures = getattr(item, "fixturenames", [])
     return bool(item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(fixtures))
 

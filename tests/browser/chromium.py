@@ -1,0 +1,161 @@
+"""A real Chromium without a window: where it goes, what it shows, what it says, and whom it asks."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.test import Client
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.expected_conditions import staleness_of
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+from tests.processes import needs_program
+
+WIDE, NARROW = 1400, 360  # CSS pixels
+FLAGS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"),
+    # Nothing but loopback has an address, so a page that asks elsewhere fails here as it would offline.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+
+
+@dataclass
+class Chromium:
+    """One browser, at one site."""
+
+    driver: webdriver.Chrome
+    site: str
+    downloads: Path
+
+    def open(self, path: str) -> None:
+        """Go to a page and wait until it is loaded."""
+        self.driver.get(f"{self.site}{path}")
+
+    def screen(self, width: int = WIDE, *, dark: bool = False) -> None:
+        """Look through a screen of that width, as somebody who prefers dark or light pages."""
+        self.tell(
+            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.tell("Emulation.setEmulatedMedia", features=[scheme])
+        self.tell("Emulation.setScrollbarsHidden", hidden=True)  # or they take 15 of the 360
+
+    def come_as(self, client: Client) -> None:
+        """With the session in which a member of staff has logged in."""
+        self.tell(
+            "Network.setCookie",
+            url=self.site,
+            name="sessionid",
+            value=client.cookies["sessionid"].value,
+            httpOnly=True,
+        )
+
+    def forget(self) -> None:
+        """Everything that pages left here."""
+        self.driver.get("about:blank")
+        self.tell("Network.clearBrowserCookies")
+        self.tell("Storage.clearDataForOrigin", origin=self.site, storageTypes="all")
+        for file in self.downloads.iterdir():
+            file.unlink()
+
+    # What a person does
+
+    def find(self, css: str) -> WebElement:
+        return self.driver.find_element(By.CSS_SELECTOR, css)
+
+    def all(self, css: str) -> list[WebElement]:
+        return self.driver.find_elements(By.CSS_SELECTOR, css)
+
+    def press(self, name: str) -> None:
+        """Click the button or link of that name, and wait for the page that it leads to."""
+        quoted = json.dumps(name)
+        before = self.find("html")
+        found = self.driver.find_elements(
+            By.XPATH,
+            f"//*[self::a or self::button][normalize-space()={quoted}]|//input[@type='submit'][@value={quoted}]",
+        )
+        assert found, f"there is no {name!r} on {self.driver.current_url}"
+        found[0].click()
+        WebDriverWait(self.driver, 20).until(staleness_of(before), f"the page behind {name!r}")
+
+    def type(self, *keys: str) -> None:
+        """Into whatever has the focus; "\\t" and "\\n" are the keys Tab and Enter."""
+        text = "".join(keys).replace("\t", Keys.TAB).replace("\n", Keys.ENTER)
+        ActionChains(self.driver, duration=0).send_keys(text).perform()
+
+    def fill(self, name: str, text: str) -> None:
+        """Write into the field of that name instead of what it held."""
+        field = self.find(f"[name={name}]")
+        field.clear()
+        field.send_keys(text)
+
+    def choose(self, name: str, choice: str) -> None:
+        """Of the list of that name."""
+        Select(self.find(f"select[name={name}]")).select_by_visible_text(choice)
+
+    def tab(self, times: int) -> None:
+        ActionChains(self.driver, duration=0).send_keys(Keys.TAB * times).perform()
+
+    def text(self) -> str:
+        return self.find("body").text
+
+    def wait(self, condition: Any, what: str, seconds: float = 20) -> None:
+        WebDriverWait(self.driver, seconds, poll_frequency=0.1).until(lambda _: condition(), what)
+
+    # What only tests do
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.driver.execute_script(script, *arguments)
+
+    def tell(self, command: str, **values: Any) -> dict[str, Any]:
+        """A command of the DevTools protocol."""
+        answer: dict[str, Any] = self.driver.execute_cdp_cmd(command, values)
+        return answer
+
+    def said(self) -> list[str]:
+        """The warnings and errors in its console since this was last asked."""
+        entries = self.driver.get_log("browser")
+        return [one["message"] for one in entries if one["level"] in ("WARNING", "SEVERE")]
+
+    def asked(self) -> set[str]:
+        """The sites that pages asked for anything since this was last asked."""
+        messages = [json.loads(one["message"])["message"] for one in self.driver.get_log("performance")]
+        urls = [
+            urlsplit(one["params"].get("request", one["params"]).get("url", ""))
+            for one in messages
+            if one["method"] in ("Network.requestWillBeSent", "Network.webSocketCreated")
+        ]
+        return {
+            f"{url.scheme}://{url.netloc}" for url in urls if url.scheme in ("http", "https", "ws", "wss")
+        }
+
+
+@contextmanager
+def chromium(folder: Path, site: str) -> Iterator[Chromium]:
+    """A browser whose profile and downloads lie in that folder; skips where it is not installed."""
+    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    needs_program(program and driver, "Chromium with its driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(program)
+    downloads = folder / "downloads"
+    downloads.mkdir()
+    for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}"):
+        options.add_argument(flag)
+    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = webdriver.Chrome(options, Service(driver))
+    try:
+        yield Chromium(browser, site, downloads)
+    finally:
+        browser.quit()

@@ -1,0 +1,85 @@
+"""Staff order tickets, watch them being made, and purge them, in a real browser."""
+
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from predictions import clusters
+from predictions.models import PipelineRun
+from tests.browser.chromium import Chromium
+from tests.factories import WEDNESDAY, make_prediction
+from tests.processes import cluster, wait_until
+from tests.staff import superuser
+from tickets.batch_generator import BatchTicketGenerator
+from tickets.models import PreGeneratedTicket, TicketBatch
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DASHBOARD = "/admin/dashboard/"
+ORDERED = 20_000
+
+
+def test_a_batch_is_ordered_and_watched_until_it_is_made(browser: Chromium, tmp_path: Path) -> None:
+    make_prediction()
+    PipelineRun.objects.update(status="completed")
+    User.objects.create_superuser("admin", password="correct horse")
+    _log_in(browser, "wrong")
+    assert "Please enter the correct username and password" in browser.text()
+    _log_in(browser, "correct horse")
+    _order(browser)
+    browser.press("Dashboard")
+    browser.run("window.loadedOnce = true")
+    assert "1 batch waits" in browser.text()
+    TicketBatch.objects.update(chunk_size=200)  # many, so that one is surely met half-way
+
+    with cluster(clusters.DEFAULT, tmp_path / "log"):
+        wait_until(lambda: TicketBatch.objects.filter(generated__gt=0).exists(), 30, "the first chunk")
+        with transaction.atomic():  # on SQLite nobody else writes meanwhile
+            made = TicketBatch.objects.get().generated
+            assert 0 < made < ORDERED
+            browser.wait(lambda: f"{made:,} of {ORDERED:,} tickets" in browser.text(), "the progress")
+        browser.wait(lambda: "Nothing runs, and nothing waits." in browser.text(), "the end", 40)
+
+    assert f"{ORDERED:,} tickets in " in browser.text()
+    assert browser.run("return window.loadedOnce")  # no page was loaded in between
+    assert PreGeneratedTicket.objects.count() == ORDERED
+
+
+def _log_in(browser: Chromium, password: str) -> None:
+    """By the keys alone: the page's first field has the focus."""
+    browser.open(DASHBOARD)
+    browser.type("admin", "\t", password, "\n")
+
+
+def _order(browser: Chromium) -> None:
+    browser.open("/admin/tickets/generationrun/generate/")
+    for mode in browser.all("input[name=modes]:checked"):
+        mode.click()
+    browser.find("input[name=modes][value=random_forest]").click()
+    browser.fill("batch_size", str(ORDERED))
+    browser.fill("draw_date", WEDNESDAY.strftime("%m%d%Y"))
+    browser.press("Show what it will do")
+    assert f"{ORDERED:,} tickets for the draw of {WEDNESDAY}" in browser.text()
+    browser.press(f"Yes, order {ORDERED:,} tickets")
+    assert f"is enqueued: {ORDERED:,} tickets of random_forest" in browser.text()
+
+
+def test_tickets_are_purged_when_it_was_confirmed_and_not_before(browser: Chromium) -> None:
+    make_prediction()
+    BatchTicketGenerator(300, ["random_forest"]).generate_batch(async_mode=False, draw_date=WEDNESDAY)
+    browser.come_as(superuser())
+    browser.open("/admin/tickets/ticketbatch/")
+    browser.find("input.action-select").click()
+    browser.choose("action", "Purge the tickets of the selected batches")
+    browser.press("Go")
+
+    assert "300 tickets will be deleted" in browser.text()
+    browser.press("No, take me back")
+    assert PreGeneratedTicket.objects.count() == 300
+    browser.driver.back()
+    browser.press("Yes, delete 300 tickets")
+
+    assert "300 tickets purged." in browser.text()
+    assert not PreGeneratedTicket.objects.exists()

@@ -1,0 +1,84 @@
+"""Every page of the admin, on a phone and a desk, light and dark, by eye, by ear and by keyboard."""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+
+from tests.browser.chromium import NARROW, WIDE, Chromium
+from tests.browser.looks import hard_to_read, out_of_reach, wider_than_the_screen, without_a_name
+from tests.browser.world import furnish
+from tests.factories import WEDNESDAY
+from tests.staff import superuser
+
+# What actions show before they are done, which no link leads to.
+PREVIEWS = (
+    f"/admin/tickets/generationrun/generate/?modes=random_forest&modes=v1&batch_size=50&draw_date={WEDNESDAY}",
+    "/admin/tickets/generationrun/generate/?modes=none&batch_size=0",
+    "/admin/tickets/pregeneratedticket/purge/?mode=random_forest",
+    "/admin/predictions/draw/import/?source=bundled",
+    "/admin/predictions/pipelinerun/run/?source=none&modes=v1",
+    "/admin/tickets/apiclient/make-key/?client=shop&name=till",
+)
+# Django's own, on pages of which nothing is ours.
+KNOWN = {
+    r'^textbox: <input [^>]*class="v(Date|Time)Field"': "its two fields of an instant share one heading",
+    r'^link: <a href="#" id="(calendar|clock)link': "an icon that its style sheet draws",
+}
+LINKS = "return [...document.querySelectorAll('a[href]')].map(one => one.href)"
+OPEN_ALL = "document.querySelectorAll('details').forEach(one => { one.open = true; })"
+
+
+def kinds_of_pages(browser: Chromium, start: str) -> Iterator[str]:
+    """Open every kind of page that links lead to.
+
+    Of addresses that differ in a number one is opened, and one of Django's pages of history and deletion.
+    """
+    waiting, seen = [start], set()
+    while waiting:
+        path = urlsplit(waiting.pop()).path
+        kind = re.sub(r"[^/]*\d[^/]*|.*/(?=(?:history|delete)/$)", "*", path)
+        if kind in seen or not path.startswith("/admin/") or path.endswith("/logout/"):
+            continue
+        seen.add(kind)
+        browser.open(path)
+        yield path
+        waiting += [urljoin(f"{browser.site}{path}", link) for link in browser.run(LINKS)]
+
+
+def faults(browser: Chromium) -> list[str]:
+    """Of the page that is open, those that are not known."""
+    browser.run(OPEN_ALL)
+    found = []
+    for width, dark in ((NARROW, True), (NARROW, False), (WIDE, True), (WIDE, False)):
+        browser.screen(width, dark=dark)
+        seen = hard_to_read(browser) + wider_than_the_screen(browser)
+        found += [f"{width} {'dark' if dark else 'light'}: {one}" for one in seen]
+    found += without_a_name(browser) + out_of_reach(browser)
+    return [one for one in found if not any(re.search(known, one) for known in KNOWN)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_page_can_be_read_and_used_by_all(browser: Chromium) -> None:
+    furnish()
+    browser.come_as(superuser())
+    found = {}
+
+    for path in kinds_of_pages(browser, "/admin/"):
+        found[path] = faults(browser)
+    for path in PREVIEWS:
+        browser.open(path)
+        found[path] = faults(browser)
+
+    assert {path: wrong for path, wrong in found.items() if wrong} == {}
+    assert len(found) > 60
+    assert "/admin/dashboard/" in found
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_needs_an_account_to_read_the_login_page_and_the_documents(browser: Chromium) -> None:
+    browser.open("/admin/")
+    assert faults(browser) == []
+    browser.open("/api/docs")
+    assert wider_than_the_screen(browser) == []
