@@ -11,7 +11,13 @@ from django.test import Client
 from shiolplus.static import static_version
 
 STYLE = "predictions/bars.css"
-STYLES = (STYLE, "predictions/plots.css", "predictions/action.css", "tickets/progress.css")
+STYLES = (
+    STYLE,
+    "predictions/site.css",
+    "predictions/plots.css",
+    "predictions/action.css",
+    "tickets/progress.css",
+)
 OTHER = "/static/0123abcd/"
 
 
