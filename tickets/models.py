@@ -1,7 +1,5 @@
 """Generation runs, their batches, and the pre-generated tickets."""
 
-from collections.abc import Sequence
-
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce, Now
@@ -13,6 +11,7 @@ from tickets.claimed import MODE_CHOICES, Claim, ClaimHour  # noqa: F401 - Djang
 from tickets.clients import ApiClient, ApiKey, ClientDay  # noqa: F401
 from tickets.policies import ModePolicy  # noqa: F401
 from tickets.scores import BatchScore  # noqa: F401
+from tickets.search import Wanted
 
 
 class Origin(models.TextChoices):
@@ -87,6 +86,13 @@ class TicketBatchQuerySet(LeasedQuerySet):
     def drawn(self) -> "TicketBatchQuerySet":
         """Those whose tickets are drawn from a prediction: there is something to do."""
         return self.filter(origin=Origin.GENERATED)
+
+    def with_stock(self, **values: object) -> "TicketBatchQuerySet":
+        """Those that hold tickets with these values of their own: `mode`, `draw_date`, `pipeline_run_id`."""
+        conditions = {
+            ("run__pipeline_run_id" if name == "pipeline_run_id" else name): values[name] for name in values
+        }
+        return self.filter(stored__gt=0, **conditions)
 
 
 class TicketBatch(Leased):
@@ -167,35 +173,61 @@ class TicketBatch(Leased):
 
 
 class PreGeneratedTicketQuerySet(models.QuerySet["PreGeneratedTicket"]):
+    """Remembers what was asked of it, so that `tickets.newest` knows how to find its newest."""
+
+    asked: dict[str, object] = {}
+    aged: dict[str, object] = {}
+    wanted: Wanted | None = None
+
+    def _clone(self) -> "PreGeneratedTicketQuerySet":
+        clone: PreGeneratedTicketQuerySet = super()._clone()  # type: ignore[misc]
+        clone.asked, clone.aged, clone.wanted = self.asked, self.aged, self.wanted
+        return clone
+
     def of_batch(self, batch: TicketBatch) -> "PreGeneratedTicketQuerySet":
         """A batch's tickets; the run and the mode let idx_pre_generated_pipeline_run serve the query."""
         return self.filter(pipeline_run_id=batch.run.pipeline_run_id, mode=batch.mode, batch=batch)
 
     def along_age(self, **values: object) -> "PreGeneratedTicketQuerySet":
-        """Tickets with these values, found by walking them newest first; no NULL is asked for.
+        """Tickets with these values, which their batches have, too; no NULL is asked for.
 
         Coalesce keeps the other indexes out: with one, a database reads and sorts all it finds there, a
         million tickets of a mode, to show a hundred.
         """
-        tickets = self
-        for name, value in values.items():
-            tickets = tickets.alias(**{f"{name}_walked": Coalesce(F(name), F(name))})
-            tickets = tickets.filter(**{f"{name}_walked": value})
+        tickets = self._walked({name: (name, value) for name, value in values.items()})
+        tickets.asked = self.asked | values
         return tickets
 
-    def with_numbers(self, white_balls: Sequence[int], powerball: int | None) -> "PreGeneratedTicketQuerySet":
-        """Tickets that hold these white balls, given ascending, and this Powerball (None: any)."""
-        tickets = self if powerball is None else self.filter(powerball=powerball)
-        if len(white_balls) == 5:
-            # With the draw named, the unique index finds the ticket at once.
-            stocked = TicketBatch.objects.filter(stored__gt=0).order_by().values("draw_date")
-            tickets = tickets.filter(draw_date__in=stocked)
+    def of_age(self, **bounds: object) -> "PreGeneratedTicketQuerySet":
+        """Tickets of an age: `created_at__gte` and `created_at__lt`."""
+        tickets = self._walked({name: ("created_at", value) for name, value in bounds.items()})
+        tickets.aged = self.aged | bounds
+        return tickets
+
+    def without_asked(self) -> "PreGeneratedTicketQuerySet":
+        """All tickets with these numbers and of this age, whatever else was asked."""
+        every = PreGeneratedTicket.objects.all()
+        tickets = every.of_age(**self.aged) if self.aged else every
+        return tickets if self.wanted is None else tickets.with_numbers(self.wanted)
+
+    def _walked(self, conditions: dict[str, tuple[str, object]]) -> "PreGeneratedTicketQuerySet":
+        tickets = self.all()
+        for lookup, (field, value) in conditions.items():
+            tickets = tickets.alias(**{f"{field}_walked": Coalesce(F(field), F(field))})
+            tickets = tickets.filter(**{lookup.replace(field, f"{field}_walked"): value})
+        return tickets
+
+    def with_numbers(self, wanted: Wanted) -> "PreGeneratedTicketQuerySet":
+        """Tickets that hold these white balls and this Powerball, where one was named."""
+        white_balls, powerball = wanted
+        tickets = self.all() if powerball is None else self.filter(powerball=powerball)
         spare = 5 - len(white_balls)
         for place, ball in enumerate(white_balls, start=1):  # balls ascend, so few places are possible
             holds = Q()
             for column in range(place, place + spare + 1):
                 holds |= Q(**{f"n{column}": ball})
             tickets = tickets.filter(holds)
+        tickets.wanted = wanted
         return tickets
 
 

@@ -15,6 +15,11 @@ class Wanted(NamedTuple):
     white_balls: tuple[int, ...]
     powerball: int | None
 
+    @property
+    def is_rare(self) -> bool:
+        """Whether one ticket in some thousands has them: two white balls and the Powerball, or more."""
+        return len(self.white_balls) >= (3 if self.powerball is None else 2)
+
 
 def wanted_numbers(text: str) -> Wanted:
     """The numbers that a text asks for; ValueError says what is wrong with it."""

@@ -10,6 +10,7 @@ from django.core.paginator import Page
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 
 from predictions.admin.browsing import DRAWS_OFFERED, DrawDateFilter, ReadOnly, day, minute
@@ -26,6 +27,10 @@ class ClaimPaginator(StockPaginator):
     @property
     def _is_filtered(self) -> bool:
         return True
+
+    @cached_property
+    def _newest(self) -> list[int]:
+        return list(self.object_list.values_list("pk", flat=True)[: self.limit])
 
     def page(self, number: int | str) -> Page:
         page = super().page(number)

@@ -18,9 +18,8 @@ from predictions.admin.browsing import DRAWS_OFFERED, DrawDateFilter, ReadOnly, 
 from predictions.modes import MODE_NAMES
 from tickets.admin.purge import PurgePage
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
+from tickets.newest import FOUND_AT_MOST, FOUND_BY_NUMBERS, newest
 from tickets.search import wanted_numbers
-
-FOUND_AT_MOST = 10_001  # one more than is said: then it is "more than 10,000"
 
 
 class StockPaginator(Paginator):
@@ -40,16 +39,23 @@ class StockPaginator(Paginator):
     def _is_filtered(self) -> bool:
         return bool(self.object_list.query.where)
 
-    shown_at_most = f"{FOUND_AT_MOST - 1:,}"
+    @property
+    def limit(self) -> int:
+        """One more than is said to be found."""
+        return FOUND_BY_NUMBERS if getattr(self.object_list, "wanted", None) else FOUND_AT_MOST
+
+    @property
+    def shown_at_most(self) -> str:
+        return f"{self.limit - 1:,}"
 
     @property
     def is_cut_off(self) -> bool:
         """Whether there are more than are shown."""
-        return self._is_filtered and self.count == FOUND_AT_MOST
+        return self._is_filtered and self.count == self.limit
 
     @cached_property
     def _newest(self) -> list[int]:
-        return list(self.object_list.values_list("pk", flat=True)[:FOUND_AT_MOST])
+        return newest(self.object_list, self.limit)
 
     def page(self, number: int | str) -> Page:
         number = self.validate_number(number)
@@ -99,6 +105,16 @@ class StockedDrawFilter(DrawDateFilter):
         return tickets.along_age(draw_date=day)
 
 
+class StockedAgeFilter(admin.DateFieldListFilter):
+    """Today, the past seven days and so on, found newest first rather than sorted."""
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[PreGeneratedTicket]:
+        found = super().queryset(request, queryset)
+        used: dict[str, Any] = self.used_parameters
+        bounds = {name: values[-1] for name, values in used.items()}
+        return queryset.of_age(**bounds) if bounds and found is not None else queryset
+
+
 @admin.register(PreGeneratedTicket)
 class PreGeneratedTicketAdmin(ReadOnly, ActionAdmin):
     list_display = [
@@ -112,7 +128,7 @@ class PreGeneratedTicketAdmin(ReadOnly, ActionAdmin):
     ]
     ordering = ["-id"]  # newest first, as the rows lie: another order would sort or jump through all
     sortable_by = ()
-    list_filter = [StockedModeFilter, StockedDrawFilter, ("created_at", admin.DateFieldListFilter)]
+    list_filter = [StockedModeFilter, StockedDrawFilter, ("created_at", StockedAgeFilter)]
     search_fields = ["pipeline_run_id"]  # makes the search box; what is typed is read below
     search_help_text = "Numbers such as 5 12 33 41 60 +7, or a part of them (5 12, +7); or a run's whole id"
     show_full_result_count = False
@@ -131,7 +147,7 @@ class PreGeneratedTicketAdmin(ReadOnly, ActionAdmin):
         if not text:
             return queryset, False
         try:
-            return queryset.with_numbers(*wanted_numbers(text)), False
+            return queryset.with_numbers(wanted_numbers(text)), False
         except ValueError as error:
             if GenerationRun.objects.filter(pipeline_run_id=text).exists():
                 return queryset.along_age(pipeline_run_id=text), False
