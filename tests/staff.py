@@ -1,5 +1,6 @@
 """People who use the admin."""
 
+import re
 from typing import Any
 
 from django.contrib.auth.models import Permission, User
@@ -28,3 +29,8 @@ def staff_who_may(*codenames: str) -> Client:
 def text_of(page: Any) -> str:
     """A page's source on one line, so that where its template breaks lines does not matter."""
     return " ".join(page.content.decode().split())
+
+
+def heard_of(page: Any) -> str:
+    """What a page says, without its tags."""
+    return " ".join(re.sub("<[^>]*>", "", text_of(page)).split())

@@ -194,13 +194,13 @@ class PreGeneratedTicketQuerySet(models.QuerySet["PreGeneratedTicket"]):
         Coalesce keeps the other indexes out: with one, a database reads and sorts all it finds there, a
         million tickets of a mode, to show a hundred.
         """
-        tickets = self._walked({name: (name, value) for name, value in values.items()})
+        tickets = self._walked(values)
         tickets.asked = self.asked | values
         return tickets
 
     def of_age(self, **bounds: object) -> "PreGeneratedTicketQuerySet":
         """Tickets of an age: `created_at__gte` and `created_at__lt`."""
-        tickets = self._walked({name: ("created_at", value) for name, value in bounds.items()})
+        tickets = self._walked(bounds)
         tickets.aged = self.aged | bounds
         return tickets
 
@@ -210,11 +210,12 @@ class PreGeneratedTicketQuerySet(models.QuerySet["PreGeneratedTicket"]):
         tickets = every.of_age(**self.aged) if self.aged else every
         return tickets if self.wanted is None else tickets.with_numbers(self.wanted)
 
-    def _walked(self, conditions: dict[str, tuple[str, object]]) -> "PreGeneratedTicketQuerySet":
+    def _walked(self, conditions: dict[str, object]) -> "PreGeneratedTicketQuerySet":
         tickets = self.all()
-        for lookup, (field, value) in conditions.items():
+        for name, value in conditions.items():
+            field, *lookup = name.split("__")
             tickets = tickets.alias(**{f"{field}_walked": Coalesce(F(field), F(field))})
-            tickets = tickets.filter(**{lookup.replace(field, f"{field}_walked"): value})
+            tickets = tickets.filter(**{"__".join([f"{field}_walked", *lookup]): value})
         return tickets
 
     def with_numbers(self, wanted: Wanted) -> "PreGeneratedTicketQuerySet":

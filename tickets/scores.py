@@ -83,6 +83,11 @@ class BatchScore(models.Model):
         return f"score of {self.batch}"
 
     @property
+    def white_balls(self) -> list[int]:
+        """Of the draw it was scored against."""
+        return [self.n1, self.n2, self.n3, self.n4, self.n5]
+
+    @property
     def tiers(self) -> list[int]:
         """How many tickets won, in the order of PRIZE_TIERS."""
         return [getattr(self, name) for name in TIER_FIELDS]

@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from predictions import clusters
+from predictions.admin.lists import Browsed
 from predictions.models import RUN_ID_LENGTH, new_run_id
 
 Button = tuple[str, str]  # its text, and where it leads
@@ -122,11 +123,10 @@ def _confirmed(request: HttpRequest, form: forms.Form, shown: dict[str, str]) ->
     return [*asked, *shown.items(), *((one.name, str(one.initial)) for one in form.hidden_fields())]
 
 
-class ActionAdmin(admin.ModelAdmin):
+class ActionAdmin(Browsed):
     """With the addresses of its action pages, and buttons for those who may use them."""
 
     action_pages: ClassVar[Sequence[type[ActionPage]]] = ()
-    change_list_template = "admin/predictions/change_list.html"
     change_form_template = "admin/predictions/change_form.html"
 
     def row_actions(self, request: HttpRequest, row: Any) -> list[Button]:

@@ -10,6 +10,8 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 
+from predictions.admin.lists import Browsed
+
 NOTHING = "-"
 DRAWS_OFFERED = 30
 
@@ -29,7 +31,7 @@ class ReadOnly:
         return False
 
 
-class MoreThanFields(admin.ModelAdmin):
+class MoreThanFields(Browsed):
     """A row's page whose template shows more than its fields."""
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from django.contrib import admin
 
 from predictions.admin.browsing import ReadOnly, minute, shortened
+from predictions.admin.lists import Browsed
 from predictions.models import Cluster
 
 
 @admin.register(Cluster)
-class ClusterAdmin(ReadOnly, admin.ModelAdmin):
+class ClusterAdmin(ReadOnly, Browsed):
     list_display = [
         "queue",
         "host",

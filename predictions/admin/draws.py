@@ -9,6 +9,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.http import HttpRequest
 
 from predictions.admin.actions import ActionAdmin, ActionPage, Refused, choice_field
+from predictions.admin.balls import BALLS_CSS, balls_of
 from predictions.admin.browsing import ReadOnly, day
 from predictions.draws import SOURCES, ImportReport, import_source
 from predictions.feeds import FeedError
@@ -67,13 +68,18 @@ def _import(source: str, *, dry_run: bool) -> ImportReport:
 
 @admin.register(Draw)
 class DrawAdmin(ReadOnly, ActionAdmin):
-    list_display = [day("draw_date"), "numbers", "powerball", "multiplier", "source"]
+    list_display = [day("draw_date"), "numbers", "multiplier", "source"]
     list_filter = ["source", "multiplier"]
     date_hierarchy = "draw_date"
     search_fields = ["draw_date"]
     search_help_text = "A date or its beginning, such as 2025-12"
     action_pages = [ImportPage]
 
-    @admin.display(description="white balls", ordering="n1")
+    fields = readonly_fields = ("draw_date", "numbers", "multiplier", "source", "created_at", "updated_at")
+
+    class Media:
+        css = BALLS_CSS
+
+    @admin.display(ordering="n1")
     def numbers(self, draw: Draw) -> str:
-        return " ".join(f"{ball:2d}" for ball in draw.white_balls)
+        return balls_of(draw)

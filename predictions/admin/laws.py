@@ -23,6 +23,7 @@ class PredictionAdmin(ReadOnly, MoreThanFields):
         minute("evaluated_at", "evaluated"),
         minute("created_at", "created"),
     ]
+    date_hierarchy = "draw_date"
     list_filter = ["mode", DrawDateFilter, ("created_at", admin.DateFieldListFilter)]
     fields = [
         *("mode", "draw_date", "draws_through", "model", "run", "note", "loss", "created_at", "evaluated_at")

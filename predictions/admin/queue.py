@@ -9,8 +9,10 @@ from django.http import HttpRequest
 from django_q.admin import FailAdmin, QueueAdmin, ScheduleAdmin, TaskAdmin
 from django_q.models import Failure, OrmQ, Schedule, Success
 
+from predictions.admin.lists import Browsed
 
-class SuperuserChanges(admin.ModelAdmin):
+
+class SuperuserChanges(Browsed):
     """Permissions beyond looking count for superusers only."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -133,6 +133,7 @@ class PipelineRunAdmin(ReadOnly, ActionAdmin):
         minute("finished_at", "finished"),
         shortened("error", 40),
     ]
+    date_hierarchy = "draw_date"
     list_filter = ["status", "source", DrawDateFilter, ("created_at", admin.DateFieldListFilter)]
     search_fields = ["pipeline_run_id"]
     search_help_text = "A run's id or a part of it"

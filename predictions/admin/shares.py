@@ -9,6 +9,7 @@ from django.utils.html import format_html, format_html_join
 
 from predictions.adaptive import WEIGHED
 from predictions.admin.browsing import NOTHING, Column, ReadOnly, day
+from predictions.admin.lists import Browsed
 from predictions.lines import LineChart, line_chart
 from predictions.models import StrategyShares
 from predictions.modes.v1 import STRATEGIES
@@ -32,7 +33,7 @@ def _percent(share: float | None) -> str:
 
 
 @admin.register(StrategyShares)
-class StrategySharesAdmin(ReadOnly, admin.ModelAdmin):
+class StrategySharesAdmin(ReadOnly, Browsed):
     list_display = [day("draw_date"), "origin", *map(share_of, STRATEGIES)]
     fields = readonly_fields = ("mode", "origin", "draw_date", "prediction", "table", "created_at")
     change_list_template = "admin/predictions/strategyshares/change_list.html"

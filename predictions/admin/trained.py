@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from predictions.admin.actions import ActionAdmin, ActionPage, Button, Refused
 from predictions.admin.browsing import ReadOnly, day, minute, shortened
+from predictions.admin.lists import Browsed
 from predictions.models import TrainedModel, Training
 from predictions.training import check_usable, choose
 
@@ -209,7 +210,7 @@ def _address(pk: int) -> str:
 
 
 @admin.register(Training)
-class TrainingAdmin(ReadOnly, admin.ModelAdmin):
+class TrainingAdmin(ReadOnly, Browsed):
     list_display = [
         "mode",
         "status",

@@ -15,9 +15,16 @@ from predictions.distribution import inclusion_probabilities, uniform_component
 from predictions.draws import import_source, upcoming_draw
 from predictions.models import Draw, PipelineRun, Prediction, new_run_id
 from predictions.modes import MODE_NAMES
-from tests.factories import WEDNESDAY, component_with, make_model, make_prediction, tilted_component
+from tests.factories import (
+    WEDNESDAY,
+    component_with,
+    make_draw,
+    make_model,
+    make_prediction,
+    tilted_component,
+)
 from tests.feed_server import NY_CSV, Answer, FeedServer
-from tests.staff import staff_who_may, superuser
+from tests.staff import heard_of, staff_who_may, superuser
 
 pytestmark = pytest.mark.django_db
 
@@ -161,6 +168,16 @@ def test_the_browser_finds_its_icon(client: Client) -> None:
     response = client.get("/favicon.ico")
 
     assert (response.status_code, response["Content-Type"]) == (200, "image/svg+xml")
+
+
+def test_draws_are_drawn_as_balls(admin: Client) -> None:
+    draw = make_draw()
+
+    for page in (admin.get(f"{ADMIN}/draw/"), admin.get(f"{ADMIN}/draw/{draw.pk}/change/")):
+        assert "5 12 33 41 60 Powerball 7" in heard_of(page)
+        assert page.content.decode().count('class="ball"') == 5
+        assert page.content.decode().count('class="ball powerball"') == 1
+        assert "predictions/balls.css" in page.content.decode()
 
 
 # Import draws

@@ -9,8 +9,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from tests.factories import WEDNESDAY, make_client, some_tickets
-from tests.staff import superuser, text_of
+from tests.factories import WEDNESDAY, make_client, make_draw, some_tickets
+from tests.staff import heard_of, superuser, text_of
 from tickets.claims import Asked, claim_tickets
 from tickets.clients import ApiClient
 from tickets.models import Claim
@@ -95,12 +95,23 @@ def test_the_page_of_a_claim_shows_its_numbers_when_their_rows_are_gone(
 ) -> None:
     claims[0].tickets.all().delete()
 
-    page = text_of(admin.get(f"{CLAIMS}{claims[0].pk}/change/"))
+    shown = admin.get(f"{CLAIMS}{claims[0].pk}/change/")
+    page = text_of(shown)
 
-    assert "<td>1 2 3 4 5 +1</td><td>v1</td><td>0.500</td><td>not drawn yet</td>" in page
-    assert "<td>1 2 3 4 6 +1</td>" in page
+    assert "1 2 3 4 5 Powerball 1" in heard_of(shown)
+    assert "1 2 3 4 6 Powerball 1" in heard_of(shown)
+    assert "</td><td>v1</td><td>0.500</td><td>not drawn yet</td>" in page
+    assert "hit" not in heard_of(shown)
     assert "key-0" in page
     assert f'<a href="{change(claims[0].client)}">shop</a>' in page
+
+
+def test_what_a_draw_has_hit_is_marked_among_a_claims_balls(admin: Client, claims: list[Claim]) -> None:
+    make_draw(WEDNESDAY, (2, 4, 33, 41, 60), powerball=1)
+
+    page = heard_of(admin.get(f"{CLAIMS}{claims[0].pk}/change/"))
+
+    assert "1 2 hit 3 4 hit 5 Powerball 1 hit" in page
 
 
 def test_claims_are_neither_added_nor_changed_nor_deleted(admin: Client, claims: list[Claim]) -> None:

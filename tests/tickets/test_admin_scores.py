@@ -8,7 +8,7 @@ from django.test import Client
 from predictions.models import Draw
 from predictions.powerball import is_draw_day
 from tests.factories import WEDNESDAY, make_draw, some_tickets, ticket
-from tests.staff import superuser
+from tests.staff import heard_of, superuser
 from tickets.models import TicketBatch
 from tickets.scores import BatchScore
 from tickets.scoring import score_draw
@@ -42,8 +42,10 @@ def batch_of(run_id: str) -> TicketBatch:
 
 @pytest.mark.usefixtures("scores")
 def test_the_list_shows_money_beside_its_expectation_and_each_mode_over_its_draws(admin: Client) -> None:
-    page = admin.get(SCORES).content.decode()
+    shown = admin.get(SCORES)
+    page = shown.content.decode()
 
+    assert "5 12 33 41 60 Powerball 7" in heard_of(shown)
     for words in (
         "4+1:\N{NO-BREAK SPACE}1",
         "$50,000",
@@ -90,10 +92,12 @@ def test_scores_are_filtered_by_mode_and_draw(query: str, found: int, admin: Cli
 def test_a_scores_page_and_its_batchs_show_the_tiers_and_that_one_draw_says_nothing(
     page: str, admin: Client
 ) -> None:
-    text = admin.get(f"/admin/tickets/{page}/{batch_of('run-1').pk}/change/").content.decode()
+    shown = admin.get(f"/admin/tickets/{page}/{batch_of('run-1').pk}/change/")
+    text = shown.content.decode()
 
+    assert "2026-11-25: 5 12 33 41 60 Powerball 7" in heard_of(shown)
+    assert "predictions/balls.css" in text
     for words in (
-        "2026-11-25: 5 12 33 41 60 +7",
         "<tr><td>4+1</td><td>$50,000</td><td>1</td><td>0.00</td></tr>",
         "<tr><td>0+1</td><td>$4</td><td>0</td><td>0.26</td></tr>",
         "<td>jackpot</td>",

@@ -7,8 +7,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from tests.factories import WEDNESDAY, make_prediction, some_tickets, ticket
-from tests.staff import superuser
+from tests.factories import WEDNESDAY, make_draw, make_prediction, some_tickets, ticket
+from tests.staff import heard_of, superuser
 from tickets.admin import stock
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import PreGeneratedTicket, TicketBatch
@@ -149,6 +149,24 @@ def test_filters_join(query: dict[str, str], count: int, admin: Client) -> None:
     assert len(found(admin, **query)) == count
 
 
+# Drawn as balls
+
+
+@pytest.mark.usefixtures("tickets")
+def test_tickets_are_balls_that_can_be_heard_and_a_held_draws_hits_are_marked(admin: Client) -> None:
+    make_draw(WEDNESDAY, (5, 12, 33, 41, 61), powerball=7)
+
+    page = admin.get(TICKETS, {"q": "5 12 33 41 60 +7"})
+
+    assert "predictions/balls.css" in page.content.decode()
+    assert "style=" not in page.content.decode()
+    assert heard_of(page).count("5 12 33 41 60 Powerball 7") == 1  # of Saturday, which is not drawn
+    marked = "5 hit 12 hit 33 hit 41 hit 60 Powerball 7 hit"
+    assert marked in heard_of(page)
+    one = PreGeneratedTicket.objects.get(draw_date=WEDNESDAY, n1=5, powerball=7)
+    assert marked in heard_of(admin.get(f"{TICKETS}{one.pk}/change/"))
+
+
 # Counted and paged
 
 
@@ -215,6 +233,7 @@ def test_a_list_asks_no_more_for_more_rows(address: str, admin: Client) -> None:
         return len(asked)
 
     insert_batch_tickets(some_tickets(2), "v1", "run-0", WEDNESDAY)
+    queries()  # the first time what is searched is remembered
     once = queries()
     for number in range(1, 8):
         insert_batch_tickets(some_tickets(4, powerball=number + 1), "v2", f"run-{number}", WEDNESDAY)

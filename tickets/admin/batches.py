@@ -45,6 +45,7 @@ class TicketBatchAdmin(ReadOnly, ActionAdmin):
         minute("created_at", "created"),
         shortened("error", 30),
     ]
+    date_hierarchy = "draw_date"
     list_filter = ["status", "mode", DrawDateFilter, "origin", ("created_at", admin.DateFieldListFilter)]
     search_fields = ["run__pipeline_run_id"]
     search_help_text = "A run's id or a part of it"

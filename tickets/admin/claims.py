@@ -13,7 +13,9 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 
+from predictions.admin.balls import BALLS_CSS, balls
 from predictions.admin.browsing import DRAWS_OFFERED, DrawDateFilter, ReadOnly, day, minute
+from predictions.admin.lists import Browsed, DrawMonthFilter
 from predictions.models import Draw
 from tickets.admin.stock import StockList, StockPaginator
 from tickets.claimed import Claim, ClaimHour
@@ -43,12 +45,23 @@ class ClaimedDrawFilter(DrawDateFilter):
     """The draws that tickets were claimed for, as the hours' counts know them."""
 
     def days(self, model_admin: "admin.ModelAdmin[Any]") -> Iterable[date]:
-        hours = ClaimHour.objects.filter(claims__gt=0).order_by("-draw_date")
-        return hours.values_list("draw_date", flat=True).distinct()[:DRAWS_OFFERED]
+        return claimed_draws()[:DRAWS_OFFERED]
+
+
+class ClaimedMonthFilter(DrawMonthFilter):
+    @classmethod
+    def days(cls) -> Iterable[date]:
+        return claimed_draws()
+
+
+def claimed_draws() -> QuerySet[ClaimHour, date]:
+    """The draws that tickets were claimed for, newest first."""
+    hours = ClaimHour.objects.filter(claims__gt=0).order_by("-draw_date")
+    return hours.values_list("draw_date", flat=True).distinct()
 
 
 @admin.register(Claim)
-class ClaimAdmin(ReadOnly, admin.ModelAdmin):
+class ClaimAdmin(ReadOnly, Browsed):
     list_display = [
         "id",
         "client",
@@ -59,7 +72,8 @@ class ClaimAdmin(ReadOnly, admin.ModelAdmin):
     ]
     ordering = ["-id"]
     sortable_by = ()
-    list_filter = ["mode", ClaimedDrawFilter]
+    list_filter = ["mode", ClaimedDrawFilter, ClaimedMonthFilter]
+    hierarchy = ClaimedMonthFilter
     search_fields = ["client__name"]  # makes the search box; what is typed is read below
     search_help_text = "A client's name or a part of it"
     show_full_result_count = False
@@ -75,6 +89,9 @@ class ClaimAdmin(ReadOnly, admin.ModelAdmin):
         "idempotency_key",
         "given",
     )
+
+    class Media:
+        css = BALLS_CSS
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
         return StockList
@@ -101,11 +118,10 @@ class ClaimAdmin(ReadOnly, admin.ModelAdmin):
         draw = Draw.objects.filter(draw_date=claim.draw_date).first()
         rows = format_html_join(
             "",
-            "<tr><td>{} +{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
             (
                 (
-                    " ".join(map(str, ticket["white_balls"])),
-                    ticket["powerball"],
+                    balls(ticket["white_balls"], ticket["powerball"], draw),
                     ticket["strategy"],
                     f"{ticket['confidence']:.3f}",
                     _won(ticket["result"]),

@@ -142,6 +142,7 @@ class GenerationRunAdmin(ReadOnly, ActionAdmin):
         minute("created_at", "created"),
         shortened("error", 40),
     ]
+    date_hierarchy = "draw_date"
     list_filter = [
         "status",
         ("batches__mode", admin.AllValuesFieldListFilter),

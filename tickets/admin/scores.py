@@ -7,7 +7,9 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
+from predictions.admin.balls import BALLS_CSS, balls_of
 from predictions.admin.browsing import DrawDateFilter, ReadOnly, day, minute, minute_text
+from predictions.admin.lists import Browsed
 from predictions.models import Draw
 from predictions.powerball import PRIZE_TIERS, PrizeTier, prize_of
 from tickets.results import MIN_DRAWS, mode_results
@@ -26,13 +28,11 @@ class ScorePage(ReadOnly):
 
     @admin.display(description="draw")
     def drawn(self, score: BatchScore) -> str:
-        balls = (
-            f"{score.draw_date}: {score.n1} {score.n2} {score.n3} {score.n4} {score.n5} +{score.powerball}"
-        )
+        numbers = format_html("{}: {}", score.draw_date, balls_of(score))
         draw = Draw.objects.filter(draw_date=score.draw_date).first()
         if draw is None or score.is_of(draw):
-            return balls
-        return f"{balls}; the draw was corrected since, so this score does not count"
+            return numbers
+        return format_html("{}; the draw was corrected since, so this score does not count", numbers)
 
     @admin.display(description="scored (UTC)")
     def scored(self, score: BatchScore) -> str:
@@ -75,13 +75,17 @@ class ScoreInline(ScorePage, admin.StackedInline):
     verbose_name_plural = "score"
     extra = 0  # a batch without a score shows none
 
+    class Media:
+        css = BALLS_CSS
+
 
 @admin.register(BatchScore)
-class BatchScoreAdmin(ScorePage, admin.ModelAdmin):
+class BatchScoreAdmin(ScorePage, Browsed):
     list_display = [
         "batch_id",
         "mode",
         day("draw_date"),
+        "numbers",
         "how_many",
         "won_unbroken",
         "prize",
@@ -91,8 +95,12 @@ class BatchScoreAdmin(ScorePage, admin.ModelAdmin):
     ]
     fields = readonly_fields = ("of_batch", *SHOWN)
     list_filter = ["batch__mode", DrawDateFilter]
+    date_hierarchy = "draw_date"
     list_select_related = ["batch__run"]
     change_list_template = "admin/tickets/batchscore/change_list.html"
+
+    class Media:
+        css = BALLS_CSS
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -112,6 +120,10 @@ class BatchScoreAdmin(ScorePage, admin.ModelAdmin):
     @admin.display(ordering="batch__mode")
     def mode(self, score: BatchScore) -> str:
         return score.batch.mode
+
+    @admin.display(description="drawn")
+    def numbers(self, score: BatchScore) -> str:
+        return balls_of(score)
 
     @admin.display(description="tickets", ordering="tickets")
     def how_many(self, score: BatchScore) -> str:

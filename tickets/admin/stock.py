@@ -14,7 +14,10 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 
 from predictions.admin.actions import ActionAdmin
+from predictions.admin.balls import BALLS_CSS, balls_of
 from predictions.admin.browsing import DRAWS_OFFERED, DrawDateFilter, ReadOnly, day, minute, shortened
+from predictions.admin.lists import DrawMonthFilter
+from predictions.models import Draw
 from predictions.modes import MODE_NAMES
 from tickets.admin.purge import PurgePage
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
@@ -83,6 +86,19 @@ class StockList(ChangeList):
             self.result_list = self.paginator.page(1).object_list
 
 
+class TicketList(StockList):
+    """Knows of each ticket what its draw brought, if it was held."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        tickets: list[Any] = list(self.result_list)
+        held = Draw.objects.filter(draw_date__in={one.draw_date for one in tickets})
+        draws = {draw.draw_date: draw for draw in held}
+        for ticket in tickets:
+            ticket.drawn = draws.get(ticket.draw_date)
+        self.result_list = tickets
+
+
 class StockedModeFilter(admin.SimpleListFilter):
     title = "mode"
     parameter_name = "mode__exact"
@@ -98,11 +114,25 @@ class StockedDrawFilter(DrawDateFilter):
     """The draws that tickets are stored for, as the batches know them."""
 
     def days(self, model_admin: "admin.ModelAdmin[Any]") -> Iterable[date]:
-        stocked = TicketBatch.objects.filter(stored__gt=0).order_by("-draw_date")
-        return stocked.values_list("draw_date", flat=True).distinct()[:DRAWS_OFFERED]
+        return stocked_draws()[:DRAWS_OFFERED]
 
     def of_draw(self, tickets: Any, day: date) -> QuerySet[PreGeneratedTicket]:
         return tickets.along_age(draw_date=day)
+
+
+class StockedMonthFilter(DrawMonthFilter):
+    @classmethod
+    def days(cls) -> Iterable[date]:
+        return stocked_draws()
+
+    def of_days(self, tickets: Any, days: list[date]) -> QuerySet[PreGeneratedTicket]:
+        return tickets.along_age(draw_date__in=days)
+
+
+def stocked_draws() -> QuerySet[TicketBatch, date]:
+    """The draws that tickets are stored for, newest first."""
+    batches = TicketBatch.objects.filter(stored__gt=0).order_by("-draw_date")
+    return batches.values_list("draw_date", flat=True).distinct()
 
 
 class StockedAgeFilter(admin.DateFieldListFilter):
@@ -128,7 +158,8 @@ class PreGeneratedTicketAdmin(ReadOnly, ActionAdmin):
     ]
     ordering = ["-id"]  # newest first, as the rows lie: another order would sort or jump through all
     sortable_by = ()
-    list_filter = [StockedModeFilter, StockedDrawFilter, ("created_at", StockedAgeFilter)]
+    hierarchy = StockedMonthFilter
+    list_filter = [StockedModeFilter, StockedDrawFilter, StockedMonthFilter, ("created_at", StockedAgeFilter)]
     search_fields = ["pipeline_run_id"]  # makes the search box; what is typed is read below
     search_help_text = "Numbers such as 5 12 33 41 60 +7, or a part of them (5 12, +7); or a run's whole id"
     show_full_result_count = False
@@ -136,9 +167,17 @@ class PreGeneratedTicketAdmin(ReadOnly, ActionAdmin):
     paginator = StockPaginator
     list_select_related = False
     action_pages = [PurgePage]
+    fields = [
+        *("numbers", "mode", "strategy_used", "confidence_score", "draw_date", "batch", "claim"),
+        *("pipeline_run_id", "metadata", "created_at"),
+    ]
+    readonly_fields = ["numbers"]
+
+    class Media:
+        css = BALLS_CSS
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
-        return StockList
+        return TicketList
 
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
@@ -154,10 +193,12 @@ class PreGeneratedTicketAdmin(ReadOnly, ActionAdmin):
             self.message_user(request, f"Nothing was searched: {error}.", messages.ERROR)
             return queryset.none(), False
 
-    @admin.display(description="numbers")
-    def numbers(self, ticket: PreGeneratedTicket) -> str:
-        white = " ".join(f"{ball:2d}" for ball in ticket.white_balls)
-        return format_html('<span class="nowrap">{} +{}</span>', white, ticket.powerball)
+    @admin.display
+    def numbers(self, ticket: Any) -> str:
+        """With what its draw has hit, in the list and, where it is asked for alone, on its page."""
+        if not hasattr(ticket, "drawn"):
+            ticket.drawn = Draw.objects.filter(draw_date=ticket.draw_date).first()
+        return balls_of(ticket, ticket.drawn)
 
     @admin.display
     def confidence(self, ticket: PreGeneratedTicket) -> str:
