@@ -34,6 +34,7 @@ from tickets.history import error_rate, mode_histories, recent_days
 from tickets.models import TicketBatch
 from tickets.picture import ModePicture
 from tickets.plots import plots_of
+from tickets.policies import ModePolicy
 from tickets.scoring import score_known_draws
 from tickets.store import insert_batch_tickets
 
@@ -261,6 +262,31 @@ def test_the_page_shows_what_runs_what_is_in_stock_and_what_is_wrong() -> None:
     assert "100 of 400 tickets, 50 a second, 6.0 s left" in page
     assert "Last updated 2026-11-24 12:30:00 UTC" in page
     assert 'data-every="3"' in page
+
+
+def test_each_trouble_mode_and_batch_leads_to_what_the_person_may_do_about_it() -> None:
+    make_prediction()
+    broken = failed()
+    running = queued_batch(size=400)
+    TicketBatch.objects.take(running.pk, "me")
+    ModePolicy.objects.filter(mode="v2").update(paused=True)
+    ways = {
+        f"/admin/tickets/ticketbatch/retry/?batches={broken.pk}": "change_ticketbatch",
+        f"/admin/tickets/ticketbatch/cancel/?batches={running.pk}": "change_ticketbatch",
+        "/admin/tickets/generationrun/generate/?modes=lstm": "add_generationrun",
+        "/admin/tickets/modepolicy/pause/?modes=v1": "change_modepolicy",
+        "/admin/tickets/modepolicy/resume/?modes=v2": "change_modepolicy",
+        "/admin/tickets/generationrun/regenerate/?mode=v1": "delete_pregeneratedticket",
+        "/admin/predictions/draw/import/": "add_draw",
+    }
+
+    may_look = client_of("viewer", *Permission.objects.filter(codename__startswith="view_"))
+    may_act = staff_who_may(*ways.values())
+
+    assert [way for way in ways if f'href="{way}"' in may_look.get(PAGE).content.decode()] == []
+    shown = may_act.get(PAGE).content.decode()
+    assert [way for way in ways if f'href="{way}"' in shown] == list(ways)
+    assert {way: may_act.get(way).status_code for way in ways} == dict.fromkeys(ways, 200)
 
 
 def test_when_nothing_runs_the_page_is_asked_for_less_often() -> None:

@@ -1,87 +1,23 @@
 """The admin's dashboard: is it well, and if not, why? One view, which a browser asks again and again."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import urlencode
 
 from predictions.whiskers import Mean, WhiskerChart, whisker_chart
+from tickets.admin.ways import way_to_cancel, ways_out, ways_with
 from tickets.dashboard import picture_at
 from tickets.history import HOURS
 from tickets.picture import ModePicture, Picture
 from tickets.plots import plots_of
-from tickets.troubles import Trouble, state_of, troubles_of
+from tickets.troubles import state_of, troubles_of
 
 PERMISSION = "tickets.view_ticketbatch"
 BUSY_EVERY, IDLE_EVERY = 3, 15  # seconds from one look to the next, while something is made and otherwise
-
-
-@dataclass(frozen=True)
-class Way:
-    """Where in the admin something is mended, or seen; the permission that it asks for."""
-
-    title: str
-    page: str
-    permission: str
-    query: str = ""  # the parameter that says what it is about; "row" is the row's own page
-
-    def address(self, about: str) -> str:
-        if self.query == "row":
-            return reverse(f"admin:{self.page}", args=[about])
-        path = reverse(f"admin:{self.page}")
-        return f"{path}?{urlencode({self.query: about})}" if self.query else path
-
-
-WAYS = {
-    "no_worker": Way("Clusters", "predictions_cluster_changelist", "predictions.view_cluster"),
-    "unwatched_worker": Way("Clusters", "predictions_cluster_changelist", "predictions.view_cluster"),
-    "restarted_worker": Way("Clusters", "predictions_cluster_changelist", "predictions.view_cluster"),
-    "waiting_batches": Way(
-        "Queued batches", "tickets_ticketbatch_changelist", "tickets.view_ticketbatch", "status__exact"
-    ),
-    "failed_batch": Way("The batch", "tickets_ticketbatch_change", "tickets.view_ticketbatch", "row"),
-    "failed_batches": Way(
-        "Failed batches", "tickets_ticketbatch_changelist", "tickets.view_ticketbatch", "status__exact"
-    ),
-    "no_draws": Way("Import draws", "predictions_draw_import", "predictions.add_draw"),
-    "missing_draws": Way("Import draws", "predictions_draw_import", "predictions.add_draw"),
-    "no_pipeline": Way("Run the pipeline", "predictions_pipelinerun_run", "predictions.add_pipelinerun"),
-    "failed_pipeline": Way(
-        "The run", "predictions_pipelinerun_change", "predictions.view_pipelinerun", "row"
-    ),
-    "no_model": Way("Run the pipeline", "predictions_pipelinerun_run", "predictions.add_pipelinerun"),
-    "held_model": Way(
-        "Trained models",
-        "predictions_trainedmodel_changelist",
-        "predictions.view_trainedmodel",
-        "mode__exact",
-    ),
-    "paused_mode": Way("Mode policies", "tickets_modepolicy_changelist", "tickets.view_modepolicy"),
-    "no_tickets": Way("Generate", "tickets_generationrun_generate", "tickets.add_generationrun", "modes"),
-    "low_stock": Way("Demand", "tickets_claimhour_changelist", "tickets.view_claimhour"),
-}
-
-
-@dataclass(frozen=True)
-class Told:
-    """A trouble, and the page that mends it, where the person may use it."""
-
-    trouble: Trouble
-    title: str = ""
-    address: str = ""
-
-    @classmethod
-    def to(cls, request: HttpRequest, trouble: Trouble) -> "Told":
-        way = WAYS.get(trouble.kind)
-        if way is None or not request.user.has_perm(way.permission):
-            return cls(trouble)
-        return cls(trouble, way.title, way.address(trouble.about))
 
 
 def dashboard(request: HttpRequest) -> HttpResponse:
@@ -99,7 +35,9 @@ def page_of(request: HttpRequest) -> dict[str, Any]:
     return {
         "picture": picture,
         "state": state_of(troubles),
-        "troubles": [Told.to(request, trouble) for trouble in troubles],
+        "troubles": [(trouble, ways_out(request, trouble)) for trouble in troubles],
+        "batches": [(batch, way_to_cancel(request, batch.id)) for batch in picture.work.batches],
+        "modes": [(mode, ways_with(request, mode)) for mode in picture.modes],
         "plots": plots,
         "plots_json": [plot.as_json() for plot in plots],
         "skill": _skill(picture.modes),
