@@ -70,18 +70,18 @@ class ActionPage(ABC):
 
     def ask(self, request: HttpRequest) -> HttpResponse:
         if self.asks_first and not request.GET.keys() & self.form_class.base_fields.keys():
-            return self._show(request, self.form_class())
-        return self._show(request, self.form_class(request.GET))
+            return self.show(request, self.form_class())
+        return self.show(request, self.form_class(request.GET))
 
     def _post(self, request: HttpRequest) -> HttpResponse:
         form = self.form_class(request.POST)
         if not form.is_valid():
-            return self._show(request, form)
+            return self.show(request, form)
         try:
             shown = self.perform(request, form.cleaned_data)
         except Refused as refusal:
             self.model_admin.message_user(request, str(refusal), messages.ERROR)
-            return self._show(request, self.form_class(request.POST), with_preview=False)
+            return self.show(request, self.form_class(request.POST), with_preview=False)
         return shown or HttpResponseRedirect(self._way_back(request))
 
     def _way_back(self, request: HttpRequest) -> str:
@@ -90,7 +90,7 @@ class ActionPage(ABC):
             return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
         return reverse("admin:index")
 
-    def _show(self, request: HttpRequest, form: forms.Form, with_preview: bool = True) -> HttpResponse:
+    def show(self, request: HttpRequest, form: forms.Form, with_preview: bool = True) -> HttpResponse:
         preview = self._preview(request, form) if with_preview and form.is_bound and form.is_valid() else None
         context = self.model_admin.admin_site.each_context(request) | {
             "title": self.title,

@@ -21,6 +21,7 @@ from tickets.tasks import purge_ticket_batch
 pytestmark = pytest.mark.django_db
 
 PURGE = "/admin/tickets/pregeneratedticket/purge/"
+TICKETS = "/admin/tickets/pregeneratedticket/"
 GENERATE = "/admin/tickets/generationrun/generate/"
 SATURDAY = date(2026, 11, 28)
 
@@ -100,6 +101,40 @@ def test_of_a_batch_made_over_days_only_the_old_tickets_go(admin: Client) -> Non
 
     assert stock() == {("run", "v1", "2026-11-25"): 3}
     assert LogEntry.objects.get().get_change_message() == "Purged 2 tickets older than 7 days."
+
+
+@pytest.mark.usefixtures("tickets")
+@pytest.mark.parametrize(
+    ("filtered", "total"),
+    [
+        ({"mode__exact": "v1"}, 8),
+        ({"draw_date": "2026-11-25", "o": "1", "p": "1"}, 9),
+        ({"mode__exact": "v1", "draw_date": "2026-11-28"}, 1),
+    ],
+)
+def test_the_lists_button_leads_to_the_purge_of_exactly_what_is_filtered(
+    filtered: dict[str, str], total: int, admin: Client
+) -> None:
+    listed = admin.get(TICKETS, filtered)
+    (button,) = [address for _, address in listed.context["buttons"] if address.startswith(PURGE)]
+
+    assert listed.context["cl"].result_count == total
+    assert f"<strong>{total} tickets</strong> will be deleted" in admin.get(button).content.decode()
+
+
+@pytest.mark.usefixtures("tickets")
+def test_a_filter_that_a_purge_does_not_know_is_said_and_nothing_is_previewed(admin: Client) -> None:
+    past = {"created_at__gte": "2026-11-01 00:00:00+00:00", "created_at__lt": "2027-01-01 00:00:00+00:00"}
+    filtered = {"mode__exact": "v1", "q": "1 2 3"} | past
+    listed = admin.get(TICKETS, filtered)
+    (button,) = [address for _, address in listed.context["buttons"] if address.startswith(PURGE)]
+
+    page = admin.get(button)
+
+    assert "The list was also filtered by a search and created at" in page.content.decode()
+    assert '<option value="v1" selected>' in page.content.decode()
+    assert page.context["preview"] is None
+    assert "Yes, delete" not in page.content.decode()
 
 
 @pytest.mark.usefixtures("tickets")

@@ -5,7 +5,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest
+from django.contrib.admin.options import IS_FACETS_VAR, IS_POPUP_VAR
+from django.contrib.admin.views.main import ALL_VAR, ERROR_FLAG, ORDER_VAR, PAGE_VAR, SEARCH_VAR
+from django.http import HttpRequest, HttpResponse
+from django.utils.http import urlencode
 
 from predictions.admin.actions import ActionPage, day_field, number_field
 from predictions.modes import MODE_NAMES
@@ -13,6 +16,10 @@ from predictions.powerball import check_ticket_day
 from tickets.admin.named import BatchIds
 from tickets.purging import Doomed, enqueue_purge, is_much, purgeable
 from tickets.store import MAX_DAYS, instant_before, purge_batch
+
+CARRIED = {"mode__exact": "mode", "draw_date": "draw_date"}  # the list's filters, as the form names them
+NO_FILTERS = (PAGE_VAR, ORDER_VAR, ALL_VAR, ERROR_FLAG, IS_FACETS_VAR, IS_POPUP_VAR)
+LEFT_OUT = "left_out"  # what else the list is filtered by
 
 
 class PurgeForm(forms.Form):
@@ -50,6 +57,28 @@ class PurgePage(ActionPage):
     form_class = PurgeForm
     template = "admin/tickets/pregeneratedticket/purge.html"
 
+    def address_from(self, request: HttpRequest) -> str:
+        """With the list's filters, so that what is filtered is what is purged; others are said."""
+        asked = {
+            name: value for name, value in request.GET.dict().items() if value and name not in NO_FILTERS
+        }
+        carried = [(CARRIED[name], value) for name, value in asked.items() if name in CARRIED]
+        others = [(LEFT_OUT, _said(name)) for name in asked if name not in CARRIED]
+        query = urlencode(carried + list(dict.fromkeys(others)))
+        return f"{self.url}?{query}" if query else self.url
+
+    def ask(self, request: HttpRequest) -> HttpResponse:
+        """Coming from a list that shows fewer tickets than would go, one sees that before any preview."""
+        left_out = request.GET.getlist(LEFT_OUT)
+        if not left_out:
+            return super().ask(request)
+        text = (
+            f"The list was also filtered by {' and '.join(left_out)}, by which nothing can be purged: "
+            "what is named here takes tickets that the list did not show."
+        )
+        self.model_admin.message_user(request, text, messages.WARNING)
+        return self.show(request, PurgeForm(initial=request.GET.dict()))
+
     def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
         doomed = _doomed(asked, _before(asked))
         by_mode: dict[str, int] = {}
@@ -83,6 +112,11 @@ class PurgePage(ActionPage):
                 self.model_admin.log_change(request, batch, f"Purged {deleted} tickets{older}.")
             text = f"{total:,} tickets purged."
         self.model_admin.message_user(request, text, messages.SUCCESS)
+
+
+def _said(name: str) -> str:
+    """A filter of the list for people: `created_at__gte` is "created at"."""
+    return "a search" if name == SEARCH_VAR else name.split("__")[0].replace("_", " ")
 
 
 def _before(asked: dict[str, Any]) -> datetime | None:
