@@ -8,6 +8,7 @@ class TicketsConfig(AppConfig):
     verbose_name = "Tickets"
 
     def ready(self) -> None:
-        from tickets import checks, receivers  # noqa: F401 - importing the checks registers them
+        from tickets import checks, groups, receivers  # noqa: F401 - importing the checks registers them
 
         receivers.connect()
+        groups.connect(self)

@@ -1,0 +1,212 @@
+"""The groups of staff: a viewer sees every page and changes nothing, an operator acts and holds no keys."""
+
+from collections.abc import Iterator
+from datetime import date
+from itertools import product
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import Group, Permission, User
+from django.core.management import call_command
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+
+from predictions.admin.actions import ActionAdmin
+from predictions.models import Cluster, StrategyShares, TrainedModel, Training
+from tests.factories import (
+    WEDNESDAY,
+    claim_tickets,
+    make_backtest,
+    make_client,
+    make_draw,
+    make_key,
+    make_prediction,
+    make_report,
+)
+from tests.staff import client_of
+from tickets.batch_generator import BatchTicketGenerator
+from tickets.claimed import ClaimHour
+from tickets.groups import APPS, make_groups, permissions_of_groups
+from tickets.models import ApiClient, TicketBatch
+from tickets.scoring import score_draw
+
+pytestmark = pytest.mark.django_db
+
+OURS = {model: one for model, one in admin.site._registry.items() if model._meta.app_label in APPS}
+OTHERS = [model for model in admin.site._registry if model not in OURS]
+OF_KEYS = ("make-key", "revoke-key")
+MEANS_TO_CHANGE = (
+    'name="action"',
+    'name="_save',
+    'class="addlink"',
+    'class="deletelink"',
+    "/delete/",
+    "/add/",
+)
+
+
+def member_of(group: str) -> Client:
+    client = client_of(group)
+    User.objects.get(username=group).groups.add(Group.objects.get(name=group))
+    return client
+
+
+@pytest.fixture
+def viewer() -> Client:
+    return member_of("viewer")
+
+
+@pytest.fixture
+def operator() -> Client:
+    return member_of("operator")
+
+
+@pytest.fixture
+def rows() -> None:
+    """A row at least of every model that has a page."""
+    prediction = make_prediction()
+    BatchTicketGenerator(10).generate_batch("run", async_mode=False, draw_date=WEDNESDAY)  # lstm fails
+    claim_tickets(TicketBatch.objects.get(mode="random_forest"), 2)
+    make_key(make_client("other"))
+    score_draw(make_draw())
+    make_report()
+    make_backtest({"v1": (0.0, 0.01)})
+    Training.objects.create(mode="v1", draws_fingerprint="0" * 64, seed=1, code_version=1)
+    Cluster.objects.create(holder="host/1/heavy", queue="heavy", host="host", status="running")
+    StrategyShares.objects.create(
+        mode="v1", origin="reset", draw_date=date(2025, 12, 22), prediction=prediction, shares={"v1": 1.0}
+    )
+
+
+def address(model: type[Model], page: str, *args: object) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+def pages_of_actions() -> Iterator[tuple[str, str]]:
+    """The slug and the address of every page that acts."""
+    for model, one in OURS.items():
+        if isinstance(one, ActionAdmin):
+            for page in one.action_pages:
+                yield page.slug, address(model, page.slug)
+
+
+# A viewer
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_viewer_sees_every_list_and_every_row_and_nothing_to_change_them_with(viewer: Client) -> None:
+    actions = [page for _, page in pages_of_actions()]
+    for model in OURS:
+        pages = [address(model, "changelist")]
+        if model is not ClaimHour:  # which is one page, of demand
+            assert model._default_manager.exists(), model
+            pages += [address(model, "change", row.pk) for row in model._default_manager.all()[:3]]
+        for page in pages:
+            response = viewer.get(page)
+            assert response.status_code == 200, page
+            shown = response.content.decode()
+            assert not [one for one in (*MEANS_TO_CHANGE, *actions) if one in shown], page
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_viewer_can_neither_open_nor_post_what_changes_anything(viewer: Client) -> None:
+    forbidden = [page for _, page in pages_of_actions()]
+    for model in OURS:
+        row = model._default_manager.first()
+        if model is not ClaimHour:
+            forbidden += [address(model, "add"), address(model, "delete", row.pk)]
+            assert viewer.post(address(model, "change", row.pk), {"_save": "Save"}).status_code == 403
+        chosen = {"action": "delete_selected", "_selected_action": row.pk, "post": "yes"}
+        viewer.post(address(model, "changelist"), chosen)
+        assert model._default_manager.filter(pk=row.pk).exists()
+    for model in OTHERS:
+        forbidden += [address(model, "changelist"), address(model, "add")]
+
+    for page in forbidden:
+        assert [viewer.get(page).status_code, viewer.post(page, {}).status_code] == [403, 403], page
+
+
+@pytest.mark.usefixtures("rows")
+def test_neither_sees_the_keys_of_a_client(viewer: Client, operator: Client) -> None:
+    for staff, client in product((viewer, operator), ApiClient.objects.all()):
+        page = staff.get(address(ApiClient, "change", client.pk)).content.decode()
+        assert client.name in page
+        assert not [key.prefix for key in client.keys.all() if key.prefix in page]
+
+
+# An operator
+
+
+ASKED = {
+    "import": {"source": "bundled"},
+    "run": {"source": "none", "modes": ["v1"]},
+    "generate": {"modes": ["random_forest"], "draw_date": "2026-11-25"},
+    "regenerate": {"mode": "random_forest", "draw_date": "2026-11-25"},
+    "purge": {"mode": "random_forest"},
+    "pause": {"modes": ["v1"]},
+    "resume": {"modes": ["v1"]},
+}
+
+
+@pytest.mark.usefixtures("rows")
+def test_an_operator_may_do_everything_but_what_is_of_keys(operator: Client) -> None:
+    ready, failed = TicketBatch.objects.get(mode="random_forest"), TicketBatch.objects.get(mode="lstm")
+    asked = ASKED | {
+        "retry": {"batches": failed.pk},
+        "cancel": {"batches": ready.pk},
+        "activate": {"model": TrainedModel.objects.first().pk},
+    }
+    for slug, page in pages_of_actions():
+        allowed = slug not in OF_KEYS
+        shown = operator.get(page, asked.get(slug, {}))
+        done = operator.post(page, asked.get(slug, {}))
+        assert (shown.status_code, done.status_code in (200, 302)) == (200 if allowed else 403, allowed), page
+
+
+@pytest.mark.usefixtures("rows")
+def test_an_operator_manages_no_keys_clients_users_schedules_or_queue(operator: Client) -> None:
+    client = ApiClient.objects.first()
+    closed = [address(model, page) for model in OTHERS for page in ("changelist", "add")]
+    closed += [address(ApiClient, "add"), address(ApiClient, "delete", client.pk)]
+
+    for page in closed:
+        assert [operator.get(page).status_code, operator.post(page, {}).status_code] == [403, 403], page
+    assert operator.post(address(ApiClient, "change", client.pk), {"name": "mine"}).status_code == 403
+
+
+# How they come to be
+
+
+def may(group: str) -> set[str]:
+    found = Permission.objects.filter(group__name=group).values_list("content_type__app_label", "codename")
+    return {f"{app}.{codename}" for app, codename in found}
+
+
+def test_the_groups_are_there_after_a_migrate_and_a_viewer_may_only_view() -> None:
+    wanted = permissions_of_groups()
+
+    assert {name: may(name) for name in wanted} == wanted
+    assert all(".view_" in name for name in may("viewer"))
+    assert "tickets.view_apikey" not in may("operator")
+    assert {name.split(".")[0] for name in may("operator")} == set(APPS)
+
+
+def test_what_staff_made_of_a_group_stays_and_one_deleted_comes_back() -> None:
+    Group.objects.get(name="operator").permissions.clear()
+    Group.objects.get(name="viewer").delete()
+
+    call_command("migrate", verbosity=0)
+
+    assert may("operator") == set()
+    assert may("viewer") == permissions_of_groups()["viewer"]
+
+
+def test_a_group_is_not_made_before_all_its_permissions_are() -> None:
+    Group.objects.all().delete()
+    Permission.objects.filter(codename="view_claim").delete()
+
+    make_groups(apps.get_app_config("tickets"))
+
+    assert not Group.objects.exists()
