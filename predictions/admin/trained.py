@@ -53,7 +53,7 @@ class ActivatePage(ActionPage):
 
     def _side_by_side(self, active: TrainedModel | None, chosen: TrainedModel) -> list[tuple[str, list[str]]]:
         """What is known of the one that predicts now, if any, and of the one chosen."""
-        models = [chosen] if active is None else [active, chosen]
+        models = [chosen] if active in (None, chosen) else [active, chosen]
         of = self.model_admin
         return [
             ("Model", [str(one.pk) for one in models]),
@@ -112,8 +112,7 @@ class TrainedModelAdmin(ReadOnly, ActionAdmin):
     list_display = [
         "id",
         "mode",
-        "active",
-        "held",
+        "predicts",
         day("draws_through"),
         "log_loss",
         "uniform",
@@ -165,6 +164,13 @@ class TrainedModelAdmin(ReadOnly, ActionAdmin):
 
     def row_actions(self, request: HttpRequest, model: TrainedModel) -> list[Button]:
         return [("Activate", _address(model.pk))] if self.has_activate_permission(request) else []
+
+    @admin.display(ordering="active")
+    def predicts(self, model: TrainedModel) -> str:
+        """In words: a red cross for "not held" reads as trouble."""
+        if model.held:
+            return "yes, held"
+        return "yes" if model.active else "no"
 
     @admin.display(description="held-out log-loss")
     def log_loss(self, model: TrainedModel) -> str:

@@ -104,6 +104,10 @@ def test_an_older_model_is_held_until_the_newest_is_activated_again(
     named = f"Model {old.pk}, v1 through 2025-12-20, predicts"
     assert f"{named} from now on; held until another is activated." in back
     assert f"{named} already; nothing was changed." in again
+    assert ('class="field-predicts">yes, held</td>' in back, 'class="field-predicts">no</td>' in back) == (
+        True,
+        True,
+    )
     assert "its newest, and no longer be held" in forward
     assert states() == [(False, False), (True, False)]
     entries = [(one.object_id, one.get_change_message()) for one in LogEntry.objects.order_by("id")]

@@ -69,7 +69,7 @@ def test_the_retry_page_offers_all_that_failed_for_draws_to_come_and_changes_not
     assert "<strong>2 batches</strong> will be queued again" in page
     assert "100 of 300" in page
     assert "given up after 5 attempts" in page
-    assert "its prediction of 20" in page
+    assert 'its prediction of <span class="nowrap">20' in page
     assert "no prediction for its draw: it will fail again; run the pipeline first" in page
     assert "No cluster is alive" in page
     assert f'name="batches" value="{failed.pk} {without_a_law.pk}"' in page

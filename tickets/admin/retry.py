@@ -4,7 +4,9 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest
+from django.utils.html import format_html
 
+from predictions.admin.browsing import minute_text
 from predictions.draws import upcoming_draw
 from predictions.models import Prediction
 from tickets.admin.named import BatchesPage, BatchIds, Shown, is_over
@@ -37,7 +39,7 @@ class RetryPage(BatchesPage):
         if batch.status not in ENDED_SHORT:
             return Shown(batch, kept_back=f"it is {batch.status}: left as it is")
         over = "; its draw is over, so nobody can claim these tickets" if is_over(batch) else ""
-        return Shown(batch, _drawn_from(batch) + over)
+        return Shown(batch, format_html("{}{}", _drawn_from(batch), over))
 
     def act(self, request: HttpRequest, batch: TicketBatch) -> str:
         made = f"{batch.generated:,} of {batch.requested:,} tickets"
@@ -51,4 +53,4 @@ def _drawn_from(batch: TicketBatch) -> str:
         law, whose = Prediction.objects.newest(batch.mode, batch.draw_date), "the newest prediction"
     if law is None:
         return "no prediction for its draw: it will fail again; run the pipeline first"
-    return f"{whose} of {law.created_at:%Y-%m-%d %H:%M}"
+    return format_html("{} of {}", whose, minute_text(law.created_at))
