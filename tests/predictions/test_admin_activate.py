@@ -2,11 +2,13 @@
 
 from datetime import date
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.core.management import call_command
+from django.db import connection, transaction
 from django.test import Client
 
 from predictions import fits, training
@@ -218,6 +220,27 @@ def test_a_model_chosen_while_a_fit_was_under_way_is_not_replaced_by_it(
     choose(old)
 
     training._store(fit, known, 1, "late.json", answer())
+
+    assert states() == [(True, True), (False, False), (False, False)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fit_that_ends_waits_for_a_choice_that_is_being_made(old: TrainedModel, new: TrainedModel) -> None:
+    store_fair_draws(10)
+    known = known_draws()
+    fit = fits.begin("v1", known, 1)
+
+    def end_fit() -> None:
+        training._store(fit, known, 1, "late.json", answer())
+        connection.close()
+
+    ending = Thread(target=end_fit)
+    with transaction.atomic():
+        choose(old)
+        ending.start()
+        ending.join(0.3)
+        assert ending.is_alive()
+    ending.join()
 
     assert states() == [(True, True), (False, False), (False, False)]
 
