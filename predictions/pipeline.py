@@ -18,7 +18,7 @@ from django_q.tasks import async_task
 from predictions import clusters
 from predictions.draws import upcoming_draw
 from predictions.leases import OUTAGES, Lost, delay_after, holder, kept
-from predictions.log_ids import log_ids
+from predictions.log_ids import current_request, log_ids
 from predictions.models import PipelineRun, PipelineStep, check_run_id, lease_end, new_run_id
 from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
@@ -50,10 +50,9 @@ def accept_run(
     }
     _check_wanted(**wanted)
     run_id = new_run_id("pipeline") if pipeline_run_id is None else check_run_id(pipeline_run_id)
+    noted = {"deliver_by": lease_end(timezone.now()), "request_id": current_request()}
     with transaction.atomic():
-        run, created = PipelineRun.objects.get_or_create(
-            pipeline_run_id=run_id, defaults=wanted | {"deliver_by": lease_end(timezone.now())}
-        )
+        run, created = PipelineRun.objects.get_or_create(pipeline_run_id=run_id, defaults=wanted | noted)
         if not created:
             _check_same(run, wanted, ignore=[] if draw_date else ["draw_date"])
             return run, False
@@ -62,6 +61,8 @@ def accept_run(
         )
         if enqueue:
             enqueue_run(run)
+    with log_ids(run=run_id):
+        logger.info("pipeline for the draw of %s is accepted", run.draw_date)
     return run, True
 
 
@@ -101,7 +102,7 @@ def execute(run: PipelineRun, watch: Watcher = lambda step: None) -> bool:
         logger.info("pipeline %s is another's or has ended; nothing is done twice", run)
         return False
     run.refresh_from_db()
-    with log_ids(run=run.pipeline_run_id), kept([run]):
+    with log_ids(request=run.request_id, run=run.pipeline_run_id), kept([run]):
         try:
             if _take_steps(run, watch):
                 _end(run, PipelineRun.Status.COMPLETED)

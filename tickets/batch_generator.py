@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from predictions.draws import upcoming_draw
+from predictions.log_ids import current_request, log_ids
 from predictions.models import check_run_id, new_run_id
 from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
@@ -85,12 +86,13 @@ class BatchTicketGenerator:
         day = draw_date or upcoming_draw()
         check_ticket_day(day)
         run_id = new_run_id("manual") if pipeline_run_id is None else check_run_id(pipeline_run_id)
-        with transaction.atomic():
+        with log_ids(run=run_id), transaction.atomic():
             run, created = self._own_run(run_id, day)
             if created:
                 queued = self._create_batches(run)
                 if async_mode:
                     enqueue(queued)
+                logger.info("tickets of %s for %s are ordered", ", ".join(run.modes) or "no mode", day)
         self._last_run = run.pk
         if not created:
             self._check_same(run, draw_date)
@@ -115,6 +117,7 @@ class BatchTicketGenerator:
             "policy": used,
             "started_at": timezone.now(),
             "finished_at": None,
+            "request_id": current_request(),
         }
         run, created = GenerationRun.objects.get_or_create(pipeline_run_id=run_id, defaults=asked)
         if not created:

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from predictions.draws import upcoming_draw
+from predictions.log_ids import current_request
 from predictions.models import Draw
 from predictions.powerball import EASTERN, next_draw, sales_close
 from tickets.claimed import SLOTS, Claim
@@ -233,6 +234,7 @@ def _store(
         draw_date=day,
         asked_draw_date=asked.draw_date,
         created_at=now,
+        request_id=current_request(),
         numbers=[list(row[1:7]) for row in tickets],
         origins=[[row[7], row[8] or asked.mode, utc_text(row[9]), row[10]] for row in tickets],
     )

@@ -120,7 +120,7 @@ def make_batch(batch_pk: int, watch: Watcher = lambda batch: None, seconds: floa
         return False
     batch = TicketBatch.objects.select_related("run", "prediction").get(pk=batch_pk)
     until = None if seconds is None else time.monotonic() + seconds
-    with log_ids(run=batch.run.pipeline_run_id, batch=batch.pk):
+    with log_ids(request=batch.run.request_id, run=batch.run.pipeline_run_id, batch=batch.pk):
         _make(batch, watch, until)
     return True
 

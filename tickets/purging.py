@@ -1,5 +1,6 @@
 """Purges that people ask for: what would go, and its deletion, here or, where it is much, by tasks."""
 
+import logging
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import NamedTuple
@@ -8,9 +9,12 @@ from django.db import transaction
 from django_q.tasks import async_task
 
 from predictions import clusters
+from predictions.log_ids import current_request, log_ids
 from predictions.modes import check_mode
 from tickets.models import TicketBatch
 from tickets.store import kept_claims, purge_batch, tickets_of_batch
+
+logger = logging.getLogger(__name__)
 
 AT_ONCE = 50_000  # tickets deleted while a person waits, a few seconds; more are left to tasks
 A_TASK = 500_000  # tickets one task deletes before the next goes on, well within the queue's time limit
@@ -68,20 +72,24 @@ def enqueue_purge_of_replaced(batch: TicketBatch) -> None:
         _enqueue(replaced, None)
 
 
-def purge_in_task(batch_pk: int, before: datetime | None) -> int:
+def purge_in_task(batch_pk: int, before: datetime | None, request_id: str = "") -> int:
     """Delete a task's part of a batch's tickets and enqueue the rest; delivered twice is done once."""
     batch = TicketBatch.objects.select_related("run").get(pk=batch_pk)
-    deleted = purge_batch(batch, before=before, at_most=A_TASK)
-    if deleted == A_TASK:
-        _enqueue(batch_pk, before)
+    with log_ids(request=request_id, batch=batch_pk):
+        deleted = purge_batch(batch, before=before, at_most=A_TASK)
+        logger.info("%s: %d tickets purged", batch.mode, deleted)
+        if deleted == A_TASK:
+            _enqueue(batch_pk, before)
     return deleted
 
 
 def _enqueue(batch_pk: int, before: datetime | None) -> None:
+    logger.info("the purge of batch %d is enqueued", batch_pk)
     async_task(
         "tickets.tasks.purge_ticket_batch",
         batch_pk,
         None if before is None else before.isoformat(),
+        current_request(),
         task_name=f"purge of batch {batch_pk}",
         cluster=clusters.DEFAULT,
     )

@@ -11,6 +11,7 @@ from django_q.tasks import async_task
 
 from predictions import clusters
 from predictions.draws import upcoming_draw
+from predictions.log_ids import log_ids
 from predictions.models import Draw, PipelineRun
 from predictions.signals import draws_stored, predictions_generated
 from tickets.batch_generator import BatchTicketGenerator
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 def make_tickets(sender: type[PipelineRun], run: PipelineRun, **kwargs: Any) -> None:
     """Enqueue a batch of every mode of the run, for the draw it predicted; sent twice, made once."""
-    with transaction.atomic():
+    with log_ids(request=run.request_id), transaction.atomic():
         BatchTicketGenerator(modes=run.modes).generate_batch(
             pipeline_run_id=run.pipeline_run_id, draw_date=run.draw_date
         )

@@ -25,9 +25,10 @@ def generate_ticket_batch(sent_for: int) -> dict[str, str | int | None]:
     return {"sent_for": sent_for, "batch": pk, "status": batch.status, "stored": batch.stored}
 
 
-def purge_ticket_batch(batch_pk: int, before: str | None) -> dict[str, int]:
+def purge_ticket_batch(batch_pk: int, before: str | None, request_id: str = "") -> dict[str, int]:
     """Delete a part of a batch's tickets, or of those made before an instant, and enqueue the rest."""
-    deleted = purge_in_task(batch_pk, None if before is None else datetime.fromisoformat(before))
+    instant = None if before is None else datetime.fromisoformat(before)
+    deleted = purge_in_task(batch_pk, instant, request_id)
     return {"batch": batch_pk, "deleted": deleted}
 
 

@@ -135,8 +135,8 @@ class PipelineRunAdmin(ReadOnly, ActionAdmin):
     ]
     date_hierarchy = "draw_date"
     list_filter = ["status", "source", DrawDateFilter, ("created_at", admin.DateFieldListFilter)]
-    search_fields = ["pipeline_run_id"]
-    search_help_text = "A run's id or a part of it"
+    search_fields = ["pipeline_run_id", "request_id"]
+    search_help_text = "A run's id, a request's, or a part of it"
     inlines = [StepInline]
     action_pages = [RunPage]
 

@@ -87,6 +87,7 @@ class ClaimAdmin(ReadOnly, Browsed):
         "asked_draw_date",
         "created_at",
         "idempotency_key",
+        "request_id",
         "given",
     )
 

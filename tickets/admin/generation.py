@@ -150,8 +150,8 @@ class GenerationRunAdmin(ReadOnly, ActionAdmin):
         "origin",
         ("created_at", admin.DateFieldListFilter),
     ]
-    search_fields = ["pipeline_run_id"]
-    search_help_text = "A run's id or a part of it"
+    search_fields = ["pipeline_run_id", "request_id"]
+    search_help_text = "A run's id, a request's, or a part of it"
     inlines = [BatchInline]
     action_pages = [GeneratePage, RegeneratePage]
 
