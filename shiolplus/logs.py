@@ -35,7 +35,7 @@ class RequestIdMiddleware:
 
 
 class IdsFilter(logging.Filter):
-    """Add `ids` to a record: " [run=… batch=…]", or nothing where there is none."""
+    """Add to a record `named_ids`, and as text `ids`: " [run=… batch=…]", or nothing where there is none."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         ids = dict(current_ids())
@@ -43,6 +43,7 @@ class IdsFilter(logging.Filter):
         if request_id := getattr(getattr(record, "request", None), "request_id", None):
             ids["request"] = request_id
         text = " ".join(f"{name}={value}" for name, value in ids.items())
+        record.named_ids = ids
         record.ids = f" [{text}]" if text else ""
         return True
 

@@ -115,6 +115,7 @@ try:
     SALES_CUTOFF = env.time("SHIOL_SALES_CUTOFF", time(21, 59), validate=validate.Range(max=time(22, 59)))
     ANSWER_SECONDS = env.float("SHIOL_ANSWER_SECONDS", 1.0, validate=validate.Range(min=0, max=1))
     ANONYMOUS_RATE = env.int("SHIOL_ANONYMOUS_RATE", 6000, validate=validate.Range(min=1, max=10_000_000))
+    LOG_FORMAT = env.str("SHIOL_LOG_FORMAT", "console", validate=validate.OneOf(["console", "json"]))
     WORKERS = env.int("SHIOL_WORKERS", 1 if _on_sqlite else 2, validate=validate.Range(min=1, max=64))
 except (EnvError, ValueError) as error:
     raise ImproperlyConfigured(f"A bad value in the environment: {error}") from error
@@ -305,14 +306,19 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "{asctime} {levelname:7} {name}{ids}: {message}", "style": "{"},
+        "console": {"format": "{asctime} {levelname:7} {name}{ids}: {message}", "style": "{"},
+        "json": {"()": "shiolplus.json_lines.JsonLines"},
     },
     "filters": {
         "ids": {"()": "shiolplus.logs.IdsFilter"},
         "refusals": {"()": "shiolplus.logs.RefusalsFilter"},
     },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["ids", "refusals"]},
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["ids", "refusals"],
+        },
         "file": {
             # Web workers, cluster workers and commands share the file: a lock keeps its rotation whole.
             "class": "concurrent_log_handler.ConcurrentRotatingFileHandler",
@@ -320,7 +326,7 @@ LOGGING = {
             "maxBytes": 10_000_000,
             "backupCount": 5,
             "encoding": "utf-8",
-            "formatter": "line",
+            "formatter": LOG_FORMAT,
             "filters": ["ids", "refusals"],
         },
     },

@@ -1,6 +1,6 @@
 """gunicorn's worker, relieved: on a reload it serves until one of the new workers can.
 
-And no thread waits for a client that says nothing.
+And no thread waits for a client that says nothing. Its log lines are JSON where ours are.
 """
 
 import mmap
@@ -11,12 +11,26 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
+from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
+
+from shiolplus.json_lines import JsonLines
 
 # Seconds. Below graceful_timeout: whoever stops the server amid a reload must not cut requests off.
 RELIEF_SECONDS = 15
 SILENCE_SECONDS = 5  # that a new connection may say nothing
 NUMBER = struct.Struct("q")
+
+
+class JsonLogger(Logger):
+    """gunicorn's own lines, and those of its access log, as JSON."""
+
+    def setup(self, cfg: Any) -> None:
+        """At the start, and anew on each reload."""
+        super().setup(cfg)
+        for log in (self.error_log, self.access_log):
+            for handler in log.handlers:
+                handler.setFormatter(JsonLines())
 
 
 class Newest:

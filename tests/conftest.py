@@ -20,7 +20,7 @@ os.environ |= {
 }
 OURS = (
     *("DEBUG", "WORKERS", "ALLOWED_HOSTS", "DRAWS_SOURCE", "DB_POOL", "CLAIM_KEEP_DAYS", "SALES_CUTOFF"),
-    *("ANONYMOUS_RATE", "ANSWER_SECONDS", "HTTPS", "TRUSTED_PROXIES", "METRICS_FROM"),
+    *("ANONYMOUS_RATE", "ANSWER_SECONDS", "HTTPS", "TRUSTED_PROXIES", "METRICS_FROM", "LOG_FORMAT"),
 )
 for name in ("CACHE_URL", "WEB_CONCURRENCY", *(f"SHIOL_{one}" for one in OURS)):
     os.environ.pop(name, None)

@@ -30,13 +30,13 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 @contextmanager
-def cluster(queue: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def cluster(queue: str, log: Path, **extra: str) -> Iterator[subprocess.Popen[bytes]]:
     """A real qcluster in a process group of its own."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "qcluster"],
             cwd=settings.BASE_DIR,
-            env=environment(Q_CLUSTER_NAME=queue),
+            env=environment(Q_CLUSTER_NAME=queue, **extra),
             stdout=output,
             stderr=output,
             start_new_session=True,

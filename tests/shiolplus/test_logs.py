@@ -1,14 +1,20 @@
 """Each log line says what it belongs to, on the console and in the file."""
 
+import json
 import logging
 import re
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.test import Client
 
-from predictions.log_ids import current_ids, log_ids
+from predictions.log_ids import current_ids, current_request, log_ids
+from shiolplus.json_lines import JsonLines
+from shiolplus.logs import IdsFilter
 from tests.factories import WEDNESDAY, make_prediction
 from tests.processes import environment
 from tickets.batch_generator import BatchTicketGenerator
@@ -27,6 +33,13 @@ def test_ids_nest_and_end_with_their_block() -> None:
             assert current_ids() == {"run": "r", "batch": "5"}
         assert current_ids() == {"run": "r"}
     assert current_ids() == {}
+
+
+def test_an_id_that_is_empty_hides_none_and_is_none() -> None:
+    with log_ids(request="trace-1234"), log_ids(request="", run="r"):
+        assert current_ids() == {"request": "trace-1234", "run": "r"}
+        assert current_request() == "trace-1234"
+    assert current_request() == ""
 
 
 @pytest.mark.django_db
@@ -92,3 +105,65 @@ def test_several_processes_write_whole_lines_into_a_file_that_rotates(tmp_path: 
 def test_levels_are_those_of_the_specification() -> None:
     assert logging.getLogger("tickets.store").getEffectiveLevel() == logging.INFO
     assert logging.getLogger("some.library").getEffectiveLevel() == logging.WARNING
+
+
+# As JSON
+
+
+def as_json(message: object, *args: object, **values: object) -> dict[str, str]:
+    """The object that a line is, which must be one line."""
+    record = logging.LogRecord("tickets.x", logging.ERROR, "x.py", 1, message, args, None)
+    vars(record).update(values)
+    IdsFilter().filter(record)
+    line = JsonLines().format(record)
+    assert line.isascii()
+    assert len(line.splitlines()) == 1
+    found: dict[str, str] = json.loads(line)
+    return found
+
+
+@time_machine.travel(datetime(2026, 11, 24, 4, 5, 6, 7, tzinfo=UTC), tick=False)
+def test_a_json_line_has_the_time_the_level_the_logger_the_message_and_the_ids() -> None:
+    with log_ids(request="trace-1234", run="r", batch=5):
+        found = as_json("%d of %s", 3, "v1")
+
+    assert found == {
+        "time": "2026-11-24T04:05:06.000007Z",
+        "level": "ERROR",
+        "logger": "tickets.x",
+        "message": "3 of v1",
+        "request": "trace-1234",
+        "run": "r",
+        "batch": "5",
+    }
+    assert "request" not in as_json("alone")
+
+
+def test_an_exception_is_told_in_the_same_line() -> None:
+    try:
+        raise ValueError("first\nsecond")
+    except ValueError:
+        found = as_json("it broke", exc_info=sys.exc_info())
+
+    assert found["message"] == "it broke"
+    assert found["exception"].startswith("Traceback (most recent call last):\n")
+    assert found["exception"].endswith("ValueError: first\nsecond")
+
+
+@pytest.mark.parametrize(
+    ("message", "args", "told"),
+    [
+        ('a\nb\r"c"\u2028\x00\x1b[31m', (), 'a\nb\r"c"\u2028\x00\x1b[31m'),
+        ("half a pair \ud800", (), "half a pair \ud800"),
+        ("Größe %s", ("∞",), "Größe ∞"),
+        ({"a": 1}, (), "{'a': 1}"),
+        (None, (), "None"),
+        ("%d tickets", ("many",), "%d tickets ('many',)"),
+        ("nothing to fill", (1, 2), "nothing to fill (1, 2)"),
+        ("%(name)s", ({"other": 1},), "%(name)s {'other': 1}"),
+    ],
+)
+def test_whatever_is_logged_is_one_line_and_no_error(
+    message: object, args: tuple[object, ...], told: str
+) -> None:
+    assert as_json(message, *args)["message"] == told

@@ -81,6 +81,7 @@ def test_without_a_key_a_command_says_how_to_get_one(command: str, tmp_path: Pat
         ("SHIOL_HTTPS", "perhaps", "boolean"),
         ("SHIOL_TRUSTED_PROXIES", "10.0.0.1,proxy.example", "addresses, networks and the word unix"),
         ("SHIOL_TRUSTED_PROXIES", "10.0.0.1/8", "host bits"),
+        ("SHIOL_LOG_FORMAT", "xml", "console, json"),
         ("SHIOL_METRICS_FROM", "monitor.example", "addresses, networks and the word unix"),
         ("DATABASE_URL", "nonsense", "database URL"),
         ("SHIOL_DB_POOL", "101", "100"),

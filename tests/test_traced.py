@@ -1,0 +1,141 @@
+"""A request's id leads from the web server to the rows it made, and to what workers did for it."""
+
+import http.client
+import json
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from django_q.models import OrmQ
+
+from predictions import clusters
+from predictions.log_ids import log_ids
+from predictions.models import PipelineRun
+from predictions.pipeline import accept_run, execute
+from tests.factories import WEDNESDAY, make_client, make_prediction, some_tickets
+from tests.processes import cluster, wait_until, web_server
+from tests.shiolplus.test_logs import LOG_FILE
+from tests.staff import superuser
+from tickets.claims import Asked, claim_tickets
+from tickets.models import GenerationRun, TicketBatch
+from tickets.purging import enqueue_purge, purgeable
+from tickets.receivers import resume_missed
+from tickets.store import insert_batch_tickets
+from tickets.tasks import purge_ticket_batch
+
+ID = "trace-me-0123"
+GENERATE = "/admin/tickets/generationrun/generate/"
+TOKEN = "t" * 32
+
+
+def confirm(port: int, session: str) -> int:
+    """Order a batch as the admin's confirming form does; the answer's status."""
+    form = {"modes": "random_forest", "batch_size": 10, "draw_date": WEDNESDAY, "run_id": "traced"}
+    body = urlencode(form | {"confirmed": "yes", "csrfmiddlewaretoken": TOKEN})
+    headers = {
+        "Cookie": f"sessionid={session}; csrftoken={TOKEN}",
+        "Content-Type": "application/x-www-form-urlencoded",
+        "X-Request-ID": ID,
+    }
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("POST", GENERATE, body, headers)
+    response = connection.getresponse()
+    response.read()
+    return response.status
+
+
+def lines_of(log: Path) -> list[dict[str, str]]:
+    """All lines of a process, which must be JSON."""
+    return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_order_of_the_admin_is_followed_by_its_id_through_both_processes(tmp_path: Path) -> None:
+    make_prediction()
+    session = superuser().cookies["sessionid"].value
+    web, worker, as_json = tmp_path / "web", tmp_path / "worker", {"SHIOL_LOG_FORMAT": "json"}
+    with (
+        web_server(web, "--access-logfile", "-", **as_json) as (_, port),
+        cluster(clusters.DEFAULT, worker, **as_json),
+    ):
+        assert confirm(port, session) == 302
+        wait_until(lambda: TicketBatch.objects.filter(status="ready").exists(), 60, "the batch")
+        wait_until(lambda: "is ready" in worker.read_text(), 10, "its line")
+
+    run = GenerationRun.objects.get()
+    assert run.request_id == ID
+    by_id = [one for one in lines_of(web) if one.get("request") == ID]
+    assert [(one["message"], one["run"]) for one in by_id] == [
+        ("tickets of random_forest for 2026-11-25 are ordered", "traced")
+    ]
+    (access,) = [one["message"] for one in lines_of(web) if one["logger"] == "gunicorn.access"]
+    assert f'"POST {GENERATE} HTTP/1.1" 302' in access
+    assert f"request={ID}" in access
+    done = [one for one in lines_of(worker) if one["message"].endswith("of random_forest is ready")]
+    assert [(one["request"], one["run"], one["batch"]) for one in done] == [
+        (ID, "traced", str(TicketBatch.objects.get().pk))
+    ]
+
+
+@pytest.mark.django_db
+def test_the_tickets_of_a_pipeline_have_the_request_that_asked_for_the_pipeline() -> None:
+    with log_ids(request=ID):
+        run, _ = accept_run(source="none", modes=["v1"], pipeline_run_id="asked", enqueue=False)
+        other, _ = accept_run(source="none", modes=["v1"], pipeline_run_id="missed", enqueue=False)
+    assert run.request_id == ID
+    PipelineRun.objects.filter(pk=other.pk).update(status="completed")
+
+    resume_missed()
+
+    assert GenerationRun.objects.get(pipeline_run_id="missed").request_id == ID
+    by_clock, _ = accept_run(source="none", modes=["v1"], enqueue=False)
+    assert by_clock.request_id == ""
+
+
+@pytest.mark.django_db
+def test_what_a_pipeline_does_in_a_task_is_logged_with_its_request() -> None:
+    with log_ids(request=ID):
+        run, _ = accept_run(source="none", modes=["v1"], pipeline_run_id="asked", enqueue=False)
+
+    execute(run)
+
+    assert f"[request={ID} run=asked]: step 1 data" in LOG_FILE.read_text()
+
+
+@pytest.mark.django_db
+def test_a_claim_keeps_the_id_of_its_request() -> None:
+    insert_batch_tickets(some_tickets(3), "v1", draw_date=WEDNESDAY)
+
+    with log_ids(request=ID):
+        claim, _ = claim_tickets(make_client(), Asked("v1", 2, WEDNESDAY), "order-1")
+
+    claim.refresh_from_db()
+    assert claim.request_id == ID
+
+
+@pytest.mark.django_db
+def test_a_purge_that_is_left_to_tasks_takes_the_request_along() -> None:
+    insert_batch_tickets(some_tickets(3), "v1", draw_date=WEDNESDAY)
+    with log_ids(request=ID):
+        enqueue_purge(purgeable(mode="v1"), None)
+    task = OrmQ.objects.get().task
+
+    purge_ticket_batch(*task["args"])
+
+    batch = TicketBatch.objects.get()
+    assert f"[request={ID} batch={batch.pk}]: v1: 3 tickets purged" in LOG_FILE.read_text()
+    assert purge_ticket_batch(batch.pk, None)["deleted"] == 0  # a task of before, without an id
+
+
+@pytest.mark.django_db
+def test_runs_are_found_in_the_admin_by_their_request_and_show_it() -> None:
+    with log_ids(request=ID):
+        run, _ = accept_run(source="none", modes=["v1"], pipeline_run_id="asked", enqueue=False)
+    accept_run(source="none", modes=["v1"], pipeline_run_id="another", enqueue=False)
+    browser = superuser()
+
+    found = browser.get("/admin/predictions/pipelinerun/", {"q": ID})
+    page = browser.get(f"/admin/predictions/pipelinerun/{run.pk}/change/").content.decode()
+
+    assert [one.pipeline_run_id for one in found.context["cl"].queryset] == ["asked"]
+    assert ID in page
