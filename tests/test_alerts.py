@@ -1,0 +1,41 @@
+"""docs/alerts.yml: its rules ask for metrics that there are, and say what is wrong and what to do."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+from django.conf import settings
+
+from shiolplus.metrics import Scrape
+
+RULES: list[dict[str, Any]] = [
+    rule
+    for group in yaml.safe_load((settings.BASE_DIR / "docs" / "alerts.yml").read_text())["groups"]
+    for rule in group["rules"]
+]
+COMMANDS = {path.stem for path in settings.BASE_DIR.glob("*/management/commands/*.py")}
+
+
+@pytest.mark.django_db
+def test_every_metric_that_a_rule_asks_for_is_told_with_the_labels_that_it_names() -> None:
+    told = {}
+    for family in Scrape().collect():
+        suffix = "_total" if family.type == "counter" else ""
+        told[family.name + suffix] = set(family._labelnames)  # type: ignore[attr-defined]
+
+    for rule in RULES:
+        asked = set(re.findall(r"shiolplus_\w+", rule["expr"]))
+        assert asked <= told.keys(), rule["alert"]
+        shown = set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"]))) - {"instance"}
+        assert shown <= {label for name in asked for label in told[name]}, rule["alert"]
+
+
+def test_every_rule_has_its_summary_what_to_do_and_how_urgent_it_is() -> None:
+    assert len({rule["alert"] for rule in RULES}) == len(RULES) >= 9
+    for rule in RULES:
+        assert rule["annotations"].keys() == {"summary", "action"}
+        assert all(text.endswith((".", "?")) for text in rule["annotations"].values()), rule["alert"]
+        assert rule["labels"]["severity"] in ("page", "ticket")
+        named = set(re.findall(r"`(\w+)(?: --[^`]*)?`", rule["annotations"]["action"]))
+        assert named <= COMMANDS, rule["alert"]
