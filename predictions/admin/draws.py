@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from predictions.admin.actions import ActionAdmin, ActionPage, Refused, choice_field
 from predictions.admin.balls import BALLS_CSS, balls_of
 from predictions.admin.browsing import ReadOnly, day
+from predictions.admin.export import BALLS, ExportColumn, Exporting
 from predictions.draws import SOURCES, ImportReport, import_source
 from predictions.feeds import FeedError
 from predictions.models import Draw
@@ -67,7 +68,8 @@ def _import(source: str, *, dry_run: bool) -> ImportReport:
 
 
 @admin.register(Draw)
-class DrawAdmin(ReadOnly, ActionAdmin):
+class DrawAdmin(ReadOnly, Exporting, ActionAdmin):
+    exported = [ExportColumn("draw_date"), *BALLS, ExportColumn("multiplier"), ExportColumn("source")]
     list_display = [day("draw_date"), "numbers", "multiplier", "source"]
     list_filter = ["source", "multiplier"]
     date_hierarchy = "draw_date"

@@ -6,8 +6,11 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import IS_FACETS_VAR, IS_POPUP_VAR
 from django.contrib.admin.views.main import ALL_VAR, ERROR_FLAG, ORDER_VAR, PAGE_VAR, SEARCH_VAR, ChangeList
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.request import QueryDict
 from django.template.response import TemplateResponse
@@ -44,11 +47,15 @@ class Browsed(admin.ModelAdmin):
         if isinstance(response, TemplateResponse) and response.context_data is not None:
             listed = response.context_data.get("cl")
             if listed is not None:
-                response.context_data |= {
-                    "filtered_by": filtered_by(listed),
-                    "hierarchy": self.hierarchy.links(listed) if self.hierarchy else None,
-                }
+                response.context_data |= self.list_context(request, listed)
         return response
+
+    def list_context(self, request: HttpRequest, listed: ChangeList) -> dict[str, Any]:
+        """What the template shows beside the rows."""
+        return {
+            "filtered_by": filtered_by(listed),
+            "hierarchy": self.hierarchy.links(listed) if self.hierarchy else None,
+        }
 
     def _to_restore(self, request: HttpRequest) -> str | None:
         """The remembered query, when the list is opened from elsewhere in the admin and asked for nothing."""
@@ -72,6 +79,17 @@ class Browsed(admin.ModelAdmin):
             return
         others = {label: one for label, one in remembered.items() if label != self.opts.label_lower}
         request.session[REMEMBERED] = others | ({self.opts.label_lower: query} if query else {})
+
+
+def log_about(request: HttpRequest, model: type[Model], said: str) -> None:
+    """An entry in the admin log of what was done to a list rather than to a row."""
+    LogEntry.objects.create(
+        user_id=str(request.user.pk),
+        content_type=ContentType.objects.get_for_model(model),
+        object_repr=said[:200],
+        action_flag=CHANGE,
+        change_message=said,
+    )
 
 
 def query_to_keep(asked: QueryDict) -> str:

@@ -7,6 +7,7 @@ from django.utils.html import format_html
 
 from predictions.admin.actions import ActionAdmin, Button
 from predictions.admin.browsing import DrawDateFilter, ReadOnly, day, minute, shortened
+from predictions.admin.export import ExportColumn, Exporting
 from tickets.admin.cancel import CancelPage
 from tickets.admin.named import NAMED_AT_MOST, STEER_PERMISSION, address_of
 from tickets.admin.purge import PurgePage
@@ -34,7 +35,12 @@ def progress_bar(generated: int, requested: int) -> str:
 
 
 @admin.register(TicketBatch)
-class TicketBatchAdmin(ReadOnly, ActionAdmin):
+class TicketBatchAdmin(ReadOnly, Exporting, ActionAdmin):
+    exported = [
+        *(ExportColumn("id"), ExportColumn("pipeline_run_id", "run__pipeline_run_id"), ExportColumn("mode")),
+        *map(ExportColumn, ["origin", "status", "draw_date", "requested", "generated", "stored", "replaced"]),
+        *map(ExportColumn, ["attempts", "priority", "created_at", "started_at", "finished_at", "error"]),
+    ]
     list_display = [
         "id",
         "mode",

@@ -15,7 +15,8 @@ from django.utils.html import format_html, format_html_join
 
 from predictions.admin.balls import BALLS_CSS, balls
 from predictions.admin.browsing import DRAWS_OFFERED, DrawDateFilter, ReadOnly, day, minute
-from predictions.admin.lists import Browsed, DrawMonthFilter
+from predictions.admin.export import ExportColumn, Exporting
+from predictions.admin.lists import DrawMonthFilter
 from predictions.models import Draw
 from tickets.admin.stock import StockList, StockPaginator
 from tickets.claimed import Claim, ClaimHour
@@ -60,8 +61,21 @@ def claimed_draws() -> QuerySet[ClaimHour, date]:
     return hours.values_list("draw_date", flat=True).distinct()
 
 
+def _tickets(numbers: list[list[int]]) -> list[dict[str, Any]]:
+    return [{"white_balls": white, "powerball": red} for *white, red in numbers]
+
+
+def _in_one_cell(numbers: list[list[int]]) -> str:
+    return "; ".join(f"{' '.join(map(str, white))} +{red}" for *white, red in numbers)
+
+
 @admin.register(Claim)
-class ClaimAdmin(ReadOnly, Browsed):
+class ClaimAdmin(ReadOnly, Exporting):
+    exported = [
+        *(ExportColumn("id"), ExportColumn("client", "client__name"), ExportColumn("mode")),
+        *(ExportColumn("count"), ExportColumn("draw_date"), ExportColumn("created_at")),
+        ExportColumn("tickets", "numbers", in_json=_tickets, in_csv=_in_one_cell),
+    ]
     list_display = [
         "id",
         "client",

@@ -16,6 +16,7 @@ from django.utils.html import format_html
 from predictions.admin.actions import ActionAdmin
 from predictions.admin.balls import BALLS_CSS, balls_of
 from predictions.admin.browsing import DRAWS_OFFERED, DrawDateFilter, ReadOnly, day, minute, shortened
+from predictions.admin.export import BALLS, ExportColumn, Exporting
 from predictions.admin.lists import DrawMonthFilter
 from predictions.models import Draw
 from predictions.modes import MODE_NAMES
@@ -55,6 +56,11 @@ class StockPaginator(Paginator):
     def is_cut_off(self) -> bool:
         """Whether there are more than are shown."""
         return self._is_filtered and self.count == self.limit
+
+    @property
+    def known_keys(self) -> list[int] | None:
+        """The keys of all that a filter leaves, where they were found."""
+        return self._newest if self._is_filtered and not self.is_cut_off else None
 
     @cached_property
     def _newest(self) -> list[int]:
@@ -146,7 +152,13 @@ class StockedAgeFilter(admin.DateFieldListFilter):
 
 
 @admin.register(PreGeneratedTicket)
-class PreGeneratedTicketAdmin(ReadOnly, ActionAdmin):
+class PreGeneratedTicketAdmin(ReadOnly, Exporting, ActionAdmin):
+    exported = [
+        *(ExportColumn("id"), ExportColumn("mode"), ExportColumn("draw_date"), *BALLS),
+        *(ExportColumn("confidence", "confidence_score"), ExportColumn("strategy", "strategy_used")),
+        *(ExportColumn("batch", "batch_id"), ExportColumn("claim", "claim_id")),
+        *(ExportColumn("pipeline_run_id"), ExportColumn("created_at")),
+    ]
     list_display = [
         "numbers",
         "mode",
