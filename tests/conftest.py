@@ -30,7 +30,7 @@ if not ON_GIVEN_DATABASE:
 
 import pytest  # noqa: E402
 from django.apps import apps  # noqa: E402
-from django.conf import settings  # noqa: E402
+from django.conf import LazySettings, settings  # noqa: E402
 from django.db.models.signals import post_migrate  # noqa: E402
 
 from predictions.terminal import APPS  # noqa: E402
@@ -104,6 +104,13 @@ def _unremembered_sales() -> None:
     from tickets.demand import PAST
 
     PAST.forget()
+
+
+@pytest.fixture
+def small_models(settings: LazySettings) -> None:
+    """Real models that are much smaller, for tests of what is done with them."""
+    small = {"random_forest": {"trees": 4}, "lstm": {"units": 4, "epochs": 1}, "v2": {"rounds": 5}}
+    settings.MODE_PARAMETERS = {**settings.MODE_PARAMETERS, **small}
 
 
 @pytest.fixture(autouse=True)

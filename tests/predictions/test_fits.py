@@ -17,6 +17,8 @@ from predictions.training import DEFAULT_SEED, train_modes
 
 MODE = "random_forest"
 
+pytestmark = pytest.mark.usefixtures("small_models")
+
 
 def lease_runs_out() -> None:
     Training.objects.update(lease_until=timezone.now() - timedelta(seconds=1))

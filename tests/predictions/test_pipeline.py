@@ -19,7 +19,7 @@ from tickets.models import GenerationRun, TicketBatch
 from tickets.receivers import resume_missed
 
 STEPS = ["data", "analytics", "evaluation", "adaptive_weights", "training", "predictions"]
-pytestmark = pytest.mark.usefixtures("real_draws")
+pytestmark = pytest.mark.usefixtures("real_draws", "small_models")
 
 
 def accepted(**values: object) -> PipelineRun:

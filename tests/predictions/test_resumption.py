@@ -14,7 +14,7 @@ from predictions.steps import STEPS, Outcome, Work
 from tests.factories import make_prediction
 from tickets.models import GenerationRun
 
-pytestmark = pytest.mark.usefixtures("real_draws")
+pytestmark = pytest.mark.usefixtures("real_draws", "small_models")
 
 
 class Killed(Exception):
