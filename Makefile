@@ -19,7 +19,7 @@ serve: ready ## Set up, then run web server and clusters until Ctrl-C (PORT=8000
 	@$(MANAGE) serve --port $(or $(PORT),8000)
 
 test: $(VENV)/installed lint ## Set up, check the code, run the tests
-	@$(RUN) -m pytest -n auto --dist loadfile
+	@$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/installed ## Check style, types, import direction and migrations
 	@$(VENV)/bin/ruff check .

@@ -8,16 +8,6 @@ from django.conf import settings
 
 from tests.postgres_server import postgres_server
 
-# Two fits a mode that only ask whether two laws are equal: a fit knows no database, and these took a quarter
-# of the time.
-LAWS_ONLY = [
-    f"--deselect=tests/predictions/test_training.py::{name}"
-    for name in (
-        "test_the_same_seed_and_draws_give_the_same_law_in_another_process",
-        "test_another_seed_gives_another_law_of_all_but_hybrid_which_mixes_what_is_stored",
-    )
-]
-
 
 def test_the_suite_passes_on_postgresql() -> None:
     with postgres_server("fsync=off") as server:
@@ -33,10 +23,10 @@ def suite_on(url: str) -> subprocess.CompletedProcess[str]:
     for name in list(environment):  # the inner conftest sets the first, after its own folder
         if name == "DJANGO_SETTINGS_MODULE" or name.startswith("PYTEST_XDIST"):
             del environment[name]
-    # On all cores: xdist starts files of few tests last, so this one has them to itself.
-    parallel = ("-n", "auto", "--dist", "loadfile")
+    # On all cores, beside the rest of the suite: some tests compute, others wait.
+    parallel = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *parallel, *LAWS_ONLY],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *parallel],
         cwd=settings.BASE_DIR,
         env=environment,
         capture_output=True,
