@@ -27,7 +27,7 @@ from predictions.draws import age_of, freshness, is_stale, newest_draw_day
 from tickets.api.problems import BadValues
 from tickets.api.queries import bad_value
 from tickets.dashboard import workers_at
-from tickets.demand import Patterns, shelves
+from tickets.demand import shelves
 
 logger = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ def _worker() -> Part:
 
 def _stock() -> Part:
     """Whether each mode that is not paused has a ticket for the next draw that nobody claimed."""
-    found = shelves(timezone.now(), Patterns())
+    found = shelves(timezone.now())
     empty = [one.mode for one in found if one.free <= 0 and not one.is_paused]
     day = found[0].draw_date
     figures = {

@@ -30,7 +30,7 @@ from predictions.profiles import mode_profiles
 from shiolplus.health import ProbeView
 from shiolplus.proxies import UNTRUSTED_KEY, is_among
 from tickets.dashboard import draws_at, workers_at
-from tickets.demand import Patterns, Shelf, shelves
+from tickets.demand import Shelf, shelves
 from tickets.history import mode_histories
 from tickets.models import TicketBatch
 from tickets.totals import ClaimTotal, ClaimTotals, batch_totals, tasks_waiting
@@ -46,11 +46,11 @@ class Scrape(Collector):
     """Everything, as it is when it is collected; only what changes no more is kept between two scrapes."""
 
     def __init__(self) -> None:
-        self.patterns, self.claims = Patterns(), ClaimTotals()
+        self.claims = ClaimTotals()
 
     def collect(self) -> Iterator[Metric]:
         now = timezone.now()
-        yield from _stock(shelves(now, self.patterns))
+        yield from _stock(shelves(now))
         yield from _batches()
         yield from _queue(now)
         yield from _claims(self.claims.at(now))

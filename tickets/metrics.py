@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet
 
 from predictions.modes import MODE_NAMES
 from tickets.models import GenerationRun, Origin, TicketBatch
 from tickets.stock import utc_text
+from tickets.totals import BatchTotal, batch_totals
 
 Status = GenerationRun.Status
+BATCH_STATES = TicketBatch.Status.values
 
 
 def _runs() -> QuerySet[GenerationRun]:
@@ -43,18 +45,18 @@ def generation_metrics() -> dict[str, Any]:
 
 
 def _by_mode() -> dict[str, dict[str, Any]]:
-    batches = TicketBatch.objects.filter(origin=Origin.GENERATED).order_by()
-    sums = batches.values("mode").annotate(
-        runs=Count("pk"),
-        failed=Count("pk", filter=Q(status=TicketBatch.Status.FAILED)),
-        tickets_generated=Sum("generated"),
-    )
-    found = {
-        row["mode"]: {name: row[name] for name in ("runs", "failed", "tickets_generated")} for row in sums
-    }
-    nothing = {"runs": 0, "failed": 0, "tickets_generated": 0}
+    totals = batch_totals()
     return {
-        mode: (found.get(mode) or nothing) | {"last_duration": _last_duration(mode)} for mode in MODE_NAMES
+        mode: _of_mode(mode, {state: totals[mode, state] for state in BATCH_STATES}) for mode in MODE_NAMES
+    }
+
+
+def _of_mode(mode: str, totals: dict[str, BatchTotal]) -> dict[str, Any]:
+    return {
+        "runs": sum(one.batches for one in totals.values()),
+        "failed": totals[TicketBatch.Status.FAILED].batches,
+        "tickets_generated": sum(one.generated for one in totals.values()),
+        "last_duration": _last_duration(mode),
     }
 
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -20,6 +19,7 @@ from predictions.modes import MODE_NAMES
 from tickets.claimed import ClaimHour
 from tickets.demand import Shelf, shelves
 from tickets.floors import CHANCE, HORIZON
+from tickets.history import ClaimCount, claim_counts
 from tickets.sales import HOUR, Span
 
 PLOTTED, TOLD = 48, 12  # hours
@@ -93,7 +93,7 @@ class Hour:
     modes: list[str]
 
 
-Counts = Mapping[tuple[str, datetime], Mapping[str, Any]]
+Counts = Mapping[tuple[str, datetime], ClaimCount]
 
 
 @admin.register(ClaimHour)
@@ -114,7 +114,7 @@ class DemandAdmin(ReadOnly, admin.ModelAdmin):
 def page_of(now: datetime) -> dict[str, Any]:
     """What the page shows at an instant."""
     all_shelves = shelves(now)
-    day, counts = all_shelves[0].draw_date, _counts_since(now - PLOTTED * HOUR)
+    day, counts = all_shelves[0].draw_date, _counts(now)
     predicted = set(Prediction.objects.filter(draw_date=day).values_list("mode", flat=True))
     return {
         "span": Span.of(day, settings.SALES_CUTOFF),
@@ -135,24 +135,19 @@ def _hours_until(now: datetime, count: int) -> list[datetime]:
     return [present - HOUR * back for back in reversed(range(count))]
 
 
-def _counts_since(instant: datetime) -> Counts:
-    """Of each mode and hour the claims, their tickets, and those refused, for whichever draws."""
-    # The draw leads the index; no draw that is over since a day is claimed any more.
-    day = instant.date() - timedelta(days=1)
-    rows = ClaimHour.objects.filter(draw_date__gte=day, hour__gte=instant).order_by().values("mode", "hour")
-    sums = rows.annotate(granted=Sum("claims"), bought=Sum("tickets"), refused=Sum("short"))
-    return {(row["mode"], row["hour"]): row for row in sums}
+def _counts(now: datetime) -> Counts:
+    return {(one.mode, one.hour): one for one in claim_counts(now, PLOTTED)}
 
 
 def _hour(counts: Counts, begin: datetime) -> Hour:
     return Hour(f"{begin:%Y-%m-%d %H}:00", [_claims(counts.get((mode, begin))) for mode in MODE_NAMES])
 
 
-def _claims(count: Mapping[str, Any] | None) -> str:
+def _claims(count: ClaimCount | None) -> str:
     if count is None:
         return NOTHING
-    text = f"{count['granted']:,} ({count['bought']:,})"
-    return text + (f", {count['refused']:,} refused" if count["refused"] else "")
+    text = f"{count.claims:,} ({count.tickets:,})"
+    return text + (f", {count.refused:,} refused" if count.refused else "")
 
 
 def _chart(counts: Counts, hours: Sequence[datetime]) -> LineChart:
@@ -173,5 +168,5 @@ def _chart(counts: Counts, hours: Sequence[datetime]) -> LineChart:
     )
 
 
-def _asked(count: Mapping[str, Any] | None) -> float:
-    return 0.0 if count is None else float(count["granted"] + count["refused"])
+def _asked(count: ClaimCount | None) -> float:
+    return 0.0 if count is None else float(count.claims + count.refused)

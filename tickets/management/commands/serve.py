@@ -29,7 +29,7 @@ class Command(BaseCommand):
             with running_stack(options["port"]) as stack:
                 self._admin_account()
                 say(self.stdout, verbosity, f"API    {stack.url}/api/v1/tickets/cached")
-                say(self.stdout, verbosity, f"admin  {stack.url}/admin/")
+                say(self.stdout, verbosity, f"admin  {stack.url}/admin/dashboard/")
                 say(
                     self.stdout, verbosity, "tickets  `manage.py run_pipeline` in another terminal makes some"
                 )
