@@ -1,0 +1,68 @@
+"""The mode that docs/add-a-mode.md builds is one: it keeps the contract, as its reader will expect."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.conf import settings
+
+from predictions import feeds
+from predictions.features import History
+from predictions.modes import Mode
+from predictions.powerball import CURRENT_ERA
+
+
+@pytest.fixture(scope="module")
+def recent(tmp_path_factory: pytest.TempPathFactory) -> type[Mode]:
+    """The class that stands in the document."""
+    (code, *_) = re.findall(
+        r"```python\n(.*?)```", (settings.BASE_DIR / "docs" / "add-a-mode.md").read_text(), flags=re.DOTALL
+    )
+    file = tmp_path_factory.mktemp("modes") / "recent.py"
+    file.write_text(code)
+    spec = importlib.util.spec_from_file_location("recent", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: type[Mode] = module.Recent
+    return found
+
+
+@pytest.fixture(scope="module")
+def history() -> History:
+    rows = feeds.read(feeds.decode(feeds.BUNDLED_FILE.read_bytes()), "bundled")
+    draws = sorted(
+        (row.draw for row in rows if row.draw and row.draw.draw_date >= CURRENT_ERA.since),
+        key=lambda draw: draw.draw_date,
+    )
+    return History(np.array([one.white_balls for one in draws]), np.array([one.powerball for one in draws]))
+
+
+def test_it_fits_measures_itself_and_comes_back_from_its_file(
+    recent: type[Mode], history: History, tmp_path: Path
+) -> None:
+    mode = recent().fit(history, seed=1)
+
+    mode.save(tmp_path / "model.json")
+
+    loaded = recent.load(tmp_path / "model.json")
+    assert loaded.parameters() == mode.parameters() == {"span": 100, "smoothing": 50.0}
+    assert loaded.predict(history) == mode.predict(history)
+    assert loaded.skill_ == mode.skill_
+    assert mode.skill_ is not None
+    assert abs(mode.skill_.skill_nats) < 0.05  # nobody foretells a fair draw
+    with pytest.raises(ValueError, match="recent learns from at least 500 draws"):
+        recent().fit(history.before(499), seed=1)
+
+
+def test_it_sees_nothing_from_the_draw_on_that_is_asked_for(recent: type[Mode], history: History) -> None:
+    mode, draw = recent().fit(history, seed=1, measure=False), len(history) - 20
+    changed = History(history.white.copy(), history.powerball.copy())
+    changed.white[draw:], changed.powerball[draw:] = [1, 2, 3, 4, 5], 1
+    asked = range(draw, draw + 1)
+
+    assert mode.laws(changed, asked, {}) == mode.laws(history, asked, {})
+    assert mode.laws(changed, range(draw + 1, draw + 2), {}) != mode.laws(history, asked, {})
