@@ -37,10 +37,21 @@ LIVE_SOURCES = tuple(downloads.URLS)  # where a draw appears some hours after it
 
 @dataclass(frozen=True)
 class Problem:
-    """A row that was not taken, and why."""
+    """A row that was not taken, and why; in a conflict with what is stored and what is given."""
 
     line: int
     reason: str
+    before: RawDraw | None = field(default=None, compare=False)
+    given: RawDraw | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A row whose draw is new or, with what was stored `before`, changed."""
+
+    line: int
+    given: RawDraw
+    before: RawDraw | None = None
 
 
 @dataclass
@@ -50,11 +61,19 @@ class ImportReport:
     source: str
     dry_run: bool = False
     not_modified: bool = False  # the server said that nothing changed since the last import
-    new: int = 0
-    changed: int = 0
+    new_draws: list[Taken] = field(default_factory=list)
+    changed_draws: list[Taken] = field(default_factory=list)
     unchanged: int = 0
     rejected: list[Problem] = field(default_factory=list)
     conflicts: list[Problem] = field(default_factory=list)
+
+    @property
+    def new(self) -> int:
+        return len(self.new_draws)
+
+    @property
+    def changed(self) -> int:
+        return len(self.changed_draws)
 
     @property
     def read(self) -> int:
@@ -91,10 +110,18 @@ def import_file(
 ) -> ImportReport:
     """Import a file; FeedError when it cannot be opened or is of no known layout."""
     try:
-        rows = feeds.read(feeds.decode(path.read_bytes()), layout)
+        content = path.read_bytes()
     except OSError as error:
         raise FeedError(f"{path} cannot be opened: {error.strerror}") from error
-    return import_rows(rows, path.name[:200], overwrite=overwrite, dry_run=dry_run)
+    return import_content(content, path.name, layout, overwrite=overwrite, dry_run=dry_run)
+
+
+def import_content(
+    content: bytes, name: str, layout: str = "auto", *, overwrite: bool = False, dry_run: bool = False
+) -> ImportReport:
+    """Import what a file of this name holds; FeedError when it is of no known layout."""
+    rows = feeds.read(feeds.decode(content), layout)
+    return import_rows(rows, name[:200], overwrite=overwrite, dry_run=dry_run)
 
 
 def import_url(
@@ -180,17 +207,18 @@ class _Import:
             draw = _as_model(given, self.report.source)
             self.stored[given.draw_date] = draw
             self.new.append(draw)
-            self.report.new += 1
+            self.report.new_draws.append(Taken(line, given))
         elif _same_numbers(draw, given) and given.multiplier in (None, draw.multiplier):
             self.report.unchanged += 1
         elif _same_numbers(draw, given) and draw.multiplier is None:
+            self._change(draw, Taken(line, given, _as_raw(draw)))
             draw.multiplier = given.multiplier
-            self._change(draw)
         elif self.overwrite:
+            self._change(draw, Taken(line, given, _as_raw(draw)))
             _overwrite(draw, given, self.report.source)
-            self._change(draw)
         else:
-            self.report.conflicts.append(Problem(line, f"stored is {_text(draw)}; given is {_text(given)}"))
+            reason = f"stored is {_text(draw)}; given is {_text(given)}"
+            self.report.conflicts.append(Problem(line, reason, _as_raw(draw), given))
 
     def _check_against_feed(self, line: int, given: RawDraw) -> None:
         """Of two lines that contradict each other the first stands, whatever may be overwritten."""
@@ -199,10 +227,10 @@ class _Import:
         if numbers != (first.white_balls, first.powerball):
             raise ValueError(f"{given.draw_date} has other numbers on line {first_line}")
 
-    def _change(self, draw: Draw) -> None:
-        if draw.pk is not None:  # one that is new in this very import is stored as it now is
+    def _change(self, draw: Draw, taken: Taken) -> None:
+        if draw.pk is not None:  # one that is new in this very import is stored as it then is
             self.changed.append(draw)
-        self.report.changed += 1
+        self.report.changed_draws.append(taken)
 
 
 def _check(given: RawDraw) -> None:
@@ -225,6 +253,10 @@ def _as_model(given: RawDraw, source: str) -> Draw:
         multiplier=given.multiplier,
         source=source,
     )
+
+
+def _as_raw(draw: Draw) -> RawDraw:
+    return RawDraw(draw.draw_date, tuple(draw.white_balls), draw.powerball, draw.multiplier)
 
 
 def _overwrite(draw: Draw, given: RawDraw, source: str) -> None:

@@ -33,4 +33,5 @@ def text_of(page: Any) -> str:
 
 def heard_of(page: Any) -> str:
     """What a page says, without its tags."""
-    return " ".join(re.sub("<[^>]*>", "", text_of(page)).split())
+    apart = re.sub("</t[dh]>|<br>|</p>", " ", text_of(page))
+    return " ".join(re.sub("<[^>]*>", "", apart).split())

@@ -22,6 +22,9 @@ class Refused(Exception):
     """Why something cannot be shown or done now; a message, not an error page."""
 
 
+ASKED = "_asked"  # in what is posted only to be shown
+
+
 class ActionPage(ABC):
     """One action of a list: GET asks, GET with values shows what would happen, POST does it."""
 
@@ -31,6 +34,7 @@ class ActionPage(ABC):
     form_class: ClassVar[type[forms.Form]]
     template: ClassVar[str]
     needs_cluster: ClassVar[bool] = False
+    uploads: ClassVar[bool] = False  # True: what is asked travels by POST, for there may be a file in it
     asks_first: ClassVar[bool] = True  # False: without values it previews what it does by default
 
     def __init__(self, model_admin: "admin.ModelAdmin[Any]") -> None:
@@ -74,8 +78,8 @@ class ActionPage(ABC):
         return self.show(request, self.form_class(request.GET))
 
     def _post(self, request: HttpRequest) -> HttpResponse:
-        form = self.form_class(request.POST)
-        if not form.is_valid():
+        form = self.form_class(request.POST, request.FILES)
+        if (self.uploads and ASKED in request.POST) or not form.is_valid():
             return self.show(request, form)
         try:
             shown = self.perform(request, form.cleaned_data)
@@ -96,6 +100,7 @@ class ActionPage(ABC):
             "title": self.title,
             "opts": self.opts,
             "form": form,
+            "uploads": self.uploads,
             "preview": preview,
             "confirmed": [] if preview is None else _confirmed(request, form, preview.get("confirm", {})),
             "way_back": self._way_back(request),
@@ -120,7 +125,8 @@ def _confirmed(request: HttpRequest, form: forms.Form, shown: dict[str, str]) ->
     given = request.POST if request.method == "POST" else request.GET
     names = [one.name for one in form.visible_fields() if one.name not in shown]
     asked = [(name, value) for name in names for value in given.getlist(name)]
-    return [*asked, *shown.items(), *((one.name, str(one.initial)) for one in form.hidden_fields())]
+    hidden = [one for one in form.hidden_fields() if one.name not in shown]
+    return [*asked, *shown.items(), *((one.name, str(one.initial)) for one in hidden)]
 
 
 class ActionAdmin(Browsed):

@@ -4,19 +4,20 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.http import HttpRequest
+from django.utils.html import format_html
 
 from predictions.admin.actions import ActionAdmin, ActionPage, Refused, choice_field
 from predictions.admin.balls import BALLS_CSS, balls_of
 from predictions.admin.browsing import ReadOnly, day
 from predictions.admin.export import BALLS, ExportColumn, Exporting
-from predictions.draws import SOURCES, ImportReport, import_source
-from predictions.feeds import FeedError
+from predictions.admin.lists import log_about
+from predictions.admin.uploads import ALLOWED, DrawsFile
+from predictions.draws import SOURCES, ImportReport, Problem, Taken, import_content, import_source
+from predictions.feeds import FeedError, RawDraw
 from predictions.models import Draw
 
-SHOWN = 20  # problems listed before "and … more"
+SHOWN = 20  # rows of a kind listed before "and … more"
 SOURCE_LABELS = {
     "bundled": "bundled: the draws that come with the project",
     "ny": "ny: New York Open Data, downloaded",
@@ -26,6 +27,31 @@ SOURCE_LABELS = {
 
 class ImportForm(forms.Form):
     source = choice_field("Source", {name: SOURCE_LABELS[name] for name in SOURCES})
+    file = forms.FileField(
+        required=False,
+        help_text=f"Imported instead of a source, if one is chosen; {ALLOWED}.",
+        error_messages={"empty": f"File: it is empty; {ALLOWED}."},
+    )
+    overwrite = forms.BooleanField(
+        required=False,
+        label="Replace stored draws that differ",
+        help_text="The scores of a draw that is replaced are made anew.",
+    )
+    file_name = forms.CharField(required=False, max_length=200, initial="", widget=forms.HiddenInput)
+    packed = forms.CharField(required=False, initial="", widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        """With `draws_file`, uploaded or carried from the preview; None when a source is asked for."""
+        asked = self.cleaned_data
+        asked["draws_file"] = None
+        try:
+            if asked.get("file"):
+                asked["draws_file"] = DrawsFile.of_upload(asked["file"])
+            elif asked.get("packed"):
+                asked["draws_file"] = DrawsFile.unpacked(asked.get("file_name") or "a file", asked["packed"])
+        except ValueError as error:
+            self.add_error("file", f"File: {error}.")
+        return asked
 
 
 class ImportPage(ActionPage):
@@ -34,37 +60,65 @@ class ImportPage(ActionPage):
     permission = "predictions.add_draw"
     form_class = ImportForm
     template = "admin/predictions/draw/import.html"
+    uploads = True
 
     def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
-        report = _import(asked["source"], dry_run=True)
+        report = _import(asked, dry_run=True)
+        file: DrawsFile | None = asked["draws_file"]
         return {
             "report": report,
             "nothing_to_do": not (report.new or report.changed),
-            "problems": [
-                (title, rows[:SHOWN], max(0, len(rows) - SHOWN))
-                for title, rows in (("Rejected", report.rejected), ("In conflict", report.conflicts))
+            "tables": [
+                (title, [_shown(row) for row in rows[:SHOWN]], max(0, len(rows) - SHOWN))
+                for title, rows in (
+                    ("New", report.new_draws),
+                    ("Changed", report.changed_draws),
+                    ("In conflict: not taken", report.conflicts),
+                    ("Rejected: not taken", report.rejected),
+                )
                 if rows
             ],
+            "confirm": {} if file is None else {"file_name": file.name, "packed": file.packed},
         }
 
     def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
-        report = _import(asked["source"], dry_run=False)
-        LogEntry.objects.create(
-            user_id=str(request.user.pk),
-            content_type=ContentType.objects.get_for_model(Draw),
-            object_repr=report.summary()[:200],
-            action_flag=CHANGE,
-            change_message=f"Imported draws. {report.summary()}",
-        )
+        report = _import(asked, dry_run=False)
+        file: DrawsFile | None = asked["draws_file"]
+        came_from = asked["source"] if file is None else file.said
+        how = ", replacing those that differ" if asked["overwrite"] else ""
+        said = f"Imported draws from {came_from}{how}. {report.summary()}"
+        log_about(request, Draw, said, report.summary())
         level = messages.WARNING if report.fell_short else messages.SUCCESS
         self.model_admin.message_user(request, f"{report.summary()}.", level)
 
 
-def _import(source: str, *, dry_run: bool) -> ImportReport:
+def _import(asked: dict[str, Any], *, dry_run: bool) -> ImportReport:
+    file: DrawsFile | None = asked["draws_file"]
     try:
-        return import_source(source, dry_run=dry_run)
+        if file is not None:
+            return import_content(file.content, file.name, overwrite=asked["overwrite"], dry_run=dry_run)
+        return import_source(asked["source"], overwrite=asked["overwrite"], dry_run=dry_run)
     except FeedError as error:
-        raise Refused(f"The draws of {source} cannot be imported: {error}") from error
+        name = asked["source"] if file is None else file.name
+        raise Refused(f"The draws of {name} cannot be imported: {error}") from error
+
+
+def _shown(row: Taken | Problem) -> dict[str, Any]:
+    """A line of the preview: what is stored, what is given, and why it is not taken."""
+    return {
+        "line": row.line,
+        "day": row.given.draw_date if row.given else None,
+        "before": _drawn(row.before),
+        "given": _drawn(row.given),
+        "reason": row.reason if isinstance(row, Problem) and row.given is None else "",
+    }
+
+
+def _drawn(draw: RawDraw | None) -> str:
+    if draw is None:
+        return ""
+    times = f" multiplier {draw.multiplier}" if draw.multiplier else ""
+    return format_html("{}{}", balls_of(draw), times)
 
 
 @admin.register(Draw)

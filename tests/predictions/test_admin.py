@@ -206,13 +206,15 @@ def test_the_preview_lists_what_would_not_be_taken(admin: Client, monkeypatch: p
     body = f"{NY_CSV}11/09/2022,01 02 03 04 05 06,2\n11/10/2022,01 02 03 04 05 06,2\n"
     with FeedServer(Answer(body=body.encode())) as server:
         monkeypatch.setitem(downloads.URLS, "ny", server.url)
-        page = text(admin, IMPORT, {"source": "ny"})
+        page = heard_of(admin.get(IMPORT, {"source": "ny"}))
         done = admin.post(IMPORT, {"source": "ny"}, follow=True)
 
     assert "Rejected: not taken" in page
-    assert "line 3: 2022-11-10 is a Thursday" in page
+    assert "line 3 2022-11-10 is a Thursday" in page
     assert "In conflict: not taken" in page
-    assert "line 2: stored is 2022-11-09" in page
+    assert (
+        "line 2 2022-11-09 7 14 24 30 56 Powerball 7 multiplier 2 1 2 3 4 5 Powerball 6 multiplier 2" in page
+    )
     assert [str(one.tags) for one in done.context["messages"]] == ["warning"]
 
 
