@@ -34,7 +34,7 @@ def tickets(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     for number, (run, mode) in enumerate(product(["a", "b", "c", "a", "b"], ["v1", "v2", "lstm"])):
         made = [ticket(*white, number % 13 + powerball) for white in whites for powerball in (1, 7)]
-        insert_batch_tickets(made[number % 5 :], mode, f"run-{run}", (WEDNESDAY, SATURDAY)[number % 2])
+        insert_batch_tickets(made[number % 5 :], mode, f"run-{run}", (WEDNESDAY, SATURDAY)[number % 9 % 2])
 
 
 @pytest.mark.usefixtures("tickets")
