@@ -10,6 +10,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import IS_FACETS_VAR, IS_POPUP_VAR
 from django.contrib.admin.views.main import ALL_VAR, ERROR_FLAG, ORDER_VAR, PAGE_VAR, SEARCH_VAR, ChangeList
 from django.contrib.contenttypes.models import ContentType
+from django.core.paginator import Paginator
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.request import QueryDict
@@ -56,6 +57,13 @@ class Browsed(admin.ModelAdmin):
             "filtered_by": filtered_by(listed),
             "hierarchy": self.hierarchy.links(listed) if self.hierarchy else None,
         }
+
+    def get_paginator(
+        self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **options: Any
+    ) -> Paginator:
+        """The list's own for its rows only: a row's history is pages of log entries."""
+        kind = self.paginator if queryset.model is self.model else Paginator
+        return kind(queryset, per_page, *args, **options)
 
     def _to_restore(self, request: HttpRequest) -> str | None:
         """The remembered query, when the list is opened from elsewhere in the admin and asked for nothing."""

@@ -102,7 +102,8 @@ def test_a_viewer_sees_every_list_and_every_row_and_nothing_to_change_them_with(
         pages = [address(model, "changelist")]
         if model is not ClaimHour:  # which is one page, of demand
             assert model._default_manager.exists(), model
-            pages += [address(model, "change", row.pk) for row in model._default_manager.all()[:3]]
+            rows = model._default_manager.all()[:3]
+            pages += [address(model, page, row.pk) for row in rows for page in ("change", "history")]
         for page in pages:
             response = viewer.get(page)
             assert response.status_code == 200, page
