@@ -32,11 +32,11 @@ FLAGS = (
 
 @dataclass
 class Chromium:
-    """One browser, at one site."""
+    """One browser, and the site that it is at, such as http://127.0.0.1:8000."""
 
     driver: webdriver.Chrome
-    site: str
     downloads: Path
+    site: str = ""
 
     def open(self, path: str) -> None:
         """Go to a page and wait until it is loaded."""
@@ -49,7 +49,6 @@ class Chromium:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.tell("Emulation.setEmulatedMedia", features=[scheme])
-        self.tell("Emulation.setScrollbarsHidden", hidden=True)  # or they take 15 of the 360
 
     def come_as(self, client: Client) -> None:
         """With the session in which a member of staff has logged in."""
@@ -61,13 +60,16 @@ class Chromium:
             httpOnly=True,
         )
 
-    def forget(self) -> None:
-        """Everything that pages left here."""
+    def begin_at(self, site: str) -> None:
+        """Forget everything that pages left here, and whom they asked; go to no page yet."""
         self.driver.get("about:blank")
+        self.tell("Emulation.setScrollbarsHidden", hidden=True)  # or they take 15 of 360 pixels
         self.tell("Network.clearBrowserCookies")
-        self.tell("Storage.clearDataForOrigin", origin=self.site, storageTypes="all")
         for file in self.downloads.iterdir():
             file.unlink()
+        self.said()
+        self.asked()
+        self.site = site
 
     # What a person does
 
@@ -79,12 +81,10 @@ class Chromium:
 
     def press(self, name: str) -> None:
         """Click the button or link of that name, and wait for the page that it leads to."""
-        quoted = json.dumps(name)
-        before = self.find("html")
-        found = self.driver.find_elements(
-            By.XPATH,
-            f"//*[self::a or self::button][normalize-space()={quoted}]|//input[@type='submit'][@value={quoted}]",
-        )
+        before, quoted = self.find("html"), json.dumps(name)
+        paths = (f"//{tag}[normalize-space()={quoted}]" for tag in ("a", "button"))
+        path = "|".join((*paths, f"//input[@type='submit'][@value={quoted}]"))
+        found = self.driver.find_elements(By.XPATH, path)
         assert found, f"there is no {name!r} on {self.driver.current_url}"
         found[0].click()
         WebDriverWait(self.driver, 20).until(staleness_of(before), f"the page behind {name!r}")
@@ -103,6 +103,12 @@ class Chromium:
     def choose(self, name: str, choice: str) -> None:
         """Of the list of that name."""
         Select(self.find(f"select[name={name}]")).select_by_visible_text(choice)
+
+    def downloaded(self) -> Path:
+        """The one file that a click brought, when it is whole."""
+        self.wait(lambda: [one for one in self.downloads.iterdir() if one.suffix != ".crdownload"], "a file")
+        (file,) = self.downloads.iterdir()
+        return file
 
     def tab(self, times: int) -> None:
         ActionChains(self.driver, duration=0).send_keys(Keys.TAB * times).perform()
@@ -142,7 +148,7 @@ class Chromium:
 
 
 @contextmanager
-def chromium(folder: Path, site: str) -> Iterator[Chromium]:
+def chromium(folder: Path) -> Iterator[Chromium]:
     """A browser whose profile and downloads lie in that folder; skips where it is not installed."""
     program, driver = shutil.which("chromium"), shutil.which("chromedriver")
     needs_program(program and driver, "Chromium with its driver")
@@ -156,6 +162,6 @@ def chromium(folder: Path, site: str) -> Iterator[Chromium]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(options, Service(driver))
     try:
-        yield Chromium(browser, site, downloads)
+        yield Chromium(browser, downloads)
     finally:
         browser.quit()

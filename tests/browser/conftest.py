@@ -1,6 +1,11 @@
-"""One web server and one browser for all tests of a process; each test starts with an empty browser."""
+"""One browser for all tests of a process, empty when a test starts; each test has a web server of its own.
+
+A server remembers the keys of content types, which a test of transactions makes anew when it empties the
+tables.
+"""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,20 +14,17 @@ from tests.processes import web_server
 
 
 @pytest.fixture(scope="session")
-def kept_browser(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    folder = tmp_path_factory.mktemp("browser")
-    with (
-        web_server(folder / "log") as (_, port),
-        chromium(folder, f"http://127.0.0.1:{port}") as browser,
-    ):
+def kept_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    with chromium(tmp_path_factory.mktemp("browser")) as browser:
         yield browser
 
 
 @pytest.fixture
-def browser(kept_browser: Chromium) -> Iterator[Chromium]:
+def browser(kept_browser: Chromium, transactional_db: None, tmp_path: Path) -> Iterator[Chromium]:
     """The browser on a wide, light screen; whatever a test does, no page may complain or ask elsewhere."""
-    kept_browser.forget()
-    kept_browser.screen()
-    yield kept_browser
-    assert kept_browser.said() == []
-    assert kept_browser.asked() <= {kept_browser.site}
+    with web_server(tmp_path / "web") as (_, port):
+        kept_browser.begin_at(f"http://127.0.0.1:{port}")
+        kept_browser.screen()
+        yield kept_browser
+        assert kept_browser.said() == []
+        assert kept_browser.asked() <= {kept_browser.site}

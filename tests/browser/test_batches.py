@@ -1,8 +1,7 @@
-"""Staff order tickets, watch them being made, and purge them, in a real browser."""
+"""Staff order tickets, watch them being made, try again, pause and purge, in a real browser."""
 
 from pathlib import Path
 
-import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
 
@@ -13,9 +12,8 @@ from tests.factories import WEDNESDAY, make_prediction
 from tests.processes import cluster, wait_until
 from tests.staff import superuser
 from tickets.batch_generator import BatchTicketGenerator
+from tickets.generation import make_next_batch
 from tickets.models import PreGeneratedTicket, TicketBatch
-
-pytestmark = pytest.mark.django_db(transaction=True)
 
 DASHBOARD = "/admin/dashboard/"
 ORDERED = 20_000
@@ -55,9 +53,7 @@ def _log_in(browser: Chromium, password: str) -> None:
 
 def _order(browser: Chromium) -> None:
     browser.open("/admin/tickets/generationrun/generate/")
-    for mode in browser.all("input[name=modes]:checked"):
-        mode.click()
-    browser.find("input[name=modes][value=random_forest]").click()
+    _tick_only(browser, "random_forest")
     browser.fill("batch_size", str(ORDERED))
     browser.fill("draw_date", WEDNESDAY.strftime("%m%d%Y"))
     browser.press("Show what it will do")
@@ -83,3 +79,46 @@ def test_tickets_are_purged_when_it_was_confirmed_and_not_before(browser: Chromi
 
     assert "300 tickets purged." in browser.text()
     assert not PreGeneratedTicket.objects.exists()
+
+
+def test_a_failed_batch_is_tried_again_and_its_mode_paused_and_made_anew(browser: Chromium) -> None:
+    BatchTicketGenerator(100, ["random_forest"]).generate_batch(draw_date=WEDNESDAY)  # without a law
+    make_prediction()
+    browser.come_as(superuser())
+    browser.open("/admin/tickets/ticketbatch/?status__exact=failed")
+    browser.press("Retry failed batches")
+    assert "1 batch will be queued again." in browser.text()
+    assert TicketBatch.objects.get().status == "failed"
+    browser.press("Yes, queue 1 batch again")
+    assert "1 batch is queued again" in browser.text()
+    old = make_next_batch()
+
+    browser.open("/admin/tickets/modepolicy/")
+    browser.press("Pause modes")
+    _tick_only(browser, "random_forest")
+    browser.press("Show what it will do")
+    browser.press("Yes, pause random_forest")
+    browser.open(DASHBOARD)
+    assert "random_forest paused" in browser.find("#modes").text
+    browser.open("/admin/tickets/modepolicy/")
+    browser.press("Resume modes")
+    _tick_only(browser, "random_forest")
+    browser.press("Show what it will do")
+    browser.press("Yes, resume random_forest")
+
+    browser.open("/admin/tickets/generationrun/")
+    browser.press("Regenerate a mode")
+    browser.choose("mode", "random_forest")
+    browser.fill("draw_date", WEDNESDAY.strftime("%m%d%Y"))
+    browser.press("Show what it will do")
+    browser.press("Yes, order 100 tickets")
+    new = TicketBatch.objects.latest("id")
+
+    assert (new.status, new.replaces) == ("queued", [old])
+    assert PreGeneratedTicket.objects.filter(batch=old).count() == 100  # until the new ones are ready
+
+
+def _tick_only(browser: Chromium, *modes: str) -> None:
+    for box in browser.all("input[name=modes]"):
+        if box.is_selected() != (box.get_attribute("value") in modes):
+            box.click()

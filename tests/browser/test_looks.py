@@ -1,7 +1,5 @@
 """The checks of the pages find what they are there to find."""
 
-import pytest
-
 from tests.browser.chromium import NARROW, Chromium
 from tests.browser.looks import hard_to_read, out_of_reach, wider_than_the_screen, without_a_name
 
@@ -21,7 +19,6 @@ BAD = """
 """
 
 
-@pytest.mark.django_db(transaction=True)
 def test_each_fault_is_found_and_nothing_else(browser: Chromium) -> None:
     browser.screen(NARROW)
     browser.driver.get("about:blank")
