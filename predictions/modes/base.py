@@ -39,9 +39,9 @@ class Mode(ABC):
     skill_: "Skill | None" = None
     walk_: list[Mixture]  # after a measured fit: its laws of the held-out draws, each from its own past
 
-    @abstractmethod
     def parameters(self) -> dict[str, Any]:
-        """What the constructor was given."""
+        """What the constructor was given, which is all that it stores."""
+        return {name: value for name, value in vars(self).items() if not name.endswith("_")}
 
     @abstractmethod
     def fit(self, history: History, seed: int, *, measure: bool = True) -> Self:

@@ -1,9 +1,8 @@
 """`hybrid`: v2's law and v1's, mixed by a fixed share."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from predictions.features import History
 from predictions.modes.base import Mixture, Mode, Parts, held_out, measured_skill, read_state, write_state
@@ -25,9 +24,6 @@ class Hybrid(Mode):
         if not 0 < v2_share < 1:
             raise ValueError(f"hybrid's v2_share {v2_share}: allowed is a number between 0 and 1")
         self.v2_share = v2_share
-
-    def parameters(self) -> dict[str, Any]:
-        return {"v2_share": self.v2_share}
 
     def fit(self, history: History, seed: int, *, measure: bool = True) -> Self:
         self.check_enough(history)
@@ -54,5 +50,5 @@ class Hybrid(Mode):
         return cls.restored(path, read_state(path))
 
 
-def _scaled(mixture: Sequence[Any], share: float) -> Mixture:
+def _scaled(mixture: Mixture, share: float) -> Mixture:
     return [replace(component, share=component.share * share) for component in mixture]

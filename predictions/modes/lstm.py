@@ -43,15 +43,6 @@ class Lstm(Learned):
         self.epochs = epochs
         self.patience = patience
 
-    def parameters(self) -> dict[str, Any]:
-        return {
-            "window": self.window,
-            "units": self.units,
-            "dropout": self.dropout,
-            "epochs": self.epochs,
-            "patience": self.patience,
-        }
-
     def _windows(self, rows: NDArray[np.float32], draws: range) -> NDArray[np.float32]:
         """Shape (draws, window, 95): what came right before each draw, and nothing of it or after it."""
         return np.stack([rows[draw - self.window : draw] for draw in draws])

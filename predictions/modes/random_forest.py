@@ -2,7 +2,7 @@
 
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,13 +36,6 @@ class RandomForest(Learned):
         self.trees = trees
         self.max_depth = max_depth
         self.min_samples_leaf = min_samples_leaf
-
-    def parameters(self) -> dict[str, Any]:
-        return {
-            "trees": self.trees,
-            "max_depth": self.max_depth,
-            "min_samples_leaf": self.min_samples_leaf,
-        }
 
     def learn(self, history: History, seed: int) -> "Forests":
         white, red = history.white_hits(), history.powerball_hits()

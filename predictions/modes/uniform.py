@@ -1,7 +1,7 @@
 """`uniform`: the law of a fair draw, the baseline that stands beside the modes in every report."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from predictions.distribution import uniform_component
 from predictions.features import History
@@ -25,9 +25,6 @@ class Uniform(Mode):
     suffix = ".json"
     minimum_draws = HELD_OUT
     libraries = ("numpy",)
-
-    def parameters(self) -> dict[str, Any]:
-        return {}
 
     def fit(self, history: History, seed: int, *, measure: bool = True) -> Self:
         self.check_enough(history)

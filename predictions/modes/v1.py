@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,9 +62,6 @@ class V1(Mode):
 
     strengths_: dict[str, float]
     shares_: dict[str, float]
-
-    def parameters(self) -> dict[str, Any]:
-        return {}
 
     def fit(
         self,

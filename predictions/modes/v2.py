@@ -38,14 +38,6 @@ class V2(Learned):
         self.eta = eta
         self.min_child_weight = min_child_weight
 
-    def parameters(self) -> dict[str, Any]:
-        return {
-            "rounds": self.rounds,
-            "max_depth": self.max_depth,
-            "eta": self.eta,
-            "min_child_weight": self.min_child_weight,
-        }
-
     def learn(self, history: History, seed: int) -> "Boosters":
         return (
             self._booster(history.white_hits(), seed),
