@@ -4,7 +4,6 @@ Row t holds only draws 0 … t-1: a test changes draw t and sees row t unchanged
 held the draw they were to predict, which made an "accuracy" of 0.67 out of 0.05.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,11 +92,12 @@ def _successions(hits: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
-def targets(hits: NDArray[np.float64], rows: Sequence[int] | slice) -> NDArray[np.int8]:
-    """What really happened in those draws, flattened as the features are: 1 where the ball was drawn."""
-    return hits[rows].reshape(-1).astype(np.int8)
+def labelled(hits: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    """What trees learn from: a row a ball a draw from WARM_UP on, and whether the ball was drawn then."""
+    rows = slice(WARM_UP, len(hits))
+    return flat(ball_features(hits)[rows]), hits[rows].reshape(-1).astype(np.int8)
 
 
 def flat(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """One row a ball a draw, flattened as `targets` are: shape (draws * balls, len(NAMES))."""
+    """One row a ball a draw: shape (draws * balls, len(NAMES))."""
     return features.reshape(-1, features.shape[2])

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from predictions.distribution import UNIFORM_LOG_LOSS, Component, log_loss
 from predictions.features import History
@@ -142,12 +141,6 @@ def measured_skill(walk: Sequence[Mixture], history: History) -> Skill:
         skill_nats=math.fsum(gains) / len(gains),
         skill_se=float(np.std(gains, ddof=1)) / math.sqrt(len(gains)),
     )
-
-
-def odds(chances: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A ball's weight q / (1 - q) from its chance q, clipped to 0.001 … 0.999."""
-    clipped = np.clip(chances, 0.001, 0.999)
-    return clipped / (1 - clipped)
 
 
 # Models that are a few numbers: a JSON file that names its mode

@@ -20,6 +20,12 @@ STRENGTHS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 RawWeights = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
+def raw_weights(white: NDArray[np.float64], powerball: NDArray[np.float64]) -> RawWeights:
+    """From chances, clipped to 0.001 … 0.999: the odds q / (1 - q) of white balls, the Powerballs' own."""
+    white, powerball = np.clip(white, 0.001, 0.999), np.clip(powerball, 0.001, 0.999)
+    return white / (1 - white), powerball
+
+
 class Learned(Mode):
     """The strength is the best on HELD_OUT draws, for a model that had seen only the draws before them.
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictions.features import History
-from predictions.modes.base import HELD_OUT, odds, state_of
-from predictions.modes.learned import Learned, RawWeights
+from predictions.modes.base import HELD_OUT, state_of
+from predictions.modes.learned import Learned, RawWeights, raw_weights
 from predictions.powerball import POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
 
 if TYPE_CHECKING:
@@ -93,10 +93,9 @@ class Lstm(Learned):
         return network
 
     def weights(self, model: "keras.Model", history: History, draws: range) -> RawWeights:
-        """The odds of every white ball, the chance of every Powerball."""
         chances = model(self._windows(_rows(history), draws), training=False)
         white, red = (np.asarray(chances[name], dtype=np.float64) for name in ("white", "powerball"))
-        return odds(white), np.clip(red, 0.001, 0.999)
+        return raw_weights(white, red)
 
     def save(self, path: Path) -> None:
         self.model_.save(path)

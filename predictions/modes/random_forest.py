@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from predictions.features import WARM_UP, History, ball_features, flat, targets
-from predictions.modes.base import HELD_OUT, odds, state_of
-from predictions.modes.learned import Learned, RawWeights
+from predictions.features import WARM_UP, History, ball_features, flat, labelled
+from predictions.modes.base import HELD_OUT, state_of
+from predictions.modes.learned import Learned, RawWeights, raw_weights
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
@@ -53,22 +53,16 @@ class RandomForest(Learned):
             random_state=seed,
             n_jobs=-1,
         )
-        rows = slice(WARM_UP, len(hits))
-        forest.fit(flat(ball_features(hits)[rows]), targets(hits, rows))
+        forest.fit(*labelled(hits))
         # Threads add up the trees' votes in no fixed order; one thread gives the same sum every time.
         return forest.set_params(n_jobs=1)
 
     def weights(self, model: "Forests", history: History, draws: range) -> RawWeights:
-        """The odds of every white ball, the chance of every Powerball."""
-        rows = slice(draws.start, draws.stop)
         white, red = (
-            forest.predict_proba(flat(features))[:, 1].reshape(features.shape[:2])
-            for forest, features in (
-                (model[0], ball_features(history.white_hits())[rows]),
-                (model[1], ball_features(history.powerball_hits())[rows]),
-            )
+            _chances(forest, ball_features(hits)[draws.start : draws.stop])
+            for forest, hits in zip(model, (history.white_hits(), history.powerball_hits()), strict=True)
         )
-        return odds(white), np.clip(red, 0.001, 0.999)
+        return raw_weights(white, red)
 
     def save(self, path: Path) -> None:
         from skops.io import dump
@@ -92,3 +86,9 @@ class RandomForest(Learned):
         except (zipfile.BadZipFile, UntrustedTypesFoundException, KeyError, TypeError) as error:
             raise ValueError(f"{path.name} is not a model that {cls.name} has saved: {error}") from error
         return mode
+
+
+def _chances(forest: "RandomForestClassifier", features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The chance of each ball before each draw: shape (draws, balls)."""
+    chances: NDArray[np.float64] = forest.predict_proba(flat(features))[:, 1]
+    return chances.reshape(features.shape[:2])

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from predictions.features import WARM_UP, History, ball_features, flat, targets
-from predictions.modes.base import HELD_OUT, odds, state_of
-from predictions.modes.learned import Learned, RawWeights
+from predictions.features import WARM_UP, History, ball_features, flat, labelled
+from predictions.modes.base import HELD_OUT, state_of
+from predictions.modes.learned import Learned, RawWeights, raw_weights
 
 if TYPE_CHECKING:
     from xgboost import Booster
@@ -47,8 +47,7 @@ class V2(Learned):
     def _booster(self, hits: NDArray[np.float64], seed: int) -> "Booster":
         """Trees that have seen all draws from WARM_UP on."""
         xgboost = _xgboost()
-        rows = slice(WARM_UP, len(hits))
-        table = xgboost.DMatrix(flat(ball_features(hits)[rows]), label=targets(hits, rows))
+        features, drawn = labelled(hits)
         return xgboost.train(
             {
                 "objective": "binary:logistic",
@@ -60,17 +59,16 @@ class V2(Learned):
                 "seed": seed,
                 "nthread": 1,  # sums of several threads come in no fixed order
             },
-            table,
+            xgboost.DMatrix(features, label=drawn),
             num_boost_round=self.rounds,
         )
 
     def weights(self, model: "Boosters", history: History, draws: range) -> RawWeights:
-        """The odds of every white ball, the chance of every Powerball."""
         white, red = (
             _chances(booster, ball_features(hits)[draws.start : draws.stop])
             for booster, hits in zip(model, (history.white_hits(), history.powerball_hits()), strict=True)
         )
-        return odds(white), np.clip(red, 0.001, 0.999)
+        return raw_weights(white, red)
 
     def save(self, path: Path) -> None:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from predictions import feeds
-from predictions.features import NAMES, WINDOWS, History, ball_features, targets
+from predictions.features import NAMES, WINDOWS, History, ball_features, labelled
 from predictions.powerball import CURRENT_ERA
 
 Hits = Callable[[History], np.ndarray]
@@ -114,12 +114,13 @@ def test_there_is_a_row_for_every_draw_and_one_for_the_next(history: History) ->
     assert ball_features(history.before(0).white_hits()).shape == (1, 69, len(NAMES))
 
 
-def test_hits_and_targets_say_which_balls_were_drawn(history: History) -> None:
+def test_hits_and_labels_say_which_balls_were_drawn(history: History) -> None:
     hits = history.white_hits()
     assert (np.flatnonzero(hits[5]) + 1).tolist() == history.white[5].tolist()
     assert (history.powerball_hits().argmax(axis=1) + 1 == history.powerball).all()
-    learned = targets(hits, slice(100, 102)).reshape(2, 69)
-    assert (np.flatnonzero(learned[1]) + 1).tolist() == history.white[101].tolist()
+    rows, drawn = labelled(hits)
+    np.testing.assert_array_equal(rows.reshape(1188, 69, -1), ball_features(hits)[100:-1])
+    assert (np.flatnonzero(drawn.reshape(1188, 69)[1]) + 1).tolist() == history.white[101].tolist()
 
 
 def test_a_history_whose_parts_do_not_fit_is_refused() -> None:
