@@ -1,19 +1,13 @@
 """Adaptive weights: the shares of v1's strategies, moved by each new draw and kept as a history."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 
 from django.db import transaction
 
-from predictions.distribution import (
-    Component,
-    components_from_json,
-    powerball_log_likelihood,
-    white_log_likelihood,
-)
+from predictions.distribution import Component, components_from_json
 from predictions.models import Draw, Prediction, StrategyShares
-from predictions.modes.v1 import STRATEGIES, V1
+from predictions.modes.v1 import STRATEGIES, V1, log_likelihoods
 from predictions.shares import equal_shares, updated_shares
 
 Origin = StrategyShares.Origin
@@ -54,7 +48,7 @@ def _move(law: Prediction, draw: Draw) -> tuple[StrategyShares, bool]:
     """The row of a draw, and whether it is made here: another run may have moved the shares meanwhile."""
     components = {one.strategy: one for one in components_from_json(law.components)}
     shares = current_shares(before=draw.draw_date) or _shares_of(components)
-    likelihoods = {name: _log_likelihood(one, draw) for name, one in components.items()}
+    likelihoods = log_likelihoods(components, draw.white_balls, draw.powerball)
     return StrategyShares.objects.get_or_create(
         mode=WEIGHED,
         origin=Origin.DRAW,
@@ -65,11 +59,6 @@ def _move(law: Prediction, draw: Draw) -> tuple[StrategyShares, bool]:
             "log_losses": {name: -likelihood for name, likelihood in likelihoods.items()},
         },
     )
-
-
-def _log_likelihood(component: Component, draw: Draw) -> float:
-    white = white_log_likelihood(component, draw.white_balls)
-    return white + powerball_log_likelihood(component, draw.powerball)
 
 
 def _shares_of(components: Mapping[str, Component]) -> dict[str, float]:
@@ -87,9 +76,3 @@ def reset_shares(on: date) -> StrategyShares:
     return StrategyShares.objects.create(
         mode=WEIGHED, origin=Origin.RESET, draw_date=on, shares=equal_shares(STRATEGIES)
     )
-
-
-def weighed(components: list[Component], shares: Mapping[str, float]) -> list[Component]:
-    """The same laws with these shares; what a strategy that is left out would have had falls to all."""
-    total = sum(shares[one.strategy] for one in components)
-    return [replace(one, share=shares[one.strategy] / total) for one in components]

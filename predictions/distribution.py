@@ -224,6 +224,11 @@ def powerball_log_likelihood(component: Component, powerball: int) -> float:
     return math.log(component.powerball_chances[powerball - 1])
 
 
+def log_likelihood(component: Component, white_balls: Sequence[int], powerball: int) -> float:
+    """The log-probability, in nats, of a whole draw."""
+    return white_log_likelihood(component, white_balls) + powerball_log_likelihood(component, powerball)
+
+
 @dataclass(frozen=True)
 class LogLoss:
     """Minus the log-likelihood of one draw, in nats. In a mixture the parts need not add up to the joint."""

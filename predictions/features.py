@@ -33,6 +33,10 @@ class History:
     def __len__(self) -> int:
         return len(self.powerball)
 
+    def numbers(self, draw: int) -> tuple[list[int], int]:
+        """The white balls and the Powerball of draw number `draw`."""
+        return self.white[draw].tolist(), int(self.powerball[draw])
+
     def before(self, draw: int) -> "History":
         """The draws that came before draw number `draw`."""
         return History(self.white[:draw], self.powerball[:draw])

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
-from predictions.adaptive import WEIGHED, current_shares, update_shares, weighed
+from predictions.adaptive import WEIGHED, current_shares, update_shares
 from predictions.children import FitError
 from predictions.distribution import UNIFORM_LOG_LOSS, components_from_json
 from predictions.draws import (
@@ -27,6 +27,7 @@ from predictions.feeds import FeedError
 from predictions.leases import Lost
 from predictions.models import PipelineRun, PipelineStep, Prediction, RandomnessReport, TrainedModel
 from predictions.modes import MODES
+from predictions.modes.v1 import weighed
 from predictions.randomness import chi_square_text, randomness_report
 from predictions.training import Trained, predict, train_modes
 

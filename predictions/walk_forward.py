@@ -99,10 +99,7 @@ class WalkFigures:
 
 def figures_of(laws: Sequence[Mixture], history: History, draws: range, note: str = "") -> WalkFigures:
     """The exact figures of laws on their own draws; nothing is simulated."""
-    losses = [
-        log_loss(law, history.white[draw].tolist(), int(history.powerball[draw]))
-        for law, draw in zip(laws, draws, strict=True)
-    ]
+    losses = [log_loss(law, *history.numbers(draw)) for law, draw in zip(laws, draws, strict=True)]
     chances = [mixture_inclusion(law) for law in laws]
     white = np.array([one.white for one in chances])  # (draws, 69)
     red = np.array([one.powerball for one in chances])  # (draws, 26)

@@ -124,10 +124,7 @@ def held_out(history: History) -> range:
 
 def losses_of(laws: Sequence[Mixture], history: History, draws: range) -> list[float]:
     """Each law's joint log-loss, in nats, on its own draw."""
-    return [
-        log_loss(law, history.white[draw].tolist(), int(history.powerball[draw])).joint
-        for law, draw in zip(laws, draws, strict=True)
-    ]
+    return [log_loss(law, *history.numbers(draw)).joint for law, draw in zip(laws, draws, strict=True)]
 
 
 def measured_skill(walk: Sequence[Mixture], history: History) -> Skill:

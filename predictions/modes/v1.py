@@ -1,6 +1,6 @@
 """`v1`: a mixture of six plain strategies, whose shares follow the evidence of past draws."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -8,13 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from predictions.distribution import (
-    Component,
-    powerball_log_likelihood,
-    shrink,
-    uniform_component,
-    white_log_likelihood,
-)
+from predictions.distribution import Component, log_likelihood, uniform_component
 from predictions.features import WARM_UP, History
 from predictions.modes.base import (
     HELD_OUT,
@@ -105,9 +99,10 @@ class V1(Mode):
                 components[strategy] = shrunk_law(strategy, white[place], red[place], strength)
             if V2.name in parts:
                 components[AI] = sharpened(parts[V2.name][place])
-            law = mixture_of(components, shares)
+            law = weighed([components[one] for one in STRATEGIES if one in components], shares)
             if draw < len(history):
-                shares = updated_shares(shares, log_likelihoods(components, history, draw))
+                white_balls, powerball = history.numbers(draw)
+                shares = updated_shares(shares, log_likelihoods(components, white_balls, powerball))
             yield law, shares
 
     def note(self, available: Sequence[str]) -> str:
@@ -136,20 +131,17 @@ def _v2_walk(history: History, seed: int) -> list[Mixture] | None:
         return None
 
 
-def mixture_of(components: dict[str, Component], shares: dict[str, float]) -> Mixture:
-    """The components by their shares, in STRATEGIES' order; the share of one that is missing falls to all."""
-    present = [strategy for strategy in STRATEGIES if strategy in components]
-    total = sum(shares[strategy] for strategy in present)
-    return [replace(components[strategy], share=shares[strategy] / total) for strategy in present]
+def weighed(components: Sequence[Component], shares: Mapping[str, float]) -> Mixture:
+    """The same laws with these shares; what a strategy that is left out would have had falls to all."""
+    total = sum(shares[one.strategy] for one in components)
+    return [replace(one, share=shares[one.strategy] / total) for one in components]
 
 
-def log_likelihoods(components: dict[str, Component], history: History, draw: int) -> dict[str, float]:
+def log_likelihoods(
+    components: Mapping[str, Component], white_balls: Sequence[int], powerball: int
+) -> dict[str, float]:
     """What each strategy's law gave to a draw, whatever its share: joint, in nats."""
-    white, red = history.white[draw].tolist(), int(history.powerball[draw])
-    return {
-        strategy: white_log_likelihood(one, white) + powerball_log_likelihood(one, red)
-        for strategy, one in components.items()
-    }
+    return {name: log_likelihood(one, white_balls, powerball) for name, one in components.items()}
 
 
 def _fixed_laws() -> dict[str, Component]:
@@ -165,7 +157,7 @@ def _fixed_laws() -> dict[str, Component]:
 def sharpened(mixture: Mixture) -> Component:
     """v2's law with more of its opinion."""
     (law,) = mixture
-    return Component(AI, 1.0, shrink(law.white, SHARPENING), shrink(law.powerball, SHARPENING))
+    return shrunk_law(AI, law.white, law.powerball, SHARPENING)
 
 
 # Counting: the raw weights of each draw, from the draws before it

@@ -6,16 +6,10 @@ from datetime import date
 import pytest
 
 from predictions import adaptive
-from predictions.adaptive import current_shares, reset_shares, update_shares, weighed
-from predictions.distribution import (
-    Component,
-    components_from_json,
-    powerball_log_likelihood,
-    uniform_component,
-    white_log_likelihood,
-)
+from predictions.adaptive import current_shares, reset_shares, update_shares
+from predictions.distribution import Component, components_from_json, log_likelihood, uniform_component
 from predictions.models import Draw, Prediction, StrategyShares
-from predictions.modes.v1 import STRATEGIES
+from predictions.modes.v1 import STRATEGIES, weighed
 from predictions.shares import ALPHA, updated_shares
 from tests.commands import call
 from tests.factories import make_prediction, tilted_component
@@ -57,7 +51,7 @@ def test_a_draw_moves_the_shares_by_the_rule_and_by_the_laws_as_they_were_stored
     (moved,) = update_shares()
 
     likelihoods = {
-        one.strategy: white_log_likelihood(one, draw.white_balls) + powerball_log_likelihood(one, 26)
+        one.strategy: log_likelihood(one, draw.white_balls, 26)
         for one in components_from_json(law.components)
     }
     expected = updated_shares(dict.fromkeys(STRATEGIES, 1 / 6), likelihoods)

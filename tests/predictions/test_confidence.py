@@ -9,9 +9,8 @@ from scipy import stats
 from predictions.confidence import ConfidenceScale, reference_tickets, scale_of
 from predictions.distribution import (
     Component,
-    powerball_log_likelihood,
+    log_likelihood,
     uniform_component,
-    white_log_likelihood,
 )
 from predictions.sampling import Tickets, generator_for, sample
 from predictions.strata import Strata, hypergeometric_table
@@ -93,10 +92,7 @@ def test_the_likelier_a_ticket_the_higher_its_confidence(
     component: Component, uniform_tickets: Tickets
 ) -> None:
     tickets = uniform_tickets[:2_000]
-    likelihoods = [
-        white_log_likelihood(component, ticket[:5]) + powerball_log_likelihood(component, ticket[5])
-        for ticket in tickets.tolist()
-    ]
+    likelihoods = [log_likelihood(component, ticket[:5], ticket[5]) for ticket in tickets.tolist()]
     confidence = ConfidenceScale(component).of(tickets)
     assert (np.diff(confidence[np.argsort(likelihoods)]) >= 0).all()
 
