@@ -5,7 +5,7 @@ nothing moves when the clocks do.
 """
 
 import logging
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from django.conf import settings
 from django.utils import timezone
@@ -14,7 +14,7 @@ from predictions.draws import LIVE_SOURCES, import_source, is_stored
 from predictions.feeds import FeedError
 from predictions.models import PipelineRun
 from predictions.pipeline import accept_run
-from predictions.powerball import EASTERN, last_draw
+from predictions.powerball import eastern_instant, last_draw
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def _is_time(day: date, now: datetime) -> bool:
 
     At noon it goes without the draw, for the next one needs its tickets.
     """
-    if now < _eastern(day, FIRST_LOOK):
+    if now < eastern_instant(day, FIRST_LOOK):
         return False
     if settings.DRAWS_SOURCE not in LIVE_SOURCES:
         return True
@@ -58,12 +58,7 @@ def _is_time(day: date, now: datetime) -> bool:
 
 def last_look(day: date) -> datetime:
     """Until when a draw is waited for: noon in New York on the day after."""
-    return _eastern(day + timedelta(days=1), LAST_LOOK)
-
-
-def _eastern(day: date, clock: time) -> datetime:
-    """An instant in UTC, for two times of one zone are compared by their clocks, not as instants."""
-    return datetime.combine(day, clock, EASTERN).astimezone(UTC)
+    return eastern_instant(day + timedelta(days=1), LAST_LOOK)
 
 
 def _has_come(day: date) -> bool:

@@ -17,10 +17,10 @@ from predictions.feeds import FeedError, RawDraw, Row
 from predictions.models import Draw, Feed
 from predictions.powerball import (
     CURRENT_ERA,
-    EASTERN,
     check_draw_day,
     check_numbers,
     draw_instant,
+    eastern_date,
     era_of,
     last_draw,
     next_draw,
@@ -308,7 +308,7 @@ def newest_draw_day() -> date | None:
 
 def age_of(day: date) -> timedelta:
     """Whole days from a draw to today, in New York."""
-    return timezone.now().astimezone(EASTERN).date() - day
+    return eastern_date(timezone.now()) - day
 
 
 def is_stale(newest: date | None) -> bool:

@@ -163,8 +163,7 @@ def is_draw_day(day: date) -> bool:
 
 def check_draw_day(day: date) -> None:
     """Raise ValueError, with the draw days in force then, unless a draw is scheduled on this date."""
-    if day < ERAS[0].since:
-        raise ValueError(f"{day} is before the first matrix known here (from {ERAS[0].since})")
+    era_of(day)  # which refuses a day before the first
     if not is_draw_day(day):
         days = "Mondays, Wednesdays and Saturdays" if day >= MONDAYS_SINCE else "Wednesdays and Saturdays"
         raise ValueError(f"{day} is a {day:%A} without a draw; draws are then on {days}")
@@ -179,22 +178,35 @@ def check_ticket_day(day: date) -> None:
         )
 
 
+def eastern_instant(day: date, clock: time) -> datetime:
+    """When New York's clocks show a time, daylight saving included.
+
+    In UTC, for two times of one zone are compared by their clocks, not as instants.
+    """
+    return datetime.combine(day, clock, EASTERN).astimezone(UTC)
+
+
+def eastern_date(now: datetime) -> date:
+    """The date in New York at an instant (an aware datetime)."""
+    if now.tzinfo is None:
+        raise ValueError(f"{now} has no time zone")
+    return now.astimezone(EASTERN).date()
+
+
 @lru_cache(maxsize=1024)  # asked for by every read of the stock
 def draw_instant(day: date) -> datetime:
-    """When the draw of an Eastern date is held, in UTC: 22:59 in New York, daylight saving included."""
-    return datetime.combine(day, DRAW_TIME, EASTERN).astimezone(UTC)
+    """When the draw of an Eastern date is held, in UTC: at 22:59 in New York."""
+    return eastern_instant(day, DRAW_TIME)
 
 
 def sales_close(day: date, cutoff: time) -> datetime:
     """When the sale of tickets for the draw of an Eastern date ends, in UTC; `cutoff` is New York's time."""
-    return datetime.combine(day, cutoff, EASTERN).astimezone(UTC)
+    return eastern_instant(day, cutoff)
 
 
 def next_draw(now: datetime) -> date:
     """The Eastern date of the first draw strictly after an instant (an aware datetime)."""
-    if now.tzinfo is None:
-        raise ValueError(f"{now} has no time zone")
-    day = now.astimezone(EASTERN).date()
+    day = eastern_date(now)
     while not (is_draw_day(day) and draw_instant(day) > now):
         day += timedelta(days=1)
     return day
@@ -205,9 +217,7 @@ def last_draw(now: datetime) -> date:
 
     ValueError before the first matrix known here.
     """
-    if now.tzinfo is None:
-        raise ValueError(f"{now} has no time zone")
-    day = now.astimezone(EASTERN).date()
+    day = eastern_date(now)
     while not (is_draw_day(day) and draw_instant(day) <= now):
         era_of(day)  # there is none to be found before the first
         day -= timedelta(days=1)
