@@ -1,8 +1,7 @@
 """Official draws in the database: validated against the era of their date, upserted by date, reported."""
 
 import hashlib
-import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -26,9 +25,7 @@ from predictions.powerball import (
     next_draw,
     scheduled_draws,
 )
-from predictions.signals import draws_stored
-
-logger = logging.getLogger(__name__)
+from predictions.signals import draws_stored, tell
 
 STALE_AFTER = timedelta(days=5)  # draws are two or three days apart, and results may come a day late
 SOURCES = ("bundled", "ny", "texas")
@@ -160,17 +157,11 @@ def import_rows(
         with transaction.atomic():
             dates = _Import(report, overwrite).take(rows)
             if dates and not dry_run:
-                transaction.on_commit(lambda: _send(dates))
+                about = f"{len(dates)} stored draws"
+                transaction.on_commit(lambda: tell(draws_stored, Draw, about, dates=dates))
     except IntegrityError as error:
         raise FeedError("another import stored the same draws at the same time; run it again") from error
     return report
-
-
-def _send(dates: Sequence[date]) -> None:
-    """Tell whoever listens; their trouble is logged and is not the import's."""
-    for receiver, answer in draws_stored.send_robust(sender=Draw, dates=dates):
-        if isinstance(answer, Exception):
-            logger.error("%s failed on %d stored draws", receiver.__qualname__, len(dates), exc_info=answer)
 
 
 class _Import:

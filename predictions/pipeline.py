@@ -22,7 +22,7 @@ from predictions.log_ids import current_request, log_ids
 from predictions.models import PipelineRun, PipelineStep, check_run_id, lease_end, new_run_id
 from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
-from predictions.signals import predictions_generated
+from predictions.signals import predictions_generated, tell
 from predictions.steps import RECALLS, STEPS, Status, StepFailed, Work, got_further
 
 logger = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ def execute(run: PipelineRun, watch: Watcher = lambda step: None) -> bool:
         try:
             if _take_steps(run, watch):
                 _end(run, PipelineRun.Status.COMPLETED)
-                _send(run)
+                tell(predictions_generated, PipelineRun, f"pipeline {run}", run=run)
         except Lost:
             logger.warning("pipeline %s was taken over by another", run)
         except OUTAGES as error:
@@ -208,10 +208,3 @@ def give_up(run: PipelineRun, error: str) -> bool:
         run.steps.filter(status=Status.PENDING).update(status=Status.SKIPPED, summary="not reached")
     logger.error("pipeline %s failed: %s", run, error)
     return True
-
-
-def _send(run: PipelineRun) -> None:
-    """Tell whoever listens; their trouble is logged and is not the pipeline's."""
-    for receiver, answer in predictions_generated.send_robust(sender=PipelineRun, run=run):
-        if isinstance(answer, Exception):
-            logger.error("%s failed on pipeline %s", receiver.__qualname__, run, exc_info=answer)
