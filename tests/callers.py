@@ -37,12 +37,6 @@ def ask(
     return Answer(response.status, response.headers, json.loads(content) if content else None)
 
 
-def claim_over(port: int, key: str, idempotency_key: str, mode: str = "v1", count: int = 5) -> Answer:
-    """Claim tickets with an API key."""
-    headers = {"Authorization": f"Api-Key {key}", "Idempotency-Key": idempotency_key}
-    return ask(port, CLAIMS, "POST", headers, {"mode": mode, "count": count})
-
-
 def at_once(callers: int, call: Callable[[Item], T], items: Iterable[Item]) -> list[T]:
     """What a call returns for each item, by so many threads with a database connection each."""
 

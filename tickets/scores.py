@@ -107,11 +107,6 @@ class BatchScore(models.Model):
         """What as many tickets win on average, whatever made them, without the jackpot."""
         return expected_prize_usd(self.tickets)
 
-    @property
-    def returned(self) -> float:
-        """The part of the cost that came back."""
-        return self.prize_usd / self.cost_usd
-
     def is_of(self, draw: Draw) -> bool:
         """Whether it was scored against these numbers."""
         return all(getattr(self, name) == getattr(draw, name) for name in DRAWN_FIELDS)
