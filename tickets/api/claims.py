@@ -17,7 +17,7 @@ from predictions.draws import upcoming_draw
 from predictions.models import Draw
 from tickets.api.answers import ANSWERS
 from tickets.api.authentication import client_of
-from tickets.api.pagination import NewestClaims
+from tickets.api.pagination import NewestRows
 from tickets.api.parsers import json_body
 from tickets.api.problems import BadValues
 from tickets.api.queries import (
@@ -49,7 +49,7 @@ class ClaimViewSet(GenericViewSet[Claim]):
     """Tickets that are a client's own for good, and those it claimed before, newest first."""
 
     serializer_class = ClaimSerializer
-    pagination_class = NewestClaims
+    pagination_class = NewestRows
     lookup_value_regex = "[0-9]{1,18}"
     needs_key = True
 

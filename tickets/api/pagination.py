@@ -53,9 +53,5 @@ class NewestDraws(ByCursor):
         date.fromisoformat(text)
 
 
-class NewestRuns(ByCursor):
-    ordering = "-id"
-
-
-class NewestClaims(ByCursor):
+class NewestRows(ByCursor):
     ordering = "-id"

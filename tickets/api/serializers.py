@@ -10,7 +10,7 @@ from predictions.powerball import prize_of
 from predictions.profiles import ModeProfile, StrategyShare
 from tickets.api.shapes import PRIZE, ModePolicyUsed, Ticket, mode_field, white_balls_field
 from tickets.claimed import Claim
-from tickets.claims import Quota, tickets_of
+from tickets.claims import Quota
 from tickets.models import GenerationRun, TicketBatch
 from tickets.results import Result, TierResult, draw_results
 
@@ -168,15 +168,11 @@ class ModeSerializer(serializers.Serializer[ModeProfile]):
 class ClaimSerializer(serializers.ModelSerializer[Claim]):
     """A claim with its tickets, which stay here when their rows are deleted after the draw."""
 
-    tickets = serializers.SerializerMethodField()
+    tickets = Ticket(many=True, read_only=True)
 
     class Meta:
         model = Claim
         fields = ["id", "mode", "count", "draw_date", "created_at", "tickets"]
-
-    @extend_schema_field(Ticket(many=True))
-    def get_tickets(self, claim: Claim) -> list[dict[str, Any]]:
-        return tickets_of(claim, self.context["draw"])
 
 
 class QuotaSerializer(serializers.Serializer[Quota]):

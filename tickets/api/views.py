@@ -15,7 +15,7 @@ from rest_framework.viewsets import ReadOnlyModelViewSet, ViewSet
 from predictions.models import Draw
 from predictions.profiles import mode_profiles
 from tickets.api.answers import ANSWERS, kept_key, render, respond
-from tickets.api.pagination import NewestDraws, NewestRuns
+from tickets.api.pagination import NewestDraws, NewestRows
 from tickets.api.queries import CachedQuery, CursorQuery, NoQuery, checked_query
 from tickets.api.schema import (
     DRAW_CURSOR,
@@ -131,7 +131,7 @@ class GenerationRunViewSet(_Browse):
     """Calls of `generate_batch`, newest first; one with its batches and their progress."""
 
     queryset = GenerationRun.objects.all()
-    pagination_class = NewestRuns
+    pagination_class = NewestRows
     lookup_value_regex = "[0-9]{1,18}"
 
     def get_queryset(self) -> QuerySet[GenerationRun]:
