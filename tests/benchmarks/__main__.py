@@ -6,13 +6,14 @@ Each figure stands beside another of the same run, since the machine's speed dri
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
+
+from tests.benchmarks.alone import own_database
 
 TICKETS = 1_000_000
 
@@ -157,21 +158,7 @@ def storing() -> None:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="shiol-bench-") as folder:
-        os.environ |= {
-            "DJANGO_SETTINGS_MODULE": "shiolplus.settings",
-            "SHIOL_VAR": folder,
-            "SHIOL_SECRET_KEY": "only-for-benchmarks",
-        }
-        os.environ.pop("DATABASE_URL", None)
-        import django
-        from django.core.management import call_command
-
-        django.setup()
-        from predictions.terminal import quiet_logs
-
-        quiet_logs(0)
-        call_command("migrate", verbosity=0)
+    with own_database():
         print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, NumPy {np.__version__}\n")
         sampling()
         mixing()

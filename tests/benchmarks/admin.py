@@ -8,11 +8,10 @@ SHIOL_BENCH_FOLDER it takes the database that lies there, such as the ten millio
 import os
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from tests.benchmarks.alone import own_database
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -96,37 +95,13 @@ def export(browser: "Client") -> None:
     print(f"{rows:,} tickets exported in {time.perf_counter() - started:.0f} s")
 
 
-@contextmanager
-def folder() -> Iterator[tuple[str, bool]]:
-    """Where the database lies, and whether it must be filled."""
-    if kept := os.environ.get("SHIOL_BENCH_FOLDER"):
-        yield kept, False
-        return
-    with tempfile.TemporaryDirectory(prefix="shiol-bench-") as made:
-        yield made, True
-
-
 def main() -> None:
-    with folder() as (where, is_empty):
-        os.environ |= {
-            "DJANGO_SETTINGS_MODULE": "shiolplus.settings",
-            "SHIOL_VAR": where,
-            "SHIOL_SECRET_KEY": "only-for-benchmarks",
-            "SHIOL_ALLOWED_HOSTS": "testserver",
-            "SHIOL_HTTPS": "0",
-        }
-        os.environ.pop("DATABASE_URL", None)
-        import django
+    kept = os.environ.get("SHIOL_BENCH_FOLDER", "")
+    with own_database(kept, SHIOL_ALLOWED_HOSTS="testserver", SHIOL_HTTPS="off"):
+        from predictions.draws import import_source
 
-        django.setup()
-        from django.core.management import call_command
-
-        from predictions.terminal import quiet_logs
-
-        quiet_logs(0)
-        call_command("migrate", verbosity=0, skip_checks=True)
-        if is_empty:
-            call_command("import_draws", verbosity=0)
+        if not kept:
+            import_source("bundled")
             fill()
         measure()
 

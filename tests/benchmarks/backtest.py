@@ -5,28 +5,20 @@ drifts. Takes minutes.
 """
 
 import os
-import tempfile
 import time
+
+from tests.benchmarks.alone import own_database
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="shiol-bench-") as folder:
-        os.environ |= {
-            "DJANGO_SETTINGS_MODULE": "shiolplus.settings",
-            "SHIOL_VAR": folder,
-            "SHIOL_SECRET_KEY": "only-for-benchmarks",
-        }
-        os.environ.pop("DATABASE_URL", None)
-        import django
+    with own_database():
         from django.conf import settings
         from django.core.management import call_command
 
-        django.setup()
         from predictions.backtest import BASELINE, COSTS
         from predictions.draws import import_source
         from predictions.models import Backtest
 
-        call_command("migrate", verbosity=0)
         import_source("bundled")
         started = time.perf_counter()
         call_command("backtest")

@@ -4,12 +4,14 @@ A million tickets in 500 batches, three months of claims by the hour, forty scor
 this process and without a network: what is timed is the queries and the page. Prints, asserts nothing.
 """
 
-import os
 import re
 import statistics
-import tempfile
 from datetime import timedelta
 from pathlib import Path
+
+from tests.benchmarks import admin
+from tests.benchmarks.admin import ROUNDS, milliseconds
+from tests.benchmarks.alone import own_database
 
 PAGES = ["/admin/dashboard/", "/metrics", "/readyz", "/healthz"]
 DRAWS = 40  # sold before the next one
@@ -20,7 +22,6 @@ def fill() -> None:
     from django.utils import timezone
 
     from predictions.models import Cluster
-    from tests.benchmarks import admin
     from tests.factories import make_backtest
     from tests.tickets.test_results import score_season
 
@@ -67,28 +68,12 @@ def weight(page: bytes) -> int:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="shiol-bench-") as folder:
-        os.environ |= {
-            "DJANGO_SETTINGS_MODULE": "shiolplus.settings",
-            "SHIOL_VAR": folder,
-            "SHIOL_SECRET_KEY": "only-for-benchmarks",
-            "SHIOL_ALLOWED_HOSTS": "testserver",
-            "SHIOL_HTTPS": "off",
-        }
-        os.environ.pop("DATABASE_URL", None)
-        import django
-
-        django.setup()
-        from django.core.management import call_command
+    with own_database(SHIOL_ALLOWED_HOSTS="testserver", SHIOL_HTTPS="off"):
         from django.db import connection
         from django.test.utils import CaptureQueriesContext
 
-        from predictions.terminal import quiet_logs
-        from tests.benchmarks.admin import ROUNDS, milliseconds
         from tests.staff import superuser
 
-        quiet_logs(0)
-        call_command("migrate", verbosity=0, skip_checks=True)
         fill()
         browser = superuser()
         empty = statistics.median(milliseconds(browser, "/admin/password_change/"))
