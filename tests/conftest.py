@@ -9,6 +9,10 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from django.test import Client
 
 VAR = Path(tempfile.mkdtemp(prefix="shiol-tests-"))
 os.environ |= {
@@ -96,6 +100,14 @@ def real_draws(db: None) -> None:
     from predictions.draws import import_source
 
     import_source("bundled")
+
+
+@pytest.fixture
+def admin() -> "Client":
+    """A browser in which a superuser has logged in."""
+    from tests.staff import superuser
+
+    return superuser()
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from django_q.models import OrmQ
 from predictions.draws import upcoming_draw
 from predictions.models import new_run_id
 from tests.factories import WEDNESDAY, make_prediction, some_tickets
-from tests.staff import staff_who_may, superuser
+from tests.staff import staff_who_may
 from tickets import deletion, purging
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.policies import ModePolicy
@@ -24,11 +24,6 @@ PURGE = "/admin/tickets/pregeneratedticket/purge/"
 TICKETS = "/admin/tickets/pregeneratedticket/"
 GENERATE = "/admin/tickets/generationrun/generate/"
 SATURDAY = date(2026, 11, 28)
-
-
-@pytest.fixture
-def admin() -> Client:
-    return superuser()
 
 
 # Purge by filter

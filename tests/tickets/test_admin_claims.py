@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.factories import WEDNESDAY, make_client, make_draw, some_tickets
-from tests.staff import heard_of, superuser, text_of
+from tests.staff import heard_of, text_of
 from tickets.claims import Asked, claim_tickets
 from tickets.clients import ApiClient
 from tickets.models import Claim
@@ -27,11 +27,6 @@ NOON = datetime(2026, 11, 24, 17, tzinfo=UTC)  # in New York
 def _at_noon() -> Iterator[None]:
     with time_machine.travel(NOON, tick=False):
         yield
-
-
-@pytest.fixture
-def admin() -> Client:
-    return superuser()
 
 
 def change(client: ApiClient) -> str:

@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.factories import WEDNESDAY, make_client, make_key, some_tickets
-from tests.staff import superuser, text_of
+from tests.staff import text_of
 from tickets.claims import Asked, claim_tickets
 from tickets.clients import ApiClient, ApiKey
 from tickets.store import insert_batch_tickets
@@ -35,11 +35,6 @@ GOOD: dict[str, Any] = {
 def _at_noon() -> Iterator[None]:
     with time_machine.travel(NOON, tick=False):
         yield
-
-
-@pytest.fixture
-def admin() -> Client:
-    return superuser()
 
 
 def change(client: ApiClient) -> str:

@@ -10,7 +10,7 @@ from django.templatetags.static import static
 from django.test import Client
 
 from tests.factories import WEDNESDAY, count_claims, make_prediction, queued_batch, some_tickets
-from tests.staff import client_of, staff_who_may, superuser
+from tests.staff import client_of, staff_who_may
 from tickets.admin.demand import page_of
 from tickets.models import ClaimHour
 from tickets.policies import ModePolicy
@@ -26,11 +26,6 @@ COLUMNS = ("stored", "claimed", "free", "coming", "floor", "lacking", "short", "
 def _now() -> Iterator[None]:
     with time_machine.travel(NOW, tick=False):
         yield
-
-
-@pytest.fixture
-def admin() -> Client:
-    return superuser()
 
 
 def row(mode: str, now: datetime = NOW) -> dict[str, str]:

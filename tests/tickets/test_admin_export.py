@@ -35,11 +35,6 @@ SATURDAY = date(2026, 11, 28)
 
 
 @pytest.fixture
-def admin() -> Client:
-    return superuser()
-
-
-@pytest.fixture
 def tickets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fifty of v1 and ten of v2, with gaps between their keys, read seven at a time."""
     monkeypatch.setattr(export, "STRETCH", 7)

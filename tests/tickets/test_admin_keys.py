@@ -11,7 +11,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from tests.factories import make_client, make_key
-from tests.staff import staff_who_may, superuser, text_of
+from tests.staff import staff_who_may, text_of
 from tickets.clients import ApiClient, ApiKey
 from tickets.keys import end_of_day
 from tickets.keys import make_key as make_named_key
@@ -27,11 +27,6 @@ NOON = datetime(2026, 11, 24, 17, tzinfo=UTC)  # in New York
 def _at_noon() -> Iterator[None]:
     with time_machine.travel(NOON, tick=False):
         yield
-
-
-@pytest.fixture
-def admin() -> Client:
-    return superuser()
 
 
 def change(client: ApiClient) -> str:

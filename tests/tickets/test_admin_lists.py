@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.factories import WEDNESDAY, claim_tickets, make_prediction, some_tickets
-from tests.staff import heard_of, superuser
+from tests.staff import heard_of
 from tickets.models import TicketBatch
 from tickets.store import insert_batch_tickets
 
@@ -26,11 +26,6 @@ LISTS = [
     *("tickets/pregeneratedticket", "tickets/claim", "tickets/apiclient", "django_q/schedule"),
 ]
 DECEMBER = date(2026, 12, 2)
-
-
-@pytest.fixture
-def admin() -> Client:
-    return superuser()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.test import Client
 
 from tests.factories import WEDNESDAY, make_prediction, queued_batch
-from tests.staff import staff_who_may, superuser, text_of
+from tests.staff import staff_who_may, text_of
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import TicketBatch
 from tickets.policies import ModePolicy
@@ -15,11 +15,6 @@ pytestmark = pytest.mark.django_db
 POLICIES = "/admin/tickets/modepolicy/"
 PAUSE, RESUME = f"{POLICIES}pause/", f"{POLICIES}resume/"
 TWO = {"modes": ["v1", "random_forest"]}
-
-
-@pytest.fixture
-def admin() -> Client:
-    return superuser()
 
 
 def paused() -> list[str]:

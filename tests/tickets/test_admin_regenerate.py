@@ -7,7 +7,7 @@ from django_q.models import OrmQ
 
 from predictions.models import new_run_id
 from tests.factories import WEDNESDAY, claim_tickets, make_prediction, queued_batch, some_tickets
-from tests.staff import staff_who_may, superuser, text_of
+from tests.staff import staff_who_may, text_of
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.batches import cancel_batch, fail_exhausted, retry_batch
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
@@ -20,11 +20,6 @@ pytestmark = pytest.mark.django_db
 REGENERATE = "/admin/tickets/generationrun/regenerate/"
 ASKED = {"mode": "v1", "draw_date": "2026-11-25"}
 WORK = {one.__name__: one for one in (generate_ticket_batch, purge_ticket_batch)}
-
-
-@pytest.fixture
-def admin() -> Client:
-    return superuser()
 
 
 @pytest.fixture

@@ -20,11 +20,6 @@ RETRY, CANCEL = f"{BATCHES}retry/", f"{BATCHES}cancel/"
 
 
 @pytest.fixture
-def admin() -> Client:
-    return superuser()
-
-
-@pytest.fixture
 def failed() -> TicketBatch:
     """One that failed a third of the way."""
     make_prediction()

@@ -8,7 +8,7 @@ from django.test import Client
 from predictions.models import Draw
 from predictions.powerball import is_draw_day
 from tests.factories import WEDNESDAY, make_draw, some_tickets, ticket
-from tests.staff import heard_of, superuser
+from tests.staff import heard_of
 from tickets.models import TicketBatch
 from tickets.scores import BatchScore
 from tickets.scoring import score_draw
@@ -19,11 +19,6 @@ pytestmark = pytest.mark.django_db
 SCORES = "/admin/tickets/batchscore/"
 SATURDAY = date(2026, 11, 28)
 ONE_DRAW = "One draw says nothing about a mode"
-
-
-@pytest.fixture
-def admin() -> Client:
-    return superuser()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.factories import WEDNESDAY, make_draw, make_prediction, some_tickets, ticket
-from tests.staff import heard_of, superuser
+from tests.staff import heard_of
 from tickets.admin import stock
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import PreGeneratedTicket, TicketBatch
@@ -21,11 +21,6 @@ TICKETS = "/admin/tickets/pregeneratedticket/"
 RUNS = "/admin/tickets/generationrun/"
 BATCHES = "/admin/tickets/ticketbatch/"
 SATURDAY = date(2026, 11, 28)
-
-
-@pytest.fixture
-def admin() -> Client:
-    return superuser()
 
 
 @pytest.fixture
