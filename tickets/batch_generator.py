@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -16,7 +16,7 @@ from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
 from tickets import metrics
 from tickets.batches import enqueue, finish_run
-from tickets.generation import make_batch
+from tickets.generation import Watcher, make_batch
 from tickets.models import GenerationRun, Origin, TicketBatch
 from tickets.planning import plan
 from tickets.policies import MAX_BATCH_SIZE, MAX_DAYS, PAUSED, Used, policies
@@ -28,8 +28,6 @@ logger = logging.getLogger(__name__)
 DEFAULT_MODES = ("random_forest", "lstm")
 DEFAULT_BATCH_SIZE, DEFAULT_CLEANUP_DAYS = 100, 7
 POLL_SECONDS = 0.2
-
-Watcher = Callable[[TicketBatch], None]
 
 
 class BatchTicketGenerator:
@@ -244,7 +242,7 @@ def _new_batch(run: GenerationRun, mode: str) -> TicketBatch:
 
 def run_result(run: GenerationRun) -> dict[str, Any]:
     """What a run was asked for and what became of it, as `generate_batch` returns it."""
-    batches = list(run.batches.filter(origin=Origin.GENERATED).order_by("id"))
+    batches = list(run.batches.drawn().order_by("id"))
     ready = [batch for batch in batches if batch.status == TicketBatch.Status.READY]
     failed = [
         batch

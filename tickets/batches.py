@@ -18,7 +18,7 @@ from django_q.tasks import async_task
 from predictions import clusters
 from predictions.leases import OUTAGES, Lost, delay_after
 from predictions.models import lease_end
-from tickets.models import GenerationRun, Origin, TicketBatch
+from tickets.models import GenerationRun, TicketBatch
 from tickets.planning import plan
 from tickets.purging import enqueue_purge_of_replaced
 
@@ -144,7 +144,7 @@ def retry_batch(batch: TicketBatch) -> bool:
 
 def finish_run(run: GenerationRun) -> None:
     """Give a run its final state once none of its batches is unfinished; in the caller's transaction."""
-    batches = list(run.batches.filter(origin=Origin.GENERATED).values_list("mode", "status", "error"))
+    batches = list(run.batches.drawn().values_list("mode", "status", "error"))
     if any(status in TicketBatch.UNFINISHED for _, status, _ in batches):
         return
     run.status = _run_status([status for _, status, _ in batches])

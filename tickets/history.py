@@ -10,7 +10,7 @@ from django.db.models.functions import RowNumber, TruncDate
 
 from predictions.modes import MODE_NAMES
 from tickets.claimed import ClaimHour
-from tickets.models import Origin, TicketBatch
+from tickets.models import TicketBatch
 
 LATEST = 20  # batches of a mode whose durations are told
 DAYS = 14
@@ -89,7 +89,7 @@ class ClaimCount:
 
 
 def _ended() -> QuerySet[TicketBatch]:
-    return TicketBatch.objects.filter(origin=Origin.GENERATED, finished_at__isnull=False).order_by()
+    return TicketBatch.objects.drawn().filter(finished_at__isnull=False).order_by()
 
 
 def mode_histories() -> dict[str, ModeHistory]:

@@ -34,7 +34,7 @@ def generation_metrics() -> dict[str, Any]:
         running_runs=Count("pk", filter=Q(status=Status.RUNNING)),
     )
     by_mode = _by_mode()
-    last = _runs().order_by("-id").first()
+    last = runs.order_by("-id").first()
     return counts | {
         "last_run_time": utc_text(last.started_at) if last else None,
         "last_run_status": last.status if last else None,
@@ -61,8 +61,6 @@ def _of_mode(mode: str, totals: dict[str, BatchTotal]) -> dict[str, Any]:
 
 
 def _last_duration(mode: str) -> float | None:
-    ended = TicketBatch.objects.filter(
-        mode=mode, origin=Origin.GENERATED, started_at__isnull=False, finished_at__isnull=False
-    )
-    last = ended.order_by("-id").first()
+    ended = TicketBatch.objects.drawn().filter(started_at__isnull=False, finished_at__isnull=False)
+    last = ended.filter(mode=mode).order_by("-id").first()
     return last.seconds if last else None

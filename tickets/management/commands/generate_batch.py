@@ -9,7 +9,7 @@ from predictions import clusters
 from predictions.modes import MODE_NAMES
 from predictions.terminal import add_modes, day, positive, quiet_logs, say, with_rate
 from tickets.batch_generator import DEFAULT_MODES, BatchTicketGenerator, run_result
-from tickets.models import GenerationRun, Origin, TicketBatch
+from tickets.models import GenerationRun, TicketBatch
 
 
 class Command(BaseCommand):
@@ -105,5 +105,5 @@ class _Bars:
         self.bar.update(self.tasks[batch.mode], completed=batch.generated, rate=batch.rate)
 
     def update_all(self, run: GenerationRun) -> None:
-        for batch in run.batches.filter(origin=Origin.GENERATED).order_by("id"):
+        for batch in run.batches.drawn().order_by("id"):
             self.update(batch)
