@@ -23,13 +23,13 @@ from django.utils.http import parse_etags
 from predictions.draws import upcoming_draw
 from predictions.modes import MODE_NAMES
 from tickets.api.problems import DATABASE_AWAY
+from tickets.api.queries import DEFAULT_LIMIT
 from tickets.claimed import Claim
 from tickets.models import TicketBatch
 from tickets.stock import get_batch_ticket_stats, get_cached_tickets
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_LIMIT = 10
 REFRESH_SECONDS = 0.4  # well under the second, so that an answer is replaced before it is too old
 ASKED_LATELY = 10.0  # seconds
 BATCHES_WATCHED = 20  # the newest: when one of them is published, the answers are made anew

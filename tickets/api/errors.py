@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tickets.api.problems import title_of
+from tickets.api.problems import UNAVAILABLE, UNEXPECTED, title_of
 from tickets.api.queries import ALLOWED
 
 CLAIMS = "/api/v1/tickets/claims"
@@ -83,12 +83,12 @@ ERRORS = {
     500: Error(
         "A mistake of ours; the log has it under the request id.",
         CACHED,
-        "An unexpected error; the request id finds it in the log.",
+        UNEXPECTED,
     ),
     503: Error(
         "The database is not available.",
         CACHED,
-        "The database is not available; nothing is known of the stock. Try again shortly.",
+        UNAVAILABLE,
     ),
 }
 # What the web server answers itself, as HTML, before anything of ours is asked.

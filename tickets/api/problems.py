@@ -26,6 +26,8 @@ API_ADDRESS = re.compile(r"/(api|healthz|readyz|metrics|favicon\.ico)(/|$)")
 MOST_ERRORS = 20  # that are named: 64 KiB of unknown fields would be a megabyte of errors
 # The database is away, or its tables are; a value that it refuses would be our mistake, and a 500.
 DATABASE_AWAY = (OperationalError, ProgrammingError, InterfaceError, InternalError)
+UNAVAILABLE = "The database is not available; nothing is known of the stock. Try again shortly."
+UNEXPECTED = "An unexpected error; the request id finds it in the log."
 
 
 class BadValues(exceptions.APIException):
@@ -73,8 +75,7 @@ def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> Resp
     request: Request = context["request"]
     if isinstance(error, DATABASE_AWAY):
         logger.error("the database did not answer %s: %s", request.path, error)
-        detail = "The database is not available; nothing is known of the stock. Try again shortly."
-        return _response(problem(request, HTTPStatus.SERVICE_UNAVAILABLE, detail), {"Retry-After": "5"})
+        return _response(problem(request, HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE), {"Retry-After": "5"})
     if isinstance(error, Refused):
         return _refused(request, error)
     if isinstance(error, Http404):
@@ -146,9 +147,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """500: a mistake of ours; the log has it under the request id."""
-    return _plain(
-        request, HTTPStatus.INTERNAL_SERVER_ERROR, "An unexpected error; the request id finds it in the log."
-    ) or defaults.server_error(request)
+    return _plain(request, HTTPStatus.INTERNAL_SERVER_ERROR, UNEXPECTED) or defaults.server_error(request)
 
 
 def _plain(request: HttpRequest, status: HTTPStatus, detail: str) -> HttpResponse | None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from types import MappingProxyType
@@ -10,6 +10,7 @@ from typing import Any
 
 from django.http import QueryDict
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 
 from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
@@ -18,10 +19,11 @@ from tickets.claims import MAX_COUNT
 
 KEY_HEADER = "Idempotency-Key"
 KEY_PATTERN = r"[\x21-\x2b\x2d-\x7e]{1,255}"  # without the comma, which joins two headers of a name
+DEFAULT_LIMIT, MAX_LIMIT = 10, 100  # tickets that `cached` gives
 CURSOR = "a cursor from `next` or `previous` of another page"
 ALLOWED = {
     "mode": f"one of {', '.join(MODE_NAMES)}",
-    "limit": "an integer from 1 to 100",
+    "limit": f"an integer from 1 to {MAX_LIMIT}",
     "include_stats": "true or false",
     "cursor": CURSOR,
     "draw_date": "a day with a draw, as YYYY-MM-DD",
@@ -61,7 +63,9 @@ class CachedQuery(serializers.Serializer[dict[str, Any]]):
     """The parameters of `GET /api/v1/tickets/cached`."""
 
     mode = serializers.ChoiceField(choices=MODE_NAMES, default="random_forest")
-    limit = PlainInteger(min_value=1, max_value=100, default=10, help_text="The most tickets to be given.")
+    limit = PlainInteger(
+        min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT, help_text="The most tickets to be given."
+    )
     include_stats = serializers.BooleanField(default=False, help_text="Adds `db_stats`.")
     draw_date = PlainDate(
         default=None,
@@ -133,8 +137,7 @@ def checked_query(
     checked = serializer(data=query.dict())
     if not checked.is_valid():
         errors += [
-            bad_value(name, query.get(name), str(texts[0]) if texts[0].code == NO_DRAW else ALLOWED[name])
-            for name, texts in checked.errors.items()
+            bad_value(name, query.get(name), _allowed(name, texts)) for name, texts in checked.errors.items()
         ]
     if errors:
         raise BadValues(errors)
@@ -153,16 +156,17 @@ def checked_body(serializer: type[serializers.Serializer[dict[str, Any]]], data:
     ]
     if not checked.is_valid():
         errors += [
-            bad_value(
-                name,
-                _text(data[name]) if name in data else None,
-                str(texts[0]) if texts[0].code == NO_DRAW else ALLOWED[name],
-            )
+            bad_value(name, _text(data[name]) if name in data else None, _allowed(name, texts))
             for name, texts in checked.errors.items()
         ]
     if errors:
         raise BadValues(errors)
     return checked.validated_data
+
+
+def _allowed(name: str, errors: Sequence[ErrorDetail]) -> str:
+    """What a bad value should have been; a day without a draw says so itself."""
+    return str(errors[0]) if errors[0].code == NO_DRAW else ALLOWED[name]
 
 
 def _text(value: Any) -> str:
