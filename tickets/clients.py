@@ -1,6 +1,6 @@
 """Who may claim tickets: API clients, their keys, and what each has used of its daily quota."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -24,6 +24,11 @@ def all_modes() -> list[str]:
 def day_of(now: datetime) -> date:
     """The day of a quota: from midnight to midnight in New York."""
     return now.astimezone(EASTERN).date()
+
+
+def end_of(day: date) -> datetime:
+    """The midnight in New York that ends a day."""
+    return datetime.combine(day + timedelta(days=1), datetime.min.time(), EASTERN)
 
 
 class ApiClientQuerySet(models.QuerySet["ApiClient"]):

@@ -8,8 +8,7 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string
 from rest_framework_api_key.crypto import concatenate
 
-from predictions.powerball import EASTERN
-from tickets.clients import ApiClient, ApiKey, day_of
+from tickets.clients import ApiClient, ApiKey, day_of, end_of
 
 PREFIX_LENGTH = 8
 MAX_NAME = 50  # characters
@@ -70,5 +69,4 @@ def end_of_day(last_day: date) -> datetime:
     if not 0 <= (last_day - today).days <= MAX_DAYS:
         latest = today + timedelta(days=MAX_DAYS)
         raise ValueError(f"expires {last_day}: allowed is a day from {today} to {latest}")
-    midnight = datetime.combine(last_day + timedelta(days=1), datetime.min.time(), EASTERN)
-    return midnight.astimezone(UTC)
+    return end_of(last_day).astimezone(UTC)
