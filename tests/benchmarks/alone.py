@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 
 
 @contextmanager
@@ -12,8 +12,7 @@ def own_database(kept: str = "", **extra: str) -> Iterator[None]:
 
     With a `kept` folder, the database that lies there. To be entered before anything of Django's is imported.
     """
-    made: AbstractContextManager[str] = tempfile.TemporaryDirectory(prefix="shiol-bench-")
-    with nullcontext(kept) if kept else made as folder:
+    with nullcontext(kept) if kept else tempfile.TemporaryDirectory(prefix="shiol-bench-") as folder:
         os.environ |= {
             "DJANGO_SETTINGS_MODULE": "shiolplus.settings",
             "SHIOL_VAR": folder,
