@@ -7,7 +7,7 @@ MANAGE := $(RUN) manage.py
 # What checks code needs a key, and must not touch var/.
 CHECKING := SHIOL_SECRET_KEY=only-for-checks-which-serve-nobody SHIOL_VAR=$$(mktemp -d)
 
-.PHONY: help demo serve test lint schema fuzz bench faults lock clean
+.PHONY: help demo serve test lint schema fuzz bench screenshots faults lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,6 +39,9 @@ bench: $(VENV)/installed ## Print the figures that the README quotes
 
 bench-%: $(VENV)/installed ## One more: bench-admin, -backtest, -claims, -demand, -large, -scoring, -serving (needs wrk)
 	@$(RUN) -m tests.benchmarks.$*
+
+screenshots: $(VENV)/installed ## Take the README's pictures of the dashboard anew, of what `make demo` left
+	@$(RUN) -m tests.screenshots
 
 faults: $(VENV)/installed ## Kill, double, fill and stop real clusters and databases, all of it (SEED=1; 45 minutes)
 	@SHIOL_FAULTS=all $(RUN) -m pytest tests/faults

@@ -42,10 +42,14 @@ class Chromium:
         """Go to a page and wait until it is loaded."""
         self.driver.get(f"{self.site}{path}")
 
-    def screen(self, width: int = WIDE, *, dark: bool = False) -> None:
+    def screen(self, width: int = WIDE, height: int = 900, *, dark: bool = False) -> None:
         """Look through a screen of that width, as somebody who prefers dark or light pages."""
         self.tell(
-            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.tell("Emulation.setEmulatedMedia", features=[scheme])
