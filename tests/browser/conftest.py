@@ -22,7 +22,7 @@ def kept_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]
 @pytest.fixture
 def browser(kept_browser: Chromium, transactional_db: None, tmp_path: Path) -> Iterator[Chromium]:
     """The browser on a wide, light screen; whatever a test does, no page may complain or ask elsewhere."""
-    with web_server(tmp_path / "web") as (_, port):
+    with web_server(tmp_path / "web", "--graceful-timeout", "1") as (_, port):
         kept_browser.begin_at(f"http://127.0.0.1:{port}")
         kept_browser.screen()
         yield kept_browser
