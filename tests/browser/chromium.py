@@ -85,13 +85,20 @@ class Chromium:
 
     def press(self, name: str) -> None:
         """Click the button or link of that name, and wait for the page that it leads to."""
-        before, quoted = self.find("html"), json.dumps(name)
+        quoted = json.dumps(name)
         paths = (f"//{tag}[normalize-space()={quoted}]" for tag in ("a", "button"))
         path = "|".join((*paths, f"//input[@type='submit'][@value={quoted}]"))
         found = self.driver.find_elements(By.XPATH, path)
         assert found, f"there is no {name!r} on {self.driver.current_url}"
-        found[0].click()
-        WebDriverWait(self.driver, 20).until(staleness_of(before), f"the page behind {name!r}")
+        with self.leaving():
+            found[0].click()
+
+    @contextmanager
+    def leaving(self) -> Iterator[None]:
+        """Wait until what is done here has led to another page."""
+        before = self.find("html")
+        yield
+        WebDriverWait(self.driver, 20).until(staleness_of(before), "another page")
 
     def type(self, *keys: str) -> None:
         """Into whatever has the focus; "\\t" and "\\n" are the keys Tab and Enter."""

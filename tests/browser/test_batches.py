@@ -48,7 +48,8 @@ def test_a_batch_is_ordered_and_watched_until_it_is_made(browser: Chromium, tmp_
 def _log_in(browser: Chromium, password: str) -> None:
     """By the keys alone: the page's first field has the focus."""
     browser.open(DASHBOARD)
-    browser.type("admin", "\t", password, "\n")
+    with browser.leaving():
+        browser.type("admin", "\t", password, "\n")
 
 
 def _order(browser: Chromium) -> None:

@@ -41,3 +41,14 @@ def test_each_fault_is_found_and_nothing_else(browser: Chromium) -> None:
     wide = wider_than_the_screen(browser)
     assert len(wide) == 2
     assert 'id="wide"' in wide[0]
+
+
+def test_a_page_that_asks_elsewhere_or_complains_is_noticed(browser: Chromium) -> None:
+    browser.driver.get("about:blank")
+
+    browser.run("return fetch('http://elsewhere.example/x').catch(() => console.error('broken'))")
+
+    assert browser.asked() == {"http://elsewhere.example"}
+    assert [line for line in browser.said() if "broken" in line]
+    browser.open("/admin/login/")
+    assert browser.asked() == {browser.site}
