@@ -13,7 +13,6 @@ from predictions.children import FitError
 from predictions.distribution import UNIFORM_LOG_LOSS, components_from_json
 from predictions.draws import (
     LIVE_SOURCES,
-    ImportReport,
     KnownDraws,
     freshness,
     import_source,
@@ -24,6 +23,7 @@ from predictions.draws import (
 )
 from predictions.evaluation import evaluate_predictions
 from predictions.feeds import FeedError
+from predictions.imports import ImportReport
 from predictions.leases import Lost
 from predictions.models import PipelineRun, PipelineStep, Prediction, RandomnessReport, TrainedModel
 from predictions.modes import MODES

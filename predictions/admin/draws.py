@@ -13,8 +13,9 @@ from predictions.admin.browsing import ReadOnly, day
 from predictions.admin.export import BALLS, ExportColumn, Exporting
 from predictions.admin.lists import log_about
 from predictions.admin.uploads import ALLOWED, DrawsFile
-from predictions.draws import SOURCES, ImportReport, Problem, Taken, import_content, import_source
+from predictions.draws import SOURCES, import_content, import_source
 from predictions.feeds import FeedError, RawDraw
+from predictions.imports import ImportReport, Problem, Taken
 from predictions.models import Draw
 
 SHOWN = 20  # rows of a kind listed before "and … more"

@@ -13,8 +13,6 @@ from django.test import TestCase
 
 from predictions import feeds
 from predictions.draws import (
-    ImportReport,
-    Problem,
     freshness,
     import_file,
     import_rows,
@@ -25,6 +23,7 @@ from predictions.draws import (
     upcoming_draw,
 )
 from predictions.feeds import FeedError, RawDraw, Row
+from predictions.imports import ImportReport, Problem
 from predictions.models import Draw, Feed
 from predictions.signals import draws_stored
 from tests.feed_server import Answer, FeedServer

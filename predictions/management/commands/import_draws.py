@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from predictions import draws
-from predictions.draws import ImportReport
 from predictions.feeds import READERS, FeedError
+from predictions.imports import ImportReport
 from predictions.terminal import quiet_logs, say
 
 SHOWN = 20  # problems listed before "and … more"
