@@ -46,31 +46,26 @@ def console(verbosity: int) -> Console:
     return Console(stderr=True, quiet=verbosity == 0)
 
 
-def progress(verbosity: int, unit: str) -> Progress:
-    """A bar that counts `unit`; plain nothing when stderr is not a terminal."""
+def _bar(verbosity: int, *columns: ProgressColumn, **options: Any) -> Progress:
+    """What it is, and how far it is, then these columns; plain nothing when stderr is not a terminal."""
     screen = console(verbosity)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        TimeElapsedColumn(),
-        console=screen,
-        disable=verbosity == 0 or not screen.is_terminal,
-    )
+    disable = verbosity == 0 or not screen.is_terminal
+    description = TextColumn("{task.description}")
+    return Progress(description, BarColumn(), *columns, console=screen, disable=disable, **options)
+
+
+def progress(verbosity: int, unit: str) -> Progress:
+    """A bar that counts `unit`."""
+    return _bar(verbosity, MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn())
 
 
 def time_left(verbosity: int) -> Progress:
     """A bar over work whose parts differ in length, with the time that is left of it."""
-    screen = console(verbosity)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
+    return _bar(
+        verbosity,
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=screen,
-        disable=verbosity == 0 or not screen.is_terminal,
         speed_estimate_period=600,  # seconds: a part may take half a minute
     )
 
@@ -89,17 +84,13 @@ class _Rate(ProgressColumn):
 
 def with_rate(verbosity: int, unit: str) -> Progress:
     """A bar that counts `unit`, with how many a second, and the time that is left of them."""
-    screen = console(verbosity)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
+    return _bar(
+        verbosity,
         TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
         _Rate(unit),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=screen,
-        disable=verbosity == 0 or not screen.is_terminal,
     )
 
 
