@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from predictions.adaptive import WEIGHED, current_shares, update_shares
+from predictions.analytics import report_of
 from predictions.children import FitError
 from predictions.distribution import UNIFORM_LOG_LOSS, components_from_json
 from predictions.draws import (
@@ -25,10 +26,10 @@ from predictions.evaluation import evaluate_predictions
 from predictions.feeds import FeedError
 from predictions.imports import ImportReport
 from predictions.leases import Lost
-from predictions.models import PipelineRun, PipelineStep, Prediction, RandomnessReport, TrainedModel
+from predictions.models import PipelineRun, PipelineStep, Prediction, TrainedModel
 from predictions.modes import MODES
 from predictions.modes.v1 import weighed
-from predictions.randomness import chi_square_text, randomness_report
+from predictions.randomness import chi_square_text
 from predictions.training import Trained, predict, train_modes
 
 logger = logging.getLogger(__name__)
@@ -116,7 +117,10 @@ def _import_detail(report: ImportReport) -> dict[str, Any]:
 
 def _analytics(work: Work) -> Outcome:
     """Test whether the era's draws look as fair draws would."""
-    report = _report_of(work.known)
+    try:
+        report = report_of(work.known)
+    except ValueError as error:
+        raise StepFailed(str(error)) from error
     white, powerball = report.figures["white"], report.figures["powerball"]
     summary = (
         f"{report.draws} draws; white balls chi-square {chi_square_text(white)}, "
@@ -139,26 +143,6 @@ def _main_figures(figures: dict[str, Any]) -> dict[str, Any]:
         for name, test in figures.items()
         if isinstance(test, dict)
     }
-
-
-def _report_of(known: KnownDraws) -> RandomnessReport:
-    """The report of exactly these draws: taken once, and found again by their fingerprint."""
-    if known.through is None:
-        raise StepFailed("there is no draw to report on")
-    fingerprint = known.fingerprint()
-    if stored := RandomnessReport.objects.filter(draws_fingerprint=fingerprint).first():
-        return stored
-    taken = randomness_report(known.history)
-    report, _ = RandomnessReport.objects.get_or_create(
-        draws_fingerprint=fingerprint,
-        defaults={
-            "draws": taken.draws,
-            "draws_through": known.through,
-            "figures": taken.as_json(),
-            "verdict": taken.verdict,
-        },
-    )
-    return report
 
 
 def _evaluation(work: Work) -> Outcome:
