@@ -163,14 +163,6 @@ def _permutations(numbers: NDArray[np.float64]) -> NDArray[np.uint8]:
     return (np.argsort(numbers, axis=1, kind="stable") + 1).astype(np.uint8)
 
 
-def ticket_keys(tickets: Tickets) -> NDArray[np.int64]:
-    """One integer a ticket, different for different tickets."""
-    keys = np.zeros(len(tickets), dtype=np.int64)
-    for column in range(WHITE_BALLS + 1):
-        keys = keys * 128 + tickets[:, column]
-    return keys
-
-
 # Mixtures
 
 

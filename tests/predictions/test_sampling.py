@@ -21,7 +21,6 @@ from predictions.sampling import (
     draw_tickets,
     generator_for,
     sample,
-    ticket_keys,
 )
 from predictions.strata import Strata, hypergeometric_table
 from tests.factories import (
@@ -221,10 +220,6 @@ def test_another_seed_or_key_draws_other_tickets(kind: str) -> None:
 @pytest.mark.parametrize("kind", GOLDEN_LAWS)
 def test_few_tickets_or_none_can_be_asked_for(kind: str, count: int) -> None:
     assert sample(GOLDEN_LAWS[kind], count, generator_for(1)).shape == (count, 6)
-
-
-def test_different_tickets_have_different_keys(many_tickets: Tickets) -> None:
-    assert len(np.unique(ticket_keys(many_tickets))) == len(np.unique(many_tickets, axis=0))
 
 
 # Mixtures
