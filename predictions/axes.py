@@ -8,6 +8,14 @@ STEPS = (1, 2, 5, 10)  # of which one, times a power of ten, is between two tick
 
 
 @dataclass(frozen=True)
+class Tick:
+    """A labelled place of an axis."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
 class Axis:
     """Ticks every `step` from `low` to `high`, both of which are ticks."""
 

@@ -3,20 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from predictions.axes import Axis
+from predictions.axes import Axis, Tick
 
 WIDTH, HEIGHT = 620, 240  # of the plot itself, in units of the drawing
 LEFT, TOP, BOTTOM = 58, 14, 30  # for the axes' labels
 RIGHT = 190  # for the names
 APART = 14  # at least, from one name to the next
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A labelled place of an axis."""
-
-    at: float
-    label: str
 
 
 @dataclass(frozen=True)

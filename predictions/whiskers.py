@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from predictions.axes import Axis
-from predictions.lines import Tick
+from predictions.axes import Axis, Tick
 
 ROW = 30  # from one mean to the next, in units of the drawing
 WIDTH, LEFT, TOP, BOTTOM = 560, 110, 12, 30
