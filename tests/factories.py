@@ -26,6 +26,7 @@ from predictions.walk_forward import figures_of
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.claimed import SLOTS
 from tickets.models import ApiClient, ApiKey, Claim, ClaimHour, PreGeneratedTicket, TicketBatch
+from tickets.sales import hour_of
 
 WEDNESDAY = date(2026, 11, 25)
 THIRDS = (23, 46)  # the cuts of 1-23, 24-46 and 47-69
@@ -214,7 +215,7 @@ def claim_tickets(batch: TicketBatch, count: int) -> Claim:
         numbers=[[*one.white_balls, one.powerball] for one in tickets],
     )
     PreGeneratedTicket.objects.filter(pk__in=[one.pk for one in tickets]).update(claim=claim)
-    hour = claim.created_at.replace(minute=0, second=0, microsecond=0)
+    hour = hour_of(claim.created_at)
     counted, _ = ClaimHour.objects.get_or_create(
         draw_date=claim.draw_date, mode=claim.mode, hour=hour, slot=client.pk % SLOTS
     )

@@ -8,7 +8,7 @@ them, so clients do not wait for each other.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -18,9 +18,10 @@ from django.utils import timezone
 from predictions.draws import upcoming_draw
 from predictions.log_ids import current_request
 from predictions.models import Draw
-from predictions.powerball import EASTERN, next_draw, sales_close
+from predictions.powerball import next_draw, sales_close
 from tickets.claimed import SLOTS, Claim
-from tickets.clients import ApiClient, ClientDay, day_of
+from tickets.clients import ApiClient, ClientDay, day_of, end_of
+from tickets.sales import hour_of
 from tickets.stock import ticket_dicts, utc_text
 
 MAX_COUNT = 100  # tickets a claim
@@ -123,9 +124,9 @@ class Quota:
 
 def quota_of(client: ApiClient) -> Quota:
     """What a client may claim today, and has."""
-    now = timezone.now()
-    used = ClientDay.objects.filter(client=client, day=day_of(now)).values_list("used", flat=True).first()
-    return Quota(client.daily_quota, used or 0, _resets_at(now))
+    day = day_of(timezone.now())
+    used = ClientDay.objects.filter(client=client, day=day).values_list("used", flat=True).first()
+    return Quota(client.daily_quota, used or 0, end_of(day))
 
 
 def claim_tickets(client: ApiClient, asked: Asked, idempotency_key: str) -> tuple[Claim, bool]:
@@ -264,17 +265,11 @@ def _count(
     client: ApiClient, mode: str, day: date, now: datetime, claims: int = 0, tickets: int = 0, short: int = 0
 ) -> None:
     """Add to the hour's counts, in the row that the client shares with few others."""
-    hour = now.replace(minute=0, second=0, microsecond=0)
     key = [
         connection.ops.adapt_datefield_value(day),
         mode,
-        connection.ops.adapt_datetimefield_value(hour),
+        connection.ops.adapt_datetimefield_value(hour_of(now)),
         client.pk % SLOTS,
     ]
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, [*key, claims, tickets, short])
-
-
-def _resets_at(now: datetime) -> datetime:
-    """The next midnight in New York."""
-    return datetime.combine(day_of(now) + timedelta(days=1), datetime.min.time(), EASTERN)

@@ -11,6 +11,7 @@ from django.db.models.functions import RowNumber, TruncDate
 from predictions.modes import MODE_NAMES
 from tickets.claimed import ClaimHour
 from tickets.models import TicketBatch
+from tickets.sales import hour_of
 
 LATEST = 20  # batches of a mode whose durations are told
 DAYS = 14
@@ -140,7 +141,7 @@ def error_rate(days: Iterable[Day]) -> ErrorRate:
 
 def claim_counts(now: datetime, hours: int = HOURS) -> list[ClaimCount]:
     """Each mode's claims in so many clock hours, the present one the last; those without any are left out."""
-    since = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours - 1)
+    since = hour_of(now) - timedelta(hours=hours - 1)
     # The draw leads the index; no draw that is over since a day is claimed any more.
     counts = ClaimHour.objects.filter(draw_date__gte=since.date() - timedelta(days=1), hour__gte=since)
     sums = counts.order_by().values("hour", "mode")

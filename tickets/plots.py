@@ -8,6 +8,7 @@ from typing import Any
 from predictions.modes import MODE_NAMES
 from tickets.history import HOURS
 from tickets.picture import Picture
+from tickets.sales import hour_of
 
 MODE_STYLES = {mode: place for place, mode in enumerate(MODE_NAMES, start=1)}  # as plots.css numbers them
 QUIET = 6  # the style of what belongs to no mode
@@ -108,7 +109,7 @@ def _batches(picture: Picture) -> Plot:
 
 
 def _claims(picture: Picture) -> Plot:
-    present = picture.at.replace(minute=0, second=0, microsecond=0)
+    present = hour_of(picture.at)
     hours = [present - timedelta(hours=back) for back in reversed(range(HOURS))]
     claims = {(one.mode, one.hour): one.claims for one in picture.claims}
     refused = {hour: 0 for hour in hours}

@@ -19,6 +19,11 @@ HOURS = 73  # of one draw's sale: three days, and the hour that a change of the 
 HOUR = timedelta(hours=1)
 
 
+def hour_of(instant: datetime) -> datetime:
+    """When its clock hour begins."""
+    return instant.replace(minute=0, second=0, microsecond=0)
+
+
 def believed(claims: int, short: int) -> int:
     """The claims asked for in an hour, by those granted and the `short` ones, refused for want of stock.
 
@@ -78,7 +83,7 @@ class Span:
 
     @cached_property
     def _end(self) -> datetime:
-        whole = self.closed.replace(minute=0, second=0, microsecond=0)
+        whole = hour_of(self.closed)
         return whole if whole == self.closed else whole + HOUR
 
     def place(self, instant: datetime) -> float:
