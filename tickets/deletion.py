@@ -18,13 +18,12 @@ from predictions.models import Draw
 from predictions.modes import check_mode
 from predictions.powerball import EASTERN, draw_instant
 from tickets.models import PreGeneratedTicket, TicketBatch
-from tickets.policies import policy_of
+from tickets.policies import MAX_DAYS, policy_of
 from tickets.scores import BatchScore
 
 DELETE_CHUNK = 5000  # rows a transaction, so that readers and other writers get their turn
 REST = 0.5  # of the time that a chunk took, left to others before the next
 KEYS_AT_ONCE = 250_000  # read ahead of the chunks, so that none passes over what earlier ones deleted
-MAX_DAYS = 36_500
 
 Tickets = QuerySet[PreGeneratedTicket]
 Watcher = Callable[[int], None]
