@@ -21,7 +21,7 @@ from tickets.models import GenerationRun, Origin, TicketBatch
 from tickets.planning import plan
 from tickets.policies import MAX_BATCH_SIZE, MAX_DAYS, PAUSED, Used, policies
 from tickets.scoring import score_if_drawn
-from tickets.stock import get_batch_ticket_stats
+from tickets.store import get_batch_ticket_stats
 
 logger = logging.getLogger(__name__)
 

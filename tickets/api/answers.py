@@ -26,7 +26,7 @@ from tickets.api.problems import DATABASE_AWAY
 from tickets.api.queries import DEFAULT_LIMIT
 from tickets.claimed import Claim
 from tickets.models import TicketBatch
-from tickets.stock import get_batch_ticket_stats, get_cached_tickets
+from tickets.store import get_batch_ticket_stats, get_cached_tickets
 
 logger = logging.getLogger(__name__)
 

@@ -35,7 +35,7 @@ from tickets.api.serializers import (
 )
 from tickets.api.shapes import BatchStatus, CachedTickets
 from tickets.models import GenerationRun, TicketBatch
-from tickets.stock import get_batch_ticket_stats
+from tickets.store import get_batch_ticket_stats
 
 
 class TicketViewSet(ViewSet):
