@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks.serving import MILLISECONDS, fill, web_server
+from tests.benchmarks.serving import fill, load_told, web_server
 from tests.postgres_server import postgres_server
 
 CLIENTS, COUNT, SECONDS, STOCK = 16, 5, 10, 200_000
@@ -72,15 +72,11 @@ def measure(database: str, folder: str) -> None:
             text = subprocess.run(
                 [*command, f"http://127.0.0.1:{PORT}"], capture_output=True, text=True, check=True
             ).stdout
-    rate = re.search(r"Requests/sec:\s+(\S+)", text)
-    p50, p99 = (re.search(rf"{share}%\s+([\d.]+)(us|ms|s)", text) for share in (50, 99))
-    if not (rate and p50 and p99):
-        sys.exit(f"wrk said something unexpected: {text}")
+    rate, p50, p99 = load_told(text)
     refused = re.search(r"Non-2xx.*", text)
-    times = [float(one[1]) * MILLISECONDS[one[2]] for one in (p50, p99)]
     print(
-        f"{database:10} {float(rate[1]):6.0f} claims/s of {COUNT}   p50 {times[0]:5.1f} ms   "
-        f"p99 {times[1]:5.1f} ms   {refused[0] if refused else 'none refused'}\n"
+        f"{database:10} {rate:6.0f} claims/s of {COUNT}   p50 {p50:5.1f} ms   "
+        f"p99 {p99:5.1f} ms   {refused[0] if refused else 'none refused'}\n"
         f"           {run(VERIFY, folder)}",
         flush=True,
     )

@@ -73,6 +73,11 @@ def load(address: str, cores: set[int] = LOAD_CORE) -> Load:
     text = process.communicate()[0]
     if errors := re.search(r"Non-2xx.*|Socket errors.*", text):
         sys.exit(f"{address}: {errors[0]}")
+    return load_told(text)
+
+
+def load_told(text: str) -> Load:
+    """The load that wrk reports."""
     rate = re.search(r"Requests/sec:\s+(\S+)", text)
     p50, p99 = (re.search(rf"{share}%\s+([\d.]+)(us|ms|s)", text) for share in (50, 99))
     if not (rate and p50 and p99):
