@@ -10,9 +10,10 @@ from tickets.history import HOURS
 from tickets.picture import Picture
 from tickets.sales import hour_of
 
-MODE_STYLES = {mode: place for place, mode in enumerate(MODE_NAMES, start=1)}  # as plots.css numbers them
-QUIET = 6  # the style of what belongs to no mode
-ALARM = 7
+MODE_STYLES = {
+    mode: str(place) for place, mode in enumerate(MODE_NAMES, start=1)
+}  # in plots.css
+QUIET, ALARM = "quiet", "alarm"  # of what belongs to no mode, in dashboard.css
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Series:
     """One row of values, a value a label; None where there is none."""
 
     name: str
-    style: int
+    style: str
     values: list[float | None]
     kind: str = "bar"
 
@@ -71,8 +72,8 @@ def _stock(picture: Picture) -> Plot:
         "tickets",
         [mode.mode for mode in picture.modes],
         [
-            Series("free", 1, [one.free for one in stock]),
-            Series("coming", 2, [one.coming for one in stock]),
+            Series("free", "1", [one.free for one in stock]),
+            Series("coming", "2", [one.coming for one in stock]),
             Series("floor", ALARM, [one.floor for one in stock], "mark"),
         ],
         stacked=True,
@@ -99,7 +100,7 @@ def _batches(picture: Picture) -> Plot:
         "batches",
         _days(picture),
         [
-            Series("made", 3, [day.made for day in picture.days]),
+            Series("made", "3", [day.made for day in picture.days]),
             Series("failed", ALARM, [day.failed for day in picture.days]),
             Series("cancelled", QUIET, [day.cancelled for day in picture.days]),
         ],

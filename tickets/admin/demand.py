@@ -20,7 +20,7 @@ from tickets.claimed import ClaimHour
 from tickets.demand import Shelf, shelves
 from tickets.floors import CHANCE, HORIZON
 from tickets.history import ClaimCount, claim_counts
-from tickets.sales import HOUR, Span
+from tickets.sales import HOUR, Span, hour_of
 
 PLOTTED, TOLD = 48, 12  # hours
 USUALLY = 0.9  # the chance of what is shown beside the mean
@@ -131,7 +131,7 @@ def page_of(now: datetime) -> dict[str, Any]:
 
 def _hours_until(now: datetime, count: int) -> list[datetime]:
     """So many clock hours, the last of them the present one."""
-    present = now.replace(minute=0, second=0, microsecond=0)
+    present = hour_of(now)
     return [present - HOUR * back for back in reversed(range(count))]
 
 
