@@ -10,9 +10,7 @@ from tickets.history import HOURS
 from tickets.picture import Picture
 from tickets.sales import hour_of
 
-MODE_STYLES = {
-    mode: str(place) for place, mode in enumerate(MODE_NAMES, start=1)
-}  # in plots.css
+MODE_STYLES = {mode: str(place) for place, mode in enumerate(MODE_NAMES, start=1)}  # in plots.css
 QUIET, ALARM = "quiet", "alarm"  # of what belongs to no mode, in dashboard.css
 
 

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 from django.test import Client
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from tests.processes import needs_program
@@ -98,7 +98,7 @@ class Chromium:
         """Wait until what is done here has led to another page."""
         before = self.find("html")
         yield
-        WebDriverWait(self.driver, 20).until(staleness_of(before), "another page")
+        self.wait(lambda: _is_gone(before), "another page")
 
     def type(self, *keys: str) -> None:
         """Into whatever has the focus; "\\t" and "\\n" are the keys Tab and Enter."""
@@ -156,6 +156,19 @@ class Chromium:
         return {
             f"{url.scheme}://{url.netloc}" for url in urls if url.scheme in ("http", "https", "ws", "wss")
         }
+
+
+def _is_gone(element: WebElement) -> bool:
+    """Whether its page has been left; in the midst of that, Chromium's own words for it come through."""
+    try:
+        element.is_enabled()
+    except StaleElementReferenceException:
+        return True
+    except WebDriverException as error:
+        if "does not belong to the document" not in str(error.msg):
+            raise
+        return True
+    return False
 
 
 @contextmanager
