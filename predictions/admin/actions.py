@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from datetime import date
 from typing import Any, ClassVar
 
 from django import forms
@@ -13,7 +14,9 @@ from django.urls import URLPattern, path, reverse
 
 from predictions import clusters
 from predictions.admin.lists import Browsed
+from predictions.draws import upcoming_draw
 from predictions.models import RUN_ID_LENGTH, new_run_id
+from predictions.powerball import check_ticket_day
 
 Button = tuple[str, str]  # its text, and where it leads
 
@@ -202,13 +205,31 @@ def number_field(name: str, highest: int, **options: Any) -> forms.IntegerField:
     )
 
 
-def day_field(name: str, **options: Any) -> forms.DateField:
-    return forms.DateField(
-        input_formats=["%Y-%m-%d"],
-        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-        error_messages={"invalid": f"{name}: allowed is a date such as 2026-11-25."},
-        **options,
-    )
+class DayField(forms.DateField):
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(
+            input_formats=["%Y-%m-%d"],
+            widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+            error_messages={"invalid": f"{name}: allowed is a date such as 2026-11-25."},
+            **options,
+        )
+
+
+class TicketDayField(DayField):
+    """The day of a draw that tickets may be made for; left empty, the next one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Draw date", initial=upcoming_draw, required=False, help_text="Left empty: the next draw."
+        )
+
+    def clean(self, value: Any) -> date:
+        day: date = super().clean(value) or upcoming_draw()
+        try:
+            check_ticket_day(day)
+        except ValueError as error:
+            raise forms.ValidationError(f"Draw date: {error}.") from error
+        return day
 
 
 def run_id_field() -> forms.CharField:

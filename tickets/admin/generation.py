@@ -13,16 +13,14 @@ from predictions.admin.actions import (
     ActionAdmin,
     ActionPage,
     Refused,
-    day_field,
+    TicketDayField,
     modes_field,
     number_field,
     run_id_field,
 )
 from predictions.admin.browsing import NOTHING, DrawDateFilter, ReadOnly, day, minute, minute_text, shortened
-from predictions.draws import upcoming_draw
 from predictions.models import Prediction
 from predictions.modes import MODE_NAMES
-from predictions.powerball import check_ticket_day
 from tickets.admin.batches import PROGRESS_CSS, progress_bar
 from tickets.admin.regenerate import RegeneratePage
 from tickets.batch_generator import DEFAULT_MODES, BatchTicketGenerator
@@ -38,18 +36,8 @@ class GenerateForm(forms.Form):
         required=False,
         help_text="Tickets a mode. Left empty: as each mode's policy says.",
     )
-    draw_date = day_field(
-        "Draw date", initial=upcoming_draw, required=False, help_text="Left empty: the next draw."
-    )
+    draw_date = TicketDayField()
     run_id = run_id_field()
-
-    def clean_draw_date(self) -> Any:
-        day = self.cleaned_data["draw_date"] or upcoming_draw()
-        try:
-            check_ticket_day(day)
-        except ValueError as error:
-            raise forms.ValidationError(f"Draw date: {error}.") from error
-        return day
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from predictions.admin.actions import ActionPage, Refused, day_field
+from predictions.admin.actions import ActionPage, DayField, Refused
 from tickets.clients import ApiClient, ApiKey
 from tickets.keys import MAX_NAME, PREFIX_LENGTH, end_of_day, make_key, new_prefix, revoke_key
 
@@ -29,7 +29,7 @@ class MakeKeyForm(forms.Form):
         help_text="To know it by, such as the program that uses it. Left empty: the day.",
         error_messages={"max_length": f"Name: allowed are at most {MAX_NAME} characters."},
     )
-    last_day = day_field(
+    last_day = DayField(
         "Last day",
         required=False,
         help_text="In New York, the last one on which the key is accepted. Left empty: it never expires.",

@@ -10,7 +10,7 @@ from django.contrib.admin.views.main import ALL_VAR, ERROR_FLAG, ORDER_VAR, PAGE
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import urlencode
 
-from predictions.admin.actions import ActionPage, day_field, number_field
+from predictions.admin.actions import ActionPage, DayField, number_field
 from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
 from tickets.admin.named import BatchIds
@@ -31,7 +31,7 @@ class PurgeForm(forms.Form):
             "invalid_choice": f"Mode: %(value)s is not one; allowed are {', '.join(MODE_NAMES)}."
         },
     )
-    draw_date = day_field("Draw date", required=False, help_text="Left empty: any draw.")
+    draw_date = DayField("Draw date", required=False, help_text="Left empty: any draw.")
     days = number_field("Days", MAX_DAYS, required=False, label="Older than, days")
 
     def clean_draw_date(self) -> date | None:

@@ -6,20 +6,23 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest
 
-from predictions.admin.actions import ActionPage, Refused, choice_field, day_field, number_field, run_id_field
-from predictions.draws import upcoming_draw
+from predictions.admin.actions import (
+    ActionPage,
+    Refused,
+    TicketDayField,
+    choice_field,
+    number_field,
+    run_id_field,
+)
 from predictions.models import new_run_id
 from predictions.modes import MODE_NAMES
-from predictions.powerball import check_ticket_day
 from tickets.policies import MAX_BATCH_SIZE
 from tickets.regeneration import regenerate, regeneration
 
 
 class RegenerateForm(forms.Form):
     mode = choice_field("Mode", {mode: mode for mode in MODE_NAMES})
-    draw_date = day_field(
-        "Draw date", initial=upcoming_draw, required=False, help_text="Left empty: the next draw."
-    )
+    draw_date = TicketDayField()
     size = number_field(
         "Size",
         MAX_BATCH_SIZE,
@@ -27,14 +30,6 @@ class RegenerateForm(forms.Form):
         help_text="Tickets to make. Left empty: as many as go, and no fewer than the mode's policy says.",
     )
     run_id = run_id_field()
-
-    def clean_draw_date(self) -> Any:
-        day = self.cleaned_data["draw_date"] or upcoming_draw()
-        try:
-            check_ticket_day(day)
-        except ValueError as error:
-            raise forms.ValidationError(f"Draw date: {error}.") from error
-        return day
 
 
 class RegeneratePage(ActionPage):
