@@ -148,8 +148,10 @@ def test_a_failed_batch_is_told_with_its_error_until_its_draw_is_held(sound: Non
     assert one.text == f"Batch {batch.pk} of random_forest for 2026-11-25 failed: no room on the disk"
     assert (one.level, one.about) == ("error", str(batch.pk))
 
-    TicketBatch.objects.filter(pk=batch.pk).update(draw_date=date(2026, 11, 23))
-    assert "failed_batch" not in told()
+    with time_machine.travel(datetime(2026, 11, 26, 3, 58, 59, tzinfo=UTC), tick=False):
+        assert "failed_batch" in told()  # 22:58 in New York, still on the day of the draw
+    with time_machine.travel(datetime(2026, 11, 26, 3, 59, tzinfo=UTC), tick=False):
+        assert "failed_batch" not in told()
 
 
 def test_of_many_failed_batches_five_are_told_and_the_others_counted(sound: None) -> None:
