@@ -3,9 +3,11 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from io import StringIO
 
 import pytest
 import time_machine
+from django.core.management import call_command
 
 from predictions.models import Cluster, PipelineRun
 from predictions.modes import MODE_NAMES
@@ -86,10 +88,16 @@ def test_what_is_wrong_comes_first_with_the_way_out_and_the_exit_says_so(sound: 
     TicketBatch.objects.filter(mode="lstm").update(stored=0)
     ModePolicy.objects.filter(mode="v2").update(paused=True)
 
+    out = StringIO()
     with pytest.raises(SystemExit) as ended:
-        call("status")
-    assert ended.value.code == 1
+        call_command("status", stdout=out)
 
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    assert lines[0] == "error    lstm has no ticket free for the draw of 2026-11-25."
+    assert lines[1].startswith("         → it has no prediction for this draw: `manage.py run_pipeline")
+    assert lines[2] == "notice   v2 is paused."
+    assert lines[-1] == "1 error, 1 notice"
+    assert ended.value.code == 1
     with pytest.raises(SystemExit):
         call("status", "--json")
 
