@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ if not ON_GIVEN_DATABASE:
     os.environ.pop("DATABASE_URL", None)
 
 import pytest  # noqa: E402
+import time_machine  # noqa: E402
 from django.apps import apps  # noqa: E402
 from django.conf import LazySettings, settings  # noqa: E402
 from django.db.models.signals import post_migrate  # noqa: E402
@@ -116,6 +118,13 @@ def _unremembered_sales() -> None:
     from tickets.demand import PAST
 
     PAST.forget()
+
+
+@pytest.fixture
+def on_tuesday() -> Iterator[None]:
+    """Start the clock of this process at noon (UTC) of the day before factories.WEDNESDAY."""
+    with time_machine.travel(datetime(2026, 11, 24, 12, tzinfo=UTC)):
+        yield
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """Real rows, as short as they come."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime, timedelta
 from itertools import combinations, islice
 from typing import Any
 from uuid import uuid4
+
+from django.utils import timezone
 
 from predictions.backtest import finish
 from predictions.distribution import Component, uniform_component
@@ -18,7 +20,7 @@ from predictions.models import (
     TrainedModel,
     new_run_id,
 )
-from predictions.powerball import CURRENT_ERA, scheduled_draws
+from predictions.powerball import CURRENT_ERA, next_draw, scheduled_draws
 from predictions.randomness import randomness_report
 from predictions.sampling import generator_for, sample
 from predictions.strata import Strata, balanced_table
@@ -30,6 +32,11 @@ from tickets.sales import hour_of
 
 WEDNESDAY = date(2026, 11, 25)
 THIRDS = (23, 46)  # the cuts of 1-23, 24-46 and 47-69
+
+
+def upcoming_draw() -> date:
+    """Return a draw that stays on sale while a test runs."""
+    return next_draw(timezone.now() + timedelta(hours=2))
 
 
 def tilted_component(strategy: str = "random_forest", share: float = 1.0) -> Component:
@@ -89,10 +96,11 @@ def make_model(mode: str = "random_forest", **values: Any) -> TrainedModel:
 
 def make_prediction(
     mode: str = "random_forest",
-    draw_date: date = WEDNESDAY,
+    draw_date: date | None = None,
     components: list[Component] | None = None,
 ) -> Prediction:
-    """A stored law for a draw, with the model and the pipeline run it needs."""
+    """A stored law for a draw (the upcoming one), with the model and the pipeline run it needs."""
+    draw_date = draw_date or upcoming_draw()
     run = PipelineRun.objects.create(
         pipeline_run_id=new_run_id("test"), draw_date=draw_date, source="none", modes=[mode]
     )
@@ -178,7 +186,7 @@ def make_backtest(
 
 def queued_batch(size: int = 100, **values: object) -> TicketBatch:
     """A batch with a fixed seed, created but not made."""
-    result = BatchTicketGenerator(size, ["random_forest"]).generate_batch(draw_date=WEDNESDAY)
+    result = BatchTicketGenerator(size, ["random_forest"]).generate_batch(draw_date=upcoming_draw())
     TicketBatch.objects.filter(run=result["generation_run_id"]).update(**({"seed": 7} | values))
     return TicketBatch.objects.get(run=result["generation_run_id"])
 
@@ -225,19 +233,25 @@ def claim_tickets(batch: TicketBatch, count: int) -> Claim:
 
 
 def make_draw(
-    day: date = WEDNESDAY, white_balls: tuple[int, ...] = (5, 12, 33, 41, 60), powerball: int = 7
+    day: date | None = None, white_balls: tuple[int, ...] = (5, 12, 33, 41, 60), powerball: int = 7
 ) -> Draw:
-    """An official draw, as if it had been held."""
+    """An official draw (of the upcoming date), as if it had been held."""
+    day = day or upcoming_draw()
     numbers = dict(zip(("n1", "n2", "n3", "n4", "n5"), white_balls, strict=True))
     return Draw.objects.create(draw_date=day, powerball=powerball, source="test", **numbers)
 
 
 def count_claims(
     mode: str = "random_forest",
-    hour: datetime = datetime(2026, 11, 24, 10, tzinfo=UTC),
-    draw_date: date = WEDNESDAY,
+    hour: datetime | None = None,
+    draw_date: date | None = None,
     **counts: int,
 ) -> ClaimHour:
     """What is counted of an hour: `claims`, their `tickets`, the `short` ones; `slot` is whose row it is."""
     values = {"slot": 0, "claims": 10, "tickets": 50} | counts
-    return ClaimHour.objects.create(mode=mode, hour=hour, draw_date=draw_date, **values)
+    return ClaimHour.objects.create(
+        mode=mode,
+        hour=hour or hour_of(timezone.now() - timedelta(hours=2)),
+        draw_date=draw_date or upcoming_draw(),
+        **values,
+    )

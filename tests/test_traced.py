@@ -2,6 +2,7 @@
 
 import http.client
 import json
+from datetime import date
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -12,7 +13,7 @@ from predictions import clusters
 from predictions.log_ids import log_ids
 from predictions.models import PipelineRun
 from predictions.pipeline import accept_run, execute
-from tests.factories import WEDNESDAY, make_client, make_prediction, some_tickets
+from tests.factories import make_client, make_prediction, some_tickets, upcoming_draw
 from tests.processes import cluster, wait_until, web_server
 from tests.shiolplus.test_logs import LOG_FILE
 from tests.staff import superuser
@@ -28,9 +29,9 @@ GENERATE = "/admin/tickets/generationrun/generate/"
 TOKEN = "t" * 32
 
 
-def confirm(port: int, session: str) -> int:
+def confirm(port: int, session: str, draw_date: date) -> int:
     """Order a batch as the admin's confirming form does; the answer's status."""
-    form = {"modes": "random_forest", "batch_size": 10, "draw_date": WEDNESDAY, "run_id": "traced"}
+    form = {"modes": "random_forest", "batch_size": 10, "draw_date": draw_date, "run_id": "traced"}
     body = urlencode(form | {"confirmed": "yes", "csrfmiddlewaretoken": TOKEN})
     headers = {
         "Cookie": f"sessionid={session}; csrftoken={TOKEN}",
@@ -51,14 +52,15 @@ def lines_of(log: Path) -> list[dict[str, str]]:
 
 @pytest.mark.django_db(transaction=True)
 def test_an_order_of_the_admin_is_followed_by_its_id_through_both_processes(tmp_path: Path) -> None:
-    make_prediction()
+    draw_date = upcoming_draw()
+    make_prediction(draw_date=draw_date)
     session = superuser().cookies["sessionid"].value
     web, worker, as_json = tmp_path / "web", tmp_path / "worker", {"SHIOL_LOG_FORMAT": "json"}
     with (
         web_server(web, "--access-logfile", "-", **as_json) as (_, port),
         cluster(clusters.DEFAULT, worker, **as_json),
     ):
-        assert confirm(port, session) == 302
+        assert confirm(port, session, draw_date) == 302
         wait_until(lambda: TicketBatch.objects.filter(status="ready").exists(), 60, "the batch")
         wait_until(lambda: "is ready" in worker.read_text(), 10, "its line")
 
@@ -66,7 +68,7 @@ def test_an_order_of_the_admin_is_followed_by_its_id_through_both_processes(tmp_
     assert run.request_id == ID
     by_id = [one for one in lines_of(web) if one.get("request") == ID]
     assert [(one["message"], one["run"]) for one in by_id] == [
-        ("tickets of random_forest for 2026-11-25 are ordered", "traced")
+        (f"tickets of random_forest for {draw_date} are ordered", "traced")
     ]
     (access,) = [one["message"] for one in lines_of(web) if one["logger"] == "gunicorn.access"]
     assert f'"POST {GENERATE} HTTP/1.1" 302' in access
@@ -104,10 +106,11 @@ def test_what_a_pipeline_does_in_a_task_is_logged_with_its_request() -> None:
 
 @pytest.mark.django_db
 def test_a_claim_keeps_the_id_of_its_request() -> None:
-    insert_batch_tickets(some_tickets(3), "v1", draw_date=WEDNESDAY)
+    draw_date = upcoming_draw()
+    insert_batch_tickets(some_tickets(3), "v1", draw_date=draw_date)
 
     with log_ids(request=ID):
-        claim, _ = claim_tickets(make_client(), Asked("v1", 2, WEDNESDAY), "order-1")
+        claim, _ = claim_tickets(make_client(), Asked("v1", 2, draw_date), "order-1")
 
     claim.refresh_from_db()
     assert claim.request_id == ID
@@ -115,7 +118,7 @@ def test_a_claim_keeps_the_id_of_its_request() -> None:
 
 @pytest.mark.django_db
 def test_a_purge_that_is_left_to_tasks_takes_the_request_along() -> None:
-    insert_batch_tickets(some_tickets(3), "v1", draw_date=WEDNESDAY)
+    insert_batch_tickets(some_tickets(3), "v1", draw_date=upcoming_draw())
     with log_ids(request=ID):
         enqueue_purge(purgeable(mode="v1"), None)
     task = OrmQ.objects.get().task

@@ -117,9 +117,14 @@ class Chromium:
 
     def downloaded(self) -> Path:
         """The one file that a click brought, when it is whole."""
-        self.wait(lambda: [one for one in self.downloads.iterdir() if one.suffix != ".crdownload"], "a file")
+        self.wait(lambda: self._whole_files(), "a file")
         (file,) = self.downloads.iterdir()
         return file
+
+    def _whole_files(self) -> bool:
+        """Return whether there are files, none of them partial or reserved by an empty file."""
+        files = list(self.downloads.iterdir())
+        return bool(files) and all(file.suffix != ".crdownload" and file.stat().st_size for file in files)
 
     def tab(self, times: int) -> None:
         ActionChains(self.driver, duration=0).send_keys(Keys.TAB * times).perform()

@@ -8,7 +8,7 @@ from django.db import transaction
 from predictions import clusters
 from predictions.models import PipelineRun
 from tests.browser.chromium import Chromium
-from tests.factories import WEDNESDAY, make_prediction
+from tests.factories import make_prediction, upcoming_draw
 from tests.processes import cluster, wait_until
 from tests.staff import superuser
 from tickets.batch_generator import BatchTicketGenerator
@@ -53,19 +53,21 @@ def _log_in(browser: Chromium, password: str) -> None:
 
 
 def _order(browser: Chromium) -> None:
+    draw_date = upcoming_draw()
     browser.open("/admin/tickets/generationrun/generate/")
     _tick_only(browser, "random_forest")
     browser.fill("batch_size", str(ORDERED))
-    browser.fill("draw_date", WEDNESDAY.strftime("%m%d%Y"))
+    browser.fill("draw_date", draw_date.strftime("%m%d%Y"))
     browser.press("Show what it will do")
-    assert f"{ORDERED:,} tickets for the draw of {WEDNESDAY}" in browser.text()
+    assert f"{ORDERED:,} tickets for the draw of {draw_date}" in browser.text()
     browser.press(f"Yes, order {ORDERED:,} tickets")
     assert f"is enqueued: {ORDERED:,} tickets of random_forest" in browser.text()
 
 
 def test_tickets_are_purged_when_it_was_confirmed_and_not_before(browser: Chromium) -> None:
-    make_prediction()
-    BatchTicketGenerator(300, ["random_forest"]).generate_batch(async_mode=False, draw_date=WEDNESDAY)
+    draw_date = upcoming_draw()
+    make_prediction(draw_date=draw_date)
+    BatchTicketGenerator(300, ["random_forest"]).generate_batch(async_mode=False, draw_date=draw_date)
     browser.come_as(superuser())
     browser.open("/admin/tickets/ticketbatch/")
     browser.find("input.action-select").click()
@@ -83,8 +85,9 @@ def test_tickets_are_purged_when_it_was_confirmed_and_not_before(browser: Chromi
 
 
 def test_a_failed_batch_is_tried_again_and_its_mode_paused_and_made_anew(browser: Chromium) -> None:
-    BatchTicketGenerator(100, ["random_forest"]).generate_batch(draw_date=WEDNESDAY)  # without a law
-    make_prediction()
+    draw_date = upcoming_draw()
+    BatchTicketGenerator(100, ["random_forest"]).generate_batch(draw_date=draw_date)  # without a law
+    make_prediction(draw_date=draw_date)
     browser.come_as(superuser())
     browser.open("/admin/tickets/ticketbatch/?status__exact=failed")
     browser.press("Retry failed batches")
@@ -110,7 +113,7 @@ def test_a_failed_batch_is_tried_again_and_its_mode_paused_and_made_anew(browser
     browser.open("/admin/tickets/generationrun/")
     browser.press("Regenerate a mode")
     browser.choose("mode", "random_forest")
-    browser.fill("draw_date", WEDNESDAY.strftime("%m%d%Y"))
+    browser.fill("draw_date", draw_date.strftime("%m%d%Y"))
     browser.press("Show what it will do")
     browser.press("Yes, order 100 tickets")
     new = TicketBatch.objects.latest("id")

@@ -14,7 +14,6 @@ from predictions.adaptive import reset_shares
 from predictions.draws import known_draws
 from predictions.models import Cluster, Draw, PipelineRun
 from tests.factories import (
-    WEDNESDAY,
     claim_tickets,
     count_claims,
     make_backtest,
@@ -27,6 +26,7 @@ from tests.factories import (
     some_tickets,
     store_fair_draws,
     ticket,
+    upcoming_draw,
 )
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import TicketBatch
@@ -67,7 +67,7 @@ def _runs() -> None:
 def _batches() -> None:
     """One in each state: made, failed for want of a law, waiting, running, cancelled."""
     generator = BatchTicketGenerator(120, ["random_forest", "v1"])
-    generator.generate_batch("made", async_mode=False, draw_date=WEDNESDAY)
+    generator.generate_batch("made", async_mode=False, draw_date=upcoming_draw())
     for status, generated in (("queued", 0), ("running", 60), ("cancelled", 0)):
         batch = queued_batch(100)
         TicketBatch.objects.filter(pk=batch.pk).update(status=status, generated=generated, rate=30.0)

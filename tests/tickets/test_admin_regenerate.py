@@ -15,7 +15,7 @@ from tickets.policies import ModePolicy
 from tickets.store import get_cached_tickets, insert_batch_tickets
 from tickets.tasks import generate_ticket_batch, purge_ticket_batch
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 
 REGENERATE = "/admin/tickets/generationrun/regenerate/"
 ASKED = {"mode": "v1", "draw_date": "2026-11-25"}

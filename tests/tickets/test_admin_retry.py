@@ -13,7 +13,7 @@ from tickets.batches import cancel_batch, retry_batch
 from tickets.generation import make_batch, make_next_batch
 from tickets.models import TicketBatch
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 
 BATCHES = "/admin/tickets/ticketbatch/"
 RETRY, CANCEL = f"{BATCHES}retry/", f"{BATCHES}cancel/"

@@ -188,6 +188,7 @@ def revoked_and_revived(key: ApiKey) -> None:
     key.save()
 
 
+@pytest.mark.usefixtures("on_tuesday")
 def test_a_client_with_claims_and_a_claim_with_tickets_cannot_be_deleted(shop: ApiClient) -> None:
     insert_batch_tickets(some_tickets(2), "v1", draw_date=WEDNESDAY)
     claim, _ = claim_tickets(shop, Asked("v1", 2, WEDNESDAY), "one")
