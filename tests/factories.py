@@ -34,7 +34,7 @@ WEDNESDAY = date(2026, 11, 25)
 THIRDS = (23, 46)  # the cuts of 1-23, 24-46 and 47-69
 
 
-def upcoming_draw() -> date:
+def draw_on_sale() -> date:
     """Return a draw that stays on sale while a test runs."""
     return next_draw(timezone.now() + timedelta(hours=2))
 
@@ -100,7 +100,7 @@ def make_prediction(
     components: list[Component] | None = None,
 ) -> Prediction:
     """A stored law for a draw (the upcoming one), with the model and the pipeline run it needs."""
-    draw_date = draw_date or upcoming_draw()
+    draw_date = draw_date or draw_on_sale()
     run = PipelineRun.objects.create(
         pipeline_run_id=new_run_id("test"), draw_date=draw_date, source="none", modes=[mode]
     )
@@ -186,7 +186,7 @@ def make_backtest(
 
 def queued_batch(size: int = 100, **values: object) -> TicketBatch:
     """A batch with a fixed seed, created but not made."""
-    result = BatchTicketGenerator(size, ["random_forest"]).generate_batch(draw_date=upcoming_draw())
+    result = BatchTicketGenerator(size, ["random_forest"]).generate_batch(draw_date=draw_on_sale())
     TicketBatch.objects.filter(run=result["generation_run_id"]).update(**({"seed": 7} | values))
     return TicketBatch.objects.get(run=result["generation_run_id"])
 
@@ -236,7 +236,7 @@ def make_draw(
     day: date | None = None, white_balls: tuple[int, ...] = (5, 12, 33, 41, 60), powerball: int = 7
 ) -> Draw:
     """An official draw (of the upcoming date), as if it had been held."""
-    day = day or upcoming_draw()
+    day = day or draw_on_sale()
     numbers = dict(zip(("n1", "n2", "n3", "n4", "n5"), white_balls, strict=True))
     return Draw.objects.create(draw_date=day, powerball=powerball, source="test", **numbers)
 
@@ -252,6 +252,6 @@ def count_claims(
     return ClaimHour.objects.create(
         mode=mode,
         hour=hour or hour_of(timezone.now() - timedelta(hours=2)),
-        draw_date=draw_date or upcoming_draw(),
+        draw_date=draw_date or draw_on_sale(),
         **values,
     )

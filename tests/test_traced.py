@@ -13,7 +13,7 @@ from predictions import clusters
 from predictions.log_ids import log_ids
 from predictions.models import PipelineRun
 from predictions.pipeline import accept_run, execute
-from tests.factories import make_client, make_prediction, some_tickets, upcoming_draw
+from tests.factories import draw_on_sale, make_client, make_prediction, some_tickets
 from tests.processes import cluster, wait_until, web_server
 from tests.shiolplus.test_logs import LOG_FILE
 from tests.staff import superuser
@@ -52,7 +52,7 @@ def lines_of(log: Path) -> list[dict[str, str]]:
 
 @pytest.mark.django_db(transaction=True)
 def test_an_order_of_the_admin_is_followed_by_its_id_through_both_processes(tmp_path: Path) -> None:
-    draw_date = upcoming_draw()
+    draw_date = draw_on_sale()
     make_prediction(draw_date=draw_date)
     session = superuser().cookies["sessionid"].value
     web, worker, as_json = tmp_path / "web", tmp_path / "worker", {"SHIOL_LOG_FORMAT": "json"}
@@ -106,7 +106,7 @@ def test_what_a_pipeline_does_in_a_task_is_logged_with_its_request() -> None:
 
 @pytest.mark.django_db
 def test_a_claim_keeps_the_id_of_its_request() -> None:
-    draw_date = upcoming_draw()
+    draw_date = draw_on_sale()
     insert_batch_tickets(some_tickets(3), "v1", draw_date=draw_date)
 
     with log_ids(request=ID):
@@ -118,7 +118,7 @@ def test_a_claim_keeps_the_id_of_its_request() -> None:
 
 @pytest.mark.django_db
 def test_a_purge_that_is_left_to_tasks_takes_the_request_along() -> None:
-    insert_batch_tickets(some_tickets(3), "v1", draw_date=upcoming_draw())
+    insert_batch_tickets(some_tickets(3), "v1", draw_date=draw_on_sale())
     with log_ids(request=ID):
         enqueue_purge(purgeable(mode="v1"), None)
     task = OrmQ.objects.get().task

@@ -8,7 +8,7 @@ from django.db import transaction
 from predictions import clusters
 from predictions.models import PipelineRun
 from tests.browser.chromium import Chromium
-from tests.factories import make_prediction, upcoming_draw
+from tests.factories import draw_on_sale, make_prediction
 from tests.processes import cluster, wait_until
 from tests.staff import superuser
 from tickets.batch_generator import BatchTicketGenerator
@@ -53,7 +53,7 @@ def _log_in(browser: Chromium, password: str) -> None:
 
 
 def _order(browser: Chromium) -> None:
-    draw_date = upcoming_draw()
+    draw_date = draw_on_sale()
     browser.open("/admin/tickets/generationrun/generate/")
     _tick_only(browser, "random_forest")
     browser.fill("batch_size", str(ORDERED))
@@ -65,7 +65,7 @@ def _order(browser: Chromium) -> None:
 
 
 def test_tickets_are_purged_when_it_was_confirmed_and_not_before(browser: Chromium) -> None:
-    draw_date = upcoming_draw()
+    draw_date = draw_on_sale()
     make_prediction(draw_date=draw_date)
     BatchTicketGenerator(300, ["random_forest"]).generate_batch(async_mode=False, draw_date=draw_date)
     browser.come_as(superuser())
@@ -85,7 +85,7 @@ def test_tickets_are_purged_when_it_was_confirmed_and_not_before(browser: Chromi
 
 
 def test_a_failed_batch_is_tried_again_and_its_mode_paused_and_made_anew(browser: Chromium) -> None:
-    draw_date = upcoming_draw()
+    draw_date = draw_on_sale()
     BatchTicketGenerator(100, ["random_forest"]).generate_batch(draw_date=draw_date)  # without a law
     make_prediction(draw_date=draw_date)
     browser.come_as(superuser())

@@ -9,7 +9,7 @@ import pytest
 
 from predictions.models import Draw
 from tests.browser.chromium import Chromium
-from tests.factories import make_draw, some_tickets, upcoming_draw
+from tests.factories import draw_on_sale, make_draw, some_tickets
 from tests.staff import superuser
 from tickets.models import PreGeneratedTicket
 from tickets.store import insert_batch_tickets
@@ -19,8 +19,8 @@ TICKETS = "/admin/tickets/pregeneratedticket/"
 
 @pytest.mark.parametrize("form", ["CSV, for spreadsheets", "JSON Lines, exact, for programs"])
 def test_what_is_filtered_comes_as_a_file_of_the_same_rows(browser: Chromium, form: str) -> None:
-    insert_batch_tickets(some_tickets(40), "v1", "run-1", upcoming_draw())
-    insert_batch_tickets(some_tickets(10, powerball=2), "v2", "run-2", upcoming_draw())
+    insert_batch_tickets(some_tickets(40), "v1", "run-1", draw_on_sale())
+    insert_batch_tickets(some_tickets(10, powerball=2), "v2", "run-2", draw_on_sale())
     browser.come_as(superuser())
     browser.open(f"{TICKETS}?mode=v1")
     browser.press("Export")

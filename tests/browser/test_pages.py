@@ -8,12 +8,12 @@ from urllib.parse import urljoin, urlsplit
 from tests.browser.chromium import NARROW, WIDE, Chromium
 from tests.browser.looks import hard_to_read, out_of_reach, wider_than_the_screen, without_a_name
 from tests.browser.world import furnish
-from tests.factories import upcoming_draw
+from tests.factories import draw_on_sale
 from tests.staff import superuser
 
 # What actions show before they are done, which no link leads to.
 PREVIEWS = (
-    f"/admin/tickets/generationrun/generate/?modes=random_forest&modes=v1&batch_size=50&draw_date={upcoming_draw()}",
+    f"/admin/tickets/generationrun/generate/?modes=random_forest&modes=v1&batch_size=50&draw_date={draw_on_sale()}",
     "/admin/tickets/generationrun/generate/?modes=none&batch_size=0",
     "/admin/tickets/pregeneratedticket/purge/?mode=random_forest",
     "/admin/predictions/draw/import/?source=bundled",

@@ -16,6 +16,7 @@ from predictions.models import Cluster, Draw, PipelineRun
 from tests.factories import (
     claim_tickets,
     count_claims,
+    draw_on_sale,
     make_backtest,
     make_client,
     make_draw,
@@ -26,7 +27,6 @@ from tests.factories import (
     some_tickets,
     store_fair_draws,
     ticket,
-    upcoming_draw,
 )
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import TicketBatch
@@ -67,7 +67,7 @@ def _runs() -> None:
 def _batches() -> None:
     """One in each state: made, failed for want of a law, waiting, running, cancelled."""
     generator = BatchTicketGenerator(120, ["random_forest", "v1"])
-    generator.generate_batch("made", async_mode=False, draw_date=upcoming_draw())
+    generator.generate_batch("made", async_mode=False, draw_date=draw_on_sale())
     for status, generated in (("queued", 0), ("running", 60), ("cancelled", 0)):
         batch = queued_batch(100)
         TicketBatch.objects.filter(pk=batch.pk).update(status=status, generated=generated, rate=30.0)

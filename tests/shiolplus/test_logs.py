@@ -20,6 +20,8 @@ from tests.processes import environment
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import TicketBatch
 
+pytestmark = pytest.mark.usefixtures("on_tuesday")
+
 LOG_FILE = Path(settings.VAR) / "logs" / "shiol.log"
 
 

@@ -18,6 +18,8 @@ from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.store import insert_batch_tickets
 
+pytestmark = pytest.mark.usefixtures("on_tuesday")
+
 MODELS = [
     Cluster,
     Draw,
@@ -53,7 +55,7 @@ def viewer(db: None) -> Client:
 
 
 @pytest.fixture
-def rows(db: None) -> None:
+def rows(db: None, on_tuesday: None) -> None:
     """One real row at least of every model that has a page."""
     Draw.objects.create(
         draw_date=date(2025, 12, 22), n1=3, n2=18, n3=36, n4=41, n5=54, powerball=7, source="bundled"

@@ -253,7 +253,7 @@ ASKED = {"modes": ["random_forest", "v1"], "batch_size": "1200", "draw_date": "2
 
 
 def test_the_preview_of_an_order_makes_nothing_and_says_which_modes_cannot(admin: Client) -> None:
-    make_prediction()
+    make_prediction(draw_date=WEDNESDAY)
     insert_batch_tickets(some_tickets(3), "random_forest", "before", WEDNESDAY)
 
     page = admin.get(GENERATE, ASKED).content.decode()
@@ -267,7 +267,7 @@ def test_the_preview_of_an_order_makes_nothing_and_says_which_modes_cannot(admin
 
 
 def test_a_confirmed_order_is_enqueued_and_logged_once(admin: Client) -> None:
-    make_prediction()
+    make_prediction(draw_date=WEDNESDAY)
     asked = ASKED | {"modes": "random_forest", "run_id": new_run_id("admin")}
 
     first = admin.post(GENERATE, asked, follow=True)
@@ -293,7 +293,7 @@ def test_an_order_of_a_mode_without_a_prediction_says_why_it_failed(admin: Clien
 
 def test_an_order_without_a_size_is_as_the_policies_say_and_a_paused_mode_is_marked(admin: Client) -> None:
     for mode in ("random_forest", "v1", "v2"):
-        make_prediction(mode)
+        make_prediction(mode, WEDNESDAY)
     ModePolicy.objects.filter(mode="v1").update(batch_size=2500)
     ModePolicy.objects.filter(mode="v2").update(paused=True)
     asked = ASKED | {"modes": ["random_forest", "v1", "v2"], "batch_size": ""}

@@ -25,7 +25,7 @@ from tickets.models import Claim, PreGeneratedTicket, TicketBatch
 from tickets.stock import utc_text
 from tickets.store import insert_batch_tickets
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 
 TICKETS = "/admin/tickets/pregeneratedticket/"
 BATCHES = "/admin/tickets/ticketbatch/"

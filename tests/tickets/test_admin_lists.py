@@ -13,7 +13,7 @@ from tests.staff import heard_of
 from tickets.models import TicketBatch
 from tickets.store import insert_batch_tickets
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 
 SITE = "http://testserver"
 TICKETS = "/admin/tickets/pregeneratedticket/"

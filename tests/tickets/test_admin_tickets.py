@@ -15,7 +15,7 @@ from tickets.models import PreGeneratedTicket, TicketBatch
 from tickets.search import Wanted, wanted_numbers
 from tickets.store import insert_batch_tickets
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 
 TICKETS = "/admin/tickets/pregeneratedticket/"
 RUNS = "/admin/tickets/generationrun/"

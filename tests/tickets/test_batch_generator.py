@@ -13,6 +13,8 @@ from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.store import insert_batch_tickets, purge_batch
 
+pytestmark = pytest.mark.usefixtures("on_tuesday")
+
 
 @pytest.mark.django_db
 def test_the_defaults_are_those_of_the_specification() -> None:

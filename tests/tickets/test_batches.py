@@ -16,11 +16,11 @@ from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.store import insert_batch_tickets
 from tickets.verification import verify_batch
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 
 
 @pytest.fixture(autouse=True)
-def _law() -> None:
+def _law(on_tuesday: None) -> None:
     make_prediction()
 
 

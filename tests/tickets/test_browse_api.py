@@ -11,7 +11,7 @@ from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import GenerationRun, TicketBatch
 from tickets.policies import ModePolicy
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 DRAWS, RUNS = "/api/v1/draws", "/api/v1/generation-runs"
 
 

@@ -59,7 +59,7 @@ def left(batch: TicketBatch) -> int:
 
 
 def generate_with_cleanup(batch: TicketBatch) -> None:
-    make_prediction()
+    make_prediction(draw_date=WEDNESDAY)
     BatchTicketGenerator(5, [batch.mode]).generate_batch(async_mode=False, draw_date=WEDNESDAY)
 
 

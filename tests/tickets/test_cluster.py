@@ -12,7 +12,7 @@ from django_q.tasks import async_task
 from predictions import clusters
 from predictions.draws import import_source
 from predictions.pipeline import accept_run
-from tests.factories import WEDNESDAY, make_prediction
+from tests.factories import draw_on_sale, make_prediction
 from tests.processes import cluster, group_of, wait_until
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
@@ -51,9 +51,10 @@ def test_a_pipeline_on_the_heavy_cluster_ends_in_tickets_made_by_the_other(
 
 
 def test_a_task_delivered_four_times_makes_its_batch_once(tmp_path: Path) -> None:
-    make_prediction()
+    draw_date = draw_on_sale()
+    make_prediction(draw_date=draw_date)
     generator = BatchTicketGenerator(3000, ["random_forest"])
-    generator.generate_batch("doubled", draw_date=WEDNESDAY)
+    generator.generate_batch("doubled", draw_date=draw_date)
     batch = TicketBatch.objects.get()
     for _ in range(3):
         async_task("tickets.tasks.generate_ticket_batch", batch.pk, cluster=clusters.DEFAULT)
@@ -71,9 +72,10 @@ def test_a_task_delivered_four_times_makes_its_batch_once(tmp_path: Path) -> Non
 
 
 def test_the_generating_worker_never_loads_the_libraries_that_models_need(tmp_path: Path) -> None:
-    make_prediction()
+    draw_date = draw_on_sale()
+    make_prediction(draw_date=draw_date)
     generator = BatchTicketGenerator(100, ["random_forest"])
-    generator.generate_batch(draw_date=WEDNESDAY)
+    generator.generate_batch(draw_date=draw_date)
 
     with cluster(clusters.DEFAULT, tmp_path / "log") as process:
         assert generator.wait_for_completion(timeout=60)

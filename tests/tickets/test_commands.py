@@ -8,6 +8,8 @@ from tests.commands import call, manage
 from tests.factories import make_prediction
 from tickets.models import PreGeneratedTicket, TicketBatch
 
+pytestmark = pytest.mark.usefixtures("on_tuesday")
+
 FOR_WEDNESDAY = ("--draw-date", "2026-11-25")
 
 

@@ -27,7 +27,7 @@ from tickets.policies import ModePolicy
 from tickets.sales import believed
 from tickets.store import insert_batch_tickets
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MONDAY, SATURDAY = date(2026, 11, 23), date(2026, 11, 21)
 

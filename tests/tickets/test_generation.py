@@ -13,7 +13,7 @@ from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.store import clear_old_batch_tickets, insert_batch_tickets
 from tickets.verification import verify_batch
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 
 NUMBERS = ("n1", "n2", "n3", "n4", "n5", "powerball")
 

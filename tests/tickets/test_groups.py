@@ -32,7 +32,7 @@ from tickets.groups import APPS, make_groups, permissions_of_groups
 from tickets.models import ApiClient, TicketBatch
 from tickets.scoring import score_draw
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 
 OURS = {model: one for model, one in admin.site._registry.items() if model._meta.app_label in APPS}
 OTHERS = [model for model in admin.site._registry if model not in OURS]
@@ -64,7 +64,7 @@ def operator() -> Client:
 
 
 @pytest.fixture
-def rows() -> None:
+def rows(on_tuesday: None) -> None:
     """A row at least of every model that has a page."""
     prediction = make_prediction()
     BatchTicketGenerator(10).generate_batch("run", async_mode=False, draw_date=WEDNESDAY)  # lstm fails

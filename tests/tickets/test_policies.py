@@ -17,7 +17,7 @@ from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.policies import PAUSED, ModePolicy, policies, policy_of
 from tickets.receivers import make_tickets, resume_missed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TWO = ["random_forest", "v1"]
 

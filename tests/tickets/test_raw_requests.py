@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.factories import make_client, make_key, some_tickets, upcoming_draw
+from tests.factories import draw_on_sale, make_client, make_key, some_tickets
 from tests.processes import web_server
 from tickets.models import Claim
 from tickets.store import insert_batch_tickets
@@ -44,7 +44,7 @@ def chunked(body: bytes, size: int = 10_000) -> bytes:
     return head + text
 
 
-DRAW_DATE = upcoming_draw()
+DRAW_DATE = draw_on_sale()
 GOOD = b'{"mode": "v1", "count": 1, "draw_date": "%b"}' % str(DRAW_DATE).encode()
 
 

@@ -22,7 +22,7 @@ from tickets.models import TicketBatch
 from tickets.store import insert_batch_tickets
 from tickets.verification import verify_batch
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 
 
 def replacements(batch: TicketBatch) -> list[dict[str, Any]]:

@@ -29,6 +29,8 @@ from tickets.models import GenerationRun, TicketBatch
 from tickets.scoring import score_if_drawn
 from tickets.store import insert_batch_tickets
 
+pytestmark = pytest.mark.usefixtures("on_tuesday")
+
 SCHEMA: dict[str, Any] = json.loads(schema_text("json"))
 CLAIMS = "/api/v1/tickets/claims"
 PAST = date(2025, 12, 22)
@@ -161,7 +163,7 @@ def test_the_page_of_the_schema_asks_nobody_else_and_holds_no_script_or_style(cl
 
 
 @pytest.fixture
-def _something_of_everything(db: None) -> None:
+def _something_of_everything(db: None, on_tuesday: None) -> None:
     make_prediction()
     make_model("v1", active=True)
     make_backtest({"v1": (0.001, 0.01)})

@@ -21,6 +21,8 @@ from tickets.scores import TIER_FIELDS, BatchScore
 from tickets.scoring import Outcome, Verdict, due_draws, score_draw, score_known_draws
 from tickets.store import clear_old_batch_tickets, insert_batch_tickets, purge_batch
 
+pytestmark = pytest.mark.usefixtures("on_tuesday")
+
 SATURDAY = date(2026, 11, 28)
 # A ticket for each tier of the draw 5 12 33 41 60 +7, in their order.
 ONE_A_TIER = [

@@ -17,6 +17,8 @@ from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.policies import ModePolicy
 from tickets.store import insert_batch_tickets, purge_batch
 
+pytestmark = pytest.mark.usefixtures("on_tuesday")
+
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FOR_WEDNESDAY = ("--draw-date", "2026-11-25")
 

@@ -14,7 +14,7 @@ from tickets.models import TicketBatch
 from tickets.store import insert_batch_tickets, purge_batch
 from tickets.totals import BatchTotal, ClaimTotal, ClaimTotals, batch_totals
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)  # Monday's draw was the last, Wednesday's is the next
 SATURDAY, MONDAY = date(2026, 11, 21), date(2026, 11, 23)

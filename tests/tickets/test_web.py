@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.factories import WEDNESDAY, make_backtest, make_prediction, make_report
+from tests.factories import draw_on_sale, make_backtest, make_prediction, make_report
 from tests.processes import get, group_of, web_server
 from tests.staff import superuser
 from tickets.batch_generator import BatchTicketGenerator
@@ -13,13 +13,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_the_web_process_never_loads_the_libraries_that_models_need(tmp_path: Path) -> None:
-    make_prediction()
+    draw_date = draw_on_sale()
+    make_prediction(draw_date=draw_date)
     report, backtest = make_report(), make_backtest({"v1": (0.001, 0.01)})
     session = superuser().cookies["sessionid"].value
-    BatchTicketGenerator(100, ["random_forest"]).generate_batch(async_mode=False, draw_date=WEDNESDAY)
+    BatchTicketGenerator(100, ["random_forest"]).generate_batch(async_mode=False, draw_date=draw_date)
 
     with web_server(tmp_path / "log") as (group, port):
-        status, body = get(port, f"/api/v1/tickets/cached?draw_date={WEDNESDAY}&include_stats=true")
+        status, body = get(port, f"/api/v1/tickets/cached?draw_date={draw_date}&include_stats=true")
         assert status == 200
         assert b'"count":10' in body
         assert get(port, "/admin/login/")[0] == 200
