@@ -212,5 +212,5 @@ def test_a_run_that_knows_every_draw_held_before_its_own_is_no_warning(
 @pytest.mark.usefixtures("real_draws")
 @pytest.mark.parametrize(("source", "status"), [("none", "skipped"), ("bundled", "completed")])
 def test_a_source_that_is_not_live_is_never_late(source: str, status: str) -> None:
-    with time_machine.travel(utc("2025-12-25 17:00")):
+    with time_machine.travel(utc("2026-08-23 17:00")):  # the last bundled draw is of 2026-08-19
         assert data_step(source=source)[0] == status
