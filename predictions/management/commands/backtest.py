@@ -39,7 +39,8 @@ class Command(BaseCommand):
     help = (
         "Walk forward over the newest draws of the development data: each mode is fitted only on the draws "
         "before those it is asked for, and its laws are measured on them beside the uniform law, exactly "
-        "and in nats a draw. A backtest that was interrupted goes on where it was. Exits 1 when a mode could not be measured."
+        "and in nats a draw. A backtest that was interrupted goes on where it was. "
+        "Exits 1 when a mode could not be measured."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
