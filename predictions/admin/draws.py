@@ -143,7 +143,7 @@ class DrawAdmin(ReadOnly, Exporting, ActionAdmin):
         page = DeletePage(self)
         if not page.is_allowed(request):
             return []
-        return [("Delete this draw", f"{page.url}?{urlencode({'draw_dates': row.draw_date})}")]
+        return [("Delete this draw", f"{page.url}?{urlencode({'draw_dates': str(row.draw_date)})}")]
 
     @admin.display(ordering="n1")
     def numbers(self, draw: Draw) -> str:

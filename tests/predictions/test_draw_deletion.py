@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 from django.db.models import Model
 from django.test import TestCase
 
-from predictions import draw_deletion
+from predictions import adaptive, draw_deletion
 from predictions.adaptive import reset_shares, update_shares
 from predictions.draw_deletion import (
     DependentKind,
@@ -205,8 +205,6 @@ def test_a_draw_deleted_while_the_shares_are_computed_moves_nothing() -> None:
     StrategyShares.objects.all().delete()
     draw, law = Draw.objects.get(draw_date=MONDAY), Prediction.objects.get(draw_date=MONDAY)
     delete(MONDAY)
-
-    from predictions import adaptive
 
     assert adaptive._move(law, draw) == (None, False)
     assert not StrategyShares.objects.exists()

@@ -1,20 +1,32 @@
 """A deleted draw: its scores go, its claims stay, in the admin too."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
+from threading import Thread
 
 import pytest
 import time_machine
 from django.contrib.admin.models import DELETION, LogEntry
+from django.contrib.auth.models import User
+from django.db import connection
 from django.test import TestCase
 
-from predictions.draw_deletion import delete_draws, draws_to_delete, preview_deletion
-from predictions.models import Draw
-from tests.factories import claim_tickets, make_draw, ticket
+from predictions import draw_deletion
+from predictions.adaptive import update_shares
+from predictions.draw_deletion import (
+    DependentKind,
+    delete_draws,
+    draws_to_delete,
+    preview_deletion,
+    register_dependents,
+)
+from predictions.evaluation import evaluate_predictions
+from predictions.models import Draw, Prediction, StrategyShares
+from tests.factories import claim_tickets, make_draw, make_prediction, ticket, tilted_component
 from tests.staff import heard_of, staff_who_may, superuser
 from tickets.models import Claim, PreGeneratedTicket, TicketBatch
 from tickets.scores import BatchScore
-from tickets.scoring import Verdict, due_draws, score_draw
+from tickets.scoring import Verdict, due_draws, score_draw, score_known_draws
 from tickets.store import clear_old_batch_tickets, insert_batch_tickets, purge_batch
 
 pytestmark = pytest.mark.django_db
@@ -184,6 +196,52 @@ def test_only_who_may_delete_draws_sees_and_opens_the_page(draw: Draw) -> None:
         shown = staff.get(f"{DRAWS}{draw.pk}/change/").content.decode()
         assert ("Delete this draw" in shown) is (status == 200)
         staff.logout()
-        from django.contrib.auth.models import User
-
         User.objects.all().delete()
+
+
+# At the same time
+
+
+def score() -> None:
+    score_known_draws()
+
+
+def evaluate() -> None:
+    evaluate_predictions()
+
+
+def move_shares() -> None:
+    update_shares()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("work", [score, evaluate, move_shares])
+def test_work_on_a_draw_that_is_being_deleted_leaves_nothing_behind(
+    work: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert_batch_tickets([ticket(1, 2, 3, 4, 5, 6)], "v1", draw_date=MONDAY)
+    make_prediction("v1", MONDAY, [tilted_component("frequency_weighted")])
+    make_draw(MONDAY)
+
+    def in_background() -> None:
+        work()
+        connection.close()
+
+    thread = Thread(target=in_background)
+
+    def start_and_let_it_get_to_the_lock(rows: object) -> None:
+        thread.start()
+        thread.join(1)  # the deletion has removed the dependents and not committed yet
+
+    monkeypatch.setattr(draw_deletion, "_kinds", list(draw_deletion._kinds))
+    register_dependents(
+        DependentKind("others", "kept", lambda days: Draw.objects.all(), start_and_let_it_get_to_the_lock)
+    )
+
+    delete_draws([MONDAY], "another game", "test")
+    thread.join(30)
+
+    assert not thread.is_alive()
+    assert not BatchScore.objects.exists()
+    assert not StrategyShares.objects.exists()
+    assert Prediction.objects.get().evaluated_at is None
