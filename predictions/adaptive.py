@@ -40,12 +40,17 @@ def update_shares(before: date | None = None) -> list[StrategyShares]:
     last_of_draw = {law.draw_date: law for law in laws}
     draws = Draw.objects.filter(draw_date__in=last_of_draw).order_by("draw_date")
     moved = [_move(last_of_draw[draw.draw_date], draw) for draw in draws]
-    return [row for row, is_new in moved if is_new]
+    return [row for row, is_new in moved if row is not None and is_new]
 
 
 @transaction.atomic
-def _move(law: Prediction, draw: Draw) -> tuple[StrategyShares, bool]:
-    """The row of a draw, and whether it is made here: another run may have moved the shares meanwhile."""
+def _move(law: Prediction, draw: Draw) -> tuple[StrategyShares | None, bool]:
+    """The row of a draw, and whether it is made here: another run may have moved the shares meanwhile.
+
+    The draw is locked, so that one deleted meanwhile moves nothing.
+    """
+    if not Draw.objects.select_for_update().filter(pk=draw.pk).first():
+        return None, False
     components = {one.strategy: one for one in components_from_json(law.components)}
     shares = current_shares(before=draw.draw_date) or _shares_of(components)
     likelihoods = log_likelihoods(components, draw.white_balls, draw.powerball)

@@ -1,5 +1,8 @@
 """The pipeline after each draw: begun when the draw's numbers are published, and without them at noon.
 
+A draw published after noon is still looked for: hourly until a day after the first look, then every six
+hours until the next draw takes place. Its tickets are then scored; the models learn from it in the next run.
+
 The queue's schedule is only a tick, twice an hour. The Eastern calendar decides what a tick is for, so that
 nothing moves when the clocks do.
 """
@@ -14,13 +17,15 @@ from predictions.draws import LIVE_SOURCES, import_source, is_stored
 from predictions.feeds import FeedError
 from predictions.models import PipelineRun
 from predictions.pipeline import accept_run
-from predictions.powerball import eastern_instant, last_draw
+from predictions.powerball import EASTERN, eastern_instant, last_draw
 
 logger = logging.getLogger(__name__)
 
 FIRST_LOOK = time(23, 30)  # Eastern, on the day of the draw
 LAST_LOOK = time(12)  # Eastern, on the day after
 LOOK_FROM_MINUTE = 30  # of each hour between
+HOURLY_LOOKS = timedelta(days=1)  # by the Eastern calendar, from the first look
+SIX_HOURLY = (5, 11, 17, 23)  # Eastern hours of the looks after those
 
 
 def run_after_draw() -> PipelineRun | None:
@@ -31,7 +36,10 @@ def run_after_draw() -> PipelineRun | None:
     now = timezone.now()
     day = last_draw(now)
     run_id = f"after-{day}"
-    if PipelineRun.objects.filter(pipeline_run_id=run_id).exists() or not _is_time(day, now):
+    if PipelineRun.objects.filter(pipeline_run_id=run_id).exists():
+        _look_for_late_draw(day, now)
+        return None
+    if not _is_time(day, now):
         return None
     run, created = accept_run(source=settings.DRAWS_SOURCE, pipeline_run_id=run_id)
     return run if created else None
@@ -56,8 +64,27 @@ def _is_time(day: date, now: datetime) -> bool:
     return is_last
 
 
+def _look_for_late_draw(day: date, now: datetime) -> None:
+    """Query the source for a draw that the pipeline went without, if a look is due.
+
+    Storing the draw enqueues the scoring of its tickets. The pipeline does not run again: the tickets for the
+    next draw exist and may be claimed already, and a second run would only add more of them.
+    """
+    if settings.DRAWS_SOURCE not in LIVE_SOURCES or is_stored(day) or not _is_late_look(day, now):
+        return
+    if _has_come(day):
+        logger.info("the draw of %s arrived after its pipeline run; the next run learns from it", day)
+
+
+def _is_late_look(day: date, now: datetime) -> bool:
+    """Return True on one tick per hour in the first day, and on one per six hours after it."""
+    if now.minute < LOOK_FROM_MINUTE:
+        return False
+    return now < eastern_instant(day + HOURLY_LOOKS, FIRST_LOOK) or now.astimezone(EASTERN).hour in SIX_HOURLY
+
+
 def last_look(day: date) -> datetime:
-    """Until when a draw is waited for: noon in New York on the day after."""
+    """Return until when the pipeline waits for a draw: noon in New York on the day after."""
     return eastern_instant(day + timedelta(days=1), LAST_LOOK)
 
 

@@ -10,11 +10,13 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 
+from predictions.bundled import DEVELOPMENT_END
 from predictions.children import Answer, FitError, end_children, in_child, request_of
 from predictions.comparison import Comparison, compared
 from predictions.draws import KnownDraws, known_draws
@@ -45,15 +47,23 @@ class Stretch:
 
 
 def start_or_resume(
-    modes: Sequence[str], draws: int, refit_every: int, seed: int, *, fresh: bool = False
+    modes: Sequence[str],
+    draws: int,
+    refit_every: int,
+    seed: int,
+    *,
+    fresh: bool = False,
+    through: date = DEVELOPMENT_END,
 ) -> Backtest:
-    """A backtest of the newest draws: an unfinished one that would give the same, or else a new one.
+    """A backtest of the newest draws through a date: an unfinished one with the same result, or a new one.
+
+    By default no draw after the development data is read, so that the test set stays unseen.
 
     The baseline is always in it. Unfinished is what was interrupted and what fell short of some mode;
     `fresh` starts anew whatever there is. ValueError for what is not allowed, with what is.
     """
-    known = known_draws()
-    _check(modes, draws, refit_every, known)
+    known = known_draws(through=through)
+    _check(modes, draws, refit_every, through, known)
     asked = {
         "modes": [name for name in MEASURED_NAMES if name in modes or name == BASELINE],
         "draws": draws,
@@ -78,7 +88,7 @@ def most_draws(modes: Sequence[str], known: KnownDraws) -> int:
     return len(known.history) - max(MEASURED[name].minimum_draws for name in (*modes, BASELINE))
 
 
-def _check(modes: Sequence[str], draws: int, refit_every: int, known: KnownDraws) -> None:
+def _check(modes: Sequence[str], draws: int, refit_every: int, through: date, known: KnownDraws) -> None:
     unknown = [name for name in modes if name not in MEASURED]
     if unknown or not modes:
         allowed = ", ".join(MEASURED_NAMES)
@@ -90,7 +100,8 @@ def _check(modes: Sequence[str], draws: int, refit_every: int, known: KnownDraws
         allowed = f"{MIN_DRAWS} to {most}" if most >= MIN_DRAWS else f"none from {MIN_DRAWS} on"
         raise ValueError(
             f"{draws} draws: allowed is {allowed}, for {len(known.history)} draws of the "
-            f"{CURRENT_ERA.name} era are stored and the modes learn from those before the tested ones"
+            f"{CURRENT_ERA.name} era are stored through {through} and the modes learn from those "
+            "before the tested ones"
         )
 
 

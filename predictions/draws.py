@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from predictions import downloads, feeds
+from predictions.bundled import read_bundled_draws
 from predictions.features import History
 from predictions.feeds import FeedError, Row
 from predictions.imports import Import, ImportReport
@@ -33,8 +34,7 @@ LIVE_SOURCES = tuple(downloads.URLS)  # where a draw appears some hours after it
 def import_source(source: str, *, overwrite: bool = False, dry_run: bool = False) -> ImportReport:
     """Import from "bundled", "ny" or "texas"; FeedError when it cannot be read at all."""
     if source == "bundled":
-        rows = feeds.read(feeds.decode(feeds.BUNDLED_FILE.read_bytes()), "bundled")
-        return import_rows(rows, source, overwrite=overwrite, dry_run=dry_run)
+        return import_rows(read_bundled_draws(), source, overwrite=overwrite, dry_run=dry_run)
     if source not in downloads.URLS:
         raise ValueError(f"source {source!r}: allowed are {', '.join(SOURCES)}")
     return import_url(downloads.URLS[source], name=source, overwrite=overwrite, dry_run=dry_run)

@@ -1,5 +1,6 @@
 """How much likelihood a stored prediction gave to the draw that came: exact, once the draw is known."""
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
@@ -15,8 +16,12 @@ def evaluate_predictions() -> list[Prediction]:
     )
     evaluated: list[Prediction] = []
     for prediction in predictions.filter(Q(evaluated_at=None, known=True) | Q(corrected=True)).order_by("id"):
-        evaluate(prediction, Draw.objects.get(draw_date=prediction.draw_date))
-        evaluated.append(prediction)
+        with transaction.atomic():
+            # Locked, so that a draw deleted meanwhile leaves no loss behind.
+            draw = Draw.objects.select_for_update().filter(draw_date=prediction.draw_date).first()
+            if draw is not None:
+                evaluate(prediction, draw)
+                evaluated.append(prediction)
     return evaluated
 
 

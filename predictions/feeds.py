@@ -10,9 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 
-BUNDLED_FILE = Path(__file__).parent / "data" / "powerball_draws.csv"
 SIZE_CAP = 5_000_000  # bytes; all draws since 2010 are 60,000
 
 

@@ -98,10 +98,12 @@ def make_policies(**kwargs: object) -> None:
 
 @pytest.fixture
 def real_draws(db: None) -> None:
-    """All 1,879 bundled draws in the database."""
-    from predictions.draws import import_source
+    """Store the 1,879 draws of New York's file, through 2025-12-22, with its six gaps."""
+    from predictions import feeds
+    from predictions.bundled import BUNDLED_FILES
+    from predictions.draws import import_rows
 
-    import_source("bundled")
+    import_rows(feeds.read(feeds.decode(BUNDLED_FILES[0].read_bytes()), "bundled"), "bundled")
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ APPS = ("predictions", "tickets")
 HIDDEN = ("tickets.view_apikey",)  # who may open the door is for those who manage clients
 ACTIONS = (
     "predictions.add_draw",
+    "predictions.delete_draw",
     "predictions.add_pipelinerun",
     "predictions.change_trainedmodel",
     "tickets.add_generationrun",

@@ -44,7 +44,8 @@ JOBS = (
         "predictions.tasks.run_pipeline_after_draw",
         "0,30 * * * *",
         clusters.HEAVY,
-        "A tick; the Eastern calendar decides: hourly from 23:30 on, until the draw is stored, or noon.",
+        "A tick; the Eastern calendar decides: hourly from 23:30 on until the draw is stored; at noon the "
+        "pipeline runs without it, and the looks go on, every six hours after a day, until the next draw.",
     ),
     Job(
         "cleanup of old tickets",

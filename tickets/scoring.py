@@ -34,6 +34,7 @@ class Verdict(StrEnum):
     UNCHANGED = "scored before"
     EMPTY = "without tickets"
     UNFINISHED = "not finished"
+    DELETED = "not scored, since the draw was deleted meanwhile"
     LOST = "cannot be scored again, since some of its tickets were purged"
 
 
@@ -107,6 +108,8 @@ def _score_batch(batch: TicketBatch, draw: Draw) -> Outcome:
             counted = _count(locked, draw)
         if not counted:
             return Outcome(locked, Verdict.EMPTY, None)
+        if not Draw.objects.select_for_update().filter(pk=draw.pk).first():
+            return Outcome(locked, Verdict.DELETED, None)
         score = _score(locked, draw, counted)
         score.save()
     return Outcome(locked, Verdict.SCORED, score)

@@ -6,10 +6,12 @@ from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.utils.html import format_html
+from django.utils.http import urlencode
 
-from predictions.admin.actions import ActionAdmin, ActionPage, Refused, choice_field
+from predictions.admin.actions import ActionAdmin, ActionPage, Button, Refused, choice_field
 from predictions.admin.balls import BALLS_CSS, balls_of
 from predictions.admin.browsing import ReadOnly, day
+from predictions.admin.draw_deletion import DeletePage
 from predictions.admin.export import BALLS, ExportColumn, Exporting
 from predictions.admin.lists import log_about
 from predictions.admin.uploads import ALLOWED, DrawsFile
@@ -130,12 +132,18 @@ class DrawAdmin(ReadOnly, Exporting, ActionAdmin):
     date_hierarchy = "draw_date"
     search_fields = ["draw_date"]
     search_help_text = "A date or its beginning, such as 2025-12"
-    action_pages = [ImportPage]
+    action_pages = [ImportPage, DeletePage]
 
     fields = readonly_fields = ("draw_date", "numbers", "multiplier", "source", "created_at", "updated_at")
 
     class Media:
         css = BALLS_CSS
+
+    def row_actions(self, request: HttpRequest, row: Draw) -> list[Button]:
+        page = DeletePage(self)
+        if not page.is_allowed(request):
+            return []
+        return [("Delete this draw", f"{page.url}?{urlencode({'draw_dates': str(row.draw_date)})}")]
 
     @admin.display(ordering="n1")
     def numbers(self, draw: Draw) -> str:

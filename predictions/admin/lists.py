@@ -89,13 +89,15 @@ class Browsed(admin.ModelAdmin):
         request.session[REMEMBERED] = others | ({self.opts.label_lower: query} if query else {})
 
 
-def log_about(request: HttpRequest, model: type[Model], said: str, title: str = "") -> None:
+def log_about(
+    request: HttpRequest, model: type[Model], said: str, title: str = "", action_flag: int = CHANGE
+) -> None:
     """An entry in the admin log of what was done to a list rather than to a row."""
     LogEntry.objects.create(
         user_id=str(request.user.pk),
         content_type=ContentType.objects.get_for_model(model),
         object_repr=(title or said)[:200],
-        action_flag=CHANGE,
+        action_flag=action_flag,
         change_message=said,
     )
 

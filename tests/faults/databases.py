@@ -24,9 +24,9 @@ from tests.factories import dealt_component, make_prediction, random_component, 
 from tests.postgres_server import PostgresServer, postgres_server
 from tickets.schedules import install
 
-# A draw that is over by any clock, so that no completed pipeline run of a world is taken for a missed one;
-# the bundled draws end before it.
-DRAW = date(2025, 12, 24)
+# A draw that is over by any clock, so that no completed pipeline run of a world is taken for a missed one.
+# The bundled draws end before it, so no batch for it is scored.
+DRAW = date(2026, 8, 22)
 MODES = ("random_forest", "v1", "v2")
 
 

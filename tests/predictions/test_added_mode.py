@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 
 from predictions import feeds
+from predictions.bundled import BUNDLED_FILES
 from predictions.features import History
 from predictions.modes import Mode
 from predictions.powerball import CURRENT_ERA
@@ -33,7 +34,7 @@ def recent(tmp_path_factory: pytest.TempPathFactory) -> type[Mode]:
 
 @pytest.fixture(scope="module")
 def history() -> History:
-    rows = feeds.read(feeds.decode(feeds.BUNDLED_FILE.read_bytes()), "bundled")
+    rows = feeds.read(feeds.decode(BUNDLED_FILES[0].read_bytes()), "bundled")
     draws = sorted(
         (row.draw for row in rows if row.draw and row.draw.draw_date >= CURRENT_ERA.since),
         key=lambda draw: draw.draw_date,

@@ -11,6 +11,7 @@ from django_q.models import OrmQ
 
 from predictions import downloads
 from predictions.bars import bar_charts
+from predictions.bundled import BUNDLED_DRAWS
 from predictions.distribution import inclusion_probabilities, uniform_component
 from predictions.draws import import_source, upcoming_draw
 from predictions.models import Draw, PipelineRun, Prediction, new_run_id
@@ -186,7 +187,7 @@ def test_draws_are_drawn_as_balls(admin: Client) -> None:
 def test_the_imports_preview_reports_and_stores_nothing(admin: Client) -> None:
     page = text(admin, IMPORT, {"source": "bundled"})
 
-    assert "bundled: 1879 read, 1879 new" in page
+    assert f"bundled: {BUNDLED_DRAWS} read, {BUNDLED_DRAWS} new" in page
     assert "Yes, import them" in page
     assert not Draw.objects.exists()
 
@@ -195,9 +196,9 @@ def test_a_confirmed_import_stores_reports_and_is_logged(admin: Client) -> None:
     response = admin.post(IMPORT, {"source": "bundled"}, follow=True)
 
     assert response.redirect_chain == [(f"{ADMIN}/draw/", 302)]
-    assert "1879 new" in response.content.decode()
-    assert Draw.objects.count() == 1879
-    assert "1879 new" in LogEntry.objects.get().get_change_message()
+    assert f"{BUNDLED_DRAWS} new" in response.content.decode()
+    assert Draw.objects.count() == BUNDLED_DRAWS
+    assert f"{BUNDLED_DRAWS} new" in LogEntry.objects.get().get_change_message()
     assert admin.get("/admin/").status_code == 200  # where the log is shown, without an object to link to
 
 

@@ -1,7 +1,8 @@
 """The pipeline after each draw, tick by tick: the Eastern calendar decides, whatever the clocks do."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django_q.models import OrmQ
 from predictions import downloads
 from predictions.models import Draw, PipelineRun
 from predictions.pipeline import accept_run
+from predictions.powerball import draw_instant, eastern_instant, next_draw
 from predictions.steps import STEPS, Work
 from predictions.tasks import run_pipeline_after_draw
 from tests.factories import make_draw
@@ -84,7 +86,8 @@ def test_a_draw_that_never_comes_is_looked_for_hourly_and_done_without_at_noon(
             looked.append(instant)
 
     hourly = [utc(first) + timedelta(hours=hour) for hour in range(looks)]
-    assert looked == [*hourly, utc(noon)]
+    after = [utc(noon) + timedelta(minutes=minutes) for minutes in (30, 90)]  # the window ends at 14:00
+    assert looked == [*hourly, utc(noon), *after]
     assert accepted == [(f"after-{day}", utc(noon))]
 
 
@@ -100,6 +103,115 @@ def test_the_look_that_finds_the_draw_accepts_the_run_and_is_the_last(
     assert accepted == [(f"after-{day}", utc(first) + timedelta(hours=look - 1))]
     assert len(server.requests) == look
     assert Draw.objects.filter(draw_date=day).exists()
+
+
+# A draw that is later than noon
+
+LATE = [  # when a draw is published, and which look finds it: days after the draw, and the time in New York
+    (0, time(23, 30), 0, time(23, 30)),
+    (1, time(7), 1, time(7, 30)),
+    (1, time(12, 1), 1, time(12, 30)),
+    (1, time(15), 1, time(15, 30)),
+    (1, time(23, 31), 2, time(5, 30)),
+    (2, time(4, 59), 2, time(5, 30)),  # 30 hours after the draw
+    (2, time(6), 2, time(11, 30)),
+]
+
+
+def ticks_until_the_next_draw(day: date) -> list[datetime]:
+    """Every half hour from a draw to the tick before the first look for the next one."""
+    first, following = eastern_instant(day, time(23)), next_draw(draw_instant(day) + timedelta(hours=1))
+    span = eastern_instant(following, time(23, 30)) - first
+    return [first + place * timedelta(minutes=30) for place in range(span // timedelta(minutes=30))]
+
+
+@pytest.mark.parametrize("day", [night[0] for night in NIGHTS])
+@pytest.mark.parametrize(("days", "published_at", "later", "found_at"), LATE)
+def test_a_draw_is_found_by_the_first_look_after_it_is_published(
+    day: date, days: int, published_at: time, later: int, found_at: time, serve: Any
+) -> None:
+    server = serve(NOTHING_NEW)
+    publication = eastern_instant(day + timedelta(days=days), published_at)
+    found, looks_after = None, 0
+
+    for instant in ticks_until_the_next_draw(day):
+        if instant >= publication:
+            server.answers = [published(day)]
+        before = len(server.requests)
+        tick(instant)
+        looks_after += found is not None and len(server.requests) > before
+        if found is None and Draw.objects.filter(draw_date=day).exists():
+            found = instant
+
+    assert found == eastern_instant(day + timedelta(days=later), found_at)
+    assert looks_after == 0
+    assert PipelineRun.objects.get().pipeline_run_id == f"after-{day}"
+
+
+@pytest.mark.parametrize("day", [night[0] for night in NIGHTS])
+def test_a_draw_that_never_comes_is_looked_for_until_the_next_draw_takes_place(day: date, serve: Any) -> None:
+    server = serve(NOTHING_NEW)
+    looked = []
+
+    for instant in ticks_until_the_next_draw(day):
+        before = len(server.requests)
+        tick(instant)
+        looked += [instant] * (len(server.requests) - before)
+
+    following = next_draw(draw_instant(day) + timedelta(hours=1))
+    late = [
+        eastern_instant(day + timedelta(days=days), time(hour, 30))
+        for days in range(2, (following - day).days + 1)
+        for hour in (5, 11, 17, 23)
+    ]
+    second_evening = eastern_instant(day + timedelta(days=1), time(23, 30))
+    assert [look for look in looked if look > second_evening] == [
+        look for look in late if look < draw_instant(following)
+    ]
+    hourly = {look - first for first, look in pairwise(looked) if look <= second_evening}
+    assert hourly == {timedelta(minutes=30), timedelta(hours=1)}  # half an hour: before and after noon
+    assert len(looked) == len(set(looked))
+
+
+def test_a_late_draw_is_named_in_the_log_and_nothing_is_run_again(
+    serve: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    day, _, _, noon = WINTER
+    server = serve(NOTHING_NEW)
+    tick(utc(noon))
+    server.answers = [published(day)]
+
+    with caplog.at_level("INFO", "predictions.after_draw"):
+        assert tick(utc("2026-11-24 20:30")) is None  # 15:30
+
+    assert "the draw of 2026-11-23 arrived after its pipeline run; the next run learns from it" in caplog.text
+    assert (PipelineRun.objects.count(), OrmQ.objects.count()) == (1, 1)
+
+
+def test_a_look_for_a_late_draw_asks_only_for_what_changed(serve: Any) -> None:
+    day, _, _, noon = WINTER
+    make_draw(date(2026, 11, 21))
+    body = f"{NY_CSV}11/21/2026,07 14 24 30 56 07,2\n".encode()
+    server = serve(Answer(body=body, headers={"ETag": '"v1"'}), Answer(status=304))
+    Draw.objects.all().delete()
+
+    for instant in (utc(noon), utc("2026-11-24 17:30"), utc("2026-11-24 18:30")):
+        tick(instant)
+
+    assert [request.get("If-None-Match") for request in server.requests] == [None, '"v1"', '"v1"']
+    assert not Draw.objects.filter(draw_date=day).exists()
+
+
+@pytest.mark.parametrize("source", ["none", "bundled"])
+def test_without_a_live_source_there_is_no_late_look(source: str, serve: Any, settings: Any) -> None:
+    settings.DRAWS_SOURCE = source
+    server = serve(NOTHING_NEW)
+
+    for instant in ticks_until_the_next_draw(WINTER[0]):
+        tick(instant)
+
+    assert server.requests == []
+    assert not Draw.objects.exists()
 
 
 def test_the_run_is_for_the_next_draw_on_the_heavy_queue_and_accepted_once(serve: Any) -> None:
@@ -212,5 +324,5 @@ def test_a_run_that_knows_every_draw_held_before_its_own_is_no_warning(
 @pytest.mark.usefixtures("real_draws")
 @pytest.mark.parametrize(("source", "status"), [("none", "skipped"), ("bundled", "completed")])
 def test_a_source_that_is_not_live_is_never_late(source: str, status: str) -> None:
-    with time_machine.travel(utc("2025-12-25 17:00")):
+    with time_machine.travel(utc("2026-08-23 17:00")):  # the last bundled draw is of 2026-08-19
         assert data_step(source=source)[0] == status

@@ -5,15 +5,19 @@ import re
 import signal
 import subprocess
 import sys
+from datetime import date, timedelta
+from io import StringIO
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from predictions.backtest import comparisons
+from predictions.bundled import DEVELOPMENT_END
 from predictions.models import Backtest, BacktestStretch
 from tests.commands import call
-from tests.factories import store_fair_draws
+from tests.factories import make_draw, store_fair_draws
 from tests.processes import environment, group_of, wait_until
 
 BROKEN = {"v2": {"max_depth": -1}}
@@ -141,3 +145,43 @@ def test_at_verbosity_0_it_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
     assert call("backtest", "--modes", "uniform", *SMALL, "-v", "0") == ("", "")
     assert capfd.readouterr() == ("", "")
     assert Backtest.objects.get().status == "completed"
+
+
+def store_a_draw_of_the_test_set() -> None:
+    store_fair_draws(640)
+    make_draw(DEVELOPMENT_END + timedelta(days=2))
+
+
+@pytest.mark.django_db
+def test_by_default_no_draw_after_the_development_data_is_tested() -> None:
+    store_a_draw_of_the_test_set()
+
+    out, _ = call("backtest", "--modes", "uniform", *SMALL)
+
+    assert Backtest.objects.get().draws_through == DEVELOPMENT_END == date(2025, 12, 22)
+    assert "30 draws through 2025-12-22" in out.splitlines()[-1]
+
+
+@pytest.mark.django_db
+def test_the_test_set_is_used_only_on_request_and_with_a_warning() -> None:
+    store_a_draw_of_the_test_set()
+    err = StringIO()
+
+    call_command("backtest", "--modes", "uniform", *SMALL, "--through", "2025-12-24", stderr=err)
+
+    assert str(Backtest.objects.get().draws_through) == "2025-12-24"
+    assert err.getvalue() == (
+        "warning: draws after 2025-12-22 are the test set; "
+        "choose no mode, parameter or default by this backtest\n"
+    )
+
+
+@pytest.mark.django_db
+def test_an_earlier_end_is_no_warning() -> None:
+    store_fair_draws(640)
+    err = StringIO()
+
+    call_command("backtest", "--modes", "uniform", *SMALL, "--through", "2025-12-20", stderr=err)
+
+    assert str(Backtest.objects.get().draws_through) == "2025-12-20"
+    assert err.getvalue() == ""

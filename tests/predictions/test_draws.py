@@ -12,6 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test import TestCase
 
 from predictions import feeds
+from predictions.bundled import BUNDLED_DRAWS, DEVELOPMENT_END, read_bundled_draws
 from predictions.draws import (
     freshness,
     import_file,
@@ -20,11 +21,13 @@ from predictions.draws import (
     import_url,
     known_draws,
     missing_draws,
+    newest_draw_day,
     upcoming_draw,
 )
 from predictions.feeds import FeedError, RawDraw, Row
 from predictions.imports import ImportReport, Problem
 from predictions.models import Draw, Feed
+from predictions.powerball import CURRENT_ERA, scheduled_draws
 from predictions.signals import draws_stored
 from tests.feed_server import Answer, FeedServer
 
@@ -54,11 +57,31 @@ def counts(report: ImportReport) -> tuple[int, int, int, int, int]:
 # The bundle
 
 
-def test_the_bundle_brings_1_879_draws_once() -> None:
-    assert counts(import_source("bundled")) == (1879, 0, 0, 0, 0)
-    assert counts(import_source("bundled")) == (0, 0, 1879, 0, 0)
-    assert Draw.objects.count() == 1879
+def test_the_bundle_brings_1_988_draws_once() -> None:
+    assert counts(import_source("bundled")) == (1988, 0, 0, 0, 0)
+    assert counts(import_source("bundled")) == (0, 0, 1988, 0, 0)
+    assert Draw.objects.count() == BUNDLED_DRAWS == 1988
     assert Draw.objects.filter(multiplier=None).count() == 210
+
+
+def test_the_bundled_draws_of_the_current_era_have_no_gap() -> None:
+    import_source("bundled")
+    stored_days = Draw.objects.filter(draw_date__gte=CURRENT_ERA.since).order_by("draw_date")
+    expected = list(scheduled_draws(date(2015, 10, 7), date(2026, 8, 19)))
+    assert list(stored_days.values_list("draw_date", flat=True)) == expected
+    assert newest_draw_day() == date(2026, 8, 19)
+    assert missing_draws() == []
+
+
+def test_103_bundled_draws_follow_the_development_data() -> None:
+    import_source("bundled")
+    assert date(2025, 12, 22) == DEVELOPMENT_END
+    assert Draw.objects.filter(draw_date__gt=DEVELOPMENT_END).count() == 103
+
+
+def test_no_draw_is_in_two_bundled_files() -> None:
+    days = [row.draw.draw_date for row in read_bundled_draws() if row.draw]
+    assert len(days) == len(set(days)) == 1988
 
 
 def test_the_six_draws_that_new_york_lacks_are_named(real_draws: None) -> None:

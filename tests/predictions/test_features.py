@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from predictions import feeds
+from predictions.bundled import BUNDLED_FILES
 from predictions.features import NAMES, WINDOWS, History, ball_features, labelled
 from predictions.powerball import CURRENT_ERA
 
@@ -19,7 +20,7 @@ BOTH_KINDS = pytest.mark.parametrize(
 @pytest.fixture(scope="module")
 def history() -> History:
     """The 1,288 real draws of the 69/26 era."""
-    rows = feeds.read(feeds.decode(feeds.BUNDLED_FILE.read_bytes()), "bundled")
+    rows = feeds.read(feeds.decode(BUNDLED_FILES[0].read_bytes()), "bundled")
     draws = [row.draw for row in rows if row.draw and row.draw.draw_date >= CURRENT_ERA.since]
     return History(np.array([one.white_balls for one in draws]), np.array([one.powerball for one in draws]))
 

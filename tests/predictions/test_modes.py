@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from predictions import feeds
+from predictions.bundled import BUNDLED_FILES
 from predictions.distribution import UNIFORM_LOG_LOSS, Component, components_from_json, uniform_component
 from predictions.features import History
 from predictions.modes import MEASURED, MODE_NAMES, MODES, Mode
@@ -24,7 +25,7 @@ TILTED = [tilted_component("v2")]
 
 @pytest.fixture(scope="module")
 def history() -> History:
-    rows = feeds.read(feeds.decode(feeds.BUNDLED_FILE.read_bytes()), "bundled")
+    rows = feeds.read(feeds.decode(BUNDLED_FILES[0].read_bytes()), "bundled")
     draws = [row.draw for row in rows if row.draw and row.draw.draw_date >= CURRENT_ERA.since]
     draws.sort(key=lambda draw: draw.draw_date)
     return History(np.array([one.white_balls for one in draws]), np.array([one.powerball for one in draws]))

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from predictions import feeds
+from predictions.bundled import BUNDLED_FILES
 from predictions.powerball import (
     CURRENT_ERA,
     EASTERN,
@@ -48,7 +49,7 @@ PUBLISHED_TIERS = [
 
 @pytest.fixture(scope="module")
 def bundled_dates() -> list[date]:
-    rows = feeds.read(feeds.decode(feeds.BUNDLED_FILE.read_bytes()), "bundled")
+    rows = feeds.read(feeds.decode(BUNDLED_FILES[0].read_bytes()), "bundled")
     return [row.draw.draw_date for row in rows if row.draw]
 
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from scipy import stats
 
 from predictions import feeds
+from predictions.bundled import BUNDLED_FILES
 from predictions.distribution import Component, uniform_component
 from predictions.features import History
 from predictions.powerball import CURRENT_ERA
@@ -39,7 +40,7 @@ def histories_of(component: Component, count: int, draws: int = DRAWS, seed: int
 @pytest.fixture(scope="module")
 def real() -> Randomness:
     """The report of the 1,288 real draws of the era."""
-    rows = feeds.read(feeds.decode(feeds.BUNDLED_FILE.read_bytes()), "bundled")
+    rows = feeds.read(feeds.decode(BUNDLED_FILES[0].read_bytes()), "bundled")
     draws = sorted(
         (row.draw for row in rows if row.draw and row.draw.draw_date >= CURRENT_ERA.since),
         key=lambda draw: draw.draw_date,

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from predictions.bundled import BUNDLED_DRAWS
 from predictions.models import Draw
 from tests.commands import call, manage
 
@@ -24,11 +25,12 @@ def draws_file(tmp_path: Path) -> Path:
 def test_import_draws_brings_the_bundled_draws_and_sums_them_up() -> None:
     out, _ = call("import_draws")
 
-    summary = "1879 read, 1879 new, 0 changed, 0 unchanged, 0 rejected, 0 in conflict"
+    summary = f"{BUNDLED_DRAWS} read, {BUNDLED_DRAWS} new, 0 changed, 0 unchanged, 0 rejected, 0 in conflict"
     assert out.splitlines()[-1] == f"bundled: {summary}"
-    assert Draw.objects.count() == 1879
+    assert Draw.objects.count() == BUNDLED_DRAWS
     again, _ = call("import_draws")
-    assert again.splitlines()[-1].startswith("bundled: 1879 read, 0 new, 0 changed, 1879 unchanged")
+    expected = f"bundled: {BUNDLED_DRAWS} read, 0 new, 0 changed, {BUNDLED_DRAWS} unchanged"
+    assert again.splitlines()[-1].startswith(expected)
 
 
 @pytest.mark.django_db

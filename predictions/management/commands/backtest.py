@@ -19,22 +19,28 @@ from predictions.backtest import (
     run,
     start_or_resume,
 )
+from predictions.bundled import DEVELOPMENT_END
 from predictions.comparison import Comparison
 from predictions.draws import known_draws
 from predictions.models import Backtest, BacktestStretch
 from predictions.modes import MEASURED_NAMES, MODE_NAMES
 from predictions.powerball import EXPECTED_WHITE_MATCHES
-from predictions.terminal import add_modes, console, positive, quiet_logs, say, time_left
+from predictions.terminal import add_modes, console, day, positive, quiet_logs, say, time_left
 from predictions.training import DEFAULT_SEED
 
+TEST_SET_WARNING = (
+    f"warning: draws after {DEVELOPMENT_END} are the test set; "
+    "choose no mode, parameter or default by this backtest"
+)
 FIGURES = ("Joint", "White", "Powerball", "Gain", "± s.e.", "95 % interval", "Hits")
 
 
 class Command(BaseCommand):
     help = (
-        "Walk forward over the newest draws: each mode is fitted only on the draws before those it is asked "
-        "for, and its laws are measured on them beside the uniform law, exactly and in nats a draw. A "
-        "backtest that was interrupted goes on where it was. Exits 1 when a mode could not be measured."
+        "Walk forward over the newest draws of the development data: each mode is fitted only on the draws "
+        "before those it is asked for, and its laws are measured on them beside the uniform law, exactly "
+        "and in nats a draw. A backtest that was interrupted goes on where it was. "
+        "Exits 1 when a mode could not be measured."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -57,6 +63,14 @@ class Command(BaseCommand):
             "--seed", type=positive, default=DEFAULT_SEED, help="of the fits' random numbers (default: 1)"
         )
         parser.add_argument(
+            "--through",
+            type=day,
+            default=DEVELOPMENT_END,
+            metavar="DATE",
+            help="test no draw after this date (default: %(default)s, the end of the development data; "
+            "later draws are the test set, so choose nothing by a backtest that includes them)",
+        )
+        parser.add_argument(
             "--fresh", action="store_true", help="begin anew, though an unfinished backtest could be resumed"
         )
 
@@ -65,6 +79,8 @@ class Command(BaseCommand):
         quiet_logs(verbosity)
         if known_draws().first is None:
             raise CommandError("no draws of the 69/26 era are stored; run `manage.py import_draws`")
+        if options["through"] > DEVELOPMENT_END and verbosity > 0:
+            self.stderr.write(self.style.WARNING(TEST_SET_WARNING))
         try:
             backtest = start_or_resume(
                 options["modes"] or MODE_NAMES,
@@ -72,6 +88,7 @@ class Command(BaseCommand):
                 options["refit_every"],
                 options["seed"],
                 fresh=options["fresh"],
+                through=options["through"],
             )
         except ValueError as error:
             raise CommandError(str(error), returncode=2) from error

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from predictions import draws
+from predictions.bundled import BUNDLED_DRAWS
 from predictions.feeds import READERS, FeedError
 from predictions.imports import ImportReport
 from predictions.terminal import quiet_logs, say
@@ -26,7 +27,8 @@ class Command(BaseCommand):
             "--source",
             choices=draws.SOURCES,
             default="bundled",
-            help="bundled: the 1,879 draws that come with the project (default); ny, texas: download",
+            help=f"bundled: the {BUNDLED_DRAWS:,} draws that come with the project (default); "
+            "ny, texas: download",
         )
         where.add_argument("--file", type=Path, metavar="F", help="a file of draws")
         where.add_argument("--url", metavar="U", help="an address of draws")

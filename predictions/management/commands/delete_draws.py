@@ -1,0 +1,43 @@
+"""`manage.py delete_draws`: delete wrong draws and what was computed from them."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from predictions.draw_deletion import clean_reason, delete_draws, draws_to_delete, preview_deletion
+from predictions.terminal import day, quiet_logs, say
+
+
+class Command(BaseCommand):
+    help = (
+        "Delete wrong draws, such as another game's, with their scores and the strategy shares computed from "
+        "them. Claims and tickets stay. A source that still has the draws brings them back with its next "
+        "import."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--date", type=day, nargs="+", default=[], metavar="D", help="dates of the draws")
+        parser.add_argument(
+            "--source", default="", metavar="S", help="every draw that this source or file brought first"
+        )
+        parser.add_argument("--reason", required=True, metavar="R", help="why; it is logged")
+        parser.add_argument("--dry-run", action="store_true", help="list what would be done, change nothing")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        verbosity = options["verbosity"]
+        quiet_logs(verbosity)
+        try:
+            clean_reason(options["reason"])
+            deletion = preview_deletion(draws_to_delete(options["date"], options["source"]))
+            if not options["dry_run"]:
+                days = [draw.draw_date for draw in deletion.draws]
+                deletion = delete_draws(days, options["reason"], "manage.py delete_draws")
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+        for draw in deletion.draws:
+            say(self.stdout, verbosity, f"{draw}, from {draw.source!r}")
+        for found in deletion.dependents:
+            say(self.stdout, verbosity, str(found))
+        count = len(deletion.draws)
+        done = "would be deleted (dry run: nothing was changed)" if options["dry_run"] else "deleted"
+        say(self.stdout, verbosity, f"{count} draw{'' if count == 1 else 's'} {done}")
