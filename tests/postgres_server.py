@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.processes import needs_program
+import psycopg
+
+from tests.processes import dies_with_parent, needs_program, wait_until
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,32 @@ class PostgresServer:
 
     def start(self) -> None:
         ours = (f"port={self.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}")
-        options = " ".join(f"-c {setting}" for setting in (*ours, *self.settings))
-        self.run("pg_ctl", "-D", str(self.data), "-w", "-l", str(self.folder / "log"), "-o", options, "start")
+        options = [part for setting in (*ours, *self.settings) for part in ("-c", setting)]
+        with (self.folder / "log").open("ab") as log:
+            process = subprocess.Popen(
+                [*self._as_nobody(), str(program("postgres")), "-D", str(self.data), *options],
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for the tests, which then stop it
+            )
+        wait_until(lambda: self._accepts_connections(process), 30, "the start of PostgreSQL")
+
+    def _as_nobody(self) -> list[str]:
+        """Return the start of a command line that runs a server, which refuses root, and ends it with us."""
+        if os.geteuid() != 0:
+            return dies_with_parent("QUIT")
+        nobody = pwd.getpwnam("nobody")
+        user = [f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
+        return [*dies_with_parent("QUIT"), *user]
+
+    def _accepts_connections(self, process: subprocess.Popen[bytes]) -> bool:
+        assert process.poll() is None, f"PostgreSQL ended: {(self.folder / 'log').read_text()[-2000:]}"
+        try:
+            psycopg.connect(self.url).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def stop(self, mode: str = "fast") -> None:
         """`fast` ends its connections and writes all out; `immediate` is a crash, mended when it starts."""

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,15 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import connection
+
+
+def dies_with_parent(signal_name: str = "TERM") -> list[str]:
+    """Return the start of a command line: the program gets a signal when the process that started it dies.
+
+    Without it, a test run that is killed would leave its servers behind.
+    """
+    program = shutil.which("setpriv")
+    return [program, "--pdeathsig", signal_name] if program else []
 
 
 def database_url() -> str:
@@ -34,7 +44,7 @@ def cluster(queue: str, log: Path, **extra: str) -> Iterator[subprocess.Popen[by
     """A real qcluster in a process group of its own."""
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "qcluster"],
+            [*dies_with_parent(), sys.executable, "manage.py", "qcluster"],
             cwd=settings.BASE_DIR,
             env=environment(Q_CLUSTER_NAME=queue, **extra),
             stdout=output,
@@ -62,7 +72,7 @@ def web_server(log: Path, *options: str, unix: Path | None = None, **extra: str)
         listener.bind(str(unix) if unix else ("127.0.0.1", 0))
         bound = f"fd://{listener.fileno()}"
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "--bind", bound, *options],
+            [*dies_with_parent(), sys.executable, "-m", "gunicorn", "--bind", bound, *options],
             cwd=settings.BASE_DIR,
             env=environment(**extra),
             pass_fds=[listener.fileno()],

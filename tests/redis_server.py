@@ -10,7 +10,7 @@ from pathlib import Path
 import redis
 
 from tests.postgres_server import free_port
-from tests.processes import needs_program, wait_until
+from tests.processes import dies_with_parent, needs_program, wait_until
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ def redis_server(folder: Path) -> Iterator[RedisServer]:
     program = shutil.which("redis-server")
     needs_program(program, "Redis (redis-server)")
     port = free_port()
-    command = [str(program), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--save", ""]
+    options = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--save", ""]
+    command = [*dies_with_parent(), str(program), *options]
     with (folder / "redis.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:

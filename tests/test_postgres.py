@@ -7,6 +7,7 @@ import sys
 from django.conf import settings
 
 from tests.postgres_server import postgres_server
+from tests.processes import dies_with_parent
 
 
 def test_the_suite_passes_on_postgresql() -> None:
@@ -26,7 +27,7 @@ def suite_on(url: str) -> subprocess.CompletedProcess[str]:
     # On all cores, beside the rest of the suite: some tests compute, others wait.
     parallel = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *parallel],
+        [*dies_with_parent(), sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *parallel],
         cwd=settings.BASE_DIR,
         env=environment,
         capture_output=True,

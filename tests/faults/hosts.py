@@ -15,7 +15,7 @@ from django.conf import settings
 
 from predictions import clusters
 from predictions.models import Cluster
-from tests.processes import wait_until
+from tests.processes import dies_with_parent, wait_until
 from tickets.queue_main import DRAIN_SECONDS
 
 LEASE_SECONDS = 5
@@ -52,7 +52,7 @@ class Host:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "run_cluster"],
+                [*dies_with_parent(), sys.executable, "manage.py", "run_cluster"],
                 cwd=settings.BASE_DIR,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
