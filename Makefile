@@ -7,7 +7,13 @@ MANAGE := $(RUN) manage.py
 # What checks code needs a key, and must not touch var/.
 CHECKING := SHIOL_SECRET_KEY=only-for-checks-which-serve-nobody SHIOL_VAR=$$(mktemp -d)
 
-.PHONY: help demo serve test lint schema fuzz bench screenshots faults lock clean
+PYTEST := $(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder
+# Tests that know no date, those of the whole suite in another process, and those in a browser.
+DATELESS := browser faults test_clock.py test_postgres.py $(addprefix predictions/test_, \
+	components.py confidence.py decks.py distribution.py features.py intervals.py lstm.py modes.py \
+	randomness.py sampling.py shares.py strata.py training.py walk_forward.py)
+
+.PHONY: help demo serve test test-dates lint schema fuzz bench screenshots faults lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,8 +24,12 @@ demo: ready ## Set up, then run the main job on real draws and report
 serve: ready ## Set up, then run web server and clusters until Ctrl-C (PORT=8000)
 	@$(MANAGE) serve --port $(or $(PORT),8000)
 
-test: $(VENV)/installed lint ## Set up, check the code, run the tests
-	@$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder
+test: $(VENV)/installed ## Set up, run the tests
+	@$(PYTEST)
+
+test-dates: $(VENV)/installed ## Run the tests that depend on the date at other instants (needs a C compiler)
+	@for now in 2027-01-02T22:30-05:00 2027-03-14T01:30-05:00 2028-02-29T12:00Z; do \
+		SHIOL_TESTS_NOW=$$now $(PYTEST) $(foreach path,$(DATELESS),--ignore=tests/$(path)) || exit 1; done
 
 lint: $(VENV)/installed ## Check style, types, import direction and migrations
 	@$(VENV)/bin/ruff check .
@@ -43,9 +53,9 @@ bench-%: $(VENV)/installed ## One more: bench-admin, -backtest, -claims, -demand
 screenshots: $(VENV)/installed ## Take the README's pictures of the dashboard anew, of what `make demo` left
 	@$(RUN) -m tests.screenshots
 
-faults: $(VENV)/installed ## Kill, double, fill and stop real clusters and databases, all of it (SEED=1; 45 minutes)
+faults: $(VENV)/installed ## Kill, double, fill and stop real clusters and databases, all of it (SEED=1 RUNS=60 DOUBLED=20; 45 minutes)
 	@SHIOL_FAULTS=all $(RUN) -m pytest tests/faults
-	@$(RUN) -m tests.faults.sweep --seed $(or $(SEED),1)
+	@$(RUN) -m tests.faults.sweep --seed $(or $(SEED),1) --runs $(or $(RUNS),60) --doubled $(or $(DOUBLED),20)
 
 lock: $(VENV)/installed ## Write requirements.txt anew from pyproject.toml
 	@$(VENV)/bin/uv pip compile --quiet pyproject.toml --extra develop --universal --python-version 3.11 \
