@@ -66,8 +66,7 @@ def _guarded(view: View) -> View:
         except BAD_VALUE_ERRORS as error:
             if not _is_due_to_url(request, model_admin, error, path_values):
                 raise
-            is_foreseen = isinstance(error, BadValue)
-            logger.warning("Refused a value in a URL of %r", page_name(request), exc_info=not is_foreseen)
+            logger.warning("Refused a value in a URL of %s: %.200r", page_name(request) or view, error)
             return _refuse(request, model_admin, path_values)
 
     return guarded

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
-from django.db import models
+from django.db import connection, models
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -19,7 +19,11 @@ from tests.factories import claim_tickets, make_draw, make_key, make_prediction,
 from tickets.models import ApiClient, TicketBatch
 from tickets.store import insert_batch_tickets
 
-pytestmark = pytest.mark.django_db
+pytestmark = [
+    pytest.mark.django_db,
+    # What people type has no time zone; it is taken as UTC.
+    pytest.mark.filterwarnings("ignore:DateTimeField .* received a naive datetime:RuntimeWarning"),
+]
 
 # Percent-encoded, as they are sent.
 HOSTILE = [
@@ -28,7 +32,7 @@ HOSTILE = [
     *("0000-00-00", "0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-12:00", "9999-12-31", "2026-02-30"),
     *("%7B%22a%22:%20%22%5Cu0000%22%7D", "x" * 3000, "a%20" * 1200, "9" * 5000, "(a%2B)%2B$", "a%00b"),
 ]
-PER_PARAMETER = 2  # values of each parameter of each page, in turn
+PER_PARAMETER = 1  # values of each parameter of each page, in turn
 SPECIAL = ["p", "o", "q", "all", "_facets", "e", "_popup", "_to_field", "nothing", "%00"]
 LOOKUPS = ["range", "contains", "isnull", "iregex", "lt", "nonsense"]  # in turn
 OF_DATES = ["year", "month", "day", "date", "gte"]
@@ -91,8 +95,7 @@ def parameters_of(model_admin: admin.ModelAdmin, client: Client) -> Iterator[str
             yield from (f"{field.name}__{lookup}" for lookup in OF_DATES)
 
 
-def queries_of(model_admin: admin.ModelAdmin, client: Client) -> Iterator[str]:
-    values = cycle(HOSTILE)
+def queries_of(model_admin: admin.ModelAdmin, client: Client, values: Iterator[str]) -> Iterator[str]:
     for name in dict.fromkeys(parameters_of(model_admin, client)):
         always = YEARS if name.endswith("__year") else []
         yield from (f"{name}={value}" for value in [*always, *islice(values, PER_PARAMETER)])
@@ -110,42 +113,43 @@ def _is_broken(response: Any) -> bool:
     return response.status_code >= 500
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_no_list_or_export_answers_500(name: str, client: Client) -> None:
-    queries = list(queries_of(PAGES[name], client))
+def test_no_list_or_export_answers_500(client: Client) -> None:
+    values = cycle(HOSTILE)
+    queries = {name: list(queries_of(model_admin, client, values)) for name, model_admin in PAGES.items()}
 
-    assert len(queries) > 30
-    assert (
-        answered_500(client, [f"{page}?{query}" for page in lists_of(PAGES[name]) for query in queries]) == []
-    )
+    assert min(map(len, queries.values())) > 15
+    asked = [f"{page}?{query}" for name in PAGES for page in lists_of(PAGES[name]) for query in queries[name]]
+    assert len(asked) > 900
+    assert answered_500(client, asked) == []
 
 
 F7 = [
     ("/admin/predictions/draw/", "draw_date__year=9999"),
     ("/admin/tickets/claim/", "created_at__year=0"),
-    ("/admin/predictions/draw/", "id__in=1,99999999999999999999"),
     ("/admin/predictions/pipelinerun/", "status__exact=%00"),
-    ("/admin/tickets/ticketbatch/", "_facets=1&created_at__gte=0001-01-01T00:00:00%2B14:00"),
-    ("/admin/auth/user/", "id__in=99999999999999999999"),
     ("/admin/django_q/success/", "id__in=%00"),
     ("/admin/tickets/claim/", f"q={'a%20' * 1200}"),
     ("/admin/predictions/draw/", "draw_date__range=1"),
     ("/admin/predictions/pipelinerun/", "modes__contains=%00"),
     ("/admin/predictions/pipelinerun/", "source__regex=%5B"),
 ]
+ONLY_ON_SQLITE = [
+    ("/admin/tickets/ticketbatch/", "_facets=1&created_at__gte=0001-01-01T00:00:00%2B14:00"),
+    ("/admin/predictions/draw/", "id__in=1,99999999999999999999"),
+    ("/admin/auth/user/", "id__in=99999999999999999999"),
+]
 
 
-@pytest.mark.parametrize(("page", "query"), F7)
-def test_a_bad_filter_is_refused_as_djangos_own_lists_refuse_one(
-    page: str, query: str, client: Client
-) -> None:
-    answer = client.get(f"{page}?{query}")
+def test_a_bad_filter_is_refused_as_djangos_own_lists_refuse_one(client: Client) -> None:
+    """On PostgreSQL an integer beyond 64 bits is in no row, but can be compared."""
+    refused = [*F7, *(ONLY_ON_SQLITE if connection.vendor == "sqlite" else [])]
+    found = {asked: client.get("?".join(asked)).headers.get("Location") for asked in refused}
 
-    assert (answer.status_code, answer["Location"]) == (302, f"{page}?e=1")
-    assert client.get(f"{page}?e=1").status_code == 200
+    assert found == {(page, query): f"{page}?e=1" for page, query in refused}
+    assert {client.get(f"{page}?e=1").status_code for page, _ in refused} == {200}
 
 
-@pytest.mark.parametrize("query", ["draw_date__year=9999", "id__in=1,99999999999999999999", "source=%00"])
+@pytest.mark.parametrize("query", ["draw_date__year=9999", "draw_date__range=1", "source=%00"])
 def test_an_export_is_refused_before_its_first_byte(query: str, client: Client) -> None:
     for answer in (
         client.get(f"{DRAWS}export/?{query}"),
@@ -204,9 +208,9 @@ def test_no_autocomplete_answers_500(client: Client) -> None:
 
     assert 200 in found
     searched = [name for name, status in zip(named, found, strict=True) if status == 200]
-    queries = [
-        f"{name}&{term}={value}" for name in searched for term in ("term", "page") for value in HOSTILE
-    ]
+    values = cycle(HOSTILE)
+    queries = [f"{name}&term={value}" for name in searched for value in islice(values, 9)]
+    queries += [f"{searched[0]}&page={value}" for value in HOSTILE]
     broken = [
         f"{part}={value}" for part in ("app_label", "model_name", "field_name") for value in ("%00", "x")
     ]
@@ -218,14 +222,16 @@ def test_no_autocomplete_answers_500(client: Client) -> None:
 # Pages of objects, and the rest
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_no_page_of_an_object_answers_500(name: str, client: Client) -> None:
-    pages = [f"{address_of(PAGES[name], 'changelist')}{key or 'x'}/" for key in KEYS]
-    row = PAGES[name].model._default_manager.first()
-    if row is not None:
-        pages.append(f"{address_of(PAGES[name], 'changelist')}{row.pk}/")
+def test_no_page_of_an_object_answers_500(client: Client) -> None:
+    ends = cycle(ENDS)
+    asked = []
+    for model_admin in PAGES.values():
+        page, row = address_of(model_admin, "changelist"), model_admin.model._default_manager.first()
+        asked += [f"{page}{key}/{end}" for key in KEYS for end in islice(ends, 2)]
+        asked += [f"{page}{row.pk}/{end}" for end in ENDS] if row else []
 
-    assert answered_500(client, [page + end for page in pages for end in ENDS]) == []
+    assert len(asked) > 400
+    assert answered_500(client, asked) == []
 
 
 KEYS = ["%00", "_00", "99999999999999999999", "-1", "%ED%A0%80", "9" * 3000, "1_2", "0001-01-01"]
@@ -246,10 +252,10 @@ def test_no_other_page_answers_500(client: Client) -> None:
     ] = ["x"]
     values = cycle(HOSTILE)
     urls = [
-        f"{page}?{name}={one}" for page, names in pages.items() for name in names for one in islice(values, 9)
+        f"{page}?{name}={one}" for page, names in pages.items() for name in names for one in islice(values, 3)
     ]
 
-    assert len(urls) > 500
+    assert len(urls) > 200
     assert answered_500(client, urls) == []
 
 
