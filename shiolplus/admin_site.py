@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -25,7 +25,7 @@ from django.urls import reverse
 
 logger = logging.getLogger(__name__)
 
-View = Callable[..., HttpResponseBase]
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 LONGEST_VALUE = 1000  # characters; SQLite refuses a search for a thousand words
 # What a value in a URL makes Python, Django or the database raise. OperationalError is not among them: it is
@@ -45,8 +45,7 @@ class BadValue(ValueError):
 
 class Site(admin.AdminSite):
     def admin_view(self, view: View, cacheable: bool = False) -> View:
-        guarded: View = super().admin_view(_guarded(view), cacheable)
-        return guarded
+        return super().admin_view(_guarded(view), cacheable)
 
 
 def _guarded(view: View) -> View:
@@ -69,7 +68,7 @@ def _guarded(view: View) -> View:
             logger.warning("Refused a value in a URL of %s: %.200r", page_name(request) or view, error)
             return _refuse(request, model_admin, path_values)
 
-    return guarded
+    return cast(View, guarded)
 
 
 def _savepoint() -> AbstractContextManager[None]:
