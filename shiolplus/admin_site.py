@@ -55,6 +55,8 @@ def _guarded(view: View) -> View:
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         model_admin = getattr(view, "__self__", None)  # of the views that a ModelAdmin has
         path_values = [*args, *kwargs.values()]
+        if request.method == "GET" and not (path_values or request.GET):
+            return view(request, *args, **kwargs)
         try:
             _check_values(request, path_values)
             with _savepoint():
@@ -106,9 +108,22 @@ def _is_due_to_url(
     """Return whether a value in the URL may be the cause; without any, the error is a defect of ours."""
     if isinstance(error, BadValue):
         return True
+    if path_values:
+        return not _has_object(request, model_admin, str(path_values[0]))
     if request.method in ("GET", "HEAD"):
-        return bool(path_values or request.GET.keys() - {ERROR_FLAG})
+        return bool(request.GET.keys() - {ERROR_FLAG})
     return page_name(request).endswith(LISTS) and _has_bad_filter(request, model_admin)
+
+
+def _has_object(request: HttpRequest, model_admin: Any, key: str) -> bool:
+    """Return whether a page's object is there, so that its key is not what failed."""
+    if not isinstance(model_admin, ModelAdmin):
+        return False
+    try:
+        with _savepoint():
+            return model_admin.get_object(request, unquote(key)) is not None
+    except BAD_VALUE_ERRORS:
+        return False
 
 
 def _has_bad_filter(request: HttpRequest, model_admin: "ModelAdmin[Any]") -> bool:
