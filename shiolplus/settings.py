@@ -128,7 +128,7 @@ except OSError as error:
 SECRET_KEY = _read_secret_key(VAR / "secret-key")
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "shiolplus.apps.SiteConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
