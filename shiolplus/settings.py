@@ -267,10 +267,9 @@ CACHES["memory"] = {
     "LOCATION": "memory",
     "OPTIONS": {"MAX_ENTRIES": 100_000},
 }
-# The status of live clusters must be seen by other processes, so it lives in files. Django pickles it:
-# the folder is private (0700).
+# The status of live clusters must be seen by other processes, so it lives in files.
 CACHES["queue"] = {
-    "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+    "BACKEND": "predictions.heartbeats.HeartbeatCache",
     "LOCATION": str(VAR / "queue-status"),
 }
 
