@@ -42,6 +42,16 @@ def key_print() -> str:
     return hmac.new(settings.SECRET_KEY.encode(), b"shiolplus key print", "sha256").hexdigest()[:16]
 
 
+def with_other_key() -> list[Cluster]:
+    """Return the live clusters whose secret key differs from that of this process."""
+    alive = Cluster.objects.alive().order_by("queue", "host", "id")
+    return [cluster for cluster in alive if has_other_key(cluster)]
+
+
+def has_other_key(cluster: Cluster) -> bool:
+    return bool(cluster.key_print) and cluster.key_print != key_print()
+
+
 def sign(**kwargs: Any) -> None:
     """Let the watchdog know that work gets done. While the database is away it cannot look either."""
     try:
