@@ -6,11 +6,15 @@ as one line without traceback, then one line with the count every ten minutes an
 
 import errno
 import logging
+import re
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
 
+from concurrent_log_handler import ConcurrentRotatingFileHandler
 from django.db import InterfaceError, InternalError, OperationalError
 from redis import AuthenticationError, RedisError
 
@@ -135,13 +139,49 @@ class OutageFilter(logging.Filter):
         return True
 
 
+def tell_ended_outages() -> None:
+    """Log what has ended, in a process that else may log nothing for hours."""
+    filters = {found for handler in logging.getLogger().handlers for found in handler.filters}
+    for found in filters:
+        if isinstance(found, OutageFilter):
+            found.tell_ended()
+
+
+class LogFile(ConcurrentRotatingFileHandler):
+    """The rotating log file. While it cannot be written, that is one line on stderr, not one per record."""
+
+    told_at = -REPEATED_EVERY
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif time.monotonic() - self.told_at >= REPEATED_EVERY:
+            self.told_at = time.monotonic()
+            with suppress(OSError):  # stderr may be a file on the same disk
+                sys.stderr.write(f"the log file {self.baseFilename} cannot be written: {error}\n")
+
+
 def _kind_in(record: logging.LogRecord) -> str | None:
     args = record.args if isinstance(record.args, tuple) else ()
     raised = record.exc_info[1] if record.exc_info else None
     for value in (raised, record.msg, *args):
         if isinstance(value, BaseException) and (kind := outage_of(value)) not in (None, DATABASE_LOCKED):
             return kind
+    return _kind_in_result(record)
+
+
+def _kind_in_result(record: logging.LogRecord) -> str | None:
+    """Return the kind told by django-q2's line on a failed task, whose text holds the worker's traceback."""
+    if record.name == "django-q" and isinstance(record.msg, str) and (found := _FAILED.match(record.msg)):
+        record.msg, record.args = found["first"], None
+        return DATABASE_AWAY
     return None
+
+
+_FAILED = re.compile(
+    r"(?P<first>.*?) : Traceback .*\n\S*(OperationalError|InterfaceError|InternalError): .*\Z", re.DOTALL
+)
 
 
 def _one_line(text: str) -> str:
