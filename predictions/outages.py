@@ -20,7 +20,7 @@ from redis import AuthenticationError, RedisError
 
 DATABASE_AWAY = "database away"
 DATABASE_LOCKED = "database locked"
-READ_ONLY = "read-only"
+READ_ONLY = "database read-only"
 DISK_FULL = "disk full"
 REDIS_AWAY = "Redis away"
 REDIS_PASSWORD = "Redis password"

@@ -66,7 +66,7 @@ def test_what_sqlite_raises_is_classified_by_its_cause() -> None:
         finally:
             cursor.execute("PRAGMA query_only = OFF")
 
-    assert outage_of(raised.value) == "read-only"
+    assert outage_of(raised.value) == "database read-only"
 
 
 def test_an_outage_is_one_line_without_traceback(log: tuple[logging.Logger, StringIO]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.core.checks import run_checks
 from django.db import connection
@@ -81,6 +82,17 @@ def test_the_dashboard_shows_a_read_only_database(request: pytest.FixtureRequest
 
     assert page.status_code == 200
     assert "The database is read-only" in page.text
+
+
+def test_signing_in_is_503_while_the_database_is_read_only(request: pytest.FixtureRequest) -> None:
+    User.objects.create_superuser("admin", password="right")
+    request.getfixturevalue("writes_refused")
+    client = Client(raise_request_exception=False)
+
+    response = client.post("/admin/login/", {"username": "admin", "password": "right"})
+
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert "Database read-only" in response.text
 
 
 # Redis
