@@ -8,6 +8,8 @@ from django.db import InterfaceError, InternalError, OperationalError, connectio
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 
+from predictions.outages import tell_ended_outages
+
 logger = logging.getLogger(__name__)
 
 OUTAGES = (OperationalError, InterfaceError, InternalError)
@@ -28,6 +30,7 @@ class QueueBroker(ORM):
             logger.warning("no task can be fetched from the queue: %s", error)
             self._reconnect_later()
             return None
+        tell_ended_outages()
         return tasks
 
     def acknowledge(self, task_id: Any) -> None:
