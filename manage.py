@@ -4,6 +4,7 @@
 import os
 import signal
 import sys
+from threading import Timer
 from types import FrameType
 
 INTERRUPTED = 128 + signal.SIGINT  # the exit code that shells use
@@ -22,7 +23,9 @@ def main() -> None:
     try:
         if sys.argv[1:2] != ["runserver"]:  # which reports errors of the code itself, and waits for a change
             django.setup()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if sys.argv[1:2] != ["run_cluster"]:  # whose handler sets its own
+            sys.unraisablehook = _send_again
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:  # the message says it all; where it was raised helps nobody
         sys.exit(f"error: {error}")
@@ -39,6 +42,15 @@ def main() -> None:
 
 def _exit_at_once(number: int, frame: FrameType | None) -> None:
     os._exit(128 + number)
+
+
+def _send_again(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Repeat a signal whose exception was dropped, as it was raised within a destructor."""
+    numbers = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}
+    if (number := numbers.get(unraisable.exc_type)) is None:
+        sys.__unraisablehook__(unraisable)
+    else:
+        Timer(0.01, os.kill, (os.getpid(), number)).start()
 
 
 if __name__ == "__main__":

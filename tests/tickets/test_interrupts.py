@@ -44,7 +44,10 @@ def test_a_command_that_is_interrupted_early_leaves_no_traceback(
         )
         time.sleep(delay)
         os.killpg(process.pid, number)
-        output, _ = process.communicate(timeout=60)
+        try:
+            output, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
 
         assert "Traceback" not in output, f"after {delay} s: {output}"
         assert process.returncode in EXITS, f"after {delay} s: {output}"
