@@ -190,13 +190,11 @@ def check_cache_of_hosts(
 @register(Tags.caches)
 def check_redis(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """W030: a Redis that does not accept writes. E020: one that refuses the password of CACHE_URL."""
-    messages: dict[str, tuple[type[CheckMessage], str]] = {
-        "redis_password": (Error, "shiolplus.E020"),
-        "redis_unreachable": (Warning, "shiolplus.W030"),
-    }
     return [
-        messages[condition.code][0](condition.message, hint=condition.hint, id=messages[condition.code][1])
-        for condition in cache_conditions()
+        Error(found.message, hint=found.hint, id="shiolplus.E020")
+        if found.code == "redis_password"
+        else Warning(found.message, hint=found.hint, id="shiolplus.W030")
+        for found in cache_conditions()
     ]
 
 
