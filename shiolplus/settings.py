@@ -267,15 +267,15 @@ CACHES["memory"] = {
     "LOCATION": "memory",
     "OPTIONS": {"MAX_ENTRIES": 100_000},
 }
-# The status of live clusters must be seen by other processes, so it lives in files. Django pickles it:
-# the folder is private (0700).
+# The status of live clusters must be seen by other processes, so it lives in files.
 CACHES["queue"] = {
-    "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+    "BACKEND": "predictions.heartbeats.HeartbeatCache",
     "LOCATION": str(VAR / "queue-status"),
 }
 
 Q_CLUSTER: dict[str, Any] = {
     "name": "shiolplus",  # also the salt that signs tasks: never changed
+    "broker_class": "predictions.queue_broker.QueueBroker",
     "orm": "default",  # the models' own database, so a task is enqueued with the commit that needs it
     "cache": "queue",
     "workers": WORKERS,
@@ -312,22 +312,23 @@ LOGGING = {
     "filters": {
         "ids": {"()": "shiolplus.logs.IdsFilter"},
         "refusals": {"()": "shiolplus.logs.RefusalsFilter"},
+        "outages": {"()": "predictions.outages.OutageFilter"},
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": LOG_FORMAT,
-            "filters": ["ids", "refusals"],
+            "filters": ["ids", "refusals", "outages"],
         },
         "file": {
             # Web workers, cluster workers and commands share the file: a lock keeps its rotation whole.
-            "class": "concurrent_log_handler.ConcurrentRotatingFileHandler",
+            "class": "predictions.outages.LogFile",
             "filename": VAR / "logs" / "shiol.log",
             "maxBytes": 10_000_000,
             "backupCount": 5,
             "encoding": "utf-8",
             "formatter": LOG_FORMAT,
-            "filters": ["ids", "refusals"],
+            "filters": ["ids", "refusals", "outages"],
         },
     },
     "root": {"handlers": ["console", "file"], "level": "WARNING"},

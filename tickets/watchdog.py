@@ -15,6 +15,7 @@ from django.db import connection
 from predictions import clusters
 from predictions.leases import OUTAGES
 from predictions.models import LeasedQuerySet, PipelineRun
+from predictions.outages import tell_ended_outages
 from tickets.models import TicketBatch
 from tickets.reaper import reap
 from tickets.replenishment import Replenisher
@@ -87,6 +88,7 @@ class Watchdog:
                 self.replenisher.look()
                 self.sent += reaped.batches + reaped.runs + reaped.signalled
                 self.reaped = time.monotonic()
+            tell_ended_outages()
         except OUTAGES as error:
             logger.warning("the database is away: %s", error)
             connection.close()
