@@ -12,7 +12,6 @@ import pytest
 from django.conf import settings
 from django.core.checks import CheckMessage
 
-from predictions.powerball import next_draw
 from shiolplus import file_permissions
 from tests.tickets.test_start import manage
 
@@ -71,7 +70,6 @@ def test_all_that_commands_create_is_private(tmp_path: Path) -> None:
     names = set(modes(var))
     assert {"secret-key", "db.sqlite3", "logs/shiol.log", "queue-status"} <= names
     assert any(name.startswith("models/") for name in names)
-    assert next_draw()  # the batch above was for it
 
 
 def test_a_process_that_has_the_database_open_keeps_its_wal_private(tmp_path: Path) -> None:
