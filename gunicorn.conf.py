@@ -7,6 +7,8 @@ workers; see "Reload" in docs/operations.md.
 import os
 import sys
 
+os.umask(os.umask(0o077) | 0o077)  # access logs and PID files hold addresses of clients: for this user only
+
 wsgi_app = "shiolplus.wsgi"
 bind = "127.0.0.1:8000"  # gunicorn's own default is every address as soon as PORT is set
 
