@@ -166,7 +166,10 @@ def check_file_permissions(app_configs: Any, **kwargs: Any) -> list[CheckMessage
 
 def _owner(folder: Path) -> int:
     """Return the user id that the files should have: the folder's owner, or this user in a shared folder."""
-    return os.geteuid() if is_shared(folder) or not folder.exists() else folder.stat().st_uid
+    try:
+        return os.geteuid() if is_shared(folder) else folder.stat().st_uid
+    except OSError:  # it is gone, or in a folder that this user may not enter
+        return os.geteuid()
 
 
 def _listed(paths: list[Path]) -> str:
