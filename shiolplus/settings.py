@@ -55,7 +55,8 @@ def _tune(database: dict[str, Any], pool: int) -> dict[str, Any]:
         ours = {  # measured without them, 92 of 500 tasks met "database is locked"
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
-            "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit={WAL_BYTES};",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
+            f"PRAGMA journal_size_limit={WAL_BYTES};",
         }
         # A file, so that a cluster in another process can share the tests' database.
         database["TEST"] = {"NAME": str(VAR / "test.sqlite3")}
