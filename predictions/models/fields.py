@@ -17,7 +17,7 @@ def validate_name(name: str) -> None:
         raise ValidationError("Allowed is a text that is not blank and has no control characters.")
 
 
-class _SafeText(models.Field):  # type: ignore[type-arg]
+class _SafeText(models.Field):
     """Sanitise and cut texts on their way to the database; expressions pass unchanged."""
 
     def get_prep_value(self, value: Any) -> Any:
@@ -32,7 +32,7 @@ class _SafeText(models.Field):  # type: ignore[type-arg]
         return value
 
 
-class SafeTextField(_SafeText, models.TextField):  # type: ignore[type-arg]
+class SafeTextField(_SafeText, models.TextField):
     """A TextField for errors, summaries and other text that comes from outside."""
 
     def deconstruct(self) -> Any:
@@ -40,7 +40,7 @@ class SafeTextField(_SafeText, models.TextField):  # type: ignore[type-arg]
         return name, "django.db.models.TextField", args, kwargs
 
 
-class SafeCharField(_SafeText, models.CharField):  # type: ignore[type-arg]
+class SafeCharField(_SafeText, models.CharField):
     """A CharField whose text comes from outside; one that is too long is cut."""
 
     def deconstruct(self) -> Any:
@@ -48,7 +48,7 @@ class SafeCharField(_SafeText, models.CharField):  # type: ignore[type-arg]
         return name, "django.db.models.CharField", args, kwargs
 
 
-class NameField(models.CharField):  # type: ignore[type-arg]
+class NameField(models.CharField):
     """A CharField for what users name: blank values and control characters are refused."""
 
     default_validators = [validate_name]

@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
+from predictions import downloads
 from predictions.pipeline import accept_run, execute
 from predictions.powerball import next_draw
 from shiolplus.log_lines import LogLines
@@ -52,11 +53,9 @@ def test_a_mode_with_a_hostile_error_does_not_stop_the_next(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_feed_with_nul_in_its_header_fails_its_step_and_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    from predictions import feeds
-
     body = b"Draw Date,Winning\0 Numbers,Multiplier\n11/09/2022,07 14 24 30 56 07,2\n"
     with FeedServer(Answer(body=body)) as server:
-        monkeypatch.setitem(feeds.URLS, "ny", server.url)
+        monkeypatch.setitem(downloads.URLS, "ny", server.url)
         run, _ = accept_run(source="ny", enqueue=False)
         execute(run)
 
@@ -74,7 +73,7 @@ def test_no_way_in_takes_a_bad_run_id(name: Any) -> None:
         lambda: accept_run(source="none", pipeline_run_id=name),
     )
     for call in calls:
-        with pytest.raises(ValueError, match="pipeline_run_id .*: allowed is a text of 1 to 64 characters"):
+        with pytest.raises(ValueError, match=r"pipeline_run_id .*: allowed is a text of 1 to 64 characters"):
             call()
     assert not GenerationRun.objects.exists()
 
