@@ -68,8 +68,10 @@ class ApiClient(models.Model):
         return self.name
 
     def clean(self) -> None:
-        if not self.name.isprintable() or not self.name.strip():
-            raise ValidationError({"name": "Name: allowed are printable characters, not all blank."})
+        if not self.name.isprintable():
+            raise ValidationError({"name": "Name: allowed are printable characters."})
+        if not self.name.strip():
+            raise ValidationError({"name": "Name: allowed is a text that is not blank."})
         modes: Any = self.modes
         if not isinstance(modes, list) or not modes or any(modes.count(one) > 1 for one in modes):
             raise ValidationError({"modes": "Modes: allowed is a list of one or more, each of them once."})
