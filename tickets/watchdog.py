@@ -21,6 +21,7 @@ from tickets.reaper import reap
 from tickets.replenishment import Replenisher
 from tickets.schedules import install, run_due
 from tickets.watched import TERM_SECONDS, WatchedCluster, end_all
+from tickets.write_ahead_log import truncate_log
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ class Watchdog:
                 reaped = reap()
                 run_due()
                 self.replenisher.look()
+                truncate_log()
                 self.sent += reaped.batches + reaped.runs + reaped.signalled
                 self.reaped = time.monotonic()
             tell_ended_outages()
