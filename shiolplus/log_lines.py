@@ -12,6 +12,11 @@ _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tup
 class LogLines(logging.Formatter):
     """One line per record; control characters are escaped, and tracebacks indented below it."""
 
+    def format(self, record: logging.LogRecord) -> str:
+        if record.exc_info:
+            record.exc_text = None  # another handler's formatter may have left it there as it came
+        return super().format(record)
+
     def formatMessage(self, record: logging.LogRecord) -> str:
         return sanitize_line(super().formatMessage(record))
 
