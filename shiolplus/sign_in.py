@@ -19,6 +19,7 @@ from django.template.response import TemplateResponse
 from django.urls import Resolver404, resolve
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from predictions.safe_text import sanitize_line
 from shiolplus.proxies import parse_address
 
 NAME_LENGTH = 255  # of the columns of django-axes; PostgreSQL refuses more
@@ -28,15 +29,10 @@ IPV6_PREFIX = 64  # what one subscriber has, who can use every address in it
 NOT_LANDED_ON = {"login", "logout", "jsi18n", "autocomplete", "view_on_site"}
 
 
-def printable(text: str) -> str:
-    """Replace NUL, lone surrogates, line breaks and other control characters."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
-
-
 def client_username(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:
-    """Return the user name under which failures are counted, at most 255 printable characters."""
+    """Return the user name under which failures are counted, at most 255 characters."""
     given = (credentials or request.POST).get("username")
-    return printable(str(given or ""))[:NAME_LENGTH]
+    return sanitize_line(str(given or ""))[:NAME_LENGTH]
 
 
 def client_address(request: HttpRequest) -> str | None:
@@ -62,7 +58,7 @@ class SignInLimit(AxesStandaloneBackend):
             return
         for header in STORED_HEADERS:
             if header in request.META:
-                request.META[header] = printable(request.META[header])
+                request.META[header] = sanitize_line(request.META[header])
         super().authenticate(request, username=username, password=password, **kwargs)
 
 

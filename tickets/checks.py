@@ -189,11 +189,11 @@ def check_cache_of_hosts(
 
 @register(Tags.caches)
 def check_redis(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """W030: a Redis that does not accept writes. E020: one that refuses the password of CACHE_URL."""
+    """W032: a Redis that does not accept writes. E020: one that refuses the password of CACHE_URL."""
     return [
         Error(found.message, hint=found.hint, id="shiolplus.E020")
         if found.code == "redis_password"
-        else Warning(found.message, hint=found.hint, id="shiolplus.W030")
+        else Warning(found.message, hint=found.hint, id="shiolplus.W032")
         for found in cache_conditions()
     ]
 

@@ -153,7 +153,7 @@ def test_an_unreachable_redis_leaves_the_service_ready_but_degraded(settings: La
 
     assert (state, part["figures"]["codes"]) == ("degraded", ["redis_unreachable"])
     assert f"`redis-cli -h 127.0.0.1 -p {port} ping`" in diagnostics()["redis_unreachable"]["advice"]
-    assert cache_checks() == ["shiolplus.W030"]
+    assert cache_checks() == ["shiolplus.W032"]
 
 
 def test_a_redis_that_hangs_is_asked_for_at_most_a_second(settings: LazySettings) -> None:
