@@ -36,7 +36,8 @@ SYNONYMS = {
 FIELD_BY_NAME = {synonym: field for field, synonyms in SYNONYMS.items() for synonym in synonyms}
 # Columns that published Powerball files have beside the numbers.
 HARMLESS = re.compile(
-    r"doubleplay|(est|estimated)?jackpot|cashvalue|annuity|source$|(sid|id|position)$|index$"
+    r"doubleplay|(est|estimated)?jackpot|cashvalue|annuity|source$"
+    r"|(sid|id|position|meta|index)$|(created|updated)(at|meta)$"
 )
 # Extra balls and multipliers of other games in the feeds of the same lotteries.
 OTHER_GAME = re.compile(
