@@ -30,8 +30,9 @@ pytestmark = pytest.mark.django_db
 
 FILES = Path(__file__).parents[1] / "data" / "draw_files"
 IMPORT = "/admin/predictions/draw/import/"
-DRAW = RawDraw(date(2025, 12, 29), (2, 11, 32, 43, 61), 15, 2)
 PLAIN = "draw_date,n1,n2,n3,n4,n5,powerball,multiplier\n2025-12-29,2,11,32,43,61,15,2\n"
+ITEM = {"draw_date": "2025-12-29", "winning_numbers": "2 11 32 43 61 15", "multiplier": 2}
+NAMES = ("date", "n1", "n2", "n3", "n4", "n5", "pb", "power_play")
 NUMBERS = ("2025-12-29", 2, 11, 32, 43, 61, 15, 2)
 LOTTO = (FILES / "01_other_game_same_header.csv").read_bytes()
 
@@ -283,8 +284,8 @@ def test_a_url_that_no_row_can_hold_is_a_feed_error(url: str) -> None:
         PLAIN.replace("draw_date", "Date").replace("powerball", "Power Ball").encode(),
         PLAIN.replace("n1,n2,n3,n4,n5", "White Ball 1,white_ball_2,WhiteBall3,Ball 4,Num5").encode(),
         PLAIN.replace("12-29", "12-29 00:00:00").encode(),
-        json.dumps({"data": [{"draw_date": "2025-12-29", "winning_numbers": "2 11 32 43 61 15", "multiplier": 2}]}),
-        json.dumps([dict(zip(("date", "n1", "n2", "n3", "n4", "n5", "pb", "power_play"), NUMBERS, strict=True))]),
+        json.dumps({"data": [ITEM]}),
+        json.dumps([dict(zip(NAMES, NUMBERS, strict=True))]),
     ],
 )  # fmt: skip
 def test_other_separators_encodings_and_names_are_read(content: bytes | str) -> None:
