@@ -426,3 +426,9 @@ def test_a_spreadsheet_that_unpacks_without_bound_is_refused(monkeypatch: pytest
     monkeypatch.setattr("predictions.spreadsheets.UNZIPPED_CAP", 1000)
     with pytest.raises(FeedError, match="it unpacks to more than the allowed 1,000 bytes"):
         feeds.decode(make_xlsx([["x" * 2000]]))
+
+
+@pytest.mark.parametrize("multiplier", ["0.0", "00", "0x", "NaN", "-"])
+def test_a_multiplier_that_says_there_was_none_is_none(multiplier: str) -> None:
+    import_text(PLAIN.replace("15,2", f"15,{multiplier}"))
+    assert stored() == [(FIRST, None)]
