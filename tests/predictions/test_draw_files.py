@@ -17,6 +17,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from predictions import draws, feeds
+from predictions.bundled import BUNDLED_FILES
 from predictions.downloads import download
 from predictions.draws import import_content, import_rows, import_url
 from predictions.feeds import FeedError, RawDraw, Row
@@ -211,7 +212,7 @@ def test_two_corrected_draws_are_no_wrong_file_and_neither_are_other_multipliers
 
 
 def test_the_draws_of_every_era_are_imported_together() -> None:
-    assert import_content(feeds.BUNDLED_FILE.read_bytes(), "all").new == 1879
+    assert import_content(BUNDLED_FILES[0].read_bytes(), "all").new == 1879
 
 
 @both_ways
