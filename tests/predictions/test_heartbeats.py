@@ -165,7 +165,7 @@ def test_a_folder_of_another_user_is_named_with_the_command_that_gives_it_back(f
 @contextmanager
 def _as_nobody(folder: Path) -> Iterator[None]:
     """Act as the user nobody, who may pass through the folder's parents."""
-    modes = {parent: parent.stat().st_mode for parent in list(folder.parents)[:3]}
+    modes = {parent: parent.stat().st_mode for parent in list(folder.parents)[:4]}
     for parent, mode in modes.items():
         parent.chmod(mode | 0o011)
     os.seteuid(NOBODY)
