@@ -13,7 +13,7 @@ DATELESS := browser faults test_clock.py test_postgres.py $(addprefix prediction
 	components.py confidence.py decks.py distribution.py features.py intervals.py lstm.py modes.py \
 	randomness.py sampling.py shares.py strata.py training.py walk_forward.py)
 
-.PHONY: help demo serve test test-dates lint schema fuzz bench screenshots faults lock clean
+.PHONY: help demo serve test test-dates test-trixie lint schema fuzz bench screenshots faults lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +30,9 @@ test: $(VENV)/installed ## Set up, run the tests
 test-dates: $(VENV)/installed ## Run the tests that depend on the date at other instants (needs a C compiler)
 	@for now in 2027-01-02T22:30-05:00 2027-03-14T01:30-05:00 2028-02-29T12:00Z; do \
 		SHIOL_TESTS_NOW=$$now $(PYTEST) $(foreach path,$(DATELESS),--ignore=tests/$(path)) || exit 1; done
+
+test-trixie: ## Run demo, lint and test on an empty Debian 13 with Python 3.13 (root, debootstrap)
+	@.ci/trixie
 
 lint: $(VENV)/installed ## Check style, types, import direction and migrations
 	@$(VENV)/bin/ruff check .
