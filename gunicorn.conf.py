@@ -7,6 +7,8 @@ workers; see "Reload" in docs/operations.md.
 import os
 import sys
 
+os.umask(os.umask(0o077) | 0o077)  # access logs and PID files hold addresses of clients: for this user only
+
 wsgi_app = "shiolplus.wsgi"
 bind = "127.0.0.1:8000"  # gunicorn's own default is every address as soon as PORT is set
 
@@ -45,8 +47,8 @@ worker_tmp_dir = "/dev/shm" if sys.platform == "linux" and os.access("/dev/shm",
 preload_app = False  # a reload would go on with the code that the first process has loaded
 control_socket_disable = True  # it would lie in the user's home, common to all gunicorns there
 
-if os.environ.get("SHIOL_LOG_FORMAT") == "json":
-    logger_class = "shiolplus.workers.JsonLogger"
+_json = os.environ.get("SHIOL_LOG_FORMAT") == "json"
+logger_class = f"shiolplus.workers.{'JsonLogger' if _json else 'LineLogger'}"
 
 # Only written with `--access-logfile`. %(h)s is the client that a trusted proxy named, and the id is that of
 # the lines in var/logs/shiol.log and of problem+json.

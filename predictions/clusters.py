@@ -13,10 +13,13 @@ from threading import Event, Thread
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import caches
 from django.core.management.base import OutputWrapper
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
+from django_q.conf import Conf
 from django_q.signals import post_execute, post_execute_in_worker, pre_execute
+from django_q.signing import BadSignature, SignedPackage
 from django_q.status import Stat
 from django_q.tasks import async_task
 
@@ -37,6 +40,16 @@ def own_name() -> str | None:
 def key_print() -> str:
     """What tells whether two hosts share SECRET_KEY, with which tasks are signed, and not what it is."""
     return hmac.new(settings.SECRET_KEY.encode(), b"shiolplus key print", "sha256").hexdigest()[:16]
+
+
+def with_other_key() -> list[Cluster]:
+    """Return the live clusters whose secret key differs from that of this process."""
+    alive = Cluster.objects.alive().order_by("queue", "host", "id")
+    return [cluster for cluster in alive if has_other_key(cluster)]
+
+
+def has_other_key(cluster: Cluster) -> bool:
+    return bool(cluster.key_print) and cluster.key_print != key_print()
 
 
 def sign(**kwargs: Any) -> None:
@@ -104,7 +117,23 @@ def started_by_hand() -> list[str]:
 
     Their heartbeat does not name their queue; it is in var/, for three seconds.
     """
-    return [f"process {one.pid} on {one.host}" for one in Stat.get_all() if _lives(one)]
+    return [f"process {stat.pid} on {stat.host}" for stat in _read_heartbeats() if _lives(stat)]
+
+
+def _read_heartbeats() -> list[Stat]:
+    """Return what the heartbeat files of this machine hold, without writing there.
+
+    django-q2's Stat.get_all writes back what it has read: run by root, it left a file that the service's own
+    user could not read. A signature that does not fit is that of another secret key.
+    """
+    cache, stats = caches["queue"], []
+    index = cache.get(Conf.Q_STAT)
+    for key in index if isinstance(index, list) else []:
+        try:
+            stats.append(SignedPackage.loads(str(cache.get(key))))
+        except BadSignature:
+            continue
+    return stats
 
 
 def _lives(heartbeat: Stat) -> bool:

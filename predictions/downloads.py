@@ -42,8 +42,12 @@ def download(url: str, etag: str = "") -> Download:
                 session.mount(scheme, HTTPAdapter(max_retries=RETRIES))
             with session.get(url, headers=headers, timeout=TIMEOUT, stream=True) as response:
                 if response.status_code == requests.codes.not_modified:
+                    if not etag:
+                        raise FeedError(f"{url} cannot be read: 304 Not Modified to an unconditional request")
                     return Download(None, etag)
                 response.raise_for_status()
+                if response.status_code != requests.codes.ok:  # no whole body: 204, 206, 300
+                    raise FeedError(f"{url} cannot be read: {response.status_code} {response.reason}")
                 return Download(decode(_body(response)), response.headers.get("ETag", ""))
     except (requests.RequestException, HTTPError) as error:
         raise FeedError(f"{url} cannot be read: {_cause(error)}") from error

@@ -22,9 +22,9 @@ from predictions.models import (
     RandomnessReport,
     StrategyShares,
     TrainedModel,
-    is_storable,
 )
 from predictions.powerball import CURRENT_ERA
+from predictions.safe_text import is_storable, sanitize_line
 
 logger = logging.getLogger(__name__)
 
@@ -79,9 +79,8 @@ class Deletion:
 
 
 def clean_reason(text: str) -> str:
-    """Return a reason as one printable line of limited length; ValueError if nothing is left of it."""
-    printable = "".join(character if character.isprintable() else " " for character in text)
-    reason = " ".join(printable.split())[:REASON_LENGTH]
+    """Return a reason as one line of limited length; ValueError if it is blank."""
+    reason = sanitize_line(" ".join(text.split()))[:REASON_LENGTH]
     if not reason:
         raise ValueError("a reason is required, such as: another game's draws")
     return reason

@@ -24,45 +24,67 @@ from predictions.powerball import (
     next_draw,
     scheduled_draws,
 )
+from predictions.safe_text import is_storable, sanitize_line
 from predictions.signals import draws_stored, tell
 
 STALE_AFTER = timedelta(days=5)  # draws are two or three days apart, and results may come a day late
 SOURCES = ("bundled", "ny", "texas")
+URL_LENGTH = 500  # of Feed.url
 LIVE_SOURCES = tuple(downloads.URLS)  # where a draw appears some hours after it was held
 
 
-def import_source(source: str, *, overwrite: bool = False, dry_run: bool = False) -> ImportReport:
+def import_source(
+    source: str, *, overwrite: bool = False, dry_run: bool = False, partial: bool = False
+) -> ImportReport:
     """Import from "bundled", "ny" or "texas"; FeedError when it cannot be read at all."""
     if source == "bundled":
-        return import_rows(read_bundled_draws(), source, overwrite=overwrite, dry_run=dry_run)
+        return import_rows(
+            read_bundled_draws(), source, overwrite=overwrite, dry_run=dry_run, partial=partial
+        )
     if source not in downloads.URLS:
         raise ValueError(f"source {source!r}: allowed are {', '.join(SOURCES)}")
-    return import_url(downloads.URLS[source], name=source, overwrite=overwrite, dry_run=dry_run)
+    return import_url(
+        downloads.URLS[source], name=source, overwrite=overwrite, dry_run=dry_run, partial=partial
+    )
 
 
 def import_file(
-    path: Path, layout: str = "auto", *, overwrite: bool = False, dry_run: bool = False
+    path: Path, layout: str = "auto", *, overwrite: bool = False, dry_run: bool = False, partial: bool = False
 ) -> ImportReport:
     """Import a file; FeedError when it cannot be opened or is of no known layout."""
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise FeedError(f"{path} cannot be opened: {error.strerror}") from error
-    return import_content(content, path.name, layout, overwrite=overwrite, dry_run=dry_run)
+        raise FeedError(f"{sanitize_line(str(path))} cannot be opened: {error.strerror}") from error
+    return import_content(content, path.name, layout, overwrite=overwrite, dry_run=dry_run, partial=partial)
 
 
 def import_content(
-    content: bytes, name: str, layout: str = "auto", *, overwrite: bool = False, dry_run: bool = False
+    content: bytes,
+    name: str,
+    layout: str = "auto",
+    *,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    partial: bool = False,
 ) -> ImportReport:
     """Import what a file of this name holds; FeedError when it is of no known layout."""
     rows = feeds.read(feeds.decode(content), layout)
-    return import_rows(rows, name[:200], overwrite=overwrite, dry_run=dry_run)
+    return import_rows(rows, sanitize_line(name)[:200], overwrite=overwrite, dry_run=dry_run, partial=partial)
 
 
 def import_url(
-    url: str, layout: str = "auto", *, name: str = "", overwrite: bool = False, dry_run: bool = False
+    url: str,
+    layout: str = "auto",
+    *,
+    name: str = "",
+    overwrite: bool = False,
+    dry_run: bool = False,
+    partial: bool = False,
 ) -> ImportReport:
     """Import from an address, unless its server says that nothing changed since the last clean import."""
+    if not is_storable(url) or len(url) > URL_LENGTH:
+        raise FeedError(f"{sanitize_line(url[:200])} is not a URL of at most {URL_LENGTH} characters")
     name = name or url[:200]
     stored = Feed.objects.filter(url=url).first()
     conditional = stored is not None and Draw.objects.exists() and not overwrite and not dry_run
@@ -70,7 +92,9 @@ def import_url(
     download = downloads.download(url, etag)
     if download.text is None:
         return ImportReport(name, not_modified=True)
-    report = import_rows(feeds.read(download.text, layout), name, overwrite=overwrite, dry_run=dry_run)
+    report = import_rows(
+        feeds.read(download.text, layout), name, overwrite=overwrite, dry_run=dry_run, partial=partial
+    )
     # What was not taken is to be met, and reported, again next time: then the ETag is not kept.
     if not dry_run:
         Feed.objects.update_or_create(
@@ -84,16 +108,17 @@ def import_url(
 
 
 def import_rows(
-    rows: Iterable[Row], source: str, *, overwrite: bool = False, dry_run: bool = False
+    rows: Iterable[Row], source: str, *, overwrite: bool = False, dry_run: bool = False, partial: bool = False
 ) -> ImportReport:
     """Store the valid rows in one transaction; the others are reported and stop nothing.
 
+    ImportRefused, unless `partial`, for a file that cannot be Powerball's: see docs/draw-files.md.
     Who listens to `draws_stored` is told of new and changed draws once they are committed.
     """
     report = ImportReport(source, dry_run=dry_run)
     try:
         with transaction.atomic():
-            dates = Import(report, overwrite).take(rows)
+            dates = Import(report, overwrite, partial).take(rows)
             if dates and not dry_run:
                 about = f"{len(dates)} stored draws"
                 transaction.on_commit(lambda: tell(draws_stored, Draw, about, dates=dates))

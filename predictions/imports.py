@@ -6,9 +6,15 @@ from datetime import date
 
 from django.utils import timezone
 
-from predictions.feeds import RawDraw, Row
+from predictions.feed_columns import REQUIRED
+from predictions.feed_rows import FeedError, FeedRows, RawDraw, Row
 from predictions.models import Draw
 from predictions.powerball import check_draw_day, check_numbers, draw_instant, era_of
+
+# Share of a file's rows: a bad row or a corrected draw is common, a majority of them is a wrong file.
+MOST = 0.5
+# With fewer shared dates a contradiction may be one or two corrected draws, which --overwrite is for.
+MIN_SHARED_DATES = 3
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,8 @@ class ImportReport:
     source: str
     dry_run: bool = False
     not_modified: bool = False  # the server said that nothing changed since the last import
+    unit: str = "line"  # what the `line` of a row counts: "line" or, in JSON, "item"
+    unknown_columns: tuple[str, ...] = ()
     new_draws: list[Taken] = field(default_factory=list)
     changed_draws: list[Taken] = field(default_factory=list)
     unchanged: int = 0
@@ -60,6 +68,14 @@ class ImportReport:
         """Whether some row was not taken."""
         return bool(self.rejected or self.conflicts)
 
+    @property
+    def warning(self) -> str:
+        """The columns that were not read because nothing is known of them; empty if there are none."""
+        if not self.unknown_columns:
+            return ""
+        names = ", ".join(self.unknown_columns)
+        return f"unknown column{'s' if len(self.unknown_columns) > 1 else ''} ignored: {names[:500]}"
+
     def summary(self) -> str:
         """One line for people."""
         if self.not_modified:
@@ -71,36 +87,80 @@ class ImportReport:
         )
 
 
+class ImportRefused(FeedError):
+    """A file that is not of this game, or not of these draws; nothing of it was stored."""
+
+    def __init__(self, reason: str, report: ImportReport) -> None:
+        super().__init__(f"the whole file is refused and nothing was stored: {reason}")
+        self.report = report
+
+
 class Import:
     """One import's passage over the stored draws."""
 
-    def __init__(self, report: ImportReport, overwrite: bool) -> None:
+    def __init__(self, report: ImportReport, overwrite: bool, partial: bool = False) -> None:
         self.report = report
         self.overwrite = overwrite
+        self.partial = partial
         self.stored = {draw.draw_date: draw for draw in Draw.objects.all()}
         self.given: dict[date, tuple[int, RawDraw]] = {}  # what this feed said of a date, and on which line
+        self.shared: set[date] = set()  # dates of this feed that were stored before it
+        self.contradicted: set[date] = set()  # those of them for which it has other numbers
         self.new: list[Draw] = []
         self.changed: list[Draw] = []
 
     def take(self, rows: Iterable[Row]) -> list[date]:
-        """Take what is valid; returns the dates of the new and the changed draws, ascending."""
-        for row in rows:
+        """Take what is valid; returns the dates of the new and the changed draws, ascending.
+
+        Raise ImportRefused, before anything is stored, if the file cannot be Powerball's unless `partial`.
+        """
+        feed = rows if isinstance(rows, FeedRows) else FeedRows(rows)
+        self.report.unit, self.report.unknown_columns = feed.unit, feed.unknown_columns
+        for row in feed:
             try:
                 if row.draw is None:
                     raise ValueError(row.reason)
                 self._take_draw(row.line, row.draw)
             except ValueError as error:
                 self.report.rejected.append(Problem(row.line, str(error)))
+        if not self.partial and (reason := self._refusal(feed)):
+            raise ImportRefused(reason, self.report)
         if not self.report.dry_run:
             Draw.objects.bulk_create(self.new)
             for draw in self.changed:
                 draw.save()
         return sorted({draw.draw_date for draw in (*self.new, *self.changed)})
 
+    def _refusal(self, feed: FeedRows) -> str:
+        """Return why the whole file is refused, or "".
+
+        A file without any valid row stores nothing anyway: its report, row by row, says more than a refusal.
+        """
+        rejected, read = len(self.report.rejected), self.report.read
+        if feed.other_game_columns:
+            names = ", ".join(feed.other_game_columns)
+            return f"it has columns of another game: {names}; allowed are {REQUIRED}"
+        if read > rejected > MOST * read:
+            first = self.report.rejected[0]
+            return (
+                f"{rejected} of its {read} rows are rejected, more than half, the first of them "
+                f"{self.report.unit} {first.line}: {first.reason}"
+            )
+        if len(self.shared) >= MIN_SHARED_DATES and len(self.contradicted) > MOST * len(self.shared):
+            return (
+                f"on {len(self.contradicted)} of the {len(self.shared)} dates that are stored already, more "
+                "than half, it has other numbers"
+            )
+        return ""
+
     def _take_draw(self, line: int, given: RawDraw) -> None:
         _check(given)
         self._check_against_feed(line, given)
         draw = self.stored.get(given.draw_date)
+        if draw is not None and draw.pk is not None:
+            self.shared.add(given.draw_date)
+            if not _same_numbers(draw, given):
+                self.contradicted.add(given.draw_date)
         if draw is None:
             draw = Draw(draw_date=given.draw_date)
             _fill(draw, given, self.report.source)
@@ -124,7 +184,7 @@ class Import:
         first_line, first = self.given.setdefault(given.draw_date, (line, given))
         numbers = (given.white_balls, given.powerball)
         if numbers != (first.white_balls, first.powerball):
-            raise ValueError(f"{given.draw_date} has other numbers on line {first_line}")
+            raise ValueError(f"{given.draw_date} has other numbers on {self.report.unit} {first_line}")
 
     def _change(self, draw: Draw, taken: Taken) -> None:
         if draw.pk is not None:  # one that is new in this very import is stored as it then is

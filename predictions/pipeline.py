@@ -22,6 +22,7 @@ from predictions.log_ids import current_request, log_ids
 from predictions.models import PipelineRun, PipelineStep, check_run_id, lease_end, new_run_id
 from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
+from predictions.safe_text import describe_error
 from predictions.signals import predictions_generated, tell
 from predictions.steps import RECALLS, STEPS, Status, StepFailed, Work, got_further
 
@@ -130,7 +131,7 @@ def _take_steps(run: PipelineRun, watch: Watcher) -> bool:
         except (Lost, *OUTAGES):
             raise
         except BaseException as error:  # the queue ends a task that takes too long with a SystemExit
-            _fail(run, step, f"{type(error).__name__}: {error}", watch)
+            _fail(run, step, describe_error(error), watch)
             raise
         _set(
             run,

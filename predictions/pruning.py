@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.db.models import QuerySet
 from django.utils import timezone
 from django_q.models import Task
@@ -10,6 +11,7 @@ from django_q.models import Task
 from predictions.models import Cluster
 
 KEEP = timedelta(days=7)
+KEEP_SIGN_INS = timedelta(days=30)
 CHUNK = 500  # rows a statement, so that workers that store results get their turn
 
 
@@ -21,6 +23,13 @@ def prune_results() -> int:
 def prune_clusters() -> int:
     """Forget the clusters that no watchdog has seen for a week; returns how many."""
     return _delete(Cluster.objects.filter(seen_at__lt=timezone.now() - KEEP))
+
+
+def prune_sign_ins() -> int:
+    """Delete records of sign-ins, failed and successful, older than 30 days; return how many."""
+    since = timezone.now() - KEEP_SIGN_INS
+    records = (AccessAttempt, AccessFailureLog, AccessLog)
+    return sum(_delete(model.objects.filter(attempt_time__lt=since)) for model in records)
 
 
 def _delete(rows: QuerySet[Any]) -> int:

@@ -24,7 +24,7 @@ from predictions.draws import (
 )
 from predictions.evaluation import evaluate_predictions
 from predictions.feeds import FeedError
-from predictions.imports import ImportReport
+from predictions.imports import ImportRefused, ImportReport
 from predictions.leases import Lost
 from predictions.models import PipelineRun, PipelineStep, Prediction, TrainedModel
 from predictions.modes import MODES
@@ -75,6 +75,8 @@ def _data(work: Work) -> Outcome:
             report = import_source(source)
         except FeedError as error:
             trouble = f"{source} could not be read: {error}"
+            if isinstance(error, ImportRefused):
+                trouble = f"the draws of {source} were refused: {error}"
     work.known = known_draws(before=work.run.draw_date)
     known = freshness(work.known.through)
     if not len(work.known.history):
@@ -92,7 +94,9 @@ def _data(work: Work) -> Outcome:
         return Outcome(f"{trouble or 'no source asked for'}; {known}", detail, status)
     detail |= _import_detail(report)
     status = Status.WARNING if report.fell_short or trouble else Status.COMPLETED
-    return Outcome("; ".join(filter(None, [report.summary(), trouble, known])), detail, status)
+    return Outcome(
+        "; ".join(filter(None, [report.summary(), report.warning, trouble, known])), detail, status
+    )
 
 
 def _late_draw(run: PipelineRun) -> date | None:
@@ -109,8 +113,8 @@ def _import_detail(report: ImportReport) -> dict[str, Any]:
         "new": report.new,
         "changed": report.changed,
         "unchanged": report.unchanged,
-        "rejected": [f"line {row.line}: {row.reason}" for row in report.rejected[:100]],
-        "conflicts": [f"line {row.line}: {row.reason}" for row in report.conflicts[:100]],
+        "rejected": [f"{report.unit} {row.line}: {row.reason}" for row in report.rejected[:100]],
+        "conflicts": [f"{report.unit} {row.line}: {row.reason}" for row in report.conflicts[:100]],
         "missing": [str(day) for day in missing_draws()[:100]],
     }
 

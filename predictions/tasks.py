@@ -6,7 +6,7 @@ from predictions import clusters
 from predictions.after_draw import run_after_draw
 from predictions.models import PipelineRun
 from predictions.pipeline import execute
-from predictions.pruning import prune_clusters, prune_results
+from predictions.pruning import prune_clusters, prune_results, prune_sign_ins
 
 
 def run_pipeline(run_pk: int) -> dict[str, str]:
@@ -32,4 +32,4 @@ def run_pipeline_after_draw() -> dict[str, str | None]:
 
 def prune_queue() -> dict[str, int]:
     """Delete what the queue left behind a week ago. A second delivery finds nothing left."""
-    return {"results": prune_results(), "clusters": prune_clusters()}
+    return {"results": prune_results(), "clusters": prune_clusters(), "sign_ins": prune_sign_ins()}

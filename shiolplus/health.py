@@ -6,7 +6,7 @@ web process is of no use are required, for it serves what is in stock while ever
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -24,15 +24,18 @@ from rest_framework.views import APIView
 
 from predictions import clusters
 from predictions.draws import age_of, freshness, is_stale, newest_draw_day
+from tickets import conditions, probes
 from tickets.api.problems import BadValues
 from tickets.api.queries import bad_value
+from tickets.conditions import Condition
 from tickets.dashboard import workers_at
 from tickets.demand import shelves
 
 logger = logging.getLogger(__name__)
 
 OK, FAILED, UNKNOWN = "ok", "failed", "unknown"
-REQUIRED = ("database", "migrations")
+REQUIRED = ("database", "migrations", "disk")
+WITHOUT_DATABASE = {"disk", "cache", "heartbeats"}
 SIGN_WITHIN = 60  # seconds; an idle cluster signs every dozen, one at work every five
 
 
@@ -91,16 +94,20 @@ def required_parts(query: QueryDict) -> set[str]:
 def look() -> dict[str, Part]:
     """Each part as it is now. After one that the database did not answer, nothing more is asked of it."""
     found: dict[str, Part] = {}
+    silent = Part(UNKNOWN, "Not asked, since the database did not answer.")
+    is_silent = False
     for name, read in PARTS.items():
+        if is_silent and name not in WITHOUT_DATABASE:
+            found[name] = silent
+            continue
         try:
             found[name] = read()
         except Error as error:
             logger.error("readyz: the database did not answer for %s: %s", name, error)
             status = FAILED if name == "database" else UNKNOWN
             found[name] = Part(status, "The database did not answer; the log says how.")
-            break
-    silent = Part(UNKNOWN, "Not asked, since the database did not answer.")
-    return {name: found.get(name, silent) for name in PARTS}
+            is_silent = True
+    return found
 
 
 def _database() -> Part:
@@ -108,7 +115,44 @@ def _database() -> Part:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     milliseconds = (time.perf_counter() - started) * 1000
-    return Part(OK, "It answers.", {"engine": connection.vendor, "milliseconds": round(milliseconds, 1)})
+    figures = {"engine": connection.vendor, "milliseconds": round(milliseconds, 1)}
+    return _part_of(conditions.database_conditions(), "It answers.", figures)
+
+
+def _disk() -> Part:
+    """Whether files and rows can still be stored on the disks of this host."""
+    free = {disk.name: disk.free for disk in probes.disks()}
+    return _part_of(conditions.disk_conditions(), "There is room.", {"free_bytes": free})
+
+
+def _cache() -> Part:
+    """Whether the cache that processes share accepts writes; without it the service works on."""
+    kind = "redis" if probes.has_redis() else "memory"
+    text = "Redis accepts writes." if probes.has_redis() else "Each process has its own (no CACHE_URL)."
+    return _part_of(conditions.cache_conditions(), text, {"kind": kind})
+
+
+def _secret_key() -> Part:
+    """Whether the live clusters can read the tasks that this process signs."""
+    others = [(cluster.queue, cluster.host) for cluster in clusters.with_other_key()]
+    text = "Live clusters have the secret key of this process."
+    return _part_of(conditions.key_conditions(others), text, {})
+
+
+def _heartbeats() -> Part:
+    return _part_of(conditions.heartbeat_conditions(), "All heartbeat files can be read.", {})
+
+
+def _part_of(found: Iterable[Condition], text: str, figures: dict[str, Any]) -> Part:
+    """Return a part that failed by some conditions, with their messages; a disk that is only low is OK."""
+    told = list(found)
+    if not told:
+        return Part(OK, text, figures)
+    detail = " ".join(condition.summary for condition in told)
+    detail += " `manage.py status` on this host says what to do."
+    is_low = all(condition.code == "disk_low" for condition in told)
+    codes = [condition.code for condition in told]
+    return Part(OK if is_low else FAILED, detail, figures | {"codes": codes})
 
 
 def _migrations() -> Part:
@@ -170,6 +214,10 @@ def _draws() -> Part:
 PARTS: dict[str, Callable[[], Part]] = {
     "database": _database,
     "migrations": _migrations,
+    "disk": _disk,
+    "cache": _cache,
+    "secret_key": _secret_key,
+    "heartbeats": _heartbeats,
     "worker": _worker,
     "stock": _stock,
     "draws": _draws,

@@ -26,12 +26,17 @@ class JsonLines(logging.Formatter):
         if record.exc_info and not record.exc_text:
             record.exc_text = self.formatException(record.exc_info)
         if texts := [text for text in (record.exc_text, record.stack_info) if text]:
-            entry["exception"] = "\n".join(texts)
+            entry["exception"] = _whole("\n".join(texts))
         return json.dumps(entry)
 
 
 def _message(record: logging.LogRecord) -> str:
     try:
-        return record.getMessage()
+        return _whole(record.getMessage())
     except (TypeError, ValueError, KeyError):  # arguments that do not fit: the line is worth more than they
-        return f"{record.msg} {record.args!r}"
+        return _whole(f"{record.msg} {record.args!r}")
+
+
+def _whole(text: str) -> str:
+    """Escape lone surrogates, which strict readers of JSON refuse."""
+    return text.encode("utf-8", "backslashreplace").decode()

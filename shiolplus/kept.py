@@ -44,10 +44,11 @@ class KeptAnswers:
         if "HTTP_AUTHORIZATION" in environ or not ANSWERS.seconds:
             return self.application(environ, start_response)
         started = time.perf_counter()
-        address, scheme = self.proxies.read(environ)
-        is_secure = (scheme or environ["wsgi.url_scheme"]) == "https"
+        origin = self.proxies.read(environ)
+        is_secure = (origin.scheme or environ["wsgi.url_scheme"]) == "https"
         answer = self._answer(environ, is_secure)
-        if answer is not None and not (window := window_of(address)).is_over:
+        if answer is not None and not (window := window_of(origin.address, bool(origin.unknown))).is_over:
+            environ["REMOTE_ADDR"] = origin.address  # for the access log; Django would read it as the peer's
             own = {"X-Request-ID": request_id_of(environ), "ETag": answer.etag} | window.headers()
             return self._give(environ, start_response, answer, started, self.headers[is_secure], own)
         return self.application(environ, self._learn(is_secure, start_response))

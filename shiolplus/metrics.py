@@ -29,6 +29,7 @@ from predictions.powerball import draw_instant
 from predictions.profiles import mode_profiles
 from shiolplus.health import ProbeView
 from shiolplus.proxies import UNTRUSTED_KEY, is_among
+from tickets.api.callers import UNKNOWN_CLIENT_KEY
 from tickets.dashboard import draws_at, workers_at
 from tickets.demand import Shelf, shelves
 from tickets.history import mode_histories
@@ -76,6 +77,8 @@ class MetricsView(ProbeView):
 
 def check_reader(request: Request | HttpRequest) -> None:
     """PermissionDenied unless the client's address is in SHIOL_METRICS_FROM: what is sold is told here."""
+    if reason := request.META.get(UNKNOWN_CLIENT_KEY):
+        raise PermissionDenied(f"The client's IP address is unknown: {reason}.")
     if proxy := request.META.get(UNTRUSTED_KEY):
         raise PermissionDenied(
             f"This came through {proxy}, which SHIOL_TRUSTED_PROXIES does not name: who asks is not known."

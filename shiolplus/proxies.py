@@ -4,14 +4,16 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 
+from shiolplus.forwarding import Hop, parse_address, parse_forwarded, parse_x_forwarded_for
+from tickets.api.callers import UNKNOWN_CLIENT_KEY
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Peers = tuple[frozenset[Network], bool]
 
 UNIX = "unix"  # whoever speaks to us through a Unix socket, and so has no address
@@ -19,6 +21,9 @@ UNIX = "unix"  # whoever speaks to us through a Unix socket, and so has no addre
 SCHEME_KEY = "shiolplus.scheme"
 # Where stands that a request came through a proxy that nobody trusts: then its address is not the client's.
 UNTRUSTED_KEY = "shiolplus.untrusted"
+
+
+CONFLICT = "conflict"  # instead of a scheme
 
 
 class UnclearScheme(SuspiciousOperation):
@@ -33,7 +38,7 @@ def parse_peers(setting: str, words: Iterable[str]) -> Peers:
             has_unix = True
             continue
         try:
-            networks.add(ipaddress.ip_network(word))
+            networks.add(_parse_network(word))
         except ValueError as error:
             raise ValueError(
                 f'"{setting}": {error}; allowed are addresses, networks and the word {UNIX}'
@@ -41,13 +46,13 @@ def parse_peers(setting: str, words: Iterable[str]) -> Peers:
     return frozenset(networks), has_unix
 
 
-def parse_address(text: str) -> Address | None:
-    """An address in its one spelling, or None. An IPv4 address within IPv6 is the IPv4 address."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
+def _parse_network(word: str) -> Network:
+    """Return a network; one of IPv4-mapped IPv6 as the IPv4 network, like the addresses compared with it."""
+    network = ipaddress.ip_network(word)
+    first = network.network_address
+    if isinstance(first, ipaddress.IPv6Address) and first.ipv4_mapped and network.prefixlen >= 96:
+        return ipaddress.ip_network((first.ipv4_mapped, network.prefixlen - 96))
+    return network
 
 
 def is_among(peer: str, peers: Peers) -> bool:
@@ -59,37 +64,75 @@ def is_among(peer: str, peers: Peers) -> bool:
     return address is not None and any(address in network for network in networks)
 
 
-class Proxies:
-    """Who is trusted, and what that says of a request.
+class Origin(NamedTuple):
+    """Where a request came from, as far as trusted peers say so."""
 
-    `X-Forwarded-For` is read from the right: each proxy added whom it heard from, so the first that is not
-    trusted is the client, and what stands left of it is that client's invention.
+    address: str  # empty for a Unix socket, and for an unknown client
+    scheme: str = ""  # "https" or "http" if a trusted proxy named one, CONFLICT if two headers differ
+    unknown: str = ""  # why the client is unknown, if it is
+
+
+class Proxies:
+    """Determine a request's client and scheme from its peer and, if that is trusted, its forwarding headers.
+
+    Both headers are read from the right: each proxy appended the address it received the request from, so
+    the first that is not trusted is the client's, and everything left of it is that client's invention. If it
+    is no IP address, or X-Forwarded-For and Forwarded name different clients, the client is unknown.
     """
 
     def __init__(self) -> None:
         trusted = settings.TRUSTED_PROXIES
         self.is_trusted = lru_cache(maxsize=1024)(lambda peer: is_among(peer, trusted))
 
-    def read(self, headers: Mapping[str, Any]) -> tuple[str, str]:
-        """The client's address, and the scheme that a trusted proxy named: "https", "http", or nothing."""
+    def read(self, headers: Mapping[str, Any]) -> Origin:
+        """Return the origin of a request with these CGI variables."""
         peer = headers.get("REMOTE_ADDR", "")
         if not self.is_trusted(peer):
-            return peer, ""
-        said = scheme_said(headers)
-        scheme = said and ("https" if said == "https" else "http")
-        return self._client(peer, headers.get("HTTP_X_FORWARDED_FOR", "")), scheme
+            return Origin(_normalized(peer))
+        scheme = _plain_unless_https(scheme_said(headers))
+        by_name = {
+            name: self._find_client(parse(headers[key])) for name, key, parse in HEADERS if key in headers
+        }
+        if not by_name:
+            return Origin(_normalized(peer), scheme)
+        if "Forwarded" in by_name:
+            scheme = _agreed_scheme(scheme, _plain_unless_https(by_name["Forwarded"].scheme))
+        clients = {hop.address for hop in by_name.values()}
+        if len(clients) > 1:
+            return Origin("", scheme, "X-Forwarded-For and Forwarded name different clients")
+        client = clients.pop()
+        if client is None:
+            return Origin("", scheme, f"{' and '.join(by_name)} gives no IP address")
+        return Origin(str(client), scheme)
 
-    def _client(self, peer: str, chain: str) -> str:
-        """The client's address, by what a trusted peer forwarded; of a malformed chain, the good part."""
-        last = peer
-        for entry in reversed(chain.split(",")):
-            address = parse_address(entry.strip())
-            if address is None:
-                break
-            last = str(address)
-            if not self.is_trusted(last):
-                break
-        return last
+    def _find_client(self, hops: list[Hop]) -> Hop:
+        """Return the last hop that is not a trusted proxy, or the first hop if all are."""
+        for hop in reversed(hops):
+            if hop.address is None or not self.is_trusted(str(hop.address)):
+                return hop
+        return hops[0]
+
+
+HEADERS: list[tuple[str, str, Callable[[str], list[Hop]]]] = [
+    ("X-Forwarded-For", "HTTP_X_FORWARDED_FOR", parse_x_forwarded_for),
+    ("Forwarded", "HTTP_FORWARDED", parse_forwarded),
+]
+
+
+def _plain_unless_https(said: str) -> str:
+    return said and ("https" if said == "https" else "http")
+
+
+def _agreed_scheme(by_header: str, by_forwarded: str) -> str:
+    """Return the scheme that X-Forwarded-Proto and Forwarded name, or CONFLICT, which is never secure."""
+    said = {scheme for scheme in (by_header, by_forwarded) if scheme}
+    return CONFLICT if len(said) > 1 else "".join(said)
+
+
+@lru_cache(maxsize=1024)
+def _normalized(peer: str) -> str:
+    """Return a peer's IP address in its one spelling; the empty text of a Unix socket as it is."""
+    return str(parse_address(peer) or peer)
 
 
 def scheme_said(headers: Mapping[str, Any]) -> str:
@@ -107,13 +150,17 @@ class TrustedProxies:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         peer = request.META.get("REMOTE_ADDR", "")
-        request.META["REMOTE_ADDR"], scheme = self.proxies.read(request.META)
-        if scheme:
-            request.META[SCHEME_KEY] = scheme
-        if "HTTP_X_FORWARDED_FOR" in request.META and not self.proxies.is_trusted(peer):
-            request.META[UNTRUSTED_KEY] = peer
+        origin = self.proxies.read(request.META)
+        request.META["REMOTE_ADDR"] = origin.address
+        if origin.unknown:
+            request.META[UNKNOWN_CLIENT_KEY] = origin.unknown
+        if origin.scheme:
+            request.META[SCHEME_KEY] = origin.scheme
+        is_trusted = self.proxies.is_trusted(peer)
+        if not is_trusted and any(key in request.META for _, key, _ in HEADERS):
+            request.META[UNTRUSTED_KEY] = peer or UNIX
         if self.will_redirect(request):
-            _refuse_if_unclear(peer, scheme_said(request.META), self.proxies.is_trusted(peer))
+            _refuse_if_unclear(peer or UNIX, request.META, origin.scheme, is_trusted)
         return self.get_response(request)
 
     def will_redirect(self, request: HttpRequest) -> bool:
@@ -122,11 +169,15 @@ class TrustedProxies:
         return is_plain and not self.plain.search(request.path.lstrip("/"))
 
 
-def _refuse_if_unclear(peer: str, said: str, is_trusted: bool) -> None:
+def _refuse_if_unclear(peer: str, headers: Mapping[str, Any], scheme: str, is_trusted: bool) -> None:
     """UnclearScheme where a redirect to https would come back to us just as it was, and so without end."""
-    if is_trusted and not said:
-        raise UnclearScheme(f"the proxy {peer or UNIX} sends no X-Forwarded-Proto, and SHIOL_HTTPS is on")
-    if said == "https" and not is_trusted:
-        raise UnclearScheme(
-            f"{peer or UNIX} says that a request came by TLS, but is not in SHIOL_TRUSTED_PROXIES"
-        )
+    if not is_trusted:
+        hops = parse_forwarded(headers.get("HTTP_FORWARDED", ""))
+        if "https" in {scheme_said(headers), *(hop.scheme for hop in hops)}:
+            raise UnclearScheme(
+                f"{peer} says that a request came by TLS, but is not in SHIOL_TRUSTED_PROXIES"
+            )
+    elif not scheme:
+        raise UnclearScheme(f"the proxy {peer} sends no X-Forwarded-Proto, and SHIOL_HTTPS is on")
+    elif scheme == CONFLICT:
+        raise UnclearScheme(f"the proxy {peer} sends an X-Forwarded-Proto and a Forwarded that disagree")

@@ -6,7 +6,7 @@ Every variable is explained in the README under "Settings". The queue's figures 
 
 import secrets
 import sys
-from datetime import time
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,20 +14,27 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, validate
 
+from shiolplus.file_permissions import make_directory, restrict_umask
 from shiolplus.headers import NONE, SELF, Policy
 from shiolplus.proxies import SCHEME_KEY, parse_peers
+from shiolplus.secret_key import SecretKeyError, read_secret_key
 from shiolplus.static import static_version
 
+WAL_BYTES = 8_000_000  # of SQLite's write-ahead log, once no reader needs more; checkpoints begin at 4 MB
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
 
 
 def _read_secret_key(key_file: Path) -> str:
-    """SHIOL_SECRET_KEY, else the file that `manage.py init` wrote: web and clusters must share it."""
+    """Return SHIOL_SECRET_KEY, else the content of the file that `manage.py init` wrote."""
     if key := env.str("SHIOL_SECRET_KEY", ""):
         return key
-    if key_file.is_file() and (key := key_file.read_text().strip()):
-        return key
+    try:
+        return read_secret_key(key_file)
+    except FileNotFoundError:
+        pass
+    except SecretKeyError as error:
+        raise ImproperlyConfigured(str(error)) from error
     if sys.argv[1:2] == ["init"]:  # the one command that runs before there is a key, since it makes it
         return secrets.token_urlsafe(50)
     raise ImproperlyConfigured(
@@ -54,7 +61,8 @@ def _tune(database: dict[str, Any], pool: int) -> dict[str, Any]:
         ours = {  # measured without them, 92 of 500 tasks met "database is locked"
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
+            f"PRAGMA journal_size_limit={WAL_BYTES};",
         }
         # A file, so that a cluster in another process can share the tests' database.
         database["TEST"] = {"NAME": str(VAR / "test.sqlite3")}
@@ -120,15 +128,16 @@ try:
 except (EnvError, ValueError) as error:
     raise ImproperlyConfigured(f"A bad value in the environment: {error}") from error
 
+restrict_umask()  # before anything creates a file; child processes inherit it
 try:
-    (VAR / "logs").mkdir(parents=True, exist_ok=True)
+    make_directory(VAR / "logs")
 except OSError as error:
     raise ImproperlyConfigured(f"SHIOL_VAR: the folder {VAR} cannot be made: {error.strerror}.") from error
 
 SECRET_KEY = _read_secret_key(VAR / "secret-key")
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "shiolplus.apps.SiteConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -142,6 +151,8 @@ INSTALLED_APPS = [
     "django_q",
     "predictions",
     "tickets",
+    "shiolplus.apps.SignInsConfig",
+    "shiolplus.apps.ShiolplusConfig",
 ]
 
 MIDDLEWARE = [
@@ -158,6 +169,7 @@ MIDDLEWARE = [
     "shiolplus.pages.PageUsers",
     "shiolplus.pages.PageMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",  # reads one attribute of the request, so the API need not skip it
 ]
 
 # Who serves a name over TLS is seldom this process: a proxy says so in X-Forwarded-Proto, if it is trusted.
@@ -205,6 +217,23 @@ TEMPLATES = [
         },
     },
 ]
+
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+AUTHENTICATION_BACKENDS = ["shiolplus.sign_in.SignInLimit", "django.contrib.auth.backends.ModelBackend"]
+# Per user name and address: locking the name alone would let an outsider lock out the only administrator.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=5)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # else whoever tries on is locked out for ever
+AXES_RESET_ON_SUCCESS = True
+AXES_ENABLE_ACCESS_FAILURE_LOG = True  # the counts themselves are deleted when the lock-out ends
+AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"  # works while the cache is unreachable
+AXES_USERNAME_CALLABLE = "shiolplus.sign_in.client_username"
+AXES_CLIENT_IP_CALLABLE = "shiolplus.sign_in.client_address"
+AXES_LOCKOUT_CALLABLE = "shiolplus.sign_in.locked_out"
+AXES_ENABLE_ADMIN = False  # shiolplus.admin shows them read-only
+AXES_VERBOSE = False
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -267,15 +296,15 @@ CACHES["memory"] = {
     "LOCATION": "memory",
     "OPTIONS": {"MAX_ENTRIES": 100_000},
 }
-# The status of live clusters must be seen by other processes, so it lives in files. Django pickles it:
-# the folder is private (0700).
+# The status of live clusters must be seen by other processes, so it lives in files.
 CACHES["queue"] = {
-    "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+    "BACKEND": "predictions.heartbeats.HeartbeatCache",
     "LOCATION": str(VAR / "queue-status"),
 }
 
 Q_CLUSTER: dict[str, Any] = {
     "name": "shiolplus",  # also the salt that signs tasks: never changed
+    "broker_class": "predictions.queue_broker.QueueBroker",
     "orm": "default",  # the models' own database, so a task is enqueued with the commit that needs it
     "cache": "queue",
     "workers": WORKERS,
@@ -306,28 +335,34 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "console": {"format": "{asctime} {levelname:7} {name}{ids}: {message}", "style": "{"},
+        "console": {
+            "()": "shiolplus.log_lines.LogLines",
+            "format": "{asctime} {levelname:7} {name}{ids}: {message}",
+            "style": "{",
+        },
         "json": {"()": "shiolplus.json_lines.JsonLines"},
     },
     "filters": {
         "ids": {"()": "shiolplus.logs.IdsFilter"},
         "refusals": {"()": "shiolplus.logs.RefusalsFilter"},
+        "outages": {"()": "predictions.outages.OutageFilter"},
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": LOG_FORMAT,
-            "filters": ["ids", "refusals"],
+            "filters": ["ids", "refusals", "outages"],
         },
         "file": {
             # Web workers, cluster workers and commands share the file: a lock keeps its rotation whole.
-            "class": "concurrent_log_handler.ConcurrentRotatingFileHandler",
+            "class": "predictions.outages.LogFile",
             "filename": VAR / "logs" / "shiol.log",
             "maxBytes": 10_000_000,
             "backupCount": 5,
+            "chmod": 0o600,  # of its lock file too, which it would otherwise create executable
             "encoding": "utf-8",
             "formatter": LOG_FORMAT,
-            "filters": ["ids", "refusals"],
+            "filters": ["ids", "refusals", "outages"],
         },
     },
     "root": {"handlers": ["console", "file"], "level": "WARNING"},

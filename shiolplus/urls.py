@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 from shiolplus.favicon import favicon
 from shiolplus.health import HealthView, ReadyView
 from shiolplus.metrics import MetricsView
+from shiolplus.sign_in import sign_in, sign_out
 from shiolplus.static import DIGITS, of_another_version
 from tickets.admin.dashboard import dashboard
 from tickets.api.documents import SchemaView, docs
@@ -26,6 +27,8 @@ urlpatterns = [
     path("metrics", MetricsView.as_view(), name="metrics"),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/dashboard/", admin.site.admin_view(dashboard), name="dashboard"),
+    path("admin/login/", sign_in),
+    path("admin/logout/", admin.site.admin_view(sign_out)),
     path("admin/", admin.site.urls),
     path("favicon.ico", favicon),
     re_path(rf"^static/(?P<digest>[0-9a-f]{{{DIGITS}}})/(?P<name>.+)$", of_another_version),

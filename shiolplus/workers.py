@@ -15,6 +15,7 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
 
 from shiolplus.json_lines import JsonLines
+from shiolplus.log_lines import LogLines
 
 # Seconds. Below graceful_timeout: whoever stops the server amid a reload must not cut requests off.
 RELIEF_SECONDS = 15
@@ -31,6 +32,19 @@ class JsonLogger(Logger):
         for log in (self.error_log, self.access_log):
             for handler in log.handlers:
                 handler.setFormatter(JsonLines())
+
+
+class LineLogger(Logger):
+    """Write gunicorn's own lines with control characters escaped, so that no request forges one."""
+
+    def setup(self, cfg: Any) -> None:
+        """At the start, and again on each reload."""
+        super().setup(cfg)
+        for log in (self.error_log, self.access_log):
+            for handler in log.handlers:
+                layout = handler.formatter
+                if layout is not None:
+                    handler.setFormatter(LogLines(layout._fmt, layout.datefmt))
 
 
 class Newest:

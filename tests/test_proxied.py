@@ -2,26 +2,29 @@
 
 import http.client
 import socket
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.factories import some_tickets
 from tests.processes import wait_until, web_server
+from tickets.store import insert_batch_tickets
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-STATUS = "/api/v1/tickets/batch-status"
+STATUS, CACHED = "/api/v1/tickets/batch-status", "/api/v1/tickets/cached"
 CLIENT = "203.0.113.7"
 BY_TLS = {"X-Forwarded-For": CLIENT, "X-Forwarded-Proto": "https"}
 
 
-def get(peer: int | Path, headers: dict[str, str]) -> http.client.HTTPResponse:
+def get(peer: int | Path, headers: dict[str, str], path: str = STATUS) -> http.client.HTTPResponse:
     """An answer to a request by a port of this machine, or by a Unix socket."""
     connection = http.client.HTTPConnection("127.0.0.1", peer if isinstance(peer, int) else 80, timeout=60)
     if isinstance(peer, Path):
         connection.sock = socket.socket(socket.AF_UNIX)
         connection.sock.connect(str(peer))
-    connection.request("GET", STATUS, headers={"Host": "localhost"} | headers)
+    connection.request("GET", path, headers={"Host": "localhost"} | headers)
     response = connection.getresponse()
     response.read()
     return response
@@ -55,3 +58,37 @@ def test_a_trusted_proxy_names_the_client_and_the_log_has_it(word: str, tmp_path
     (line,) = (line for line in log.read_text().splitlines() if line.startswith(CLIENT))
     assert f'"GET {STATUS} HTTP/1.1" 200' in line
     assert f"request={answer.headers['X-Request-ID']}" in line
+
+
+def used_of_rate(port: int, path: str, header: str, value: str) -> int:
+    """How many requests of this minute count against the same client, this one included."""
+    response = get(port, {header: value}, path)
+    assert response.status == 200
+    return int(response.headers["RateLimit-Limit"]) - int(response.headers["RateLimit-Remaining"])
+
+
+def test_the_fast_path_and_django_agree_on_the_client(tmp_path: Path) -> None:
+    """Counted together: a client's requests with and without a port, and those of all unknown clients."""
+    insert_batch_tickets(some_tickets(5), "random_forest")
+    log = tmp_path / "log"
+    unknown = [("X-Forwarded-For", "unknown"), ("X-Forwarded-For", "_hidden"), ("Forwarded", "for=unknown")]
+    known = [
+        *(("X-Forwarded-For", f"{CLIENT}:51234"), ("X-Forwarded-For", f"::ffff:{CLIENT}")),
+        *(("X-Forwarded-For", f"[::ffff:{CLIENT}]:443"), ("Forwarded", f'for="{CLIENT}:51234"')),
+    ]
+    with web_server(log, "--access-logfile", "-", SHIOL_TRUSTED_PROXIES="127.0.0.1") as (_, port):
+        _wait_for_next_minute_if_close()
+        for headers in (known, unknown):
+            counts = [used_of_rate(port, path, *one) for path in (STATUS, CACHED, CACHED) for one in headers]
+            assert counts == list(range(1, 3 * len(headers) + 1))
+            assert {get(port, dict([one]), "/metrics").status for one in headers} == {403}
+        assert get(port, {}, "/metrics").status == 200  # the proxy's own machine
+        wait_until(lambda: '/metrics HTTP/1.1" 200' in log.read_text(), 10, "the line of the log")
+    clients = [line.partition(" ")[0] for line in log.read_text().splitlines() if f"GET {CACHED}" in line]
+    assert clients == [CLIENT] * 8 + [""] * 6
+
+
+def _wait_for_next_minute_if_close() -> None:
+    """Rates count per minute of the clock; what follows takes a few seconds."""
+    if (left := 60 - time.time() % 60) < 15:
+        time.sleep(left)

@@ -4,7 +4,6 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from math import ceil
-from pathlib import Path
 from typing import Any
 
 from django.apps import AppConfig
@@ -13,10 +12,11 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 from django.db.models import Model
 
-from predictions.clusters import key_print
+from predictions.clusters import with_other_key
 from predictions.draws import freshness, is_stale, newest_draw_day
 from predictions.models import Cluster, Draw, TrainedModel
 from predictions.modes import MODE_NAMES
+from tickets.conditions import cache_conditions
 from tickets.generation import SLICE_SECONDS
 from tickets.indexes import missing_indexes
 from tickets.models import PreGeneratedTicket
@@ -187,6 +187,17 @@ def check_cache_of_hosts(
     return _unshared_cache(f"clusters are alive on {', '.join(hosts)}") if len(hosts) > 1 else []
 
 
+@register(Tags.caches)
+def check_redis(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """W032: a Redis that does not accept writes. E020: one that refuses the password of CACHE_URL."""
+    return [
+        Error(found.message, hint=found.hint, id="shiolplus.E020")
+        if found.code == "redis_password"
+        else Warning(found.message, hint=found.hint, id="shiolplus.W032")
+        for found in cache_conditions()
+    ]
+
+
 def _unshared_cache(why: str) -> list[CheckMessage]:
     backend = settings.CACHES["default"]["BACKEND"].rpartition(".")[2]
     if backend not in ("LocMemCache", "DummyCache"):
@@ -258,7 +269,7 @@ def check_shared_key(
             hint="Set the same SHIOL_SECRET_KEY on all hosts, for web and clusters, and start them again.",
             id="shiolplus.E010",
         )
-        for cluster in Cluster.objects.alive().exclude(key_print=key_print()).order_by("id")
+        for cluster in with_other_key()
     ]
 
 
@@ -276,7 +287,7 @@ def _model_problem(mode: str) -> str:
     model = TrainedModel.objects.active(mode)
     if model is None:
         return "has no trained model"
-    if not Path(settings.MODELS_DIR / model.file).is_file():
+    if not os.path.isfile(settings.MODELS_DIR / model.file):  # False too where the folder cannot be read
         held = "; it is held at it until another is activated in the admin" if model.held else ""
         return f"has lost its model file {model.file}{held}"
     return ""

@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from predictions.models import REQUEST_ID_LENGTH
+from predictions.models.fields import NameField, SafeCharField
 from predictions.modes import MODE_NAMES
 from tickets.clients import ApiClient
 
@@ -16,13 +17,13 @@ class Claim(models.Model):
     """Tickets handed out to a client for good; what it was given stays here when the rows are deleted."""
 
     client = models.ForeignKey(ApiClient, on_delete=models.PROTECT, db_index=False, related_name="claims")
-    idempotency_key = models.CharField(max_length=255)
+    idempotency_key = NameField(max_length=255)
     mode = models.CharField(max_length=20, choices=MODE_CHOICES)
     count = models.PositiveIntegerField(help_text="Tickets.")
     draw_date = models.DateField()
     asked_draw_date = models.DateField(null=True, help_text="As the request named it; empty: the next draw.")
     created_at = models.DateTimeField(default=timezone.now)
-    request_id = models.CharField(
+    request_id = SafeCharField(
         max_length=REQUEST_ID_LENGTH,
         default="",
         db_default="",

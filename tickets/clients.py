@@ -9,6 +9,7 @@ from django.db.models import Count, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from rest_framework_api_key.models import AbstractAPIKey
 
+from predictions.models.fields import validate_name
 from predictions.modes import MODE_NAMES
 from predictions.powerball import EASTERN
 
@@ -69,6 +70,8 @@ class ApiClient(models.Model):
     def clean(self) -> None:
         if not self.name.isprintable():
             raise ValidationError({"name": "Name: allowed are printable characters."})
+        if not self.name.strip():
+            raise ValidationError({"name": "Name: allowed is a text that is not blank."})
         modes: Any = self.modes
         if not isinstance(modes, list) or not modes or any(modes.count(one) > 1 for one in modes):
             raise ValidationError({"modes": "Modes: allowed is a list of one or more, each of them once."})
@@ -85,6 +88,10 @@ class ApiKey(AbstractAPIKey):
 
     class Meta(AbstractAPIKey.Meta):
         verbose_name = "API key"
+
+    def clean(self) -> None:
+        super().clean()
+        validate_name(self.name)
 
     def state(self, now: datetime) -> str:
         """In a word, whatever its client is."""

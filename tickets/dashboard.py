@@ -13,6 +13,7 @@ from predictions import clusters
 from predictions.models import Cluster, Draw, PipelineRun, Prediction
 from predictions.powerball import EASTERN, draw_instant, last_draw, next_draw, sales_close, scheduled_draws
 from predictions.profiles import ModeProfile, mode_profiles
+from tickets.conditions import find_conditions, key_conditions
 from tickets.demand import Shelf, shelves
 from tickets.history import ModeHistory, claim_counts, error_rate, mode_histories, recent_days
 from tickets.models import TicketBatch
@@ -40,10 +41,12 @@ def picture_at(now: datetime) -> Picture:
     """The picture at an instant (aware)."""
     days = recent_days(now)
     ended, completed = _pipelines()
+    workers = workers_at(now)
+    others = [(worker.queue, worker.host) for worker in workers.watched if worker.has_other_key]
     return Picture(
         at=now,
         draws=draws_at(now),
-        workers=workers_at(now),
+        workers=workers,
         work=work_at(now),
         modes=_modes(now),
         days=days,
@@ -52,6 +55,7 @@ def picture_at(now: datetime) -> Picture:
         pipeline=ended,
         pipeline_completed=completed,
         failed=_failed(now),
+        conditions=[*find_conditions(), *key_conditions(others)],
     )
 
 
@@ -90,6 +94,7 @@ def _worker(cluster: Cluster, now: datetime) -> Worker:
         last_sign_seconds=None if sign is None else max(0.0, (now - sign).total_seconds()),
         restarts=cluster.restarts,
         trouble=cluster.trouble,
+        has_other_key=clusters.has_other_key(cluster),
     )
 
 

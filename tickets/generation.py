@@ -24,11 +24,13 @@ from predictions.confidence import ConfidenceScale, scale_of
 from predictions.distribution import components_from_json
 from predictions.leases import OUTAGES, Lost, holder
 from predictions.log_ids import log_ids
+from predictions.safe_text import describe_error
 from predictions.sampling import SAMPLER_VERSION, Tickets, component_order, draw_tickets, generator_for
 from tickets.batches import finish_batch, leave, pass_on
 from tickets.insertion import refresh_statistics
 from tickets.models import TicketBatch
 from tickets.store import TicketRow, clear_old_batch_tickets, insert_rows
+from tickets.write_ahead_log import truncate_log
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +124,16 @@ def make_batch(batch_pk: int, watch: Watcher = lambda batch: None, seconds: floa
     until = None if seconds is None else time.monotonic() + seconds
     with log_ids(request=batch.run.request_id, run=batch.run.pipeline_run_id, batch=batch.pk):
         _make(batch, watch, until)
+    _truncate_log()
     return True
+
+
+def _truncate_log() -> None:
+    """Shrink SQLite's log after a batch; one that cannot be shrunk now is left to the watchdog."""
+    try:
+        truncate_log()
+    except OUTAGES as error:
+        logger.warning("SQLite's write-ahead log is not truncated now: %s", error)
 
 
 def _make(batch: TicketBatch, watch: Watcher, until: float | None) -> None:
@@ -131,7 +142,7 @@ def _make(batch: TicketBatch, watch: Watcher, until: float | None) -> None:
     except Lost:
         logger.warning("batch %d of %s was taken away while it was made", batch.pk, batch.mode)
     except OUTAGES as error:
-        leave(batch, f"{type(error).__name__}: {error}")
+        leave(batch, describe_error(error))
     except SystemExit as error:  # also what the queue raises when a task takes too long
         leave(batch, f"stopped: {type(error).__name__} {error}".strip())
         raise
@@ -148,7 +159,7 @@ def _fill_and_finish(batch: TicketBatch, watch: Watcher, until: float | None) ->
         raise
     except Exception as error:
         logger.exception("batch %d of %s broke", batch.pk, batch.mode)
-        finish_batch(batch, TicketBatch.Status.FAILED, f"{type(error).__name__}: {error}")
+        finish_batch(batch, TicketBatch.Status.FAILED, describe_error(error))
     except KeyboardInterrupt:
         finish_batch(batch, TicketBatch.Status.FAILED, "stopped: KeyboardInterrupt")
         raise

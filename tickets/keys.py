@@ -30,8 +30,10 @@ def make_key(
     prefix that is taken: the same prefix again makes nothing, so that one order is carried out once.
     """
     name = name or str(day_of(timezone.now()))
-    if len(name) > MAX_NAME or not name.isprintable():
-        raise ValueError(f"key name {name[:MAX_NAME]!r}: allowed are 1 to {MAX_NAME} printable characters")
+    if len(name) > MAX_NAME or not name.isprintable() or not name.strip():
+        raise ValueError(
+            f"key name {name[:MAX_NAME]!r}: allowed are 1 to {MAX_NAME} printable characters, not all blank"
+        )
     if expires_at is not None and expires_at <= timezone.now():
         raise ValueError(f"expires {expires_at.isoformat()}: allowed is an instant to come")
     prefix = prefix or new_prefix()

@@ -7,6 +7,7 @@ from typing import Any
 from predictions.comparison import Comparison
 from predictions.models import TrainedModel
 from predictions.powerball import last_draw
+from tickets.conditions import Condition
 from tickets.demand import Shelf
 from tickets.history import ClaimCount, Day, EndedBatch, ErrorRate
 from tickets.results import ModeResult
@@ -42,6 +43,11 @@ class Worker:
     last_sign_seconds: float | None
     restarts: int
     trouble: str
+    has_other_key: bool = False  # it cannot read the tasks that this process signs
+
+    @property
+    def state(self) -> str:
+        return f"{self.status}, with another secret key" if self.has_other_key else self.status
 
 
 @dataclass(frozen=True)
@@ -194,6 +200,7 @@ class Picture:
     pipeline: Pipeline | None
     pipeline_completed: Pipeline | None
     failed: list[FailedBatch]  # for draws that are still to be held, the newest first
+    conditions: list[Condition]
 
     def as_json(self) -> dict[str, Any]:
         """Plain values: dates and instants as the API writes them."""

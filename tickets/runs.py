@@ -5,6 +5,7 @@ from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from predictions.models import REQUEST_ID_LENGTH, RUN_ID_LENGTH, Leased, LeasedQuerySet, Prediction, Recorded
+from predictions.models.fields import NameField, SafeCharField, SafeJSONField
 from predictions.modes import MODE_NAMES
 from tickets.claimed import MODE_CHOICES
 
@@ -38,12 +39,12 @@ class GenerationRun(Recorded):
         CANCELLED = "cancelled"
 
     # Unique: the same id again is the same run, so nothing is made twice.
-    pipeline_run_id = models.CharField(max_length=RUN_ID_LENGTH, unique=True)
+    pipeline_run_id = NameField(max_length=RUN_ID_LENGTH, unique=True)
     origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.GENERATED)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
     draw_date = models.DateField()
     modes = models.JSONField(default=list)
-    skipped = models.JSONField(default=dict, blank=True, help_text="Modes left out, each with the reason.")
+    skipped = SafeJSONField(default=dict, blank=True, help_text="Modes left out, each with the reason.")
     batch_size = models.PositiveIntegerField(
         null=True, help_text="Tickets asked for, a mode; empty where the modes' policies differ."
     )
@@ -54,7 +55,7 @@ class GenerationRun(Recorded):
     policy = models.JSONField(
         default=dict, blank=True, help_text="{mode: {batch_size, cleanup_days, priority}}, as used."
     )
-    request_id = models.CharField(
+    request_id = SafeCharField(
         max_length=REQUEST_ID_LENGTH,
         default="",
         db_default="",

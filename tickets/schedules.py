@@ -21,6 +21,7 @@ from django_q.models import Schedule, Task
 from django_q.tasks import async_task
 
 from predictions import clusters
+from predictions.safe_text import describe_error
 
 logger = logging.getLogger(__name__)
 
@@ -212,7 +213,7 @@ def _put_off(pk: int, now: datetime, error: Exception) -> None:
         if row is None:
             return
         name, key = uuid()
-        text = f"schedule {row.name or row.pk} could not be sent: {type(error).__name__}: {error}"
+        text = f"schedule {row.name or row.pk} could not be sent: {describe_error(error)}"
         Task.objects.create(
             id=key,
             name=row.name or name,

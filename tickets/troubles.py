@@ -37,6 +37,7 @@ class Trouble:
 def troubles_of(picture: Picture) -> list[Trouble]:
     """All that is to be said of a picture; nothing when it is well."""
     found = [
+        *_of_conditions(picture),
         *_of_workers(picture),
         *_of_work(picture),
         *_of_draws(picture),
@@ -50,6 +51,11 @@ def state_of(troubles: list[Trouble]) -> str:
     """The worst level of some troubles, or "well" where there is no more than a notice."""
     worst = troubles[0].level if troubles else "notice"
     return "well" if worst == "notice" else worst
+
+
+def _of_conditions(picture: Picture) -> Iterator[Trouble]:
+    for found in picture.conditions:
+        yield Trouble(found.level, found.code, found.message, found.hint, found.subject)
 
 
 def _of_workers(picture: Picture) -> Iterator[Trouble]:

@@ -4,8 +4,8 @@ import json
 from numbers import Real
 from typing import Any
 
-from predictions.models import is_storable
 from predictions.powerball import check_numbers
+from predictions.safe_text import is_name, is_storable
 
 
 class InvalidTicket(ValueError):
@@ -29,7 +29,7 @@ def checked_ticket(ticket: object, mode: str) -> tuple[list[int], int, float, st
         [int(ball) for ball in ticket["white_balls"]],
         int(ticket["powerball"]),
         _confidence(ticket.get("confidence", 0.5)),
-        _text("strategy", ticket.get("strategy", mode)),
+        _strategy(ticket.get("strategy", mode)),
         _metadata(ticket.get("metadata")),
     )
 
@@ -51,6 +51,13 @@ def _text(name: str, text: Any) -> str:
         raise InvalidTicket(f"{name} {text!r} is not text")
     if not is_storable(text):
         raise InvalidTicket(f"{name} {text!r} holds characters that cannot be stored")
+    return text
+
+
+def _strategy(strategy: Any) -> str:
+    text = _text("strategy", strategy)
+    if not is_name(text):
+        raise InvalidTicket(f"strategy {text!r} is blank or holds control characters")
     return text
 
 

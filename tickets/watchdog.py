@@ -15,11 +15,13 @@ from django.db import connection
 from predictions import clusters
 from predictions.leases import OUTAGES
 from predictions.models import LeasedQuerySet, PipelineRun
+from predictions.outages import tell_ended_outages
 from tickets.models import TicketBatch
 from tickets.reaper import reap
 from tickets.replenishment import Replenisher
 from tickets.schedules import install, run_due
 from tickets.watched import TERM_SECONDS, WatchedCluster, end_all
+from tickets.write_ahead_log import truncate_log
 
 logger = logging.getLogger(__name__)
 
@@ -85,8 +87,10 @@ class Watchdog:
                 reaped = reap()
                 run_due()
                 self.replenisher.look()
+                truncate_log()
                 self.sent += reaped.batches + reaped.runs + reaped.signalled
                 self.reaped = time.monotonic()
+            tell_ended_outages()
         except OUTAGES as error:
             logger.warning("the database is away: %s", error)
             connection.close()

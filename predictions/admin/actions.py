@@ -16,6 +16,7 @@ from predictions import clusters
 from predictions.admin.lists import Browsed
 from predictions.draws import upcoming_draw
 from predictions.models import RUN_ID_LENGTH, new_run_id
+from predictions.models.fields import validate_name
 from predictions.powerball import check_ticket_day
 
 Button = tuple[str, str]  # its text, and where it leads
@@ -238,6 +239,7 @@ def run_id_field() -> forms.CharField:
         required=False,
         max_length=RUN_ID_LENGTH,
         strip=False,
+        validators=[validate_name],
         initial=lambda: new_run_id("admin"),
         widget=forms.HiddenInput,
     )

@@ -16,8 +16,9 @@ from predictions.admin.export import BALLS, ExportColumn, Exporting
 from predictions.admin.lists import log_about
 from predictions.admin.uploads import ALLOWED, DrawsFile
 from predictions.draws import SOURCES, import_content, import_source
-from predictions.feeds import FeedError, RawDraw
-from predictions.imports import ImportReport, Problem, Taken
+from predictions.feed_columns import REQUIRED
+from predictions.feeds import READERS, FeedError, RawDraw
+from predictions.imports import ImportRefused, ImportReport, Problem, Taken
 from predictions.models import Draw
 
 SHOWN = 20  # rows of a kind listed before "and … more"
@@ -32,13 +33,29 @@ class ImportForm(forms.Form):
     source = choice_field("Source", {name: SOURCE_LABELS[name] for name in SOURCES})
     file = forms.FileField(
         required=False,
-        help_text=f"Imported instead of a source, if one is chosen; {ALLOWED}.",
+        help_text=f"Imported instead of a source, if one is chosen; {ALLOWED}. "
+        f"Required columns: {REQUIRED}. See docs/draw-files.md.",
         error_messages={"empty": f"File: it is empty; {ALLOWED}."},
+    )
+    format = forms.ChoiceField(
+        required=False,
+        initial="auto",
+        choices=[("auto", "auto: recognized by its first lines"), *((name, name) for name in READERS)],
+        help_text="Layout of the file.",
+        error_messages={
+            "invalid_choice": f"Format: %(value)s is not one; allowed are auto, {', '.join(READERS)}."
+        },
     )
     overwrite = forms.BooleanField(
         required=False,
         label="Replace stored draws that differ",
         help_text="The scores of a draw that is replaced are made anew.",
+    )
+    partial = forms.BooleanField(
+        required=False,
+        label="Import the valid rows anyway",
+        help_text="Of a file that is refused as a whole: one with another game's columns, with most rows "
+        "rejected, or with other numbers on most stored dates.",
     )
     file_name = forms.CharField(required=False, max_length=200, initial="", widget=forms.HiddenInput)
     packed = forms.CharField(required=False, initial="", widget=forms.HiddenInput)
@@ -47,11 +64,14 @@ class ImportForm(forms.Form):
         """With `draws_file`, uploaded or carried from the preview; None when a source is asked for."""
         asked = self.cleaned_data
         asked["draws_file"] = None
+        layout = asked["format"] = asked.get("format") or "auto"
         try:
             if asked.get("file"):
-                asked["draws_file"] = DrawsFile.of_upload(asked["file"])
+                asked["draws_file"] = DrawsFile.of_upload(asked["file"], layout)
             elif asked.get("packed"):
-                asked["draws_file"] = DrawsFile.unpacked(asked.get("file_name") or "a file", asked["packed"])
+                asked["draws_file"] = DrawsFile.unpacked(
+                    asked.get("file_name") or "a file", asked["packed"], layout
+                )
         except ValueError as error:
             self.add_error("file", f"File: {error}.")
         return asked
@@ -89,6 +109,7 @@ class ImportPage(ActionPage):
         file: DrawsFile | None = asked["draws_file"]
         came_from = asked["source"] if file is None else file.said
         how = ", replacing those that differ" if asked["overwrite"] else ""
+        how += ", the valid rows only" if asked["partial"] else ""
         said = f"Imported draws from {came_from}{how}. {report.summary()}"
         log_about(request, Draw, said, report.summary())
         level = messages.WARNING if report.fell_short else messages.SUCCESS
@@ -97,13 +118,17 @@ class ImportPage(ActionPage):
 
 def _import(asked: dict[str, Any], *, dry_run: bool) -> ImportReport:
     file: DrawsFile | None = asked["draws_file"]
+    how = {"overwrite": asked["overwrite"], "partial": asked["partial"], "dry_run": dry_run}
     try:
         if file is not None:
-            return import_content(file.content, file.name, overwrite=asked["overwrite"], dry_run=dry_run)
-        return import_source(asked["source"], overwrite=asked["overwrite"], dry_run=dry_run)
+            return import_content(file.content, file.name, asked["format"], **how)
+        return import_source(asked["source"], **how)
     except FeedError as error:
         name = asked["source"] if file is None else file.name
-        raise Refused(f"The draws of {name} cannot be imported: {error}") from error
+        hint = ""
+        if isinstance(error, ImportRefused):
+            hint = ". To import its valid rows, choose it again and tick “Import the valid rows anyway”"
+        raise Refused(f"The draws of {name} cannot be imported: {error}{hint}") from error
 
 
 def _shown(row: Taken | Problem) -> dict[str, Any]:

@@ -13,10 +13,14 @@ from typing import Any
 
 from predictions import feeds
 from predictions.feeds import FeedError
+from predictions.safe_text import sanitize_line
 
 MOST_BYTES = 2_000_000
 MOST_PACKED = 2_400_000  # characters: with the form around it, less than DATA_UPLOAD_MAX_MEMORY_SIZE
-ALLOWED = f"allowed is a text of at most {MOST_BYTES:,} bytes in the layout {', '.join(feeds.READERS)}"
+ALLOWED = (
+    f"allowed is a text of at most {MOST_BYTES:,} bytes in the layout {', '.join(feeds.READERS)}, "
+    "or a spreadsheet with such columns"
+)
 
 
 @dataclass(frozen=True)
@@ -27,14 +31,15 @@ class DrawsFile:
     content: bytes
 
     @classmethod
-    def of_upload(cls, file: Any) -> "DrawsFile":
+    def of_upload(cls, file: Any, layout: str = "auto") -> "DrawsFile":
         """What was uploaded; ValueError says what is wrong with it, and what is allowed."""
+        name = sanitize_line(file.name)
         if file.size > MOST_BYTES:
-            raise ValueError(f"{file.name} has {file.size:,} bytes; {ALLOWED}")
-        return cls._checked(file.name, file.read())
+            raise ValueError(f"{name} has {file.size:,} bytes; {ALLOWED}")
+        return cls._checked(name, file.read(), layout)
 
     @classmethod
-    def unpacked(cls, name: str, packed: str) -> "DrawsFile":
+    def unpacked(cls, name: str, packed: str, layout: str = "auto") -> "DrawsFile":
         """What a confirming form has carried; ValueError when that is no such file."""
         try:
             whole = base64.urlsafe_b64decode(packed.encode("ascii"))
@@ -43,14 +48,14 @@ class DrawsFile:
             raise ValueError("what was carried of the file is broken; choose it again") from error
         if len(content) > MOST_BYTES:
             raise ValueError(f"it is too large; {ALLOWED}")
-        return cls._checked(name, content)
+        return cls._checked(sanitize_line(name), content, layout)
 
     @classmethod
-    def _checked(cls, name: str, content: bytes) -> "DrawsFile":
+    def _checked(cls, name: str, content: bytes, layout: str) -> "DrawsFile":
         try:
-            list(feeds.read(feeds.decode(content)))
+            feeds.read(feeds.decode(content), layout)
         except FeedError as error:
-            raise ValueError(f"{name} cannot be read: {error}; {ALLOWED}") from error
+            raise ValueError(f"{name} cannot be read: {sanitize_line(str(error))}; {ALLOWED}") from error
         file = cls(name, content)
         if len(file.packed) > MOST_PACKED:
             raise ValueError(f"{name} is no text of draws; {ALLOWED}")

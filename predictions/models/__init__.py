@@ -11,7 +11,6 @@ from predictions.models.recorded import (
     RUN_ID_LENGTH,
     Recorded,
     check_run_id,
-    is_storable,
     new_run_id,
 )
 from predictions.models.runs import PipelineRun, PipelineStep
@@ -40,7 +39,6 @@ __all__ = [
     "TrainedModelQuerySet",
     "Training",
     "check_run_id",
-    "is_storable",
     "lease_end",
     "new_run_id",
 ]

@@ -5,6 +5,7 @@ import math
 from django.db import models
 from django.db.models import Q
 
+from predictions.models.fields import SafeJSONField, SafeTextField
 from predictions.models.recorded import Recorded
 from predictions.modes import MEASURED_NAMES
 
@@ -33,8 +34,8 @@ class Backtest(Recorded):
     tested_from = models.DateField(help_text="The oldest draw that is tested.")
     draws_through = models.DateField(help_text="The newest draw that is known, and tested.")
     draws_fingerprint = models.CharField(max_length=64, help_text="SHA-256 of all draws that are known.")
-    versions = models.JSONField(help_text="{mode: {code_version, parameters}}, those modes are made of too.")
-    results = models.JSONField(default=dict, help_text="{mode: figures beside uniform}, once it has ended.")
+    versions = SafeJSONField(help_text="{mode: {code_version, parameters}}, those modes are made of too.")
+    results = SafeJSONField(default=dict, help_text="{mode: figures beside uniform}, once it has ended.")
 
     objects = BacktestQuerySet.as_manager()
 
@@ -65,11 +66,9 @@ class BacktestStretch(models.Model):
     mode = models.CharField(max_length=20, choices=[(name, name) for name in MEASURED_NAMES])
     first = models.PositiveIntegerField(help_text="Its first draw, as a place among the known ones from 0.")
     draws = models.PositiveIntegerField()
-    figures = models.JSONField(
-        default=dict, help_text="Losses and matches draw by draw; empty after an error."
-    )
+    figures = SafeJSONField(default=dict, help_text="Losses and matches draw by draw; empty after an error.")
     seconds = models.FloatField(help_text="Of the stretch's process, imports included.")
-    error = models.TextField(default="", blank=True)
+    error = SafeTextField(default="", blank=True)
 
     class Meta:
         ordering = ["backtest", "mode", "first"]

@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from predictions.models.fields import SafeCharField, SafeTextField
+
 SEEN_WITHIN = timedelta(seconds=30)  # a watchdog looks every few seconds
 
 
@@ -24,9 +26,9 @@ class Cluster(models.Model):
         STOPPING = "stopping"
         STOPPED = "stopped"
 
-    holder = models.CharField(max_length=200, unique=True, help_text="What its workers sign leases with.")
+    holder = SafeCharField(max_length=200, unique=True, help_text="What its workers sign leases with.")
     queue = models.CharField(max_length=40)
-    host = models.CharField(max_length=200)
+    host = SafeCharField(max_length=200)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.STARTING)
     key_print = models.CharField(
         max_length=64, help_text="Tells whether two hosts share the secret key, and not what it is."
@@ -35,7 +37,7 @@ class Cluster(models.Model):
     seen_at = models.DateTimeField(default=timezone.now, help_text="When its watchdog last looked.")
     sign_at = models.DateTimeField(null=True, help_text="When it last showed that it gets work done.")
     restarts = models.PositiveIntegerField(default=0, help_text="By the watchdog.")
-    trouble = models.TextField(default="", blank=True, help_text="Why it was last restarted.")
+    trouble = SafeTextField(default="", blank=True, help_text="Why it was last restarted.")
 
     objects = ClusterQuerySet.as_manager()
 

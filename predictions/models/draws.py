@@ -4,6 +4,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from predictions.models.fields import SafeCharField
+
 
 class Draw(models.Model):
     """One official drawing; white balls are stored ascending, whatever order they fell in."""
@@ -18,7 +20,7 @@ class Draw(models.Model):
     multiplier = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="Power Play; not every feed has it."
     )
-    source = models.CharField(max_length=200, help_text="The feed or file that brought it first.")
+    source = SafeCharField(max_length=200, help_text="The feed or file that brought it first.")
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -47,8 +49,8 @@ class Draw(models.Model):
 class Feed(models.Model):
     """What a feed's server last said of its version, so that an unchanged feed is not downloaded again."""
 
-    url = models.CharField(max_length=500, unique=True)
-    etag = models.CharField(max_length=200)
+    url = SafeCharField(max_length=500, unique=True)
+    etag = SafeCharField(max_length=200)
     fetched_at = models.DateTimeField()
 
     def __str__(self) -> str:

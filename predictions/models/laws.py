@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from predictions.models.fields import SafeTextField
 from predictions.models.runs import PipelineRun
 from predictions.models.trained import TrainedModel
 from predictions.modes import MODE_NAMES
@@ -28,7 +29,7 @@ class Prediction(models.Model):
     components = models.JSONField(
         help_text="List of {strategy, share, white: 69 weights, powerball: 26 weights}."
     )
-    note = models.TextField(default="", blank=True, help_text="What is left out of the law, and why.")
+    note = SafeTextField(default="", blank=True, help_text="What is left out of the law, and why.")
     created_at = models.DateTimeField(default=timezone.now)
     evaluated_at = models.DateTimeField(
         null=True, help_text="When the draw was known and the losses were taken."

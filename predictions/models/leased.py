@@ -15,6 +15,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from predictions.models.fields import SafeCharField
 from predictions.models.recorded import Recorded
 
 LONGEST_DELAY = timedelta(minutes=15)  # between two tasks for work that nobody takes
@@ -95,7 +96,7 @@ class Leased(Recorded):
     MAX_ATTEMPTS = 5  # begun so often without getting any further, it is given up
 
     token = models.UUIDField(null=True, editable=False, help_text="Of the present holder.")
-    holder = models.CharField(max_length=200, default="", blank=True, help_text="Who has it, or had it last.")
+    holder = SafeCharField(max_length=200, default="", blank=True, help_text="Who has it, or had it last.")
     lease_until = models.DateTimeField(null=True, help_text="After this it is free again, unless renewed.")
     deliver_by = models.DateTimeField(null=True, help_text="After this another task is sent, if it is free.")
     attempts = models.PositiveIntegerField(default=0, help_text="Begun since it last got further.")

@@ -3,6 +3,8 @@
 from django.db import models
 from django.utils import timezone
 
+from predictions.models.fields import SafeJSONField, SafeTextField
+
 
 class RandomnessReport(models.Model):
     """What the tests of `predictions.randomness` found in one set of draws."""
@@ -10,8 +12,8 @@ class RandomnessReport(models.Model):
     draws = models.PositiveIntegerField()
     draws_through = models.DateField(help_text="The newest draw of the report.")
     draws_fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the draws it is about.")
-    figures = models.JSONField(help_text="Every test's figures and verdict; p is null with too few draws.")
-    verdict = models.TextField(help_text="One sentence over all tests, corrected for their number.")
+    figures = SafeJSONField(help_text="Every test's figures and verdict; p is null with too few draws.")
+    verdict = SafeTextField(help_text="One sentence over all tests, corrected for their number.")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

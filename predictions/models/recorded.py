@@ -5,6 +5,9 @@ import uuid
 from django.db import models
 from django.utils import timezone
 
+from predictions.models.fields import SafeTextField
+from predictions.safe_text import check_name
+
 RUN_ID_LENGTH = 64
 REQUEST_ID_LENGTH = 64
 
@@ -14,20 +17,9 @@ def new_run_id(origin: str) -> str:
     return f"{origin}-{uuid.uuid4()}"
 
 
-def is_storable(text: str) -> bool:
-    """Whether every database can hold a text: no NUL, no half of a surrogate pair."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in text
-
-
 def check_run_id(run_id: str) -> str:
-    """The id itself, or ValueError unless it is a storable text of 1 to 64 characters."""
-    if not isinstance(run_id, str) or not 1 <= len(run_id) <= RUN_ID_LENGTH or not is_storable(run_id):
-        raise ValueError(f"pipeline_run_id {run_id!r}: allowed is a text of 1 to {RUN_ID_LENGTH} characters")
-    return run_id
+    """Return the id; raise ValueError unless it is a text of 1 to 64 safe characters, not blank."""
+    return check_name("pipeline_run_id", run_id, RUN_ID_LENGTH)
 
 
 class Recorded(models.Model):
@@ -36,7 +28,7 @@ class Recorded(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
-    error = models.TextField(default="", blank=True)
+    error = SafeTextField(default="", blank=True)
 
     class Meta:
         abstract = True

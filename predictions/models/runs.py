@@ -4,6 +4,7 @@ from django.core.validators import MaxLengthValidator, MinLengthValidator
 from django.db import models
 from django.db.models import Q
 
+from predictions.models.fields import NameField, SafeCharField, SafeJSONField, SafeTextField
 from predictions.models.leased import Leased, LeasedQuerySet
 from predictions.models.recorded import REQUEST_ID_LENGTH, RUN_ID_LENGTH, Recorded
 
@@ -22,7 +23,7 @@ class PipelineRun(Leased):
 
     UNFINISHED = (Status.RUNNING,)
 
-    pipeline_run_id = models.CharField(
+    pipeline_run_id = NameField(
         max_length=RUN_ID_LENGTH,
         unique=True,
         validators=[MinLengthValidator(1), MaxLengthValidator(RUN_ID_LENGTH)],
@@ -31,7 +32,7 @@ class PipelineRun(Leased):
     draw_date = models.DateField(help_text="The draw that is predicted; nothing from this date on is read.")
     source = models.CharField(max_length=20)
     modes = models.JSONField(default=list)
-    request_id = models.CharField(
+    request_id = SafeCharField(
         max_length=REQUEST_ID_LENGTH,
         default="",
         blank=True,
@@ -75,8 +76,8 @@ class PipelineStep(Recorded):
     number = models.PositiveSmallIntegerField()
     name = models.CharField(max_length=20, choices=Name.choices)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
-    summary = models.TextField(default="", blank=True, help_text="One line for people.")
-    detail = models.JSONField(default=dict, blank=True, help_text="The figures, for programs.")
+    summary = SafeTextField(default="", blank=True, help_text="One line for people.")
+    detail = SafeJSONField(default=dict, blank=True, help_text="The figures, for programs.")
 
     class Meta:
         ordering = ["run", "number"]

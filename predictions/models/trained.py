@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from predictions.models.fields import SafeJSONField
 from predictions.models.leased import Leased, LeasedQuerySet
 from predictions.modes import MODE_NAMES
 
@@ -28,13 +29,11 @@ class TrainedModel(models.Model):
     draws_used = models.PositiveIntegerField()
     draws_through = models.DateField(help_text="The newest draw it learned from.")
     draws_fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the draws it learned from.")
-    parameters = models.JSONField(default=dict)
+    parameters = SafeJSONField(default=dict)
     code_version = models.PositiveIntegerField()
     seed = models.BigIntegerField()
-    versions = models.JSONField(default=dict)
-    skill = models.JSONField(
-        default=dict, help_text="Log-loss on held-out draws beside the uniform baseline."
-    )
+    versions = SafeJSONField(default=dict)
+    skill = SafeJSONField(default=dict, help_text="Log-loss on held-out draws beside the uniform baseline.")
     seconds = models.FloatField(help_text="Of the fit's process, imports included.")
     peak_memory_kb = models.PositiveBigIntegerField()
     active = models.BooleanField(default=False, help_text="Whether this is the mode's model that predicts.")

@@ -27,7 +27,7 @@ from tests.factories import (
 from tests.feed_server import NY_CSV, Answer, FeedServer
 from tests.staff import heard_of, staff_who_may, superuser
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 
 ADMIN = "/admin/predictions"
 IMPORT = f"{ADMIN}/draw/import/"

@@ -178,10 +178,10 @@ def test_the_log_has_one_line_with_the_numbers_and_the_reason(caplog: pytest.Log
         "evaluated predictions: 1 (kept; their log-losses are removed until the draws are stored again); "
         "strategy shares: 2 (deleted; "
     )
-    assert line.endswith("Reason: NY Lotto 2026-12-01 ERROR forged [31m")
+    assert line.endswith("Reason: NY Lotto 2026-12-01 ERROR forged\\x00\\x1b[31m \\ud800")
 
 
-@pytest.mark.parametrize("reason", ["", "  ", "\n\t", "\x00\x1b", "\ud800"])
+@pytest.mark.parametrize("reason", ["", "  ", "\n\t"])
 @pytest.mark.usefixtures("three_draws")
 def test_a_blank_reason_is_refused(reason: str) -> None:
     with pytest.raises(ValueError, match="a reason is required"):

@@ -30,11 +30,11 @@ def test_results_good_and_bad_go_when_they_are_older_than_a_week() -> None:
         result(f"young {success}", WEEK - SECOND, success)
     async_task("math.floor", 1.5)
 
-    assert prune_queue() == {"results": 2, "clusters": 0}
+    assert prune_queue() == {"results": 2, "clusters": 0, "sign_ins": 0}
 
     assert set(Task.objects.values_list("name", flat=True)) == {"young True", "young False"}
     assert OrmQ.objects.count() == 1
-    assert prune_queue() == {"results": 0, "clusters": 0}
+    assert prune_queue() == {"results": 0, "clusters": 0, "sign_ins": 0}
 
 
 @time_machine.travel(NOW, tick=False)
@@ -42,7 +42,7 @@ def test_clusters_go_when_nobody_has_seen_them_for_a_week() -> None:
     for age in (WEEK + SECOND, WEEK - SECOND):
         Cluster.objects.create(holder=str(age), queue="heavy", host="here", seen_at=NOW - age)
 
-    assert prune_queue() == {"results": 0, "clusters": 1}
+    assert prune_queue() == {"results": 0, "clusters": 1, "sign_ins": 0}
     assert Cluster.objects.get().holder == str(WEEK - SECOND)
 
 

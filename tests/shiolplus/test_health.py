@@ -25,6 +25,10 @@ from tests.tickets.test_problems import checked_problem
 from tickets.policies import ModePolicy
 from tickets.store import insert_batch_tickets
 
+PARTS = (
+    *("database", "migrations", "disk", "cache", "secret_key", "heartbeats"),
+    *("worker", "stock", "draws"),
+)
 TUESDAY = "2026-11-24T12:00:00Z"
 
 
@@ -102,7 +106,7 @@ def test_where_all_is_well_each_part_says_so_with_its_figures(client: Client) ->
 
     assert state == "ready"
     assert [(name, part["status"], part["required"]) for name, part in parts.items()] == [
-        (name, "ok", True) for name in ("database", "migrations", "worker", "stock", "draws")
+        (name, "ok", name not in ("cache", "secret_key", "heartbeats")) for name in PARTS
     ]
     assert parts["worker"]["figures"] == {
         "shiolplus": {"clusters": 1, "last_sign_seconds": 3.0},
@@ -123,7 +127,7 @@ def test_a_web_process_without_worker_stock_and_draws_stays_in_the_balancer(clie
 
     assert state == "degraded"
     ill = {"worker": "failed", "stock": "failed", "draws": "failed"}
-    assert states(parts) == {"database": "ok", "migrations": "ok"} | ill
+    assert states(parts) == dict.fromkeys(PARTS, "ok") | ill
     assert not any(parts[name]["required"] for name in ill)
     assert "run_cluster" in parts["worker"]["detail"]
     assert parts["draws"]["detail"] == "No draw is stored."
@@ -174,7 +178,7 @@ def test_what_cannot_be_required_is_named_with_what_can(client: Client) -> None:
         ("require", ""),
         ("require", "luck"),
     ]
-    assert "database, migrations, worker, stock, draws" in body["errors"][2]["allowed"]
+    assert ", ".join(PARTS) in body["errors"][2]["allowed"]
 
 
 @pytest.mark.django_db
@@ -235,10 +239,11 @@ def test_while_the_database_says_nothing_the_process_lives_and_is_unready_within
 
     assert (health.status, health.body) == (200, {"status": "ok"})
     assert (answer.status, answer.body["status"]) == (503, "unready")
-    assert states(answer.body["parts"]) == {"database": "failed"} | dict.fromkeys(
-        ("migrations", "worker", "stock", "draws"), "unknown"
-    )
-    assert all(part["figures"] == {} for part in answer.body["parts"].values())
+    assert states(answer.body["parts"]) == {
+        "database": "failed",
+        **dict.fromkeys(("migrations", "secret_key", "worker", "stock", "draws"), "unknown"),
+        **dict.fromkeys(("disk", "cache", "heartbeats"), "ok"),  # which ask nothing of the database
+    }
     assert (scraped.status, scraped.body["title"]) == (503, "Service Unavailable")
     assert "topsecret" not in str(answer.body)
     assert "127.0.0.1" not in str(answer.body)

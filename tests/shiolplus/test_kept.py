@@ -175,6 +175,29 @@ def test_behind_a_trusted_proxy_the_clients_address_counts(request: pytest.Fixtu
     assert [left(client, "10.0.0.9") for client in ("192.0.2.5", "192.0.2.6")] == [1, 2]  # not believed
 
 
+@pytest.mark.usefixtures("_behind_a_proxy")
+def test_a_client_counts_alike_with_a_port_and_unknown_ones_count_together(
+    request: pytest.FixtureRequest,
+) -> None:
+    ask: Ask = request.getfixturevalue("ask")
+
+    def left(**headers: str) -> tuple[int, bool]:
+        answer = ask(REMOTE_ADDR="10.0.0.1", **headers)
+        used = int(answer.headers["RateLimit-Limit"]) - int(answer.headers["RateLimit-Remaining"])
+        return used, answer.by_django
+
+    assert left(HTTP_X_FORWARDED_FOR="192.0.2.7:51234") == (1, True)
+    assert left(HTTP_X_FORWARDED_FOR="192.0.2.7:51235") == (2, False)
+    assert left(HTTP_FORWARDED='for="192.0.2.7:9"') == (3, False)
+    assert left(HTTP_X_FORWARDED_FOR="unknown") == (1, False)
+    assert left(HTTP_FORWARDED="for=_hidden") == (2, False)
+    assert left() == (1, False)  # of the proxy itself
+    assert (
+        ask(REMOTE_ADDR="").headers["RateLimit-Remaining"]
+        == ask(REMOTE_ADDR="192.0.2.9").headers["RateLimit-Remaining"]
+    )  # a Unix socket's requests do not count with those of unknown clients
+
+
 def test_where_tls_is_asked_for_a_plain_request_is_redirected_as_ever(ask: Ask) -> None:
     ask()
     with override_settings(SECURE_SSL_REDIRECT=True):

@@ -156,7 +156,7 @@ def test_an_exception_is_told_in_the_same_line() -> None:
     ("message", "args", "told"),
     [
         ('a\nb\r"c"\u2028\x00\x1b[31m', (), 'a\nb\r"c"\u2028\x00\x1b[31m'),
-        ("half a pair \ud800", (), "half a pair \ud800"),
+        ("half a pair \ud800", (), r"half a pair \ud800"),
         ("Größe %s", ("∞",), "Größe ∞"),
         ({"a": 1}, (), "{'a': 1}"),
         (None, (), "None"),

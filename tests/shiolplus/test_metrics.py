@@ -203,6 +203,29 @@ def test_behind_a_trusted_proxy_the_client_counts(settings: LazySettings) -> Non
     assert asked_by("10.2.3.4, 203.0.113.7") == 403  # the first is the client's invention
 
 
+@pytest.mark.parametrize("peer", ["127.0.0.1", ""])
+@pytest.mark.parametrize("said", ["unknown", "_hidden", "", "127.0.0.1, x", "203.0.113.7:x"])
+def test_a_client_that_a_trusted_proxy_does_not_know_may_not_read(
+    said: str, peer: str, settings: LazySettings
+) -> None:
+    settings.TRUSTED_PROXIES = parse_peers("SHIOL_TRUSTED_PROXIES", ["127.0.0.1", "unix"])
+    settings.METRICS_FROM = parse_peers("SHIOL_METRICS_FROM", ["0.0.0.0/0", "::/0", "unix"])
+
+    for headers in ({"x-forwarded-for": said}, {"forwarded": f'for="{said}"'}):
+        detail = problem_of(Client(), REMOTE_ADDR=peer, headers=headers)
+        assert "IP address is unknown" in detail
+
+
+@pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded"])
+def test_a_proxy_on_a_unix_socket_that_nobody_trusts_opens_nothing(
+    header: str, client: Client, settings: LazySettings
+) -> None:
+    settings.METRICS_FROM = parse_peers("SHIOL_METRICS_FROM", ["unix"])
+
+    detail = problem_of(client, REMOTE_ADDR="", headers={header: "203.0.113.7"})
+    assert detail.startswith("This came through unix, which SHIOL_TRUSTED_PROXIES does not name")
+
+
 def test_a_proxy_on_this_machine_that_nobody_trusts_opens_nothing_to_the_world(client: Client) -> None:
     for said in ("203.0.113.7", "127.0.0.1", ""):
         detail = problem_of(client, headers={"x-forwarded-for": said})

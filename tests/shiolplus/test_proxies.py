@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 
 from shiolplus.proxies import TrustedProxies, parse_peers
+from tickets.api.callers import UNKNOWN_CLIENT_KEY
 
 STATUS = "/api/v1/tickets/batch-status"
 PROXY, OTHER_PROXY, CLIENT = "10.0.0.1", "10.0.0.2", "203.0.113.7"
@@ -53,6 +54,11 @@ def client_of(peer: str, forwarded: str | None = None) -> str:
         ("2001:4860:0:0::8888", "2001:4860::8888"),  # in one spelling, for it is a key
         (f"::ffff:{CLIENT}", CLIENT),
         (f"{CLIENT}, ::ffff:{OTHER_PROXY}", CLIENT),
+        (f"{CLIENT}:51234", CLIENT),
+        (f"{CLIENT}:51234, {OTHER_PROXY}:80", CLIENT),
+        ("[2001:4860::8888]:443", "2001:4860::8888"),
+        ('"[2001:4860::8888]:443", [2001:db8::1]', "2001:4860::8888"),
+        (f"unknown, , {CLIENT}, {OTHER_PROXY}", CLIENT),  # what is left of the client does not matter
     ],
 )
 def test_the_client_is_the_last_that_a_trusted_proxy_heard_from(forwarded: str, client: str) -> None:
@@ -61,13 +67,46 @@ def test_the_client_is_the_last_that_a_trusted_proxy_heard_from(forwarded: str, 
 
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize(
-    "malformed", ["", "unknown", "_hidden", "1.2.3", "1.2.3.4:80", "[::1]", "\x00", "9" * 9999]
+    "malformed", ["", "unknown", "_hidden", "unix:", "1.2.3", "1.2.3.4:x", "[::1", "\x00", "9" * 9999]
 )
-def test_what_is_malformed_ends_the_chain_at_the_last_good_one(malformed: str) -> None:
-    assert client_of(PROXY, malformed) == PROXY
-    assert client_of(PROXY, f"{CLIENT}, {malformed}") == PROXY
-    assert client_of(PROXY, f"{malformed}, {OTHER_PROXY}") == OTHER_PROXY
-    assert client_of(PROXY, f"{malformed}, {CLIENT}, {OTHER_PROXY}") == CLIENT
+@pytest.mark.parametrize("peer", [PROXY, ""])
+def test_a_client_that_is_no_ip_address_is_unknown(malformed: str, peer: str) -> None:
+    for forwarded in (malformed, f"{CLIENT}, {malformed}", f"{malformed}, {OTHER_PROXY}"):
+        request = seen(peer, forwarded)
+
+        assert request.META["REMOTE_ADDR"] == ""
+        assert request.META[UNKNOWN_CLIENT_KEY] == "X-Forwarded-For gives no IP address"
+
+
+@pytest.mark.usefixtures("trusted")
+def test_without_a_forwarding_header_the_peer_is_the_client() -> None:
+    for peer in (PROXY, CLIENT, ""):
+        request = seen(peer)
+
+        assert request.META["REMOTE_ADDR"] == peer
+        assert UNKNOWN_CLIENT_KEY not in request.META
+
+
+FORWARDED = f'for=1.1.1.1, for="{CLIENT}:4711";proto=https;by=_edge, for={OTHER_PROXY};proto=http'
+
+
+@pytest.mark.usefixtures("trusted")
+def test_forwarded_names_the_client_too() -> None:
+    assert seen(PROXY, HTTP_FORWARDED=FORWARDED).META["REMOTE_ADDR"] == CLIENT
+    assert seen(PROXY, CLIENT, HTTP_FORWARDED=FORWARDED).META["REMOTE_ADDR"] == CLIENT
+    assert seen("10.0.1.1", HTTP_FORWARDED=FORWARDED).META["REMOTE_ADDR"] == "10.0.1.1"  # not trusted
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize(
+    ("forwarded_for", "forwarded"),
+    [("1.1.1.1", FORWARDED), (CLIENT, "for=unknown"), ("unknown", FORWARDED), (CLIENT, 'for="')],
+)
+def test_two_headers_that_disagree_make_the_client_unknown(forwarded_for: str, forwarded: str) -> None:
+    request = seen(PROXY, forwarded_for, HTTP_FORWARDED=forwarded)
+
+    assert request.META["REMOTE_ADDR"] == ""
+    assert "different clients" in request.META[UNKNOWN_CLIENT_KEY]
 
 
 @pytest.mark.usefixtures("trusted")
@@ -95,6 +134,12 @@ def test_an_ipv4_proxy_is_known_when_ipv6_carries_it() -> None:
     assert client_of(f"::ffff:{PROXY}", CLIENT) == CLIENT
 
 
+def test_a_network_of_ipv4_mapped_addresses_is_that_of_the_ipv4_addresses() -> None:
+    mapped = ["::ffff:10.0.0.1", "::ffff:192.0.2.0/120"]
+
+    assert parse_peers("X", mapped) == parse_peers("X", ["10.0.0.1", "192.0.2.0/24"])
+
+
 def test_names_and_networks_with_stray_bits_are_not_proxies() -> None:
     for word in ("localhost", "10.0.0.1/8", "10.0.0.0/33", "", "*"):
         with pytest.raises(ValueError, match="SHIOL_TRUSTED_PROXIES"):
@@ -111,6 +156,28 @@ def test_names_and_networks_with_stray_bits_are_not_proxies() -> None:
 )
 def test_a_trusted_proxy_says_whether_a_request_came_by_tls(said: str, is_secure: bool) -> None:
     assert seen(PROXY, CLIENT, HTTP_X_FORWARDED_PROTO=said).is_secure() is is_secure
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize(
+    ("forwarded", "said", "is_secure"),
+    [
+        (FORWARDED, None, True),  # by TLS to the first proxy, which was what the client did
+        (FORWARDED, "https", True),
+        (FORWARDED, "http", False),
+        (f"for={CLIENT};proto=http", "https", False),
+        (f"for={CLIENT};proto=HTTPS", None, True),
+        (f"for={CLIENT};proto=on", None, False),
+        (f"for=1.1.1.1;proto=https, for={CLIENT}", None, False),  # the client made the first up
+        (f"for={CLIENT}", "https", True),
+    ],
+)
+def test_forwarded_says_it_too_unless_x_forwarded_proto_disagrees(
+    forwarded: str, said: str | None, is_secure: bool
+) -> None:
+    headers = {"HTTP_FORWARDED": forwarded} | ({"HTTP_X_FORWARDED_PROTO": said} if said else {})
+
+    assert seen(PROXY, CLIENT, **headers).is_secure() is is_secure
 
 
 @pytest.mark.usefixtures("trusted")
@@ -155,6 +222,22 @@ def test_a_proxy_that_does_not_name_the_scheme_gets_no_redirect_without_end(
 
     assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
     assert "the proxy 10.0.0.1 sends no X-Forwarded-Proto" in caplog.text
+
+
+@pytest.mark.usefixtures("trusted", "https")
+def test_nor_does_one_whose_headers_disagree(caplog: pytest.LogCaptureFixture) -> None:
+    answer = Client(REMOTE_ADDR=PROXY).get(
+        STATUS, headers={"forwarded": FORWARDED, "x-forwarded-proto": "http"}
+    )
+
+    assert answer.status_code == 400
+    assert "10.0.0.1 sends an X-Forwarded-Proto and a Forwarded that disagree" in caplog.text
+
+
+@pytest.mark.usefixtures("https")
+def test_nor_does_one_that_is_not_trusted_and_sends_forwarded(caplog: pytest.LogCaptureFixture) -> None:
+    assert Client(REMOTE_ADDR=PROXY).get(STATUS, headers={"forwarded": FORWARDED}).status_code == 400
+    assert "is not in SHIOL_TRUSTED_PROXIES" in caplog.text
 
 
 @pytest.mark.usefixtures("https")

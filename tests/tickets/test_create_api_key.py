@@ -109,6 +109,7 @@ def test_a_key_that_is_refused_leaves_no_client_behind() -> None:
         (["shop", "--expires", "2026-11-23"], "allowed is a day from 2026-11-24 to "),
         (["a\tb"], "NAME: allowed are 1 to 100 printable characters"),
         (["x" * 101], "NAME: allowed are 1 to 100 printable characters"),
+        (["   "], "NAME: allowed are 1 to 100 printable characters, not all blank"),
         ([""], "NAME: allowed are 1 to 100 printable characters"),
         ([], "the following arguments are required: NAME"),
     ],

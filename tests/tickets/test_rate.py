@@ -116,6 +116,7 @@ def test_bad_keys_count_against_their_address_so_that_they_cannot_be_tried_out()
         ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
         ("::ffff:192.0.2.1", "192.0.2.1", True),
         ("", "192.0.2.1", False),
+        ("fe80::1%1", "fe80::2%2", True),
     ],
 )
 def test_addresses_of_one_household_count_as_one(one: str, other: str, same: bool) -> None:

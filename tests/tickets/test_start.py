@@ -1,6 +1,7 @@
 """What must be there before anything runs: `init`, the secret key, and an environment without bad values."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -148,3 +149,47 @@ def test_a_database_that_is_away_is_a_message(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "Connection refused" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (b"\xff\xfe\x00", "is not UTF-8 text"),
+        (None, "is a directory"),
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "init"])
+def test_a_key_file_that_cannot_be_used_is_one_line(
+    content: bytes | None, problem: str, command: str, tmp_path: Path
+) -> None:
+    key = tmp_path / "secret-key"
+    key.mkdir() if content is None else key.write_bytes(content)
+
+    done = manage(tmp_path, command)
+
+    assert done.returncode == 1
+    assert f"{key} {problem}" in done.stderr
+    assert "python manage.py init" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv")
+def test_a_key_file_of_another_user_is_one_line(tmp_path: Path) -> None:
+    """Tried as root without the privilege to read every file."""
+    manage(tmp_path, "init")
+    key = tmp_path / "secret-key"
+    os.chown(key, 65534, 65534)
+
+    done = subprocess.run(
+        ["setpriv", "--bounding-set=-dac_override,-dac_read_search", sys.executable, "manage.py", "check"],
+        cwd=settings.BASE_DIR,
+        env={"SHIOL_VAR": str(tmp_path), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 1
+    assert f"The secret key {key} cannot be read: Permission denied." in done.stderr
+    assert done.stderr.count("\n") == 1

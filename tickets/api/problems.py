@@ -3,6 +3,7 @@
 import logging
 import math
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +16,7 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from predictions.outages import outage_of
 from tickets.claims import Closed, ModeNotAllowed, OtherRequest, QuotaSpent, Refused, ShortStock
 
 logger = logging.getLogger(__name__)
@@ -146,8 +148,22 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500: a mistake of ours; the log has it under the request id."""
+    """500: a mistake of ours; the log has it under the request id. 503 for an outage."""
+    if kind := outage_of(sys.exc_info()[1]):  # Django calls this while it handles the exception
+        return _unavailable(request, kind)
     return _plain(request, HTTPStatus.INTERNAL_SERVER_ERROR, UNEXPECTED) or defaults.server_error(request)
+
+
+def _unavailable(request: HttpRequest, kind: str) -> HttpResponse:
+    """Return 503 for what a database, disk or cache refused: the page names it, the log has the details."""
+    status, reason = HTTPStatus.SERVICE_UNAVAILABLE, f"{kind[0].upper()}{kind[1:]}"
+    response = _plain(request, status, UNAVAILABLE) or HttpResponse(
+        f"<!doctype html><title>Service unavailable</title><h1>Service unavailable</h1><p>{reason}. "
+        "<code>manage.py status</code> on the server and <a href='/readyz'>/readyz</a> say more.",
+        status=status,
+    )
+    response["Retry-After"] = "5"
+    return response
 
 
 def _plain(request: HttpRequest, status: HTTPStatus, detail: str) -> HttpResponse | None:

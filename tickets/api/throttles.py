@@ -21,6 +21,7 @@ from redis import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from tickets.api.callers import UNKNOWN_CLIENT_KEY
 from tickets.clients import ApiClient
 
 if TYPE_CHECKING:  # DRF's views import this module
@@ -72,14 +73,16 @@ class RequestRate(BaseThrottle):
 def count_address(request: HttpRequest | Request) -> Window:
     """Count a request of nobody in particular; the request keeps the window for the answer's headers."""
     django_request = request._request if isinstance(request, Request) else request
-    window = window_of(django_request.META.get("REMOTE_ADDR", ""))
+    meta = django_request.META
+    window = window_of(meta.get("REMOTE_ADDR", ""), UNKNOWN_CLIENT_KEY in meta)
     django_request.rate_window = window  # type: ignore[attr-defined]
     return window
 
 
-def window_of(address: str) -> Window:
-    """Count a request from an address."""
-    return _count(f"address:{_counted_as(address)}", settings.ANONYMOUS_RATE)
+def window_of(address: str, is_unknown: bool = False) -> Window:
+    """Count a request from an IP address, or from all clients whose address is unknown together."""
+    identity = "unknown" if is_unknown else f"address:{_counted_as(address)}"
+    return _count(identity, settings.ANONYMOUS_RATE)
 
 
 def _count(identity: str, limit: int) -> Window:

@@ -88,8 +88,10 @@ def _summary(client: ApiClient, is_new: bool, key: ApiKey) -> str:
 
 def _name(text: str) -> str:
     """An argument that may be a client's name."""
-    if not 1 <= len(text) <= MAX_NAME or not text.isprintable():
-        raise argparse.ArgumentTypeError(f"allowed are 1 to {MAX_NAME} printable characters")
+    if not 1 <= len(text) <= MAX_NAME or not text.isprintable() or not text.strip():
+        raise argparse.ArgumentTypeError(
+            f"allowed are 1 to {MAX_NAME} printable characters, not all blank; this is {text[:MAX_NAME]!r}"
+        )
     return text
 
 

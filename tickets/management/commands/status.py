@@ -97,7 +97,7 @@ def _lines(picture: Picture) -> dict[str, list[str]]:
 
 def _workers(picture: Picture) -> list[str]:
     watched = [
-        f"{one.queue} on {one.host}: {one.status}, last sign "
+        f"{one.queue} on {one.host}: {one.state}, last sign "
         + ("not yet" if one.last_sign_seconds is None else f"{duration(one.last_sign_seconds)} ago")
         for one in picture.workers.watched
     ]

@@ -1,0 +1,69 @@
+"""Model fields whose text is always safe to store, whether it comes by save, bulk_create or update.
+
+Each presents itself to migrations as Django's own field: the column is the same.
+"""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from predictions.safe_text import MAX_STORED, is_name, sanitize_json, sanitize_text
+
+
+def validate_name(name: str) -> None:
+    """Raise ValidationError for a blank name or one with control characters."""
+    if not is_name(name):
+        raise ValidationError("Allowed is a text that is not blank and has no control characters.")
+
+
+class _SafeText(models.Field):
+    """Sanitise and cut texts on their way to the database; expressions pass unchanged."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        value = super().get_prep_value(value)
+        return sanitize_text(value, self.max_length or MAX_STORED) if isinstance(value, str) else value
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        value = super().pre_save(model_instance, add)
+        if isinstance(value, str):  # the instance shows what is stored
+            value = self.get_prep_value(value)
+            setattr(model_instance, self.attname, value)
+        return value
+
+
+class SafeTextField(_SafeText, models.TextField):
+    """A TextField for errors, summaries and other text that comes from outside."""
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.TextField", args, kwargs
+
+
+class SafeCharField(_SafeText, models.CharField):
+    """A CharField whose text comes from outside; one that is too long is cut."""
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.CharField", args, kwargs
+
+
+class NameField(models.CharField):
+    """A CharField for what users name: blank values and control characters are refused."""
+
+    default_validators = [validate_name]
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.CharField", args, kwargs
+
+
+class SafeJSONField(models.JSONField):
+    """A JSONField whose texts are sanitised; PostgreSQL refuses NUL and lone surrogates in JSON."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        return super().get_prep_value(sanitize_json(value))
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.JSONField", args, kwargs

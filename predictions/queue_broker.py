@@ -1,0 +1,46 @@
+"""The queue's broker: django-q2's own, whose processes survive a database outage."""
+
+import logging
+from time import sleep
+from typing import Any
+
+from django.db import InterfaceError, InternalError, OperationalError, connections
+from django_q.brokers.orm import ORM
+from django_q.conf import Conf
+
+from predictions.outages import tell_ended_outages
+
+logger = logging.getLogger(__name__)
+
+OUTAGES = (OperationalError, InterfaceError, InternalError)
+WAIT_SECONDS = 2  # between two attempts during an outage
+
+
+class QueueBroker(ORM):
+    """Wait while the database is away, read-only or full.
+
+    With django-q2's broker each failed read logs a traceback and ends the process that fetches tasks, and a
+    failed acknowledgement ends the one that stores results.
+    """
+
+    def dequeue(self) -> list[tuple[int, str]] | None:
+        try:
+            tasks: list[tuple[int, str]] | None = super().dequeue()
+        except OUTAGES as error:
+            logger.warning("no task can be fetched from the queue: %s", error)
+            self._reconnect_later()
+            return None
+        tell_ended_outages()
+        return tasks
+
+    def acknowledge(self, task_id: Any) -> None:
+        """Delete a finished task. One that stays is delivered again, and its row says that it is done."""
+        try:
+            super().acknowledge(task_id)
+        except OUTAGES as error:
+            logger.warning("task %s cannot be deleted from the queue: %s", task_id, error)
+            self._reconnect_later()
+
+    def _reconnect_later(self) -> None:
+        connections[Conf.ORM].close()
+        sleep(WAIT_SECONDS)

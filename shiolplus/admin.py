@@ -1,0 +1,52 @@
+"""Records of sign-ins in the admin: read-only, and for superusers only."""
+
+from typing import Any
+
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib import admin
+from django.http import HttpRequest
+
+from predictions.admin.lists import Browsed
+
+
+class SignInRecordAdmin(Browsed):
+    """Superusers may look at a record; nobody may change one."""
+
+    search_fields = ["username", "ip_address"]
+    search_help_text = "User name or IP address"
+    ordering = ["-attempt_time", "-pk"]
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_active and request.user.is_superuser)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(AccessAttempt)
+class AttemptAdmin(SignInRecordAdmin):
+    """Failures that count towards a lock-out now."""
+
+    list_display = ["attempt_time", "username", "ip_address", "failures_since_start", "user_agent"]
+    exclude = ["get_data", "post_data"]
+
+
+@admin.register(AccessFailureLog)
+class FailureAdmin(SignInRecordAdmin):
+    list_display = ["attempt_time", "username", "ip_address", "locked_out", "user_agent"]
+    list_filter = ["locked_out"]
+
+
+@admin.register(AccessLog)
+class SuccessAdmin(SignInRecordAdmin):
+    list_display = ["attempt_time", "logout_time", "username", "ip_address", "user_agent"]
+    exclude = ["session_hash"]

@@ -1,0 +1,22 @@
+"""The project itself as an app without models, and how it sets up the admin and django-axes."""
+
+from axes.apps import AppConfig as AxesConfig
+from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+
+
+class SiteConfig(AdminConfig):
+    default_site = "shiolplus.admin_site.Site"
+
+
+class ShiolplusConfig(AppConfig):
+    name = "shiolplus"
+
+    def ready(self) -> None:
+        from shiolplus import file_permissions  # importing it registers its system check
+
+        file_permissions.tighten_installation()
+
+
+class SignInsConfig(AxesConfig):
+    verbose_name = "Sign-ins"

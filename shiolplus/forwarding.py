@@ -1,0 +1,97 @@
+"""Parse the headers in which proxies name the client: X-Forwarded-For and Forwarded (RFC 7239).
+
+A hop's address is None where the header does not give an IP address: `unknown`, an obfuscated identifier
+such as `_hidden`, or anything malformed. Nothing here raises: the headers come from the network.
+"""
+
+import ipaddress
+import re
+from typing import NamedTuple
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# RFC 7239, section 6: an IP address, IPv6 in brackets, and optionally a port, which may be obfuscated.
+_NODE = re.compile(
+    r"(?: \[ (?P<ipv6> [^][]+ ) ] | (?P<ipv4> [0-9.]+ ) ) (?: : (?: [0-9]{1,5} | _[A-Za-z0-9._-]+ ) )?",
+    re.VERBOSE,
+)
+# Values that should be quoted and are not, such as for=[2001:db8::1]:443, are unambiguous and common.
+_PAIR = re.compile(
+    r"""[ \t]* (?P<name> [!#$%&'*+.^_`|~0-9A-Za-z-]+ )
+        = (?: "(?P<quoted> (?: [^"\\] | \\. )* )" | (?P<plain> [^\s",;]+ ) )
+        [ \t]* (?P<end> [;,] | \Z )""",
+    re.VERBOSE,
+)
+_EMPTY = re.compile(r"[ \t]*(?P<end>[;,]|\Z)")
+_ESCAPED = re.compile(r"\\(.)")
+
+
+class Hop(NamedTuple):
+    """One proxy's statement: from which address, and by which scheme ("" if unsaid), it got the request."""
+
+    address: Address | None
+    scheme: str = ""
+
+
+def parse_address(text: str) -> Address | None:
+    """Return an IP address, or None. IPv4-mapped IPv6 becomes IPv4, and a zone id is dropped."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    return address.ipv4_mapped or ipaddress.IPv6Address(int(address))
+
+
+def parse_node(text: str) -> Address | None:
+    """Return the IP address of `203.0.113.7:51234`, `[2001:db8::1]:443` or a bare address, or None."""
+    node = _NODE.fullmatch(text)
+    if node is None:
+        return parse_address(text)
+    if node["ipv4"]:
+        return parse_address(node["ipv4"])
+    address = parse_address(node["ipv6"])
+    return None if ":" not in node["ipv6"] else address
+
+
+def parse_x_forwarded_for(value: str) -> list[Hop]:
+    """Return one hop per entry, the client's side first."""
+    return [Hop(parse_node(_unquoted(entry.strip()))) for entry in value.split(",")]
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
+
+
+def parse_forwarded(value: str) -> list[Hop]:
+    """Return one hop per element of a Forwarded header, the client's side first.
+
+    An error anywhere makes the whole header one unknown hop: after an unbalanced quotation mark from a
+    client, nobody can tell which part a proxy appended.
+    """
+    elements = _split_elements(value)
+    if elements is None:
+        return [Hop(None)]
+    return [Hop(parse_node(one.get("for", "")), one.get("proto", "").lower()) for one in elements]
+
+
+def _split_elements(value: str) -> list[dict[str, str]] | None:
+    """Return the parameters of each element by their lower-case names; None if the header is malformed."""
+    elements: list[dict[str, str]] = [{}]
+    position, end = 0, ";"
+    while end:
+        pair = _PAIR.match(value, position)
+        found = pair or _EMPTY.match(value, position)
+        if found is None:
+            return None
+        if pair is not None:
+            name = pair["name"].lower()
+            if name in elements[-1]:  # RFC 7239, section 4: at most once per element
+                return None
+            quoted = pair["quoted"]
+            elements[-1][name] = pair["plain"] if quoted is None else _ESCAPED.sub(r"\1", quoted)
+        position, end = found.end(), found["end"]
+        if end == ",":
+            elements.append({})
+    return elements

@@ -1,0 +1,31 @@
+"""Log records as lines for people, in which data cannot forge a line."""
+
+import logging
+from types import TracebackType
+
+from predictions.safe_text import sanitize_line
+
+INDENT = "    "  # of a traceback, whose exception may quote anything: none of its lines looks like a record
+_ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
+
+class LogLines(logging.Formatter):
+    """One line per record; control characters are escaped, and tracebacks indented below it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.exc_info:
+            record.exc_text = None  # another handler's formatter may have left it there as it came
+        return super().format(record)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return sanitize_line(super().formatMessage(record))
+
+    def formatException(self, ei: _ExcInfo) -> str:
+        return _indented(super().formatException(ei))
+
+    def formatStack(self, stack_info: str) -> str:
+        return _indented(super().formatStack(stack_info))
+
+
+def _indented(text: str) -> str:
+    return "\n".join(INDENT + sanitize_line(line) for line in text.split("\n"))

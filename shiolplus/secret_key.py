@@ -1,0 +1,34 @@
+"""Read the secret key file, which `manage.py init` writes."""
+
+from pathlib import Path
+
+_REPLACE = (
+    "Restore the key, or delete the file and run `python manage.py init` for a new one, which signs every "
+    "user out and makes queued tasks unreadable."
+)
+
+
+class SecretKeyError(Exception):
+    """Why a secret key file cannot be used, with the remedy."""
+
+
+def read_secret_key(key_file: Path) -> str:
+    """Return the key in a file. FileNotFoundError if there is none, SecretKeyError if it cannot be used."""
+    try:
+        key = key_file.read_bytes().decode().strip()
+    except FileNotFoundError:
+        raise
+    except IsADirectoryError as error:
+        raise SecretKeyError(
+            f"{key_file} is a directory; it must be a file. Remove it and run `python manage.py init`."
+        ) from error
+    except OSError as error:
+        raise SecretKeyError(
+            f"The secret key {key_file} cannot be read: {error.strerror}. Give the file to the user that "
+            "runs this process (`chown`), or set SHIOL_SECRET_KEY."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SecretKeyError(f"The secret key {key_file} is not UTF-8 text. {_REPLACE}") from error
+    if not key:
+        raise SecretKeyError(f"The secret key {key_file} is empty. {_REPLACE}")
+    return key

@@ -1,0 +1,153 @@
+"""Outages in the log: classified, one line each, counted."""
+
+import errno
+import logging
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.db import OperationalError, connection
+from redis import AuthenticationError, ConnectionError, ResponseError
+
+from predictions import outages
+from predictions.outages import LogFile, OutageFilter, outage_of
+
+
+@pytest.fixture
+def log() -> Iterator[tuple[logging.Logger, StringIO]]:
+    """A logger with two handlers that share one filter, as in the settings, and what one of them wrote."""
+    logger, written = logging.getLogger("outage-test"), StringIO()
+    logger.propagate = False
+    shared = OutageFilter()
+    handlers = [logging.StreamHandler(written), logging.StreamHandler(StringIO())]
+    for handler in handlers:
+        handler.addFilter(shared)
+        logger.addHandler(handler)
+    yield logger, written
+    for handler in handlers:
+        logger.removeHandler(handler)
+
+
+def failing(logger: logging.Logger, text: str = "away") -> None:
+    try:
+        raise OperationalError(text)
+    except OperationalError as error:
+        logger.exception("it failed: %s", error)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "disk full"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "disk full"),
+        (OSError(errno.ENOENT, "No such file"), None),
+        (OperationalError("connection refused"), "database away"),
+        (AuthenticationError("invalid username-password pair"), "Redis password"),
+        (ResponseError("WRONGPASS invalid"), "Redis password"),
+        (ConnectionError("refused"), "Redis away"),
+        (ValueError("x"), None),
+        (None, None),
+    ],
+)
+def test_an_error_is_classified(error: Exception | None, kind: str | None) -> None:
+    assert outage_of(error) == kind
+
+
+@pytest.mark.django_db
+def test_what_sqlite_raises_is_classified_by_its_cause() -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("about SQLite")
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA query_only = ON")
+        try:
+            with pytest.raises(OperationalError) as raised:
+                cursor.execute("DELETE FROM django_session")
+        finally:
+            cursor.execute("PRAGMA query_only = OFF")
+
+    assert outage_of(raised.value) == "database read-only"
+
+
+def test_an_outage_is_one_line_without_traceback(log: tuple[logging.Logger, StringIO]) -> None:
+    logger, written = log
+    for _ in range(50):
+        failing(logger, "server\nis away")
+
+    assert written.getvalue() == "it failed: server is away: server is away (further ones are counted)\n"
+
+
+def test_another_place_and_another_kind_are_lines_of_their_own(
+    log: tuple[logging.Logger, StringIO],
+) -> None:
+    logger, written = log
+    failing(logger)
+    logger.warning("no beat: %s", OperationalError("away"))
+    logger.warning("no file: %s", OSError(errno.ENOSPC, "full"))
+
+    assert len(written.getvalue().splitlines()) == 3
+
+
+def test_what_is_no_outage_is_never_suppressed(log: tuple[logging.Logger, StringIO]) -> None:
+    logger, written = log
+    for number in range(3):
+        logger.warning("batch %s broke: %s", number, ValueError("x"))
+
+    assert written.getvalue().splitlines() == [f"batch {number} broke: x" for number in range(3)]
+
+
+def test_the_end_of_an_outage_is_logged_with_the_count(
+    log: tuple[logging.Logger, StringIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger, written = log
+    for _ in range(7):
+        failing(logger)
+    monkeypatch.setattr(outages, "ENDED_AFTER", -1.0)
+    logger.info("well")
+    logger.warning("well again")
+
+    lines = written.getvalue().splitlines()
+    assert lines[1:] == ["outage over after 0 s, met 7 times: it failed: away: away", "well again"]
+
+
+def test_an_outage_that_lasts_is_repeated_with_the_count(
+    log: tuple[logging.Logger, StringIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger, written = log
+    for _ in range(3):
+        failing(logger)
+    monkeypatch.setattr(outages, "REPEATED_EVERY", 0.0)
+    failing(logger)
+
+    assert written.getvalue().splitlines()[1:] == ["it failed: away: away (met 4 times)"]
+
+
+def test_a_failed_task_of_django_q_loses_its_traceback(log: tuple[logging.Logger, StringIO]) -> None:
+    _, written = log
+    text = (
+        "Failed 'tickets.tasks.x' (a-b) - the connection is closed : Traceback (most recent call last):\n"
+        "  File x\ndjango.db.utils.OperationalError: the connection is closed\n"
+    )
+    handler = logging.getLogger("outage-test").handlers[0]
+    for _ in range(3):
+        record = logging.LogRecord("django-q", logging.ERROR, "monitor.py", 66, text, None, None)
+        handler.handle(record)
+
+    assert written.getvalue() == (
+        "Failed 'tickets.tasks.x' (a-b) - the connection is closed (further ones are counted)\n"
+    )
+
+
+def test_a_log_file_that_cannot_be_written_is_one_line_on_stderr(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler = LogFile(str(tmp_path / "log"))
+    for number in range(20):
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError:
+            handler.handleError(logging.makeLogRecord({"msg": str(number)}))
+
+    assert capsys.readouterr().err.splitlines() == [
+        f"the log file {tmp_path / 'log'} cannot be written: [Errno 28] No space left on device"
+    ]

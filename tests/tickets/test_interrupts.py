@@ -1,0 +1,55 @@
+"""Ctrl-C and SIGTERM at any moment of a command: no traceback, and an exit code that says so."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+DELAYS = (0.1, 0.7, 1.3, 2.2)  # seconds; what a process is doing then depends on the machine
+EXITS = {0, 1, 128 + signal.SIGINT, 128 + signal.SIGTERM, -signal.SIGTERM}
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of an empty installation of its own."""
+    folder = tmp_path_factory.mktemp("var")
+    own = {"SHIOL_VAR": str(folder), "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}"}
+    subprocess.run(_command("migrate", "-v", "0"), cwd=settings.BASE_DIR, env=os.environ | own, check=True)
+    return os.environ | own
+
+
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, str(Path(settings.BASE_DIR) / "manage.py"), *arguments]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("command", [("run_cluster",), ("serve", "--port", "0"), ("demo",), ("status",)])
+def test_a_command_that_is_interrupted_early_leaves_no_traceback(
+    command: tuple[str, ...], number: signal.Signals, installation: dict[str, str]
+) -> None:
+    for delay in DELAYS:
+        process = subprocess.Popen(
+            _command(*command),
+            cwd=settings.BASE_DIR,
+            env=installation,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        time.sleep(delay)
+        os.killpg(process.pid, number)
+        try:
+            output, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+
+        assert "Traceback" not in output, f"after {delay} s: {output}"
+        assert process.returncode in EXITS, f"after {delay} s: {output}"
+    for log in Path(installation["SHIOL_VAR"], "logs").glob("*.log"):  # of web server and clusters
+        assert "Traceback" not in log.read_text(), log
