@@ -80,8 +80,9 @@ class Deletion:
 
 def clean_reason(text: str) -> str:
     """Return a reason as one line of limited length; ValueError if it is blank."""
-    reason = sanitize_line(" ".join(text.split()))[:REASON_LENGTH]
-    if not reason:
+    words = text.split()
+    reason = sanitize_line(" ".join(words))[:REASON_LENGTH]
+    if not any(map(str.isprintable, "".join(words))):
         raise ValueError("a reason is required, such as: another game's draws")
     return reason
 

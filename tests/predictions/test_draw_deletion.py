@@ -181,7 +181,7 @@ def test_the_log_has_one_line_with_the_numbers_and_the_reason(caplog: pytest.Log
     assert line.endswith("Reason: NY Lotto 2026-12-01 ERROR forged\\x00\\x1b[31m \\ud800")
 
 
-@pytest.mark.parametrize("reason", ["", "  ", "\n\t"])
+@pytest.mark.parametrize("reason", ["", "  ", "\n\t", "\x00\x1b", "\ud800"])
 @pytest.mark.usefixtures("three_draws")
 def test_a_blank_reason_is_refused(reason: str) -> None:
     with pytest.raises(ValueError, match="a reason is required"):

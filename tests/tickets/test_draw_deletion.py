@@ -138,8 +138,8 @@ def test_a_confirmed_deletion_is_done_and_logged_with_its_reason() -> None:
     entry = LogEntry.objects.get()
     assert entry.action_flag == DELETION
     assert entry.change_message.startswith("Deleted 1 draw (2025-12-22: 5 12 33 41 60 +7) from 'test'; ")
-    assert entry.change_message.endswith("Reason: NY Lotto forged line")
-    assert "Reason: NY Lotto forged line." in heard_of(response)
+    assert entry.change_message.endswith("Reason: NY Lotto forged \\x1b line")
+    assert "Reason: NY Lotto forged \\x1b line." in heard_of(response)
 
 
 @pytest.mark.usefixtures("draw")
