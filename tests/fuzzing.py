@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -60,6 +60,8 @@ class Fuzzed:
 
 def stock() -> str:
     """Fill the database with something of everything; the key of a client that may claim all of it."""
+    from django.test import override_settings
+
     from predictions.draws import import_source, upcoming_draw
     from tests.factories import make_backtest, make_client, make_key, make_prediction, some_tickets
     from tickets.batch_generator import BatchTicketGenerator
@@ -77,7 +79,8 @@ def stock() -> str:
     insert_batch_tickets(some_tickets(50), "v1", draw_date=past)
     score_if_drawn(past)
     client = make_client(rate=1_000_000, daily_quota=10_000_000)
-    claim_tickets(client, Asked("v1", 5), "stocked")
+    with override_settings(SALES_CUTOFF=time(22, 59)):  # as the server's
+        claim_tickets(client, Asked("v1", 5), "stocked")
     return make_key(client)
 
 

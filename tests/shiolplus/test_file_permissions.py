@@ -68,7 +68,7 @@ def test_all_that_commands_create_is_private(tmp_path: Path) -> None:
 
     assert_private(var)
     names = set(modes(var))
-    assert {"secret-key", "db.sqlite3", "logs/shiol.log", "queue-status"} <= names
+    assert {"secret-key", "db.sqlite3", "logs/shiol.log"} <= names
     assert any(name.startswith("models/") for name in names)
 
 
