@@ -40,10 +40,11 @@ def compile_library() -> Path:
     if compiler is None:
         raise pytest.UsageError("SHIOL_TESTS_NOW needs a C compiler (Debian: apt-get install gcc libc6-dev)")
     folder = Path(tempfile.mkdtemp(prefix="shiol-clock-"))
-    folder.chmod(0o755)  # PostgreSQL, which does not run as root, loads it as well
+    folder.chmod(0o755)  # PostgreSQL, which does not run as root, loads the library as well
     library = folder / "shift_clock.so"
     source = Path(__file__).with_name("shift_clock.c")
     subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], check=True)
+    library.chmod(0o755)
     return library
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from tests.factories import WEDNESDAY, make_prediction, queued_batch, some_tickets
+from tests.factories import WEDNESDAY, draw_on_sale, make_prediction, queued_batch, some_tickets
 from tickets.generation import make_batch
 from tickets.models import PreGeneratedTicket, TicketBatch
 from tickets.stock import _NEWEST
@@ -180,7 +180,7 @@ def test_a_growing_batch_keeps_the_planner_informed_so_that_its_newest_tickets_a
     with connection.cursor() as cursor:
         cursor.execute("SELECT reltuples FROM pg_class WHERE relname = 'pre_generated_tickets'")
         known = cursor.fetchone()[0]
-        cursor.execute(f"EXPLAIN {_NEWEST}", ["random_forest", WEDNESDAY, 10])
+        cursor.execute(f"EXPLAIN {_NEWEST}", ["random_forest", draw_on_sale(), 10])
         plan = " ".join(line for (line,) in cursor.fetchall())
     assert known == 16_000
     assert "idx_pre_generated_mode" in plan
