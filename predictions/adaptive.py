@@ -45,9 +45,9 @@ def update_shares(before: date | None = None) -> list[StrategyShares]:
 
 @transaction.atomic
 def _move(law: Prediction, draw: Draw) -> tuple[StrategyShares | None, bool]:
-    """The row of a draw, and whether it is made here: another run may have moved the shares meanwhile.
+    """Return the row of a draw and whether this call created it; None if the draw has been deleted.
 
-    The draw is locked, so that one deleted meanwhile moves nothing.
+    Another run may have created the row first. The draw is locked, so it cannot be deleted in between.
     """
     if not Draw.objects.select_for_update().filter(pk=draw.pk).first():
         return None, False

@@ -73,7 +73,7 @@ def parse_forwarded(value: str) -> list[Hop]:
     elements = _split_elements(value)
     if elements is None:
         return [Hop(None)]
-    return [Hop(parse_node(one.get("for", "")), one.get("proto", "").lower()) for one in elements]
+    return [Hop(parse_node(element.get("for", "")), element.get("proto", "").lower()) for element in elements]
 
 
 def _split_elements(value: str) -> list[dict[str, str]] | None:

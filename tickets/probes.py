@@ -1,4 +1,4 @@
-"""Probes of what the service stands on: writing to the database, free disk space, and the shared cache.
+"""Probe what the service needs: writing to the database, free disk space, and the shared cache.
 
 Each returns what it found. Results are reused for a second, so that a monitor that asks often costs little.
 """
