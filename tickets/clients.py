@@ -37,9 +37,10 @@ class ApiClientQuerySet(models.QuerySet["ApiClient"]):
         """Each with `used_today`, in tickets, and `keys_in_force`."""
         today = ClientDay.objects.filter(client=OuterRef("pk"), day=day_of(now)).values("used")
         in_force = Q(keys__revoked=False) & (Q(keys__expiry_date=None) | Q(keys__expiry_date__gt=now))
-        return self.annotate(
+        with_use = self.annotate(
             used_today=Coalesce(Subquery(today), 0), keys_in_force=Count("keys", filter=in_force)
         )
+        return with_use.order_by("name")  # Django drops the default ordering of a query that groups
 
 
 class ApiClient(models.Model):

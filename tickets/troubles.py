@@ -18,6 +18,8 @@ LONG_WAIT = timedelta(minutes=10)  # for a batch that nobody has begun
 RECENT = timedelta(hours=1)  # in which a cluster that was started again is worth a line
 SHOWN = 5  # failed batches that are told one by one
 LEVELS = ("error", "warning", "notice")
+# While one of these holds, a live cluster cannot record that it is alive.
+UNRECORDABLE = ("disk_full", "disk_not_writable", "database_read_only")
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,18 @@ def _of_conditions(picture: Picture) -> Iterator[Trouble]:
 
 def _of_workers(picture: Picture) -> Iterator[Trouble]:
     workers = picture.workers
+    cannot_record = any(found.code in UNRECORDABLE for found in picture.conditions)
     for queue in workers.unserved:
         does = "makes tickets" if queue == clusters.DEFAULT else "runs pipelines and fits models"
+        if cannot_record:
+            yield Trouble(
+                "warning",
+                "unknown_worker",
+                f"It is unknown whether a cluster {does} (queue {queue}): none can record that it is alive.",
+                "make the database and its disk writable first",
+                queue,
+            )
+            continue
         seen = f"; one was last seen {_ago(workers.last_seen_at, picture.at)}" if workers.last_seen_at else ""
         yield Trouble(
             "error",

@@ -190,6 +190,8 @@ def test_a_full_disk_makes_the_service_unready(tmp_path: Path, settings: LazySet
         found = diagnostics()["disk_full"]
         assert (found["level"], found["about"]) == ("error", str(tmp_path))
         assert f"df -h {tmp_path}" in found["advice"]
+        assert "unknown_worker" in diagnostics()
+        assert "no_worker" not in diagnostics()
         assert f"The disk of {tmp_path} is full: 0 MB free" in superuser().get("/admin/dashboard/").text
     finally:
         subprocess.run(["umount", "-l", tmp_path], check=True)
