@@ -61,11 +61,13 @@ class HeartbeatCache(BaseCache):
         try:
             with open(descriptor, "w", encoding="utf-8") as file:
                 json.dump({"expires": self.get_backend_timeout(timeout), "value": value}, file)
+                file.flush()
+                written_at = os.fstat(descriptor).st_mtime
             os.replace(temporary, self._path(key, version))
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        self._delete_abandoned()
+        self._delete_abandoned(written_at - ABANDONED_AFTER)
 
     def add(self, key: str, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         if self.get(key, NOTHING, version) is not NOTHING:
@@ -88,8 +90,8 @@ class HeartbeatCache(BaseCache):
         name = md5(self.make_key(key, version).encode(), usedforsecurity=False).hexdigest()
         return self.folder / f"{name}{SUFFIX}"
 
-    def _delete_abandoned(self) -> None:
-        oldest = time.time() - ABANDONED_AFTER
+    def _delete_abandoned(self, oldest: float) -> None:
+        """Delete the files written before `oldest`, by the clock of the file system."""
         for path in self.folder.iterdir():
             try:
                 if path.stat().st_mtime < oldest:
