@@ -25,7 +25,7 @@ from tickets.models import Claim, PreGeneratedTicket, TicketBatch
 from tickets.stock import utc_text
 from tickets.store import insert_batch_tickets
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
+pytestmark = pytest.mark.django_db
 
 TICKETS = "/admin/tickets/pregeneratedticket/"
 BATCHES = "/admin/tickets/ticketbatch/"
@@ -115,6 +115,7 @@ def test_each_query_is_of_few_rows_and_what_is_stored_meanwhile_is_left_out(admi
     assert len(queries) > 8
 
 
+@pytest.mark.usefixtures("on_tuesday")
 def test_a_batch_a_draw_and_a_claim_have_the_names_of_the_api(admin: Client) -> None:
     insert_batch_tickets([ticket(5, 12, 33, 41, 60, 7), ticket(1, 2, 3, 4, 5, 6)], "v1", "run-1", WEDNESDAY)
     claim = claim_tickets(TicketBatch.objects.get(), 2)
