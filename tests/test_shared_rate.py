@@ -41,7 +41,12 @@ def asked_of_two_workers(log: Path, **environment: str) -> list[Answer]:
         wait_until(lambda: log.read_bytes().count(b"Booting worker") == 2, 30, "a second worker")
         at_once(8, lambda _: get(port, "/admin/login/"), range(32))  # pages are not counted
         early_in_a_minute()
-        return at_once(8, lambda _: ask(port, ADDRESS), range(REQUESTS))
+        answers = at_once(8, lambda _: ask(port, ADDRESS), range(REQUESTS))
+        # How the system divides connections among the workers is its own: one may have got none yet.
+        until = time.monotonic() + (0 if "CACHE_URL" in environment else 10)
+        while granted(answers) == LIMIT and time.monotonic() < until:
+            answers += at_once(8, lambda _: ask(port, ADDRESS), range(32))
+        return answers
 
 
 def granted(answers: list[Answer]) -> int:
@@ -64,7 +69,6 @@ def test_with_a_shared_cache_all_processes_together_grant_exactly_the_limit(
 
 
 def test_without_a_shared_cache_each_process_grants_the_limit_to_its_own_part(tmp_path: Path) -> None:
-    # How the system divides connections among them is its own; one may get fewer than its limit.
     assert LIMIT < granted(asked_of_two_workers(tmp_path / "log")) <= 2 * LIMIT
 
 
