@@ -28,8 +28,9 @@ test: $(VENV)/installed ## Set up, run the tests
 	@$(PYTEST)
 
 test-dates: $(VENV)/installed ## Run the tests that depend on the date at other instants (needs a C compiler)
-	@for now in 2027-01-02T22:30-05:00 2027-03-14T01:30-05:00 2028-02-29T12:00Z; do \
-		SHIOL_TESTS_NOW=$$now $(PYTEST) $(foreach path,$(DATELESS),--ignore=tests/$(path)) || exit 1; done
+	@status=0; for now in 2027-01-02T22:30-05:00 2027-03-14T01:30-05:00 2028-02-29T12:00Z; do \
+		SHIOL_TESTS_NOW=$$now $(PYTEST) $(foreach path,$(DATELESS),--ignore=tests/$(path)) || status=1; \
+	done; exit $$status
 
 test-trixie: ## Run demo, lint and test on an empty Debian 13 with Python 3.13 (root, debootstrap)
 	@.ci/trixie
@@ -56,7 +57,7 @@ bench-%: $(VENV)/installed ## One more: bench-admin, -backtest, -claims, -demand
 screenshots: $(VENV)/installed ## Take the README's pictures of the dashboard anew, of what `make demo` left
 	@$(RUN) -m tests.screenshots
 
-faults: $(VENV)/installed ## Kill, double, fill and stop real clusters and databases, all of it (SEED=1 RUNS=60 DOUBLED=20; 45 minutes)
+faults: $(VENV)/installed ## Kill, double, fill and stop real clusters and databases, all of it (SEED=1 RUNS=60 DOUBLED=20; half an hour)
 	@SHIOL_FAULTS=all $(RUN) -m pytest tests/faults
 	@$(RUN) -m tests.faults.sweep --seed $(or $(SEED),1) --runs $(or $(RUNS),60) --doubled $(or $(DOUBLED),20)
 
