@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django_q.models import OrmQ
 
 from predictions import downloads
-from predictions.bars import bar_charts
+from predictions.admin.prediction_charts import bar_charts
 from predictions.bundled import BUNDLED_DRAWS
 from predictions.distribution import inclusion_probabilities, uniform_component
 from predictions.draws import import_source, upcoming_draw
