@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from datetime import date
 from typing import Any, ClassVar
 
 from django import forms
@@ -12,12 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from predictions import clusters
 from predictions.admin.lists import Browsed
-from predictions.draws import upcoming_draw
-from predictions.models import RUN_ID_LENGTH, new_run_id
-from predictions.models.fields import validate_name
-from predictions.powerball import check_ticket_day
 
 Button = tuple[str, str]  # its text, and where it leads
 
@@ -37,7 +31,6 @@ class ActionPage(ABC):
     permission: ClassVar[str]
     form_class: ClassVar[type[forms.Form]]
     template: ClassVar[str]
-    needs_cluster: ClassVar[bool] = False
     uploads: ClassVar[bool] = False  # True: what is asked travels by POST, for there may be a file in it
     asks_first: ClassVar[bool] = True  # False: without values it previews what it does by default
 
@@ -108,13 +101,12 @@ class ActionPage(ABC):
             "preview": preview,
             "confirmed": [] if preview is None else _confirmed(request, form, preview.get("confirm", {})),
             "way_back": self._way_back(request),
-            "warn_of_cluster": self._needs_cluster(preview) and not clusters.alive(),
         }
-        return TemplateResponse(request, self.template, context)
+        return TemplateResponse(request, self.template, context | self.page_context(preview))
 
-    def _needs_cluster(self, preview: dict[str, Any] | None) -> bool:
-        """Always, or for that which the preview shows."""
-        return self.needs_cluster or bool(preview and preview.get("needs_cluster"))
+    def page_context(self, preview: dict[str, Any] | None) -> dict[str, Any]:
+        """Return what the template shows besides the form and its preview."""
+        return {}
 
     def _preview(self, request: HttpRequest, form: forms.Form) -> dict[str, Any] | None:
         try:
@@ -214,32 +206,3 @@ class DayField(forms.DateField):
             error_messages={"invalid": f"{name}: allowed is a date such as 2026-11-25."},
             **options,
         )
-
-
-class TicketDayField(DayField):
-    """The day of a draw that tickets may be made for; left empty, the next one."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Draw date", initial=upcoming_draw, required=False, help_text="Left empty: the next draw."
-        )
-
-    def clean(self, value: Any) -> date:
-        day: date = super().clean(value) or upcoming_draw()
-        try:
-            check_ticket_day(day)
-        except ValueError as error:
-            raise forms.ValidationError(f"Draw date: {error}.") from error
-        return day
-
-
-def run_id_field() -> forms.CharField:
-    """Made anew for each preview, so that one preview confirmed twice is done once."""
-    return forms.CharField(
-        required=False,
-        max_length=RUN_ID_LENGTH,
-        strip=False,
-        validators=[validate_name],
-        initial=lambda: new_run_id("admin"),
-        widget=forms.HiddenInput,
-    )

@@ -9,15 +9,10 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from predictions.admin.actions import (
-    ActionAdmin,
-    ActionPage,
-    Refused,
-    choice_field,
-    modes_field,
-    run_id_field,
-)
+from predictions.admin.actions import ActionAdmin, Refused, choice_field, modes_field
 from predictions.admin.browsing import NOTHING, DrawDateFilter, ReadOnly, day, minute, shortened
+from predictions.admin.cluster_pages import ClusterActionPage
+from predictions.admin.fields import run_id_field
 from predictions.draws import freshness, known_draws, upcoming_draw
 from predictions.models import PipelineRun, PipelineStep, TrainedModel
 from predictions.modes import MODE_NAMES
@@ -38,7 +33,7 @@ class RunForm(forms.Form):
     run_id = run_id_field()
 
 
-class RunPage(ActionPage):
+class RunPage(ClusterActionPage):
     slug = "run"
     title = "Run the pipeline"
     permission = "predictions.add_pipelinerun"

@@ -9,16 +9,10 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest
 
-from predictions.admin.actions import (
-    ActionAdmin,
-    ActionPage,
-    Refused,
-    TicketDayField,
-    modes_field,
-    number_field,
-    run_id_field,
-)
+from predictions.admin.actions import ActionAdmin, Refused, modes_field, number_field
 from predictions.admin.browsing import NOTHING, DrawDateFilter, ReadOnly, day, minute, minute_text, shortened
+from predictions.admin.cluster_pages import ClusterActionPage
+from predictions.admin.fields import TicketDayField, run_id_field
 from predictions.models import Prediction
 from predictions.modes import MODE_NAMES
 from tickets.admin.batches import PROGRESS_CSS, progress_bar
@@ -61,7 +55,7 @@ class _Order:
         return f"{self.tickets:,}"
 
 
-class GeneratePage(ActionPage):
+class GeneratePage(ClusterActionPage):
     slug = "generate"
     title = "Generate a batch"
     permission = "tickets.add_generationrun"

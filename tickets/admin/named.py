@@ -13,7 +13,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from predictions.admin.actions import ActionPage, Refused
+from predictions.admin.actions import Refused
+from predictions.admin.cluster_pages import ClusterActionPage
 from predictions.draws import upcoming_draw
 from tickets.models import TicketBatch
 
@@ -56,7 +57,7 @@ class Shown:
         return f"{self.batch.generated:,} of {self.batch.requested:,}"
 
 
-class BatchesPage(ActionPage):
+class BatchesPage(ClusterActionPage):
     """Does one thing to each batch named; without any, it offers all that it is for."""
 
     permission = STEER_PERMISSION

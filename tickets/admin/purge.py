@@ -10,7 +10,8 @@ from django.contrib.admin.views.main import ALL_VAR, ERROR_FLAG, ORDER_VAR, PAGE
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import urlencode
 
-from predictions.admin.actions import ActionPage, DayField, number_field
+from predictions.admin.actions import DayField, number_field
+from predictions.admin.cluster_pages import ClusterActionPage
 from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
 from tickets.admin.named import BatchIds
@@ -50,7 +51,7 @@ class PurgeForm(forms.Form):
         return asked
 
 
-class PurgePage(ActionPage):
+class PurgePage(ClusterActionPage):
     slug = "purge"
     title = "Purge tickets"
     permission = "tickets.delete_pregeneratedticket"

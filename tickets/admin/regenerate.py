@@ -6,14 +6,9 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest
 
-from predictions.admin.actions import (
-    ActionPage,
-    Refused,
-    TicketDayField,
-    choice_field,
-    number_field,
-    run_id_field,
-)
+from predictions.admin.actions import Refused, choice_field, number_field
+from predictions.admin.cluster_pages import ClusterActionPage
+from predictions.admin.fields import TicketDayField, run_id_field
 from predictions.models import new_run_id
 from predictions.modes import MODE_NAMES
 from tickets.policies import MAX_BATCH_SIZE
@@ -32,7 +27,7 @@ class RegenerateForm(forms.Form):
     run_id = run_id_field()
 
 
-class RegeneratePage(ActionPage):
+class RegeneratePage(ClusterActionPage):
     """It makes tickets and deletes tickets, so it is for those who may do both."""
 
     slug = "regenerate"
