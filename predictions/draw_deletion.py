@@ -24,7 +24,7 @@ from predictions.models import (
     TrainedModel,
 )
 from predictions.powerball import CURRENT_ERA
-from predictions.safe_text import is_storable, sanitize_line
+from shiolplus.logs.safe_text import is_storable, sanitize_line
 
 logger = logging.getLogger(__name__)
 

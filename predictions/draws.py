@@ -24,8 +24,8 @@ from predictions.powerball import (
     next_draw,
     scheduled_draws,
 )
-from predictions.safe_text import is_storable, sanitize_line
 from predictions.signals import draws_stored, tell
+from shiolplus.logs.safe_text import is_storable, sanitize_line
 
 STALE_AFTER = timedelta(days=5)  # draws are two or three days apart, and results may come a day late
 SOURCES = ("bundled", "ny", "texas")

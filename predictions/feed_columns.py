@@ -11,7 +11,7 @@ from predictions.feed_rows import (
     parse_number,
     split_winning_numbers,
 )
-from predictions.safe_text import sanitize_line
+from shiolplus.logs.safe_text import sanitize_line
 
 WHITE_BALLS = ("n1", "n2", "n3", "n4", "n5")
 DATE_PARTS = ("month", "day", "year")

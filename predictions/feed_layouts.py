@@ -20,7 +20,7 @@ from predictions.feed_columns import (
     unknown_columns,
 )
 from predictions.feed_rows import FeedError, FeedRows, RawDraw, Row
-from predictions.safe_text import sanitize_line
+from shiolplus.logs.safe_text import sanitize_line
 
 DELIMITERS = (",", ";", "\t")
 TITLE_LINES = 3  # lines looked at for a header; Wisconsin has a title above it

@@ -18,13 +18,13 @@ from django_q.tasks import async_task
 from predictions import clusters
 from predictions.draws import upcoming_draw
 from predictions.leases import OUTAGES, Lost, delay_after, holder, kept
-from predictions.log_ids import current_request, log_ids
 from predictions.models import PipelineRun, PipelineStep, check_run_id, lease_end, new_run_id
 from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
-from predictions.safe_text import describe_error
 from predictions.signals import predictions_generated, tell
 from predictions.steps import RECALLS, STEPS, Status, StepFailed, Work, got_further
+from shiolplus.logs.context import current_request, log_ids
+from shiolplus.logs.safe_text import describe_error
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from django.db import InterfaceError, InternalError, OperationalError, connectio
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 
-from predictions.outages import tell_ended_outages
+from shiolplus.logs.outages import tell_ended_outages
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from django.contrib.admin.apps import AdminConfig
 
 
 class SiteConfig(AdminConfig):
-    default_site = "shiolplus.admin_site.Site"
+    default_site = "shiolplus.adminsite.site.Site"
 
 
 class ShiolplusConfig(AppConfig):

@@ -4,7 +4,7 @@ import os
 
 from django.core.asgi import get_asgi_application
 
-from shiolplus.requests import AsyncWebRequest
+from shiolplus.web.request_classes import AsyncWebRequest
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shiolplus.settings")
 os.environ.setdefault("SHIOL_DB_POOL", "8")  # connections its threads share; only a web process has them

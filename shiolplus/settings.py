@@ -15,10 +15,10 @@ from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, validate
 
 from shiolplus.file_permissions import make_directory, restrict_umask
-from shiolplus.headers import NONE, SELF, Policy
-from shiolplus.proxies import SCHEME_KEY, parse_peers
 from shiolplus.secret_key import SecretKeyError, read_secret_key
-from shiolplus.static import static_version
+from shiolplus.web.security_headers import NONE, SELF, Policy
+from shiolplus.web.static_version import static_version
+from shiolplus.web.trusted_proxies import SCHEME_KEY, parse_peers
 
 WAL_BYTES = 8_000_000  # of SQLite's write-ahead log, once no reader needs more; checkpoints begin at 4 MB
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -156,18 +156,19 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "shiolplus.logs.RequestIdMiddleware",
-    "shiolplus.headers.HeadersMiddleware",
-    "shiolplus.proxies.TrustedProxies",  # before whatever asks for the client's address, or for TLS
+    "shiolplus.logs.filters.RequestIdMiddleware",
+    "shiolplus.web.security_headers.HeadersMiddleware",
+    # Before whatever asks for the client's address, or for TLS.
+    "shiolplus.web.trusted_proxies.TrustedProxies",
     "tickets.api.problems.PlainErrors",
     "django.middleware.security.SecurityMiddleware",
     "tickets.api.edge.RateHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "shiolplus.pages.PageSessions",
+    "shiolplus.web.page_middleware.PageSessions",
     "django.middleware.common.CommonMiddleware",
-    "shiolplus.pages.PageTokens",
-    "shiolplus.pages.PageUsers",
-    "shiolplus.pages.PageMessages",
+    "shiolplus.web.page_middleware.PageTokens",
+    "shiolplus.web.page_middleware.PageUsers",
+    "shiolplus.web.page_middleware.PageMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",  # reads one attribute of the request, so the API need not skip it
 ]
@@ -181,7 +182,7 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 
 # What `check --deploy` need not say:
 SILENCED_SYSTEM_CHECKS = [
-    "security.W003",  # the CSRF middleware is there: shiolplus.pages.PageTokens
+    "security.W003",  # the CSRF middleware is there: shiolplus.web.page_middleware.PageTokens
     # For its own name only: a host must not bind its neighbours, and no browser forgets within a year.
     *("security.W005", "security.W021"),
 ]
@@ -220,7 +221,7 @@ TEMPLATES = [
 
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
-AUTHENTICATION_BACKENDS = ["shiolplus.sign_in.SignInLimit", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["shiolplus.web.sign_in.SignInLimit", "django.contrib.auth.backends.ModelBackend"]
 # Per user name and address: locking the name alone would let an outsider lock out the only administrator.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
@@ -229,10 +230,10 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # else whoever tries on i
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ACCESS_FAILURE_LOG = True  # the counts themselves are deleted when the lock-out ends
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"  # works while the cache is unreachable
-AXES_USERNAME_CALLABLE = "shiolplus.sign_in.client_username"
-AXES_CLIENT_IP_CALLABLE = "shiolplus.sign_in.client_address"
-AXES_LOCKOUT_CALLABLE = "shiolplus.sign_in.locked_out"
-AXES_ENABLE_ADMIN = False  # shiolplus.admin shows them read-only
+AXES_USERNAME_CALLABLE = "shiolplus.web.sign_in.client_username"
+AXES_CLIENT_IP_CALLABLE = "shiolplus.web.sign_in.client_address"
+AXES_LOCKOUT_CALLABLE = "shiolplus.web.sign_in.locked_out"
+AXES_ENABLE_ADMIN = False  # shiolplus.adminsite.admin shows them read-only
 AXES_VERBOSE = False
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -336,16 +337,16 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "console": {
-            "()": "shiolplus.log_lines.LogLines",
+            "()": "shiolplus.logs.line_formatter.LogLines",
             "format": "{asctime} {levelname:7} {name}{ids}: {message}",
             "style": "{",
         },
-        "json": {"()": "shiolplus.json_lines.JsonLines"},
+        "json": {"()": "shiolplus.logs.json_formatter.JsonLines"},
     },
     "filters": {
-        "ids": {"()": "shiolplus.logs.IdsFilter"},
-        "refusals": {"()": "shiolplus.logs.RefusalsFilter"},
-        "outages": {"()": "predictions.outages.OutageFilter"},
+        "ids": {"()": "shiolplus.logs.filters.IdsFilter"},
+        "refusals": {"()": "shiolplus.logs.filters.RefusalsFilter"},
+        "outages": {"()": "shiolplus.logs.outages.OutageFilter"},
     },
     "handlers": {
         "console": {
@@ -355,7 +356,7 @@ LOGGING = {
         },
         "file": {
             # Web workers, cluster workers and commands share the file: a lock keeps its rotation whole.
-            "class": "predictions.outages.LogFile",
+            "class": "shiolplus.logs.outages.LogFile",
             "filename": VAR / "logs" / "shiol.log",
             "maxBytes": 10_000_000,
             "backupCount": 5,

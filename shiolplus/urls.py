@@ -4,11 +4,11 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from shiolplus.favicon import favicon
-from shiolplus.health import HealthView, ReadyView
-from shiolplus.metrics import MetricsView
-from shiolplus.sign_in import sign_in, sign_out
-from shiolplus.static import DIGITS, of_another_version
+from shiolplus.web.favicon import favicon
+from shiolplus.web.health import HealthView, ReadyView
+from shiolplus.web.metrics import MetricsView
+from shiolplus.web.sign_in import sign_in, sign_out
+from shiolplus.web.static_version import DIGITS, of_another_version
 from tickets.admin.dashboard import dashboard
 from tickets.api.documents import SchemaView, docs
 from tickets.api.unknown import UnknownAddress

@@ -6,7 +6,7 @@ from importlib import import_module
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from shiolplus.requests import WebRequest
+from shiolplus.web.request_classes import WebRequest
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shiolplus.settings")
 os.environ.setdefault("SHIOL_DB_POOL", "8")  # connections its threads share; only a web process has them
@@ -15,7 +15,7 @@ django.request_class = WebRequest
 # Else it is the first request that loads the views and waits, and that meets what is broken in them.
 import_module(settings.ROOT_URLCONF)
 
-from shiolplus.kept import KeptAnswers  # noqa: E402 - it needs the settings, which are read above
+from shiolplus.web.fast_path import KeptAnswers  # noqa: E402 - it needs the settings, which are read above
 from tickets.api.answers import start  # noqa: E402
 
 application = KeptAnswers(django)

@@ -39,7 +39,7 @@ from django.apps import apps  # noqa: E402
 from django.conf import LazySettings, settings  # noqa: E402
 from django.db.models.signals import post_migrate  # noqa: E402
 
-from predictions.terminal import APPS  # noqa: E402
+from shiolplus.cli import APPS  # noqa: E402
 
 
 def pytest_configure() -> None:

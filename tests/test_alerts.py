@@ -7,7 +7,7 @@ import pytest
 import yaml
 from django.conf import settings
 
-from shiolplus.metrics import Scrape
+from shiolplus.web.metrics import Scrape
 
 RULES: list[dict[str, Any]] = [
     rule

@@ -10,9 +10,9 @@ import pytest
 from django_q.models import OrmQ
 
 from predictions import clusters
-from predictions.log_ids import log_ids
 from predictions.models import PipelineRun
 from predictions.pipeline import accept_run, execute
+from shiolplus.logs.context import log_ids
 from tests.factories import draw_on_sale, make_client, make_prediction, some_tickets
 from tests.processes import cluster, wait_until, web_server
 from tests.shiolplus.test_logs import LOG_FILE

@@ -10,10 +10,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from predictions.draws import upcoming_draw
-from predictions.log_ids import current_request, log_ids
 from predictions.models import check_run_id, new_run_id
 from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
+from shiolplus.logs.context import current_request, log_ids
 from tickets import metrics
 from tickets.batches import enqueue, finish_run
 from tickets.generation import Watcher, make_batch

@@ -16,9 +16,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from predictions.draws import upcoming_draw
-from predictions.log_ids import current_request
 from predictions.models import Draw
 from predictions.powerball import next_draw, sales_close
+from shiolplus.logs.context import current_request
 from tickets.claimed import SLOTS, Claim
 from tickets.clients import ApiClient, ClientDay, day_of, end_of
 from tickets.sales import hour_of

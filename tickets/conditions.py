@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from predictions.heartbeats import heartbeat_faults
-from predictions.outages import REDIS_PASSWORD, outage_of
+from shiolplus.logs.outages import REDIS_PASSWORD, outage_of
 from tickets import probes
 
 ERROR, WARNING = "error", "warning"

@@ -23,9 +23,9 @@ from predictions import clusters
 from predictions.confidence import ConfidenceScale, scale_of
 from predictions.distribution import components_from_json
 from predictions.leases import OUTAGES, Lost, holder
-from predictions.log_ids import log_ids
-from predictions.safe_text import describe_error
 from predictions.sampling import SAMPLER_VERSION, Tickets, component_order, draw_tickets, generator_for
+from shiolplus.logs.context import log_ids
+from shiolplus.logs.safe_text import describe_error
 from tickets.batches import finish_batch, leave, pass_on
 from tickets.insertion import refresh_statistics
 from tickets.models import TicketBatch

@@ -20,7 +20,7 @@ from django.db import DatabaseError, connection
 from django.db.backends.utils import CursorWrapper
 from redis import RedisError
 
-from predictions.outages import DATABASE_LOCKED, DISK_FULL, READ_ONLY, outage_of
+from shiolplus.logs.outages import DATABASE_LOCKED, DISK_FULL, READ_ONLY, outage_of
 
 REUSED_SECONDS = 1.0
 LOCK_MILLISECONDS = 250  # a writer that holds SQLite longer is at work: that is no fault

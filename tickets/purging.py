@@ -9,8 +9,8 @@ from django.db import transaction
 from django_q.tasks import async_task
 
 from predictions import clusters
-from predictions.log_ids import current_request, log_ids
 from predictions.modes import check_mode
+from shiolplus.logs.context import current_request, log_ids
 from tickets.models import TicketBatch
 from tickets.store import kept_claims, purge_batch, tickets_of_batch
 

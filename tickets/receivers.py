@@ -11,9 +11,9 @@ from django_q.tasks import async_task
 
 from predictions import clusters
 from predictions.draws import upcoming_draw
-from predictions.log_ids import log_ids
 from predictions.models import Draw, PipelineRun
 from predictions.signals import draws_stored, predictions_generated
+from shiolplus.logs.context import log_ids
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import GenerationRun, Origin
 from tickets.scoring import due_draws

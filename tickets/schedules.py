@@ -21,7 +21,7 @@ from django_q.models import Schedule, Task
 from django_q.tasks import async_task
 
 from predictions import clusters
-from predictions.safe_text import describe_error
+from shiolplus.logs.safe_text import describe_error
 
 logger = logging.getLogger(__name__)
 

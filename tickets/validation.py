@@ -5,7 +5,7 @@ from numbers import Real
 from typing import Any
 
 from predictions.powerball import check_numbers
-from predictions.safe_text import is_name, is_storable
+from shiolplus.logs.safe_text import is_name, is_storable
 
 
 class InvalidTicket(ValueError):

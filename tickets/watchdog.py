@@ -15,7 +15,7 @@ from django.db import connection
 from predictions import clusters
 from predictions.leases import OUTAGES
 from predictions.models import LeasedQuerySet, PipelineRun
-from predictions.outages import tell_ended_outages
+from shiolplus.logs.outages import tell_ended_outages
 from tickets.models import TicketBatch
 from tickets.reaper import reap
 from tickets.replenishment import Replenisher

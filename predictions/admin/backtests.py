@@ -8,13 +8,13 @@ from django.contrib import admin
 from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest
 
-from predictions.admin.browsing import NOTHING, MoreThanFields, ReadOnly, day, minute, shortened
 from predictions.backtest import BASELINE, comparisons, complete_figures, outcome
 from predictions.comparison import ChanceClass, Comparison, gains
-from predictions.lines import LineChart, line_chart
 from predictions.models import Backtest
 from predictions.powerball import CURRENT_ERA, EXPECTED_WHITE_MATCHES, POWERBALL_MAX
-from predictions.whiskers import Mean, WhiskerChart, whisker_chart
+from shiolplus.adminsite.columns import NOTHING, MoreThanFields, ReadOnly, day, minute, shortened
+from shiolplus.charts.interval import Mean, WhiskerChart, whisker_chart
+from shiolplus.charts.line import LineChart, line_chart
 
 
 @admin.register(Backtest)

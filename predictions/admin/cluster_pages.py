@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from predictions import clusters
-from predictions.admin.actions import ActionPage
+from shiolplus.adminsite.action_pages import ActionPage
 
 
 class ClusterActionPage(ActionPage):

@@ -2,9 +2,9 @@
 
 from django.contrib import admin
 
-from predictions.admin.browsing import ReadOnly, minute, shortened
-from predictions.admin.lists import Browsed
 from predictions.models import Cluster
+from shiolplus.adminsite.changelist import Browsed
+from shiolplus.adminsite.columns import ReadOnly, minute, shortened
 
 
 @admin.register(Cluster)

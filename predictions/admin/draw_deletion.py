@@ -10,8 +10,6 @@ from django.contrib.admin.models import DELETION
 from django.db import transaction
 from django.http import HttpRequest
 
-from predictions.admin.actions import ActionPage, Refused
-from predictions.admin.lists import log_about
 from predictions.draw_deletion import (
     REASON_LENGTH,
     clean_reason,
@@ -20,6 +18,8 @@ from predictions.draw_deletion import (
     preview_deletion,
 )
 from predictions.models import Draw
+from shiolplus.adminsite.action_pages import ActionPage, Refused
+from shiolplus.adminsite.changelist import log_about
 
 
 class DrawDates(forms.CharField):

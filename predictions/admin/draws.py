@@ -8,18 +8,18 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.http import urlencode
 
-from predictions.admin.actions import ActionAdmin, ActionPage, Button, Refused, choice_field
 from predictions.admin.balls import BALLS_CSS, balls_of
-from predictions.admin.browsing import ReadOnly, day
 from predictions.admin.draw_deletion import DeletePage
-from predictions.admin.export import BALLS, ExportColumn, Exporting
-from predictions.admin.lists import log_about
 from predictions.admin.uploads import ALLOWED, DrawsFile
 from predictions.draws import SOURCES, import_content, import_source
 from predictions.feed_columns import REQUIRED
 from predictions.feeds import READERS, FeedError, RawDraw
 from predictions.imports import ImportRefused, ImportReport, Problem, Taken
 from predictions.models import Draw
+from shiolplus.adminsite.action_pages import ActionAdmin, ActionPage, Button, Refused, choice_field
+from shiolplus.adminsite.changelist import log_about
+from shiolplus.adminsite.columns import ReadOnly, day
+from shiolplus.adminsite.export import BALLS, ExportColumn, Exporting
 
 SHOWN = 20  # rows of a kind listed before "and … more"
 SOURCE_LABELS = {

@@ -5,11 +5,11 @@ from typing import Any
 
 from django import forms
 
-from predictions.admin.actions import DayField
 from predictions.draws import upcoming_draw
 from predictions.models import RUN_ID_LENGTH, new_run_id
 from predictions.models.fields import validate_name
 from predictions.powerball import check_ticket_day
+from shiolplus.adminsite.action_pages import DayField
 
 
 class TicketDayField(DayField):

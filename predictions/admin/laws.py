@@ -6,11 +6,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from predictions.admin.browsing import NOTHING, DrawDateFilter, MoreThanFields, ReadOnly, day, minute
 from predictions.admin.prediction_charts import bar_charts
 from predictions.distribution import UNIFORM_LOG_LOSS, components_from_json
 from predictions.models import Prediction
 from predictions.powerball import CURRENT_ERA
+from shiolplus.adminsite.columns import NOTHING, DrawDateFilter, MoreThanFields, ReadOnly, day, minute
 
 
 @admin.register(Prediction)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from predictions.bars import BarChart, Line, bar_chart
 from predictions.distribution import Component, mixture_inclusion
 from predictions.powerball import POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
+from shiolplus.charts.bar import BarChart, Line, bar_chart
 
 
 def bar_charts(components: Sequence[Component]) -> list[BarChart]:

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django_q.admin import FailAdmin, QueueAdmin, ScheduleAdmin, TaskAdmin
 from django_q.models import Failure, OrmQ, Schedule, Success
 
-from predictions.admin.lists import Browsed
+from shiolplus.adminsite.changelist import Browsed
 
 
 class SuperuserChanges(Browsed):

@@ -7,11 +7,11 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from predictions.admin.browsing import NOTHING, MoreThanFields, ReadOnly, day, minute
-from predictions.bars import BarChart, Line, Range, bar_chart
 from predictions.models import RandomnessReport
 from predictions.powerball import CURRENT_ERA, POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
 from predictions.randomness import AT_LEVEL, BALLS, chi_square_text, p_text
+from shiolplus.adminsite.columns import NOTHING, MoreThanFields, ReadOnly, day, minute
+from shiolplus.charts.bar import BarChart, Line, Range, bar_chart
 
 Figures = dict[str, Any]
 

@@ -9,8 +9,6 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from predictions.admin.actions import ActionAdmin, Refused, choice_field, modes_field
-from predictions.admin.browsing import NOTHING, DrawDateFilter, ReadOnly, day, minute, shortened
 from predictions.admin.cluster_pages import ClusterActionPage
 from predictions.admin.fields import run_id_field
 from predictions.draws import freshness, known_draws, upcoming_draw
@@ -18,6 +16,8 @@ from predictions.models import PipelineRun, PipelineStep, TrainedModel
 from predictions.modes import MODE_NAMES
 from predictions.pipeline import SOURCES, accept_run
 from predictions.steps import STEPS
+from shiolplus.adminsite.action_pages import ActionAdmin, Refused, choice_field, modes_field
+from shiolplus.adminsite.columns import NOTHING, DrawDateFilter, ReadOnly, day, minute, shortened
 
 SOURCE_LABELS = {
     "ny": "ny: New York Open Data, downloaded",

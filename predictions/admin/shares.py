@@ -8,11 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 
 from predictions.adaptive import WEIGHED
-from predictions.admin.browsing import NOTHING, Column, ReadOnly, day
-from predictions.admin.lists import Browsed
-from predictions.lines import LineChart, line_chart
 from predictions.models import StrategyShares
 from predictions.modes.v1 import STRATEGIES
+from shiolplus.adminsite.changelist import Browsed
+from shiolplus.adminsite.columns import NOTHING, Column, ReadOnly, day
+from shiolplus.charts.line import LineChart, line_chart
 
 PLOTTED = 200  # rows, the newest
 

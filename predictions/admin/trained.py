@@ -9,11 +9,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from predictions.admin.actions import ActionAdmin, ActionPage, Button, Refused
-from predictions.admin.browsing import ReadOnly, day, minute, shortened
-from predictions.admin.lists import Browsed
 from predictions.models import TrainedModel, Training
 from predictions.training import check_usable, choose
+from shiolplus.adminsite.action_pages import ActionAdmin, ActionPage, Button, Refused
+from shiolplus.adminsite.changelist import Browsed
+from shiolplus.adminsite.columns import ReadOnly, day, minute, shortened
 
 
 class ActivateForm(forms.Form):

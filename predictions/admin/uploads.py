@@ -13,7 +13,7 @@ from typing import Any
 
 from predictions import feeds
 from predictions.feeds import FeedError
-from predictions.safe_text import sanitize_line
+from shiolplus.logs.safe_text import sanitize_line
 
 MOST_BYTES = 2_000_000
 MOST_PACKED = 2_400_000  # characters: with the form around it, less than DATA_UPLOAD_MAX_MEMORY_SIZE

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from predictions.safe_text import MAX_STORED, is_name, sanitize_json, sanitize_text
+from shiolplus.logs.safe_text import MAX_STORED, is_name, sanitize_json, sanitize_text
 
 
 def validate_name(name: str) -> None:

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 from predictions.models.fields import SafeTextField
-from predictions.safe_text import check_name
+from shiolplus.logs.safe_text import check_name
 
 RUN_ID_LENGTH = 64
 REQUEST_ID_LENGTH = 64

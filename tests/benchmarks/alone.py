@@ -25,7 +25,7 @@ def own_database(kept: str = "", **extra: str) -> Iterator[None]:
         django.setup()
         from django.core.management import call_command
 
-        from predictions.terminal import quiet_logs
+        from shiolplus.cli import quiet_logs
 
         quiet_logs(0)
         call_command("migrate", verbosity=0, skip_checks=True)

@@ -126,7 +126,7 @@ def step(name: str, *arguments: str) -> None:
     import django
 
     django.setup()
-    from predictions.terminal import quiet_logs
+    from shiolplus.cli import quiet_logs
 
     quiet_logs(0)
     STEPS[name](*arguments)

@@ -18,7 +18,7 @@ SCORE = f"""
 import resource, statistics, time
 import django; django.setup()
 from predictions.draws import upcoming_draw
-from predictions.terminal import quiet_logs
+from shiolplus.cli import quiet_logs
 from tests.factories import make_draw
 from tickets.models import PreGeneratedTicket, TicketBatch
 from tickets.scores import BatchScore

@@ -224,7 +224,7 @@ def main() -> int:
         import django
 
         django.setup()
-        from predictions.terminal import quiet_logs
+        from shiolplus.cli import quiet_logs
 
         quiet_logs(0)
         databases = ["sqlite", "postgresql"] if asked.database == "both" else [asked.database]

@@ -9,10 +9,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from predictions.admin.randomness import count_charts, rows_of
-from predictions.bars import PLOT_HEIGHT
 from predictions.models import PipelineStep, RandomnessReport
 from predictions.pipeline import accept_run
 from predictions.steps import STEPS, Work
+from shiolplus.charts.bar import PLOT_HEIGHT
 from tests.factories import make_prediction, make_report
 from tests.staff import staff_who_may, superuser
 

@@ -10,8 +10,8 @@ import pytest
 from django.db import OperationalError, connection
 from redis import AuthenticationError, ConnectionError, ResponseError
 
-from predictions import outages
-from predictions.outages import LogFile, OutageFilter, outage_of
+from shiolplus.logs import outages
+from shiolplus.logs.outages import LogFile, OutageFilter, outage_of
 
 
 @pytest.fixture

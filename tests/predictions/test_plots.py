@@ -2,11 +2,11 @@
 
 import pytest
 
-from predictions.axes import Axis
-from predictions.lines import APART, HEIGHT, LEFT, TOP, WIDTH, LineChart, line_chart
-from predictions.whiskers import LEFT as WHISKERS_LEFT
-from predictions.whiskers import WIDTH as WHISKERS_WIDTH
-from predictions.whiskers import Mean, whisker_chart
+from shiolplus.charts.axis import Axis
+from shiolplus.charts.interval import LEFT as WHISKERS_LEFT
+from shiolplus.charts.interval import WIDTH as WHISKERS_WIDTH
+from shiolplus.charts.interval import Mean, whisker_chart
+from shiolplus.charts.line import APART, HEIGHT, LEFT, TOP, WIDTH, LineChart, line_chart
 
 
 @pytest.mark.parametrize(

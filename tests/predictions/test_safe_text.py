@@ -10,7 +10,7 @@ from django.db import models
 
 from predictions.models import Cluster, PipelineRun
 from predictions.models.fields import SafeCharField, SafeJSONField, SafeTextField
-from predictions.safe_text import check_name, describe_error, sanitize_json, sanitize_line, sanitize_text
+from shiolplus.logs.safe_text import check_name, describe_error, sanitize_json, sanitize_line, sanitize_text
 from tickets.models import GenerationRun
 
 HOSTILE = "a\0b\ud800c\x1bd\u202ee\r\u2028f\n"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shiolplus.forwarding import Hop, parse_address, parse_forwarded, parse_node, parse_x_forwarded_for
+from shiolplus.web.forwarding import Hop, parse_address, parse_forwarded, parse_node, parse_x_forwarded_for
 
 V4, V6 = "203.0.113.7", "2001:db8::1"
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.templatetags.static import static
 from django.test import Client
 
-from shiolplus.headers import HeadersMiddleware
+from shiolplus.web.security_headers import HeadersMiddleware
 from tests.factories import (
     WEDNESDAY,
     make_backtest,

@@ -11,8 +11,8 @@ from django.core.signals import request_started
 from django.db import close_old_connections
 from django.test import RequestFactory, override_settings
 
-from shiolplus.kept import KeptAnswers
-from shiolplus.proxies import parse_peers
+from shiolplus.web.fast_path import KeptAnswers
+from shiolplus.web.trusted_proxies import parse_peers
 from tests.factories import make_client, make_key, some_tickets
 from tickets.api.answers import ANSWERS
 from tickets.store import insert_batch_tickets

@@ -12,9 +12,9 @@ import time_machine
 from django.conf import settings
 from django.test import Client
 
-from predictions.log_ids import current_ids, current_request, log_ids
-from shiolplus.json_lines import JsonLines
-from shiolplus.logs import IdsFilter
+from shiolplus.logs.context import current_ids, current_request, log_ids
+from shiolplus.logs.filters import IdsFilter
+from shiolplus.logs.json_formatter import JsonLines
 from tests.factories import WEDNESDAY, make_prediction
 from tests.processes import environment
 from tickets.batch_generator import BatchTicketGenerator

@@ -17,8 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from predictions.models import Cluster, PipelineRun
 from predictions.modes import MODE_NAMES
-from shiolplus import metrics
-from shiolplus.proxies import parse_peers
+from shiolplus.web import metrics
+from shiolplus.web.trusted_proxies import parse_peers
 from tests.factories import WEDNESDAY, count_claims, make_backtest, make_draw, make_model, make_prediction
 from tests.shiolplus.test_health import make_cluster
 from tests.tickets.test_problems import checked_problem

@@ -7,7 +7,7 @@ from django.conf import LazySettings
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 
-from shiolplus.proxies import TrustedProxies, parse_peers
+from shiolplus.web.trusted_proxies import TrustedProxies, parse_peers
 from tickets.api.callers import UNKNOWN_CLIENT_KEY
 
 STATUS = "/api/v1/tickets/batch-status"

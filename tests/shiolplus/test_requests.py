@@ -7,7 +7,7 @@ import pytest
 from django.http import HttpRequest
 from django.test import RequestFactory
 
-from shiolplus.requests import AsyncWebRequest, WebRequest
+from shiolplus.web.request_classes import AsyncWebRequest, WebRequest
 
 
 def by_wsgi(content_type: str) -> HttpRequest:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from predictions.pruning import prune_sign_ins
 from predictions.tasks import prune_queue
-from shiolplus.sign_in import client_address, is_landing_page
+from shiolplus.web.sign_in import client_address, is_landing_page
 from tests.staff import staff_who_may, superuser, text_of
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.templatetags.static import static
 from django.test import Client
 
-from shiolplus.static import static_version
+from shiolplus.web.static_version import static_version
 
 STYLE = "predictions/bars.css"
 STYLES = (

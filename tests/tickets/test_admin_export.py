@@ -16,8 +16,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from predictions.admin import export
-from predictions.admin.export import cell
+from shiolplus.adminsite import export
+from shiolplus.adminsite.export import cell
 from tests.factories import WEDNESDAY, claim_tickets, make_client, make_draw, make_key, some_tickets, ticket
 from tests.processes import web_server
 from tests.staff import client_of, heard_of, staff_who_may, superuser

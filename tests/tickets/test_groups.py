@@ -13,8 +13,8 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-from predictions.admin.actions import ActionAdmin
 from predictions.models import Cluster, StrategyShares, TrainedModel, Training
+from shiolplus.adminsite.action_pages import ActionAdmin
 from tests.factories import (
     WEDNESDAY,
     claim_tickets,

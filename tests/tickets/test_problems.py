@@ -11,7 +11,7 @@ from django.db import connection
 from django.http import HttpResponse
 from django.test import Client, RequestFactory, override_settings
 
-from shiolplus.logs import IdsFilter
+from shiolplus.logs.filters import IdsFilter
 from tests.factories import WEDNESDAY, some_tickets
 from tickets.api.problems import server_error
 from tickets.store import insert_batch_tickets

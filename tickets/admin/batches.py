@@ -5,9 +5,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 
-from predictions.admin.actions import ActionAdmin, Button
-from predictions.admin.browsing import DrawDateFilter, ReadOnly, day, minute, shortened
-from predictions.admin.export import ExportColumn, Exporting
+from shiolplus.adminsite.action_pages import ActionAdmin, Button
+from shiolplus.adminsite.columns import DrawDateFilter, ReadOnly, day, minute, shortened
+from shiolplus.adminsite.export import ExportColumn, Exporting
 from tickets.admin.cancel import CancelPage
 from tickets.admin.named import NAMED_AT_MOST, STEER_PERMISSION, address_of
 from tickets.admin.purge import PurgePage

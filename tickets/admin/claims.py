@@ -14,10 +14,10 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 
 from predictions.admin.balls import BALLS_CSS, balls
-from predictions.admin.browsing import DRAWS_OFFERED, DrawDateFilter, ReadOnly, day, minute
-from predictions.admin.export import ExportColumn, Exporting
-from predictions.admin.lists import DrawMonthFilter
 from predictions.models import Draw
+from shiolplus.adminsite.changelist import DrawMonthFilter
+from shiolplus.adminsite.columns import DRAWS_OFFERED, DrawDateFilter, ReadOnly, day, minute
+from shiolplus.adminsite.export import ExportColumn, Exporting
 from tickets.admin.stock import StockList, StockPaginator
 from tickets.claimed import Claim, ClaimHour
 from tickets.claims import tickets_of

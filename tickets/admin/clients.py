@@ -12,9 +12,9 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from rest_framework_api_key.admin import APIKey
 
-from predictions.admin.actions import ActionAdmin, Button, Refused, modes_field
-from predictions.admin.browsing import MoreThanFields
 from predictions.modes import MODE_NAMES
+from shiolplus.adminsite.action_pages import ActionAdmin, Button, Refused, modes_field
+from shiolplus.adminsite.columns import MoreThanFields
 from tickets.admin.keys import MakeKeyPage, RevokeKeyPage
 from tickets.admin.policies import WholeNumber
 from tickets.claims import quota_of

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from predictions.whiskers import Mean, WhiskerChart, whisker_chart
+from shiolplus.charts.interval import Mean, WhiskerChart, whisker_chart
 from tickets.admin.ways import way_to_cancel, ways_out, ways_with
 from tickets.dashboard import picture_at
 from tickets.history import HOURS

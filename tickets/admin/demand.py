@@ -12,10 +12,10 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from predictions.admin.browsing import NOTHING, ReadOnly
-from predictions.lines import LineChart, line_chart
 from predictions.models import Prediction
 from predictions.modes import MODE_NAMES
+from shiolplus.adminsite.columns import NOTHING, ReadOnly
+from shiolplus.charts.line import LineChart, line_chart
 from tickets.claimed import ClaimHour
 from tickets.demand import Shelf, shelves
 from tickets.floors import CHANCE, HORIZON

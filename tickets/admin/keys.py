@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from predictions.admin.actions import ActionPage, DayField, Refused
+from shiolplus.adminsite.action_pages import ActionPage, DayField, Refused
 from tickets.clients import ApiClient, ApiKey
 from tickets.keys import MAX_NAME, PREFIX_LENGTH, end_of_day, make_key, new_prefix, revoke_key
 

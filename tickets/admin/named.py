@@ -13,9 +13,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from predictions.admin.actions import Refused
 from predictions.admin.cluster_pages import ClusterActionPage
 from predictions.draws import upcoming_draw
+from shiolplus.adminsite.action_pages import Refused
 from tickets.models import TicketBatch
 
 STEER_PERMISSION = "tickets.change_ticketbatch"  # to have batches tried again, or cancelled

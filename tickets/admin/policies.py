@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from predictions.admin.actions import ActionAdmin, Button
+from shiolplus.adminsite.action_pages import ActionAdmin, Button
 from tickets.admin.pause import PausePage, ResumePage
 from tickets.policies import MAX_BATCH_SIZE, MAX_DAYS, MAX_PRIORITY, ModePolicy
 

@@ -10,10 +10,10 @@ from django.contrib.admin.views.main import ALL_VAR, ERROR_FLAG, ORDER_VAR, PAGE
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import urlencode
 
-from predictions.admin.actions import DayField, number_field
 from predictions.admin.cluster_pages import ClusterActionPage
 from predictions.modes import MODE_NAMES
 from predictions.powerball import check_ticket_day
+from shiolplus.adminsite.action_pages import DayField, number_field
 from tickets.admin.named import BatchIds
 from tickets.purging import Doomed, enqueue_purge, is_much, purgeable
 from tickets.store import MAX_DAYS, instant_before, purge_batch

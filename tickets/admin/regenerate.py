@@ -6,11 +6,11 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest
 
-from predictions.admin.actions import Refused, choice_field, number_field
 from predictions.admin.cluster_pages import ClusterActionPage
 from predictions.admin.fields import TicketDayField, run_id_field
 from predictions.models import new_run_id
 from predictions.modes import MODE_NAMES
+from shiolplus.adminsite.action_pages import Refused, choice_field, number_field
 from tickets.policies import MAX_BATCH_SIZE
 from tickets.regeneration import regenerate, regeneration
 

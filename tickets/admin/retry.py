@@ -6,9 +6,9 @@ from django import forms
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from predictions.admin.browsing import minute_text
 from predictions.draws import upcoming_draw
 from predictions.models import Prediction
+from shiolplus.adminsite.columns import minute_text
 from tickets.admin.named import BatchesPage, BatchIds, Shown, is_over
 from tickets.batches import retry_batch
 from tickets.models import TicketBatch

@@ -8,10 +8,10 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
 from predictions.admin.balls import BALLS_CSS, balls_of
-from predictions.admin.browsing import DrawDateFilter, ReadOnly, day, minute, minute_text
-from predictions.admin.lists import Browsed
 from predictions.models import Draw
 from predictions.powerball import PRIZE_TIERS, PrizeTier, prize_of
+from shiolplus.adminsite.changelist import Browsed
+from shiolplus.adminsite.columns import DrawDateFilter, ReadOnly, day, minute, minute_text
 from tickets.results import MIN_DRAWS, mode_results
 from tickets.scores import BatchScore
 

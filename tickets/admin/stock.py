@@ -13,13 +13,13 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 
-from predictions.admin.actions import ActionAdmin
 from predictions.admin.balls import BALLS_CSS, balls_of
-from predictions.admin.browsing import DRAWS_OFFERED, DrawDateFilter, ReadOnly, day, minute, shortened
-from predictions.admin.export import BALLS, ExportColumn, Exporting
-from predictions.admin.lists import DrawMonthFilter
 from predictions.models import Draw
 from predictions.modes import MODE_NAMES
+from shiolplus.adminsite.action_pages import ActionAdmin
+from shiolplus.adminsite.changelist import DrawMonthFilter
+from shiolplus.adminsite.columns import DRAWS_OFFERED, DrawDateFilter, ReadOnly, day, minute, shortened
+from shiolplus.adminsite.export import BALLS, ExportColumn, Exporting
 from tickets.admin.purge import PurgePage
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.newest import FOUND_AT_MOST, FOUND_BY_NUMBERS, newest

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from predictions.admin.actions import Button
+from shiolplus.adminsite.action_pages import Button
 from tickets.picture import ModePicture
 from tickets.troubles import Trouble
 

@@ -16,7 +16,7 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions.outages import outage_of
+from shiolplus.logs.outages import outage_of
 from tickets.claims import Closed, ModeNotAllowed, OtherRequest, QuotaSpent, Refused, ShortStock
 
 logger = logging.getLogger(__name__)

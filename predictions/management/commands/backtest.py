@@ -25,8 +25,8 @@ from predictions.draws import known_draws
 from predictions.models import Backtest, BacktestStretch
 from predictions.modes import MEASURED_NAMES, MODE_NAMES
 from predictions.powerball import EXPECTED_WHITE_MATCHES
-from predictions.terminal import add_modes, console, day, positive, quiet_logs, say, time_left
 from predictions.training import DEFAULT_SEED
+from shiolplus.cli import add_modes, console, day, positive, quiet_logs, say, time_left
 
 TEST_SET_WARNING = (
     f"warning: draws after {DEVELOPMENT_END} are the test set; "

@@ -9,8 +9,8 @@ from predictions import draws
 from predictions.bundled import BUNDLED_DRAWS
 from predictions.feeds import READERS, FeedError
 from predictions.imports import ImportRefused, ImportReport
-from predictions.safe_text import sanitize_line
-from predictions.terminal import quiet_logs, say
+from shiolplus.cli import quiet_logs, say
+from shiolplus.logs.safe_text import sanitize_line
 
 SHOWN = 20  # problems listed before "and … more"
 

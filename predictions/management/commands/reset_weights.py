@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from predictions.adaptive import WEIGHED, current_shares, reset_shares
 from predictions.draws import known_draws, upcoming_draw
-from predictions.terminal import quiet_logs, say
+from shiolplus.cli import quiet_logs, say
 
 
 class Command(BaseCommand):

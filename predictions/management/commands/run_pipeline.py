@@ -11,7 +11,7 @@ from predictions import clusters
 from predictions.models import PipelineRun, PipelineStep
 from predictions.modes import MODE_NAMES
 from predictions.pipeline import SOURCES, accept_run, execute
-from predictions.terminal import add_modes, console, day, quiet_logs, say
+from shiolplus.cli import add_modes, console, day, quiet_logs, say
 
 ENDED = {
     PipelineStep.Status.COMPLETED,

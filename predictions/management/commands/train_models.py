@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from predictions.draws import known_draws
 from predictions.models import TrainedModel
 from predictions.modes import MODE_NAMES
-from predictions.terminal import add_modes, day, positive, progress, quiet_logs, say
 from predictions.training import DEFAULT_SEED, Trained, train_modes
+from shiolplus.cli import add_modes, day, positive, progress, quiet_logs, say
 
 
 class Command(BaseCommand):

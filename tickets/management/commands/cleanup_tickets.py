@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from predictions.modes import MODE_NAMES
-from predictions.terminal import positive, progress, quiet_logs, say
+from shiolplus.cli import positive, progress, quiet_logs, say
 from tickets.store import clear_old_batch_tickets, old_claimed_tickets, old_tickets
 
 

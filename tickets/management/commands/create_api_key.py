@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from predictions.modes import MODE_NAMES
-from predictions.terminal import add_modes, day, quiet_logs, say
+from shiolplus.cli import add_modes, day, quiet_logs, say
 from tickets.clients import MAX_NAME, MAX_QUOTA, MAX_RATE, ApiClient, ApiKey
 from tickets.keys import MAX_DAYS, end_of_day, make_key
 

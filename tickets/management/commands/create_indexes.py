@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from predictions.terminal import quiet_logs, say
+from shiolplus.cli import quiet_logs, say
 from tickets.indexes import create_missing_indexes
 
 

@@ -14,7 +14,7 @@ from django.db.models import Max
 from predictions.draws import freshness
 from predictions.models import Draw, PipelineRun, TrainedModel, new_run_id
 from predictions.pipeline import accept_run
-from predictions.terminal import console, quiet_logs, say
+from shiolplus.cli import console, quiet_logs, say
 from tickets.models import GenerationRun, PreGeneratedTicket
 from tickets.processes import Stack, StartError, running_stack
 

@@ -7,7 +7,7 @@ from rich.progress import Progress, TaskID
 
 from predictions import clusters
 from predictions.modes import MODE_NAMES
-from predictions.terminal import add_modes, day, positive, quiet_logs, say, with_rate
+from shiolplus.cli import add_modes, day, positive, quiet_logs, say, with_rate
 from tickets.batch_generator import DEFAULT_MODES, BatchTicketGenerator, run_result
 from tickets.models import GenerationRun, TicketBatch
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from predictions.terminal import say
+from shiolplus.cli import say
 
 
 class Command(BaseCommand):

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from predictions.terminal import say
+from shiolplus.cli import say
 from tickets.queue_main import DRAIN_SECONDS
 from tickets.watchdog import Watchdog, summary
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from predictions.terminal import quiet_logs, say
+from shiolplus.cli import quiet_logs, say
 from tickets.processes import StartError, running_stack
 
 

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from predictions.draws import freshness
 from predictions.powerball import EASTERN
-from predictions.terminal import quiet_logs, say
+from shiolplus.cli import quiet_logs, say
 from tickets.dashboard import picture_at
 from tickets.durations import duration
 from tickets.history import HOURS

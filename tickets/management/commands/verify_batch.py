@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from predictions.terminal import console, quiet_logs, say
+from shiolplus.cli import console, quiet_logs, say
 from tickets.generation import GenerationError
 from tickets.models import TicketBatch
 from tickets.verification import verify_batch

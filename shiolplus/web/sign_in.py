@@ -19,8 +19,8 @@ from django.template.response import TemplateResponse
 from django.urls import Resolver404, resolve
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from predictions.safe_text import sanitize_line
-from shiolplus.proxies import parse_address
+from shiolplus.logs.safe_text import sanitize_line
+from shiolplus.web.trusted_proxies import parse_address
 
 NAME_LENGTH = 255  # of the columns of django-axes; PostgreSQL refuses more
 STORED_HEADERS = ("HTTP_USER_AGENT", "HTTP_ACCEPT", "PATH_INFO")

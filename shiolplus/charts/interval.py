@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from predictions.axes import Axis, Tick
+from shiolplus.charts.axis import Axis, Tick
 
 ROW = 30  # from one mean to the next, in units of the drawing
 WIDTH, LEFT, TOP, BOTTOM = 560, 110, 12, 30

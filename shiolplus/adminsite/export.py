@@ -25,8 +25,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.text import slugify
 
-from predictions.admin.actions import choice_field
-from predictions.admin.lists import Browsed, filtered_by, log_about, query_to_keep
+from shiolplus.adminsite.action_pages import choice_field
+from shiolplus.adminsite.changelist import Browsed, filtered_by, log_about, query_to_keep
 
 STRETCH = 5000  # keys a query
 FORMATS = {"csv": "CSV, for spreadsheets", "jsonl": "JSON Lines, exact, for programs"}

@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 
-from predictions.admin.lists import Browsed
+from shiolplus.adminsite.changelist import Browsed
 
 NOTHING = "-"
 DRAWS_OFFERED = 30

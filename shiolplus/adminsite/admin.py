@@ -6,7 +6,7 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.http import HttpRequest
 
-from predictions.admin.lists import Browsed
+from shiolplus.adminsite.changelist import Browsed
 
 
 class SignInRecordAdmin(Browsed):

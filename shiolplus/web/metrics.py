@@ -27,8 +27,8 @@ from predictions.models import Cluster, PipelineRun
 from predictions.modes import MODE_NAMES
 from predictions.powerball import draw_instant
 from predictions.profiles import mode_profiles
-from shiolplus.health import ProbeView
-from shiolplus.proxies import UNTRUSTED_KEY, is_among
+from shiolplus.web.health import ProbeView
+from shiolplus.web.trusted_proxies import UNTRUSTED_KEY, is_among
 from tickets.api.callers import UNKNOWN_CLIENT_KEY
 from tickets.dashboard import draws_at, workers_at
 from tickets.demand import Shelf, shelves

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from predictions.axes import Axis, Tick
+from shiolplus.charts.axis import Axis, Tick
 
 WIDTH, HEIGHT = 620, 240  # of the plot itself, in units of the drawing
 LEFT, TOP, BOTTOM = 58, 14, 30  # for the axes' labels

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from predictions.admin.lists import Browsed
+from shiolplus.adminsite.changelist import Browsed
 
 Button = tuple[str, str]  # its text, and where it leads
 

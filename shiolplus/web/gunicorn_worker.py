@@ -14,8 +14,8 @@ from typing import Any
 from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
 
-from shiolplus.json_lines import JsonLines
-from shiolplus.log_lines import LogLines
+from shiolplus.logs.json_formatter import JsonLines
+from shiolplus.logs.line_formatter import LogLines
 
 # Seconds. Below graceful_timeout: whoever stops the server amid a reload must not cut requests off.
 RELIEF_SECONDS = 15

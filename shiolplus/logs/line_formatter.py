@@ -3,7 +3,7 @@
 import logging
 from types import TracebackType
 
-from predictions.safe_text import sanitize_line
+from shiolplus.logs.safe_text import sanitize_line
 
 INDENT = "    "  # of a traceback, whose exception may quote anything: none of its lines looks like a record
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]

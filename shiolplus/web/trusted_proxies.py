@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 
-from shiolplus.forwarding import Hop, parse_address, parse_forwarded, parse_x_forwarded_for
+from shiolplus.web.forwarding import Hop, parse_address, parse_forwarded, parse_x_forwarded_for
 from tickets.api.callers import UNKNOWN_CLIENT_KEY
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from predictions.log_ids import current_ids, log_ids
+from shiolplus.logs.context import current_ids, log_ids
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 

@@ -8,8 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
-from shiolplus.logs import request_id_of
-from shiolplus.proxies import Proxies
+from shiolplus.logs.filters import request_id_of
+from shiolplus.web.trusted_proxies import Proxies
 from tickets.api.answers import ANSWERS, Answer, is_known, kept_key, timed_body
 from tickets.api.problems import BadValues
 from tickets.api.queries import CachedQuery, checked_query

@@ -1,0 +1,1 @@
+"""Log records: context ids, formatters, filters, and text that is safe to log."""

@@ -1,0 +1,1 @@
+"""Everything around a request: trusted proxies, security headers, sign-in, health and metrics."""
