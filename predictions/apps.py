@@ -8,6 +8,6 @@ class PredictionsConfig(AppConfig):
     verbose_name = "Draws and predictions"
 
     def ready(self) -> None:
-        from predictions import clusters
+        from predictions.workqueue import clusters
 
         clusters.connect()

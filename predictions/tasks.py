@@ -2,11 +2,11 @@
 
 import time
 
-from predictions import clusters
-from predictions.after_draw import run_after_draw
 from predictions.models import PipelineRun
-from predictions.pipeline import execute
-from predictions.pruning import prune_clusters, prune_results, prune_sign_ins
+from predictions.pipeline.after_draw import run_after_draw
+from predictions.pipeline.runner import execute
+from predictions.workqueue import clusters
+from predictions.workqueue.pruning import prune_clusters, prune_results, prune_sign_ins
 
 
 def run_pipeline(run_pk: int) -> dict[str, str]:

@@ -280,7 +280,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     ],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
-        "ModeName": "predictions.modes.MODE_NAMES",
+        "ModeName": "predictions.modes.registry.MODE_NAMES",
         "RunState": "tickets.models.GenerationRun.Status",
         "BatchState": "tickets.models.TicketBatch.Status",
         "Origin": "tickets.models.Origin",
@@ -299,13 +299,13 @@ CACHES["memory"] = {
 }
 # The status of live clusters must be seen by other processes, so it lives in files.
 CACHES["queue"] = {
-    "BACKEND": "predictions.heartbeats.HeartbeatCache",
+    "BACKEND": "predictions.workqueue.heartbeats.HeartbeatCache",
     "LOCATION": str(VAR / "queue-status"),
 }
 
 Q_CLUSTER: dict[str, Any] = {
     "name": "shiolplus",  # also the salt that signs tasks: never changed
-    "broker_class": "predictions.queue_broker.QueueBroker",
+    "broker_class": "predictions.workqueue.broker.QueueBroker",
     "orm": "default",  # the models' own database, so a task is enqueued with the commit that needs it
     "cache": "queue",
     "workers": WORKERS,

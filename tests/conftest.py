@@ -99,7 +99,7 @@ def _policies_outlive_an_emptied_database() -> None:
 
 def make_policies(**kwargs: object) -> None:
     """Give each mode the policy that the migration gives it."""
-    from predictions.modes import MODE_NAMES
+    from predictions.modes.registry import MODE_NAMES
     from tickets.policies import ModePolicy
 
     for mode in MODE_NAMES:
@@ -109,9 +109,9 @@ def make_policies(**kwargs: object) -> None:
 @pytest.fixture
 def real_draws(db: None) -> None:
     """Store the 1,879 draws of New York's file, through 2025-12-22, with its six gaps."""
-    from predictions import feeds
-    from predictions.bundled import BUNDLED_FILES
-    from predictions.draws import import_rows
+    from predictions.draws import feeds
+    from predictions.draws.bundled import BUNDLED_FILES
+    from predictions.draws.sources import import_rows
 
     import_rows(feeds.read(feeds.decode(BUNDLED_FILES[0].read_bytes()), "bundled"), "bundled")
 

@@ -5,8 +5,8 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count
 
-from predictions.draws import upcoming_draw
-from predictions.modes import MODE_NAMES
+from predictions.draws.sources import upcoming_draw
+from predictions.modes.registry import MODE_NAMES
 from tickets.models import PreGeneratedTicket, TicketBatch
 from tickets.store import get_batch_ticket_stats
 

@@ -8,9 +8,11 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from predictions.backtest import finish
-from predictions.distribution import Component, uniform_component
-from predictions.features import History
+from predictions.distributions.components import Component, uniform_component
+from predictions.distributions.sampling import generator_for, sample
+from predictions.distributions.strata import Strata, balanced_table
+from predictions.draws.randomness import randomness_report
+from predictions.evaluation.backtest import finish
 from predictions.models import (
     Backtest,
     Draw,
@@ -20,11 +22,9 @@ from predictions.models import (
     TrainedModel,
     new_run_id,
 )
+from predictions.modes.features import History
+from predictions.modes.walk_forward import figures_of
 from predictions.powerball import CURRENT_ERA, next_draw, scheduled_draws
-from predictions.randomness import randomness_report
-from predictions.sampling import generator_for, sample
-from predictions.strata import Strata, balanced_table
-from predictions.walk_forward import figures_of
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.claimed import SLOTS
 from tickets.models import ApiClient, ApiKey, Claim, ClaimHour, PreGeneratedTicket, TicketBatch

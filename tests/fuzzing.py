@@ -62,7 +62,7 @@ def stock() -> str:
     """Fill the database with something of everything; the key of a client that may claim all of it."""
     from django.test import override_settings
 
-    from predictions.draws import import_source, upcoming_draw
+    from predictions.draws.sources import import_source, upcoming_draw
     from tests.factories import make_backtest, make_client, make_key, make_prediction, some_tickets
     from tickets.batch_generator import BatchTicketGenerator
     from tickets.claims import Asked, claim_tickets

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 
-from predictions.draws import last_held, upcoming_draw
-from predictions.modes import MODE_NAMES
+from predictions.draws.sources import last_held, upcoming_draw
+from predictions.modes.registry import MODE_NAMES
 from tests.callers import Answer, ask
 from tests.commands import call
 from tests.factories import make_draw, make_prediction

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 import pytest
 from django_q.models import OrmQ
 
-from predictions import clusters
 from predictions.models import PipelineRun
-from predictions.pipeline import accept_run, execute
+from predictions.pipeline.runner import accept_run, execute
+from predictions.workqueue import clusters
 from shiolplus.logs.context import log_ids
 from tests.factories import draw_on_sale, make_client, make_prediction, some_tickets
 from tests.processes import cluster, wait_until, web_server

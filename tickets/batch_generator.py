@@ -9,9 +9,9 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from predictions.draws import upcoming_draw
+from predictions.draws.sources import upcoming_draw
 from predictions.models import check_run_id, new_run_id
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from predictions.powerball import check_ticket_day
 from shiolplus.logs.context import current_request, log_ids
 from tickets import metrics

@@ -15,9 +15,9 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from predictions import clusters
-from predictions.leases import OUTAGES, Lost, delay_after
 from predictions.models import lease_end
+from predictions.workqueue import clusters
+from predictions.workqueue.leases import OUTAGES, Lost, delay_after
 from tickets.models import GenerationRun, TicketBatch
 from tickets.planning import plan
 from tickets.purging import enqueue_purge_of_replaced

@@ -12,10 +12,10 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 from django.db.models import Model
 
-from predictions.clusters import with_other_key
-from predictions.draws import freshness, is_stale, newest_draw_day
+from predictions.draws.sources import freshness, is_stale, newest_draw_day
 from predictions.models import Cluster, Draw, TrainedModel
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
+from predictions.workqueue.clusters import with_other_key
 from tickets.conditions import cache_conditions
 from tickets.generation import SLICE_SECONDS
 from tickets.indexes import missing_indexes

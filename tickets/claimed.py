@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from predictions.models import REQUEST_ID_LENGTH
 from predictions.models.fields import NameField, SafeCharField
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from tickets.clients import ApiClient
 
 MODE_CHOICES = [(name, name) for name in MODE_NAMES]

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from predictions.draws import upcoming_draw
+from predictions.draws.sources import upcoming_draw
 from predictions.models import Draw
 from predictions.powerball import next_draw, sales_close
 from shiolplus.logs.context import current_request

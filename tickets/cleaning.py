@@ -4,8 +4,8 @@ import time
 
 from django_q.tasks import async_task
 
-from predictions import clusters
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
+from predictions.workqueue import clusters
 from tickets.store import clear_old_batch_tickets
 
 SLICE_SECONDS = 60  # well within the queue's time limit, whatever there is to delete

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 from rest_framework_api_key.models import AbstractAPIKey
 
 from predictions.models.fields import validate_name
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from predictions.powerball import EASTERN
 
 MAX_NAME = 100  # characters

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import connection
 
-from predictions.heartbeats import heartbeat_faults
+from predictions.workqueue.heartbeats import heartbeat_faults
 from shiolplus.logs.outages import REDIS_PASSWORD, outage_of
 from tickets import probes
 

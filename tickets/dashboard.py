@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Q
 
-from predictions import clusters
+from predictions.evaluation.mode_profiles import ModeProfile, mode_profiles
 from predictions.models import Cluster, Draw, PipelineRun, Prediction
 from predictions.powerball import EASTERN, draw_instant, last_draw, next_draw, sales_close, scheduled_draws
-from predictions.profiles import ModeProfile, mode_profiles
+from predictions.workqueue import clusters
 from tickets.conditions import find_conditions, key_conditions
 from tickets.demand import Shelf, shelves
 from tickets.history import ModeHistory, claim_counts, error_rate, mode_histories, recent_days

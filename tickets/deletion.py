@@ -15,7 +15,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from predictions.models import Draw
-from predictions.modes import check_mode
+from predictions.modes.registry import check_mode
 from predictions.powerball import EASTERN, draw_instant
 from tickets.models import PreGeneratedTicket, TicketBatch
 from tickets.policies import MAX_DAYS, policy_of

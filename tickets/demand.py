@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models import Case, F, IntegerField, QuerySet, Sum, Value, When
 from django.db.models.functions import Least
 
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from predictions.powerball import draw_instant, last_draw, next_draw
 from tickets.claimed import ClaimHour
 from tickets.floors import Outlook

@@ -1,6 +1,6 @@
 """What a deletion of draws does to scores, and what it leaves of claims."""
 
-from predictions.draw_deletion import DependentKind, register_dependents
+from predictions.draws.deletion import DependentKind, register_dependents
 from tickets.models import Claim
 from tickets.scores import BatchScore
 

@@ -19,11 +19,17 @@ from django.db.models import F
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from predictions import clusters
-from predictions.confidence import ConfidenceScale, scale_of
-from predictions.distribution import components_from_json
-from predictions.leases import OUTAGES, Lost, holder
-from predictions.sampling import SAMPLER_VERSION, Tickets, component_order, draw_tickets, generator_for
+from predictions.distributions.components import components_from_json
+from predictions.distributions.confidence import ConfidenceScale, scale_of
+from predictions.distributions.sampling import (
+    SAMPLER_VERSION,
+    Tickets,
+    component_order,
+    draw_tickets,
+    generator_for,
+)
+from predictions.workqueue import clusters
+from predictions.workqueue.leases import OUTAGES, Lost, holder
 from shiolplus.logs.context import log_ids
 from shiolplus.logs.safe_text import describe_error
 from tickets.batches import finish_batch, leave, pass_on

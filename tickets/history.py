@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Count, F, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber, TruncDate
 
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from tickets.claimed import ClaimHour
 from tickets.models import TicketBatch
 from tickets.sales import hour_of

@@ -11,9 +11,9 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import F
 from django.utils import timezone
 
-from predictions.draws import upcoming_draw
+from predictions.draws.sources import upcoming_draw
 from predictions.models import check_run_id, new_run_id
-from predictions.modes import check_mode
+from predictions.modes.registry import check_mode
 from predictions.powerball import check_ticket_day
 from tickets.models import GenerationRun, Origin, TicketBatch
 from tickets.validation import checked_ticket

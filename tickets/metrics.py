@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from tickets.models import GenerationRun, Origin, TicketBatch
 from tickets.stock import utc_text
 from tickets.totals import BatchTotal, batch_totals

@@ -5,7 +5,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from tickets.claimed import MODE_CHOICES, Claim, ClaimHour
 from tickets.clients import ApiClient, ApiKey, ClientDay
 from tickets.policies import ModePolicy

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from predictions.comparison import Comparison
+from predictions.evaluation.comparison import Comparison
 from predictions.models import TrainedModel
 from predictions.powerball import last_draw
 from tickets.conditions import Condition

@@ -4,8 +4,8 @@ import secrets
 
 from django.utils import timezone
 
+from predictions.distributions.sampling import SAMPLER_VERSION, deal
 from predictions.models import Prediction, lease_end
-from predictions.sampling import SAMPLER_VERSION, deal
 from tickets.models import TicketBatch
 
 

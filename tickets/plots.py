@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from tickets.history import HOURS
 from tickets.picture import Picture
 from tickets.sales import hour_of

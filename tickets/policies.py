@@ -5,7 +5,7 @@ from typing import TypedDict
 from django.db import models
 from django.db.models import Q
 
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 
 MAX_BATCH_SIZE = 10_000_000
 MAX_DAYS = 36_500

@@ -16,8 +16,8 @@ from typing import NoReturn
 
 from django.conf import settings
 
-from predictions import clusters
 from predictions.models import Cluster
+from predictions.workqueue import clusters
 from tickets.queue_main import DRAIN_SECONDS
 
 START_SECONDS = 60

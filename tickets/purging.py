@@ -8,8 +8,8 @@ from typing import NamedTuple
 from django.db import transaction
 from django_q.tasks import async_task
 
-from predictions import clusters
-from predictions.modes import check_mode
+from predictions.modes.registry import check_mode
+from predictions.workqueue import clusters
 from shiolplus.logs.context import current_request, log_ids
 from tickets.models import TicketBatch
 from tickets.store import kept_claims, purge_batch, tickets_of_batch

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.db import transaction
 
 from predictions.models import LeasedQuerySet, PipelineRun
-from predictions.pipeline import enqueue_run, give_up
+from predictions.pipeline.runner import enqueue_run, give_up
 from tickets.batches import enqueue, fail_exhausted
 from tickets.models import TicketBatch
 from tickets.receivers import resume_missed

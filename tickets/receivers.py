@@ -9,10 +9,10 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django_q.tasks import async_task
 
-from predictions import clusters
-from predictions.draws import upcoming_draw
+from predictions.draws.sources import upcoming_draw
 from predictions.models import Draw, PipelineRun
 from predictions.signals import draws_stored, predictions_generated
+from predictions.workqueue import clusters
 from shiolplus.logs.context import log_ids
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import GenerationRun, Origin

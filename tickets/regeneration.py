@@ -10,7 +10,7 @@ from datetime import date
 
 from django.db import transaction
 
-from predictions.draws import upcoming_draw
+from predictions.draws.sources import upcoming_draw
 from predictions.models import Prediction
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import GenerationRun, TicketBatch

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from predictions.leases import OUTAGES
 from predictions.models import Prediction, new_run_id
+from predictions.workqueue.leases import OUTAGES
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.demand import Patterns, Shelf, shelves
 from tickets.models import TicketBatch

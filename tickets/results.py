@@ -10,8 +10,8 @@ from typing import Any
 
 from django.db.models import Count, Sum
 
-from predictions.intervals import Interval, mean_interval
-from predictions.modes import MODE_NAMES
+from predictions.evaluation.intervals import Interval, mean_interval
+from predictions.modes.registry import MODE_NAMES
 from predictions.powerball import EXPECTED_WHITE_MATCHES, PRIZE_TIERS, PrizeTier, cost_usd, expected_prize_usd
 from tickets.scores import TIER_FIELDS, BatchScore, BatchScoreQuerySet
 

@@ -6,7 +6,7 @@ from django.db.models.functions import Coalesce
 
 from predictions.models import REQUEST_ID_LENGTH, RUN_ID_LENGTH, Leased, LeasedQuerySet, Prediction, Recorded
 from predictions.models.fields import NameField, SafeCharField, SafeJSONField
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from tickets.claimed import MODE_CHOICES
 
 

@@ -20,7 +20,7 @@ from django_q.humanhash import uuid
 from django_q.models import Schedule, Task
 from django_q.tasks import async_task
 
-from predictions import clusters
+from predictions.workqueue import clusters
 from shiolplus.logs.safe_text import describe_error
 
 logger = logging.getLogger(__name__)

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.db import connection
 
-from predictions.draws import upcoming_draw
+from predictions.draws.sources import upcoming_draw
 from predictions.models import Draw
-from predictions.modes import MODE_NAMES, check_mode
+from predictions.modes.registry import MODE_NAMES, check_mode
 from predictions.powerball import prize_of
 
 # Written out, since building it by the ORM takes three times as long as the query itself. PostgreSQL reads

@@ -8,9 +8,9 @@ from typing import Any
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Q, QuerySet, Sum
 from django_q.models import OrmQ
 
-from predictions import clusters
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from predictions.powerball import last_draw
+from predictions.workqueue import clusters
 from tickets.claimed import ClaimHour
 from tickets.models import Origin, TicketBatch
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from predictions import clusters
-from predictions.after_draw import last_look
+from predictions.pipeline.after_draw import last_look
+from predictions.workqueue import clusters
 from tickets.durations import duration
 from tickets.picture import ModePicture, Picture
 

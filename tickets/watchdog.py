@@ -12,9 +12,9 @@ from threading import Event
 
 from django.db import connection
 
-from predictions import clusters
-from predictions.leases import OUTAGES
 from predictions.models import LeasedQuerySet, PipelineRun
+from predictions.workqueue import clusters
+from predictions.workqueue.leases import OUTAGES
 from shiolplus.logs.outages import tell_ended_outages
 from tickets.models import TicketBatch
 from tickets.reaper import reap

@@ -12,9 +12,9 @@ import time
 from django.conf import settings
 from django.utils import timezone
 
-from predictions import clusters
-from predictions.leases import OUTAGES
 from predictions.models import Cluster, PipelineRun, Training
+from predictions.workqueue import clusters
+from predictions.workqueue.leases import OUTAGES
 from tickets.models import TicketBatch
 from tickets.queue_main import DRAIN_SECONDS
 

@@ -1,5 +1,25 @@
 """The admin's pages for draws and what was learned from them: to browse, and to act after a preview."""
 
-from predictions.admin import backtests, clusters, draws, laws, queue, randomness, runs, shares, trained
+from predictions.admin import (
+    backtests,
+    clusters,
+    django_q,
+    draws,
+    pipeline_runs,
+    predictions,
+    randomness,
+    strategy_shares,
+    trained_models,
+)
 
-__all__ = ["backtests", "clusters", "draws", "laws", "queue", "randomness", "runs", "shares", "trained"]
+__all__ = [
+    "backtests",
+    "clusters",
+    "django_q",
+    "draws",
+    "pipeline_runs",
+    "predictions",
+    "randomness",
+    "strategy_shares",
+    "trained_models",
+]

@@ -8,8 +8,8 @@ from django.contrib import admin
 from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest
 
-from predictions.backtest import BASELINE, comparisons, complete_figures, outcome
-from predictions.comparison import ChanceClass, Comparison, gains
+from predictions.evaluation.backtest import BASELINE, comparisons, complete_figures, outcome
+from predictions.evaluation.comparison import ChanceClass, Comparison, gains
 from predictions.models import Backtest
 from predictions.powerball import CURRENT_ERA, EXPECTED_WHITE_MATCHES, POWERBALL_MAX
 from shiolplus.adminsite.columns import NOTHING, MoreThanFields, ReadOnly, day, minute, shortened

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from predictions import clusters
+from predictions.workqueue import clusters
 from shiolplus.adminsite.action_pages import ActionPage
 
 

@@ -10,7 +10,7 @@ from django.contrib.admin.models import DELETION
 from django.db import transaction
 from django.http import HttpRequest
 
-from predictions.draw_deletion import (
+from predictions.draws.deletion import (
     REASON_LENGTH,
     clean_reason,
     delete_draws,

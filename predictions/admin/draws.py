@@ -11,10 +11,10 @@ from django.utils.http import urlencode
 from predictions.admin.balls import BALLS_CSS, balls_of
 from predictions.admin.draw_deletion import DeletePage
 from predictions.admin.uploads import ALLOWED, DrawsFile
-from predictions.draws import SOURCES, import_content, import_source
-from predictions.feed_columns import REQUIRED
-from predictions.feeds import READERS, FeedError, RawDraw
-from predictions.imports import ImportRefused, ImportReport, Problem, Taken
+from predictions.draws.feed_columns import REQUIRED
+from predictions.draws.feeds import READERS, FeedError, RawDraw
+from predictions.draws.importer import ImportRefused, ImportReport, Problem, Taken
+from predictions.draws.sources import SOURCES, import_content, import_source
 from predictions.models import Draw
 from shiolplus.adminsite.action_pages import ActionAdmin, ActionPage, Button, Refused, choice_field
 from shiolplus.adminsite.changelist import log_about

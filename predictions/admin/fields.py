@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from predictions.draws import upcoming_draw
+from predictions.draws.sources import upcoming_draw
 from predictions.models import RUN_ID_LENGTH, new_run_id
 from predictions.models.fields import validate_name
 from predictions.powerball import check_ticket_day

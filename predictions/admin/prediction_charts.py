@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from predictions.distribution import Component, mixture_inclusion
+from predictions.distributions.components import Component, mixture_inclusion
 from predictions.powerball import POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
 from shiolplus.charts.bar import BarChart, Line, bar_chart
 

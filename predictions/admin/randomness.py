@@ -7,9 +7,9 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from predictions.draws.randomness import AT_LEVEL, BALLS, chi_square_text, p_text
 from predictions.models import RandomnessReport
 from predictions.powerball import CURRENT_ERA, POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
-from predictions.randomness import AT_LEVEL, BALLS, chi_square_text, p_text
 from shiolplus.adminsite.columns import NOTHING, MoreThanFields, ReadOnly, day, minute
 from shiolplus.charts.bar import BarChart, Line, Range, bar_chart
 

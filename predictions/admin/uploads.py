@@ -11,8 +11,8 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from predictions import feeds
-from predictions.feeds import FeedError
+from predictions.draws import feeds
+from predictions.draws.feeds import FeedError
 from shiolplus.logs.safe_text import sanitize_line
 
 MOST_BYTES = 2_000_000

@@ -3,18 +3,12 @@
 from predictions.models.backtests import Backtest, BacktestQuerySet, BacktestStretch
 from predictions.models.clusters import Cluster, ClusterQuerySet
 from predictions.models.draws import Draw, Feed
-from predictions.models.laws import Prediction, PredictionQuerySet, StrategyShares
-from predictions.models.leased import Leased, LeasedQuerySet, lease_end
+from predictions.models.leases import Leased, LeasedQuerySet, lease_end
+from predictions.models.pipeline import PipelineRun, PipelineStep
+from predictions.models.predictions import Prediction, PredictionQuerySet, StrategyShares
 from predictions.models.randomness import RandomnessReport
-from predictions.models.recorded import (
-    REQUEST_ID_LENGTH,
-    RUN_ID_LENGTH,
-    Recorded,
-    check_run_id,
-    new_run_id,
-)
-from predictions.models.runs import PipelineRun, PipelineStep
-from predictions.models.trained import TrainedModel, TrainedModelQuerySet, Training
+from predictions.models.timed import REQUEST_ID_LENGTH, RUN_ID_LENGTH, Recorded, check_run_id, new_run_id
+from predictions.models.training import TrainedModel, TrainedModelQuerySet, Training
 
 __all__ = [
     "REQUEST_ID_LENGTH",

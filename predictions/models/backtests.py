@@ -6,8 +6,8 @@ from django.db import models
 from django.db.models import Q
 
 from predictions.models.fields import SafeJSONField, SafeTextField
-from predictions.models.recorded import Recorded
-from predictions.modes import MEASURED_NAMES
+from predictions.models.timed import Recorded
+from predictions.modes.registry import MEASURED_NAMES
 
 
 class BacktestQuerySet(models.QuerySet["Backtest"]):

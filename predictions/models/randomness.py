@@ -7,7 +7,7 @@ from predictions.models.fields import SafeJSONField, SafeTextField
 
 
 class RandomnessReport(models.Model):
-    """What the tests of `predictions.randomness` found in one set of draws."""
+    """What the tests of `predictions.draws.randomness` found in one set of draws."""
 
     draws = models.PositiveIntegerField()
     draws_through = models.DateField(help_text="The newest draw of the report.")

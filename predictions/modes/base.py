@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from predictions.distribution import UNIFORM_LOG_LOSS, Component, log_loss
-from predictions.features import History
+from predictions.distributions.components import UNIFORM_LOG_LOSS, Component, log_loss
+from predictions.modes.features import History
 
 HELD_OUT = 200  # draws that choose a strength, and as many later ones that measure the result
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from predictions.features import History
 from predictions.modes.base import Mixture, Mode, Parts, held_out, measured_skill, read_state, write_state
+from predictions.modes.features import History
 from predictions.modes.v1 import V1
 from predictions.modes.v2 import V2
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from predictions.features import History
 from predictions.modes.base import HELD_OUT, state_of
-from predictions.modes.learned import Learned, RawWeights, raw_weights
+from predictions.modes.features import History
+from predictions.modes.shrinkage import Learned, RawWeights, raw_weights
 from predictions.powerball import POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
 
 if TYPE_CHECKING:

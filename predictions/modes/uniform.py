@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Self
 
-from predictions.distribution import uniform_component
-from predictions.features import History
+from predictions.distributions.components import uniform_component
 from predictions.modes.base import (
     HELD_OUT,
     Mixture,
@@ -15,6 +14,7 @@ from predictions.modes.base import (
     read_state,
     write_state,
 )
+from predictions.modes.features import History
 
 
 class Uniform(Mode):

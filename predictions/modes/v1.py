@@ -8,8 +8,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from predictions.distribution import Component, log_likelihood, uniform_component
-from predictions.features import WARM_UP, History
+from predictions.distributions.components import Component, log_likelihood, uniform_component
+from predictions.distributions.fixed_share import equal_shares, updated_shares
+from predictions.distributions.strata import Strata, balanced_table
 from predictions.modes.base import (
     HELD_OUT,
     Mixture,
@@ -20,11 +21,10 @@ from predictions.modes.base import (
     read_state,
     write_state,
 )
-from predictions.modes.learned import RawWeights, best_strength, shrunk_law
+from predictions.modes.features import WARM_UP, History
+from predictions.modes.shrinkage import RawWeights, best_strength, shrunk_law
 from predictions.modes.v2 import V2
 from predictions.powerball import POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
-from predictions.shares import equal_shares, updated_shares
-from predictions.strata import Strata, balanced_table
 
 FREQUENCY, COOCCURRENCE, RANGES, AI, RANDOM, COVERAGE = STRATEGIES = (
     "frequency_weighted",

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from predictions.features import WARM_UP, History, ball_features, flat, labelled
 from predictions.modes.base import HELD_OUT, state_of
-from predictions.modes.learned import Learned, RawWeights, raw_weights
+from predictions.modes.features import WARM_UP, History, ball_features, flat, labelled
+from predictions.modes.shrinkage import Learned, RawWeights, raw_weights
 
 if TYPE_CHECKING:
     from xgboost import Booster

@@ -22,8 +22,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from predictions import clusters
-from predictions.draws import age_of, freshness, is_stale, newest_draw_day
+from predictions.draws.sources import age_of, freshness, is_stale, newest_draw_day
+from predictions.workqueue import clusters
 from tickets import conditions, probes
 from tickets.api.problems import BadValues
 from tickets.api.queries import bad_value

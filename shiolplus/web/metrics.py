@@ -23,10 +23,10 @@ from prometheus_client.registry import Collector
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
+from predictions.evaluation.mode_profiles import mode_profiles
 from predictions.models import Cluster, PipelineRun
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from predictions.powerball import draw_instant
-from predictions.profiles import mode_profiles
 from shiolplus.web.health import ProbeView
 from shiolplus.web.trusted_proxies import UNTRUSTED_KEY, is_among
 from tickets.api.callers import UNKNOWN_CLIENT_KEY

@@ -35,8 +35,8 @@ def show(what: str, figure: str, beside: str) -> None:
 
 def sampling() -> None:
     """One core, one million tickets, beside NumPy's own choice without replacement."""
-    from predictions.confidence import ConfidenceScale
-    from predictions.sampling import component_order, draw_tickets, generator_for, sample
+    from predictions.distributions.confidence import ConfidenceScale
+    from predictions.distributions.sampling import component_order, draw_tickets, generator_for, sample
     from tests.factories import tilted_component
 
     component = tilted_component()
@@ -66,9 +66,9 @@ def sampling() -> None:
 
 def mixing() -> None:
     """Of a mixture as `v1` has it: the scales made anew, beside the scales of an earlier batch."""
-    from predictions.confidence import ConfidenceScale, scale_of
-    from predictions.distribution import Component, uniform_component
-    from predictions.sampling import component_order, deal, draw_tickets, generator_for
+    from predictions.distributions.components import Component, uniform_component
+    from predictions.distributions.confidence import ConfidenceScale, scale_of
+    from predictions.distributions.sampling import component_order, deal, draw_tickets, generator_for
     from tests.factories import dealt_component, random_component, stratified_component
 
     laws = [*map(random_component, range(3)), stratified_component(random_component(3))]
@@ -87,7 +87,7 @@ def mixing() -> None:
 def pipeline() -> None:
     """All five modes from official draws to stored predictions, as an operator runs it."""
     from predictions.models import PipelineRun
-    from predictions.pipeline import accept_run, execute
+    from predictions.pipeline.runner import accept_run, execute
 
     run, _ = accept_run(source="bundled", enqueue=False)
     started = time.perf_counter()
@@ -102,9 +102,9 @@ def fitting() -> None:
     """Child processes and imports included, beside a bare interpreter that imports scikit-learn."""
     import subprocess
 
-    from predictions.draws import known_draws
-    from predictions.modes import MODES
-    from predictions.training import predict, train
+    from predictions.draws.sources import known_draws
+    from predictions.modes.registry import MODES
+    from predictions.training.trainer import predict, train
 
     known, laws = known_draws(), {}
     bare = seconds(
@@ -132,7 +132,7 @@ def storing() -> None:
     """1,000 tickets from a stored prediction to committed rows, beside a bare executemany of as many."""
     from django.db import connection, transaction
 
-    from predictions.modes import MODE_NAMES
+    from predictions.modes.registry import MODE_NAMES
     from tickets.batch_generator import BatchTicketGenerator
 
     rows = [("random_forest", *range(1, 7), 0.5)] * 1000

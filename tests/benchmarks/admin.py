@@ -98,7 +98,7 @@ def export(browser: "Client") -> None:
 def main() -> None:
     kept = os.environ.get("SHIOL_BENCH_FOLDER", "")
     with own_database(kept, SHIOL_ALLOWED_HOSTS="testserver", SHIOL_HTTPS="off"):
-        from predictions.draws import import_source
+        from predictions.draws.sources import import_source
 
         if not kept:
             import_source("bundled")

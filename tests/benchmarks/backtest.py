@@ -15,8 +15,8 @@ def main() -> None:
         from django.conf import settings
         from django.core.management import call_command
 
-        from predictions.backtest import BASELINE, COSTS
-        from predictions.draws import import_source
+        from predictions.draws.sources import import_source
+        from predictions.evaluation.backtest import BASELINE, COSTS
         from predictions.models import Backtest
 
         import_source("bundled")

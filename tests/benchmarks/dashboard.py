@@ -39,7 +39,7 @@ def sell(draws: int) -> None:
     """Claims of every mode in each hour before so many draws, in all the rows that share an hour."""
     from django.utils import timezone
 
-    from predictions.modes import MODE_NAMES
+    from predictions.modes.registry import MODE_NAMES
     from predictions.powerball import draw_instant, last_draw, next_draw
     from tickets.claimed import SLOTS, ClaimHour
 

@@ -38,7 +38,7 @@ def plan(tickets: str, *modes: str) -> None:
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0, skip_checks=True)
-    from predictions.draws import upcoming_draw
+    from predictions.draws.sources import upcoming_draw
     from tests.factories import make_prediction
     from tickets.batch_generator import BatchTicketGenerator
 

@@ -17,7 +17,7 @@ ROUNDS = 3
 SCORE = f"""
 import resource, statistics, time
 import django; django.setup()
-from predictions.draws import upcoming_draw
+from predictions.draws.sources.sources import upcoming_draw
 from shiolplus.cli import quiet_logs
 from tests.factories import make_draw
 from tickets.models import PreGeneratedTicket, TicketBatch

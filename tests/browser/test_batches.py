@@ -5,8 +5,8 @@ from pathlib import Path
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from predictions import clusters
 from predictions.models import PipelineRun
+from predictions.workqueue import clusters
 from tests.browser.chromium import Chromium
 from tests.factories import draw_on_sale, make_prediction
 from tests.processes import cluster, wait_until

@@ -9,10 +9,11 @@ from django.utils import timezone
 from django_q.models import Schedule, Task
 from django_q.tasks import async_task
 
-from predictions import clusters, fits
-from predictions.adaptive import reset_shares
-from predictions.draws import known_draws
+from predictions.draws.sources import known_draws
 from predictions.models import Cluster, Draw, PipelineRun
+from predictions.training import fit_leases
+from predictions.training.strategy_shares import reset_shares
+from predictions.workqueue import clusters
 from tests.factories import (
     claim_tickets,
     count_claims,
@@ -61,7 +62,7 @@ def _runs() -> None:
     for number, (name, status) in enumerate(steps, start=1):
         prediction.run.steps.create(number=number, name=name, status=status, summary="so it went")
     PipelineRun.objects.filter(pk=prediction.run.pk).update(status="failed", error="the feed was away")
-    fits.begin("v1", known_draws(), 1)
+    fit_leases.begin("v1", known_draws(), 1)
 
 
 def _batches() -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from predictions import clusters
 from predictions.models import Cluster
+from predictions.workqueue import clusters
 from tests.processes import dies_with_parent, wait_until
 from tickets.queue_main import DRAIN_SECONDS
 
@@ -156,7 +156,7 @@ def _member(pid: int, values: dict[str, str], sayings: dict[int, str]) -> Member
     if not stat:
         return None
     parent, leader = int(stat[1]), int(stat[2])
-    if "predictions.fitting" in command:
+    if "predictions.training.fit_process" in command:
         role = "fit"
     elif "run_cluster" in command:
         role = "watchdog"

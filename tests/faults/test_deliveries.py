@@ -7,7 +7,7 @@ import pytest
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
-from predictions import clusters
+from predictions.workqueue import clusters
 from tests.faults.marks import IN_FULL, ON_POSTGRES
 from tests.faults.world import World
 from tests.processes import wait_until

@@ -1,8 +1,8 @@
 """Pipelines whose processes are killed, or ended by a time limit, while a mode is fitted."""
 
-from predictions import clusters
 from predictions.models import PipelineRun, PipelineStep, Training
-from predictions.pipeline import accept_run
+from predictions.pipeline.runner import accept_run
+from predictions.workqueue import clusters
 from tests.faults.databases import DRAW
 from tests.faults.hosts import Host
 from tests.faults.marks import IN_FULL

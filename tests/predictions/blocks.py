@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from predictions.distribution import Component, white_log_likelihood
-from predictions.sampling import Tickets
+from predictions.distributions.components import Component, white_log_likelihood
+from predictions.distributions.sampling import Tickets
 from tests.factories import component_with
 
 SIZES = (12, 11, 10, 13, 12, 11)

@@ -5,12 +5,17 @@ from datetime import date
 
 import pytest
 
-from predictions import adaptive
-from predictions.adaptive import current_shares, reset_shares, update_shares
-from predictions.distribution import Component, components_from_json, log_likelihood, uniform_component
+from predictions.distributions.components import (
+    Component,
+    components_from_json,
+    log_likelihood,
+    uniform_component,
+)
+from predictions.distributions.fixed_share import ALPHA, updated_shares
 from predictions.models import Draw, Prediction, StrategyShares
 from predictions.modes.v1 import STRATEGIES, weighed
-from predictions.shares import ALPHA, updated_shares
+from predictions.training import strategy_shares
+from predictions.training.strategy_shares import current_shares, reset_shares, update_shares
 from tests.commands import call
 from tests.factories import make_prediction, tilted_component
 
@@ -72,7 +77,7 @@ def test_a_draw_moves_the_shares_once_however_often_it_is_asked_for() -> None:
 def test_of_two_runs_that_move_the_shares_by_one_draw_the_second_finds_it_done() -> None:
     law, draw = law_of(SATURDAY), draw_on(SATURDAY, 60, 61, 62, 63, 64, 26)
 
-    (first, is_new), (second, again) = adaptive._move(law, draw), adaptive._move(law, draw)
+    (first, is_new), (second, again) = strategy_shares._move(law, draw), strategy_shares._move(law, draw)
 
     assert (first, is_new, again) == (second, True, False)
     assert StrategyShares.objects.count() == 1

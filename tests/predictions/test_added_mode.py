@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from django.conf import settings
 
-from predictions import feeds
-from predictions.bundled import BUNDLED_FILES
-from predictions.features import History
-from predictions.modes import Mode
+from predictions.draws import feeds
+from predictions.draws.bundled import BUNDLED_FILES
+from predictions.modes.features import History
+from predictions.modes.registry import Mode
 from predictions.powerball import CURRENT_ERA
 
 

@@ -9,13 +9,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_q.models import OrmQ
 
-from predictions import downloads
 from predictions.admin.prediction_charts import bar_charts
-from predictions.bundled import BUNDLED_DRAWS
-from predictions.distribution import inclusion_probabilities, uniform_component
-from predictions.draws import import_source, upcoming_draw
+from predictions.distributions.components import inclusion_probabilities, uniform_component
+from predictions.draws import download
+from predictions.draws.bundled import BUNDLED_DRAWS
+from predictions.draws.sources import import_source, upcoming_draw
 from predictions.models import Draw, PipelineRun, Prediction, new_run_id
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from tests.factories import (
     WEDNESDAY,
     component_with,
@@ -206,7 +206,7 @@ def test_the_preview_lists_what_would_not_be_taken(admin: Client, monkeypatch: p
     import_source("bundled")
     body = f"{NY_CSV}11/09/2022,01 02 03 04 05 06,2\n11/10/2022,01 02 03 04 05 06,2\n"
     with FeedServer(Answer(body=body.encode())) as server:
-        monkeypatch.setitem(downloads.URLS, "ny", server.url)
+        monkeypatch.setitem(download.URLS, "ny", server.url)
         page = heard_of(admin.get(IMPORT, {"source": "ny"}))
         done = admin.post(IMPORT, {"source": "ny"}, follow=True)
 
@@ -224,7 +224,7 @@ def test_a_feed_that_cannot_be_read_is_a_message(
     method: str, admin: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with FeedServer(Answer(body=b"<html>")) as server:
-        monkeypatch.setitem(downloads.URLS, "texas", server.url)
+        monkeypatch.setitem(download.URLS, "texas", server.url)
         response = getattr(admin, method)(IMPORT, {"source": "texas"})
 
     assert response.status_code == 200

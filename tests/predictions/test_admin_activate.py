@@ -11,15 +11,15 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.test import Client
 
-from predictions import fits, training
-from predictions.artefacts import digest_of
-from predictions.children import Answer
-from predictions.draws import known_draws
+from predictions.draws.sources import known_draws
 from predictions.models import PipelineRun, Prediction, TrainedModel
 from predictions.modes.v1 import V1
-from predictions.pipeline import accept_run
-from predictions.steps import STEPS, Work
-from predictions.training import activate, choose, forget_old_files, train_modes
+from predictions.pipeline.runner import accept_run
+from predictions.pipeline.steps import STEPS, Work
+from predictions.training import fit_leases, trainer
+from predictions.training.artefacts import digest_of
+from predictions.training.subprocesses import Answer
+from predictions.training.trainer import activate, choose, forget_old_files, train_modes
 from tests.factories import make_model, store_fair_draws
 from tests.staff import staff_who_may, superuser, text_of
 
@@ -185,10 +185,10 @@ def test_a_held_mode_is_not_fitted_again_and_train_models_says_so(
     store_fair_draws(10)
     choose(old)
 
-    (training,) = train_modes(["v1"], known_draws())
+    (trainer,) = train_modes(["v1"], known_draws())
     call_command("train_models", modes=["v1"])
 
-    assert (training.model, training.held, training.predicts, training.fitted) == (old, old, old, False)
+    assert (trainer.model, trainer.held, trainer.predicts, trainer.fitted) == (old, old, old, False)
     told = capsys.readouterr().out
     assert "v1: held at the model through 2025-12-20, not fitted again" in told
     assert "0 of 1 models trained, 0 unchanged, 1 held, on 10 draws" in told
@@ -197,7 +197,7 @@ def test_a_held_mode_is_not_fitted_again_and_train_models_says_so(
 def test_a_forced_fit_is_stored_and_the_held_model_still_predicts(
     old: TrainedModel, new: TrainedModel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(training, "_fit", lambda mode, known, seed: ("forced.json", answer()))
+    monkeypatch.setattr(trainer, "_fit", lambda mode, known, seed: ("forced.json", answer()))
     store_fair_draws(10)
     choose(old)
 
@@ -216,10 +216,10 @@ def test_a_model_chosen_while_a_fit_was_under_way_is_not_replaced_by_it(
 ) -> None:
     store_fair_draws(10)
     known = known_draws()
-    fit = fits.begin("v1", known, 1)
+    fit = fit_leases.begin("v1", known, 1)
     choose(old)
 
-    training._store(fit, known, 1, "late.json", answer())
+    trainer._store(fit, known, 1, "late.json", answer())
 
     assert states() == [(True, True), (False, False), (False, False)]
 
@@ -228,10 +228,10 @@ def test_a_model_chosen_while_a_fit_was_under_way_is_not_replaced_by_it(
 def test_a_fit_that_ends_waits_for_a_choice_that_is_being_made(old: TrainedModel, new: TrainedModel) -> None:
     store_fair_draws(10)
     known = known_draws()
-    fit = fits.begin("v1", known, 1)
+    fit = fit_leases.begin("v1", known, 1)
 
     def end_fit() -> None:
-        training._store(fit, known, 1, "late.json", answer())
+        trainer._store(fit, known, 1, "late.json", answer())
         connection.close()
 
     ending = Thread(target=end_fit)

@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from predictions.admin.randomness import count_charts, rows_of
 from predictions.models import PipelineStep, RandomnessReport
-from predictions.pipeline import accept_run
-from predictions.steps import STEPS, Work
+from predictions.pipeline.runner import accept_run
+from predictions.pipeline.steps import STEPS, Work
 from shiolplus.charts.bar import PLOT_HEIGHT
 from tests.factories import make_prediction, make_report
 from tests.staff import staff_who_may, superuser

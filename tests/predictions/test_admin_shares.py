@@ -5,11 +5,11 @@ from datetime import date
 import pytest
 from django.test import Client
 
-from predictions.adaptive import reset_shares
-from predictions.admin import shares
-from predictions.admin.shares import share_chart
+from predictions.admin import strategy_shares
+from predictions.admin.strategy_shares import share_chart
 from predictions.models import StrategyShares
 from predictions.modes.v1 import STRATEGIES
+from predictions.training.strategy_shares import reset_shares
 from tests.staff import staff_who_may, superuser
 
 pytestmark = pytest.mark.django_db
@@ -64,7 +64,7 @@ def test_the_plot_goes_by_draws_and_marks_what_was_set_by_hand() -> None:
 
 
 def test_of_a_long_history_the_newest_draws_are_plotted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shares, "PLOTTED", 2)
+    monkeypatch.setattr(strategy_shares, "PLOTTED", 2)
     for day, share in ((SATURDAY, 0.2), (MONDAY, 0.25), (WEDNESDAY, 0.3)):
         moved(day, share)
 

@@ -9,11 +9,11 @@ import pytest
 import time_machine
 from django_q.models import OrmQ
 
-from predictions import downloads
+from predictions.draws import download
 from predictions.models import Draw, PipelineRun
-from predictions.pipeline import accept_run
+from predictions.pipeline.runner import accept_run
+from predictions.pipeline.steps import STEPS, Work
 from predictions.powerball import draw_instant, eastern_instant, next_draw
-from predictions.steps import STEPS, Work
 from predictions.tasks import run_pipeline_after_draw
 from tests.factories import make_draw
 from tests.feed_server import NY_CSV, Answer, FeedServer
@@ -50,8 +50,8 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         server = FeedServer(*answers)
         server.__enter__()
         servers.append(server)
-        monkeypatch.setitem(downloads.URLS, "ny", server.url)
-        monkeypatch.setattr(downloads, "RETRIES", downloads.Retry(total=0))
+        monkeypatch.setitem(download.URLS, "ny", server.url)
+        monkeypatch.setattr(download, "RETRIES", download.Retry(total=0))
         return server
 
     yield start
@@ -181,7 +181,7 @@ def test_a_late_draw_is_named_in_the_log_and_nothing_is_run_again(
     tick(utc(noon))
     server.answers = [published(day)]
 
-    with caplog.at_level("INFO", "predictions.after_draw"):
+    with caplog.at_level("INFO", "predictions.pipeline.after_draw"):
         assert tick(utc("2026-11-24 20:30")) is None  # 15:30
 
     assert "the draw of 2026-11-23 arrived after its pipeline run; the next run learns from it" in caplog.text
@@ -250,7 +250,7 @@ def test_going_without_the_draw_names_it_in_the_log(serve: Any, caplog: pytest.L
 
     tick(utc(WINTER[3]))
 
-    (warning,) = [one.message for one in caplog.records if one.name == "predictions.after_draw"]
+    (warning,) = [one.message for one in caplog.records if one.name == "predictions.pipeline.after_draw"]
     assert warning == "the draw of 2026-11-23 is still not known: the pipeline after it goes without it"
 
 

@@ -5,10 +5,10 @@ from datetime import date
 import pytest
 from django.db import IntegrityError, transaction
 
-from predictions.draws import known_draws
+from predictions.draws.sources import known_draws
 from predictions.models import Draw, PipelineStep, RandomnessReport
-from predictions.pipeline import accept_run
-from predictions.steps import STEPS, Outcome, StepFailed, Work
+from predictions.pipeline.runner import accept_run
+from predictions.pipeline.steps import STEPS, Outcome, StepFailed, Work
 
 pytestmark = pytest.mark.usefixtures("real_draws")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from predictions.artefacts import ArtefactError, digest_of, verify, write_aside
+from predictions.training.artefacts import ArtefactError, digest_of, verify, write_aside
 
 
 def write_trees(path: Path) -> None:

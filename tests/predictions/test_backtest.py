@@ -6,15 +6,16 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from predictions import backtest, children
-from predictions.backtest import comparisons, missing_stretches, run, start_or_resume
-from predictions.distribution import UNIFORM_LOG_LOSS
-from predictions.draws import known_draws
-from predictions.features import History
-from predictions.fitting import Request
+from predictions.distributions.components import UNIFORM_LOG_LOSS
+from predictions.draws.sources import known_draws
+from predictions.evaluation import backtest
+from predictions.evaluation.backtest import comparisons, missing_stretches, run, start_or_resume
 from predictions.models import Backtest, BacktestStretch, Draw
+from predictions.modes.features import History
 from predictions.modes.v2 import V2
-from predictions.walk_forward import WalkFigures, figures_of, walk
+from predictions.modes.walk_forward import WalkFigures, figures_of, walk
+from predictions.training import subprocesses
+from predictions.training.fit_process import Request
 from tests.factories import make_draw, store_fair_draws
 
 pytestmark = pytest.mark.django_db
@@ -158,7 +159,7 @@ def test_ctrl_c_ends_what_runs_and_keeps_what_is_stored() -> None:
     running: list[subprocess.Popen[str]] = []
 
     def interrupt(stretch: BacktestStretch) -> None:
-        running.extend(children._running)
+        running.extend(subprocesses._running)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -175,9 +176,9 @@ def test_after_ctrl_c_nothing_more_is_begun(
     settings.FIT_PROCESSES = 1  # type: ignore[attr-defined]
     asked: list[Request] = []
 
-    def seen(request: Request, history: History) -> children.Answer:
+    def seen(request: Request, history: History) -> subprocesses.Answer:
         asked.append(request)
-        return children.in_child(request, history)
+        return subprocesses.in_child(request, history)
 
     def interrupt(stretch: BacktestStretch) -> None:
         raise KeyboardInterrupt

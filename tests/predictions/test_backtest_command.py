@@ -13,8 +13,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from predictions.backtest import comparisons
-from predictions.bundled import DEVELOPMENT_END
+from predictions.draws.bundled import DEVELOPMENT_END
+from predictions.evaluation.backtest import comparisons
 from predictions.models import Backtest, BacktestStretch
 from tests.commands import call
 from tests.factories import make_draw, store_fair_draws

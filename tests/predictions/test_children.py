@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from predictions import children
-from predictions.children import FitError, end_children, in_child, request_of
+from predictions.training import subprocesses
+from predictions.training.subprocesses import FitError, end_children, in_child, request_of
 from tests.factories import fair_history
 from tests.processes import children_of, wait_until
 
@@ -20,8 +20,8 @@ def test_children_that_are_given_up_end_at_once_and_who_waits_gets_an_error() ->
 
     with ThreadPoolExecutor(1) as threads:
         fit = threads.submit(in_child, long, history)
-        wait_until(lambda: bool(children._running), 5, "a child")
-        (child,) = children._running
+        wait_until(lambda: bool(subprocesses._running), 5, "a child")
+        (child,) = subprocesses._running
         end_children()
         with pytest.raises(
             FitError, match="lstm: its backtest process ended without an answer: exit code -9"
@@ -29,13 +29,13 @@ def test_children_that_are_given_up_end_at_once_and_who_waits_gets_an_error() ->
             fit.result(timeout=2)
 
     assert child.returncode == -9
-    assert not children._running
+    assert not subprocesses._running
 
 
 PARENT = """
 import django
 django.setup()
-from predictions.children import in_child, request_of
+from predictions.training.trainer.subprocesses import in_child, request_of
 from tests.factories import fair_history
 in_child(request_of("backtest", "lstm", first=880, stop=900, seed=1), fair_history(900))
 """
@@ -60,4 +60,4 @@ def test_a_child_that_ends_by_itself_is_forgotten() -> None:
     answer = in_child(request_of("backtest", "uniform", first=300, stop=310, seed=1), fair_history(310))
 
     assert len(answer.payload["joint"]) == 10
-    assert not children._running
+    assert not subprocesses._running

@@ -5,12 +5,12 @@ from statistics import fmean, stdev
 
 import pytest
 
-from predictions.comparison import Comparison, compared, gains
-from predictions.distribution import uniform_component
-from predictions.features import History
-from predictions.intervals import student_quantile
+from predictions.distributions.components import uniform_component
+from predictions.evaluation.comparison import Comparison, compared, gains
+from predictions.evaluation.intervals import student_quantile
 from predictions.modes.base import Mixture
-from predictions.walk_forward import WalkFigures, figures_of
+from predictions.modes.features import History
+from predictions.modes.walk_forward import WalkFigures, figures_of
 from tests.factories import fair_history, random_component
 
 DRAWS = 40

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from predictions.distribution import Component, components_from_json, shrink, uniform_component
+from predictions.distributions.components import Component, components_from_json, shrink, uniform_component
 from tests.factories import component_with, dealt_component, stratified_component, tilted_component
 
 TILTED = tilted_component()

@@ -6,14 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from predictions.confidence import ConfidenceScale, reference_tickets, scale_of
-from predictions.distribution import (
-    Component,
-    log_likelihood,
-    uniform_component,
-)
-from predictions.sampling import Tickets, generator_for, sample
-from predictions.strata import Strata, hypergeometric_table
+from predictions.distributions.components import Component, log_likelihood, uniform_component
+from predictions.distributions.confidence import ConfidenceScale, reference_tickets, scale_of
+from predictions.distributions.sampling import Tickets, generator_for, sample
+from predictions.distributions.strata import Strata, hypergeometric_table
 from tests.factories import (
     THIRDS,
     component_with,

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from predictions.sampling import Tickets, component_order, draw_tickets, generator_for, sample
+from predictions.distributions.sampling import Tickets, component_order, draw_tickets, generator_for, sample
 from tests.factories import component_with, dealt_component, tilted_component
 from tests.predictions.blocks import block_p_value
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from predictions.distribution import (
+from predictions.distributions.components import (
     UNIFORM_LOG_LOSS,
     Component,
     WhiteLaw,
@@ -20,7 +20,7 @@ from predictions.distribution import (
     uniform_component,
     white_log_likelihood,
 )
-from predictions.strata import Table, compositions, hypergeometric_table
+from predictions.distributions.strata import Table, compositions, hypergeometric_table
 from tests.factories import component_with, stratified_component, tilted_component
 from tests.predictions.blocks import block_chances, block_component
 

@@ -6,20 +6,20 @@ import pytest
 import requests
 import responses
 
-from predictions import downloads
-from predictions.downloads import Download
-from predictions.feeds import FeedError
+from predictions.draws import download
+from predictions.draws.download import Download
+from predictions.draws.feeds import FeedError
 from tests.feed_server import GOOD_NY_CSV, Answer, FeedServer
 
 
 @pytest.fixture(autouse=True)
 def _no_waiting_between_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downloads, "RETRIES", downloads.RETRIES.new(backoff_factor=0))
+    monkeypatch.setattr(download, "RETRIES", download.RETRIES.new(backoff_factor=0))
 
 
 def test_a_download_is_one_request_that_names_us_and_brings_the_etag() -> None:
     with FeedServer(Answer(headers={"ETag": '"v1"'})) as server:
-        assert downloads.download(server.url) == Download(GOOD_NY_CSV, '"v1"')
+        assert download.download(server.url) == Download(GOOD_NY_CSV, '"v1"')
     assert len(server.requests) == 1
     assert server.requests[0]["User-Agent"] == "shiolplus-batch-tickets"
     assert "If-None-Match" not in server.requests[0]
@@ -27,41 +27,41 @@ def test_a_download_is_one_request_that_names_us_and_brings_the_etag() -> None:
 
 def test_a_known_etag_is_sent_and_an_unchanged_feed_is_not_downloaded() -> None:
     with FeedServer(Answer(304, b"", {"ETag": '"v1"'})) as server:
-        assert downloads.download(server.url, '"v1"') == Download(None, '"v1"')
+        assert download.download(server.url, '"v1"') == Download(None, '"v1"')
     assert [headers["If-None-Match"] for headers in server.requests] == ['"v1"']
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_a_server_in_trouble_is_asked_again(status: int) -> None:
     with FeedServer(Answer(status), Answer(status), Answer()) as server:
-        assert downloads.download(server.url).text == GOOD_NY_CSV
+        assert download.download(server.url).text == GOOD_NY_CSV
     assert len(server.requests) == 3
 
 
 def test_a_server_that_stays_in_trouble_is_a_feed_error_after_four_requests() -> None:
     with FeedServer(Answer(503)) as server, pytest.raises(FeedError, match=r"cannot be read: .*503"):
-        downloads.download(server.url)
+        download.download(server.url)
     assert len(server.requests) == 4
 
 
 def test_a_server_may_not_say_how_long_we_wait() -> None:
     with FeedServer(Answer(503, headers={"Retry-After": "3600"}), Answer()) as server:
-        assert downloads.download(server.url).text == GOOD_NY_CSV
+        assert download.download(server.url).text == GOOD_NY_CSV
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
 def test_a_plain_refusal_is_a_feed_error_and_is_not_asked_again(status: int) -> None:
     with FeedServer(Answer(status)) as server, pytest.raises(FeedError, match=f"cannot be read: {status}"):
-        downloads.download(server.url)
+        download.download(server.url)
     assert len(server.requests) == 1
 
 
 def test_a_body_over_the_size_cap_is_cut_off() -> None:
     with (
-        FeedServer(Answer(body=b" " * (downloads.SIZE_CAP + 70_000))) as server,
+        FeedServer(Answer(body=b" " * (download.SIZE_CAP + 70_000))) as server,
         pytest.raises(FeedError, match="sends more than the allowed 5,000,000 bytes"),
     ):
-        downloads.download(server.url)
+        download.download(server.url)
     assert len(server.requests) == 1
 
 
@@ -70,26 +70,26 @@ def test_a_body_that_ends_early_is_a_feed_error_and_not_half_a_feed() -> None:
         FeedServer(Answer(headers={"Content-Length": "100000", "Connection": "close"})) as server,
         pytest.raises(FeedError, match="cannot be read"),
     ):
-        downloads.download(server.url)
+        download.download(server.url)
 
 
 def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downloads, "TIMEOUT", (1, 0.05))
+    monkeypatch.setattr(download, "TIMEOUT", (1, 0.05))
     with (
         FeedServer(Answer(drip=0.5)) as server,
         pytest.raises(FeedError, match=r"cannot be read: .*timed out"),
     ):
-        downloads.download(server.url)
+        download.download(server.url)
 
 
 def test_a_dripping_server_is_given_up_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downloads, "DEADLINE", 0.1)
+    monkeypatch.setattr(download, "DEADLINE", 0.1)
     started = time.monotonic()
     with (
         FeedServer(Answer(drip=0.02)) as server,
         pytest.raises(FeedError, match=r"took longer than 0\.1 seconds"),
     ):
-        downloads.download(server.url)
+        download.download(server.url)
     assert time.monotonic() - started < 0.5
 
 
@@ -97,7 +97,7 @@ def test_a_port_where_nobody_listens_is_a_feed_error() -> None:
     with FeedServer(Answer()) as server:
         pass
     with pytest.raises(FeedError, match=r"cannot be read: .*Connection refused"):
-        downloads.download(server.url)
+        download.download(server.url)
 
 
 @responses.activate
@@ -105,12 +105,12 @@ def test_a_port_where_nobody_listens_is_a_feed_error() -> None:
     "failure", [requests.ConnectTimeout("no route"), requests.exceptions.SSLError("expired")]
 )
 def test_a_network_that_fails_is_a_feed_error_with_the_address(failure: Exception) -> None:
-    responses.get(downloads.URLS["ny"], body=failure)
+    responses.get(download.URLS["ny"], body=failure)
     with pytest.raises(FeedError, match=rf"^https://data\.ny\.gov/.* cannot be read: {failure}"):
-        downloads.download(downloads.URLS["ny"])
+        download.download(download.URLS["ny"])
 
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://data.ny.gov/draws.csv", "http://"])
 def test_what_is_no_web_address_is_a_feed_error(url: str) -> None:
     with pytest.raises(FeedError, match="cannot be read"):
-        downloads.download(url)
+        download.download(url)

@@ -7,9 +7,8 @@ from django.core.management.base import CommandError
 from django.db.models import Model
 from django.test import TestCase
 
-from predictions import adaptive, draw_deletion
-from predictions.adaptive import reset_shares, update_shares
-from predictions.draw_deletion import (
+from predictions.draws import deletion as draw_deletion
+from predictions.draws.deletion import (
     DependentKind,
     clean_reason,
     delete_draws,
@@ -17,8 +16,10 @@ from predictions.draw_deletion import (
     preview_deletion,
     register_dependents,
 )
-from predictions.evaluation import evaluate_predictions
+from predictions.evaluation.log_loss import evaluate_predictions
 from predictions.models import Draw, Feed, Prediction, RandomnessReport, StrategyShares, TrainedModel
+from predictions.training import strategy_shares
+from predictions.training.strategy_shares import reset_shares, update_shares
 from tests.commands import call
 from tests.factories import make_draw, make_prediction, make_report, tilted_component
 
@@ -172,7 +173,7 @@ def test_a_dependent_that_cannot_be_removed_leaves_everything_as_it_was(
 def test_the_log_has_one_line_with_the_numbers_and_the_reason(caplog: pytest.LogCaptureFixture) -> None:
     delete(SATURDAY, reason="NY Lotto\n2026-12-01 ERROR forged\x00\x1b[31m \ud800")
 
-    (line,) = [record.message for record in caplog.records if record.name == "predictions.draw_deletion"]
+    (line,) = [record.message for record in caplog.records if record.name == "predictions.draws.deletion"]
     assert line.startswith(
         "draws deleted by test: 1 draw (2025-12-20: 60 61 62 63 64 +7) from 'test'; "
         "evaluated predictions: 1 (kept; their log-losses are removed until the draws are stored again); "
@@ -206,7 +207,7 @@ def test_a_draw_deleted_while_the_shares_are_computed_moves_nothing() -> None:
     draw, law = Draw.objects.get(draw_date=MONDAY), Prediction.objects.get(draw_date=MONDAY)
     delete(MONDAY)
 
-    assert adaptive._move(law, draw) == (None, False)
+    assert strategy_shares._move(law, draw) == (None, False)
     assert not StrategyShares.objects.exists()
 
 

@@ -16,14 +16,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from predictions import draws, feeds
-from predictions.bundled import BUNDLED_FILES
-from predictions.downloads import download
-from predictions.draws import import_content, import_rows, import_url
-from predictions.feeds import FeedError, RawDraw, Row
-from predictions.imports import ImportRefused
+from predictions.draws import feeds, sources
+from predictions.draws.bundled import BUNDLED_FILES
+from predictions.draws.download import download
+from predictions.draws.feeds import FeedError, RawDraw, Row
+from predictions.draws.importer import ImportRefused
+from predictions.draws.sources import import_content, import_rows, import_url
 from predictions.models import Draw, Feed, PipelineRun
-from predictions.steps import Work, _data
+from predictions.pipeline.steps import Work, _data
 from tests.feed_server import Answer, FeedServer
 from tests.staff import heard_of, superuser
 
@@ -244,7 +244,7 @@ def test_a_feed_that_turns_into_another_games_stores_nothing_and_keeps_its_etag(
 def test_the_pipelines_data_step_warns_of_a_refused_feed(monkeypatch: pytest.MonkeyPatch) -> None:
     import_text(PLAIN)
     with FeedServer(Answer(body=LOTTO)) as server:
-        monkeypatch.setitem(draws.downloads.URLS, "ny", server.url)
+        monkeypatch.setitem(sources.URLS, "ny", server.url)
         outcome = _data(Work(PipelineRun(source="ny", draw_date=date(2026, 3, 4))))
     assert outcome.status == "warning"
     assert outcome.summary.startswith(
@@ -426,7 +426,7 @@ def test_a_broken_spreadsheet_is_refused_by_its_name(
 
 
 def test_a_spreadsheet_that_unpacks_without_bound_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("predictions.spreadsheets.UNZIPPED_CAP", 1000)
+    monkeypatch.setattr("predictions.draws.spreadsheets.UNZIPPED_CAP", 1000)
     with pytest.raises(FeedError, match="it unpacks to more than the allowed 1,000 bytes"):
         feeds.decode(make_xlsx([["x" * 2000]]))
 

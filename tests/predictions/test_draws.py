@@ -11,9 +11,11 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.test import TestCase
 
-from predictions import feeds
-from predictions.bundled import BUNDLED_DRAWS, DEVELOPMENT_END, read_bundled_draws
-from predictions.draws import (
+from predictions.draws import feeds
+from predictions.draws.bundled import BUNDLED_DRAWS, DEVELOPMENT_END, read_bundled_draws
+from predictions.draws.feeds import FeedError, RawDraw, Row
+from predictions.draws.importer import ImportReport, Problem
+from predictions.draws.sources import (
     freshness,
     import_file,
     import_rows,
@@ -24,8 +26,6 @@ from predictions.draws import (
     newest_draw_day,
     upcoming_draw,
 )
-from predictions.feeds import FeedError, RawDraw, Row
-from predictions.imports import ImportReport, Problem
 from predictions.models import Draw, Feed
 from predictions.powerball import CURRENT_ERA, scheduled_draws
 from predictions.signals import draws_stored

@@ -6,9 +6,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from predictions import feeds
-from predictions.bundled import BUNDLED_FILES
-from predictions.features import NAMES, WINDOWS, History, ball_features, labelled
+from predictions.draws import feeds
+from predictions.draws.bundled import BUNDLED_FILES
+from predictions.modes.features import NAMES, WINDOWS, History, ball_features, labelled
 from predictions.powerball import CURRENT_ERA
 
 Hits = Callable[[History], np.ndarray]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from predictions import feeds
-from predictions.feeds import FeedError, RawDraw
+from predictions.draws import feeds
+from predictions.draws.feeds import FeedError, RawDraw
 
 NY_CSV = "Draw Date,Winning Numbers,Multiplier\n"
 GOOD = RawDraw(date(2022, 11, 9), (7, 14, 24, 30, 56), 7, 2)

@@ -12,8 +12,8 @@ from django.conf import settings as project
 from django.core.cache import caches
 from django_q.conf import Conf
 
-from predictions import clusters
-from predictions.heartbeats import heartbeat_faults
+from predictions.workqueue import clusters
+from predictions.workqueue.heartbeats import heartbeat_faults
 from tests.commands import call
 from tests.staff import superuser
 

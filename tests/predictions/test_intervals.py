@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from predictions.distribution import uniform_component
-from predictions.intervals import mean_interval, student_quantile
+from predictions.distributions.components import uniform_component
+from predictions.distributions.sampling import generator_for, sample
+from predictions.evaluation.intervals import mean_interval, student_quantile
 from predictions.powerball import EXPECTED_WHITE_MATCHES
-from predictions.sampling import generator_for, sample
 from tests.factories import component_with, tilted_component
 
 SEASONS, DRAWS, TICKETS = 2_000, 40, 25

@@ -8,8 +8,8 @@ import pytest
 import time_machine
 from django.db import connection
 
-from predictions.leases import delay_after, holder, kept
 from predictions.models import PipelineRun, lease_end
+from predictions.workqueue.leases import delay_after, holder, kept
 from tests.factories import WEDNESDAY
 from tests.processes import wait_until
 

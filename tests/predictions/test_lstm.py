@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from predictions.draws import known_draws
-from predictions.features import History
+from predictions.draws.sources import known_draws
+from predictions.modes.features import History
 from predictions.modes.lstm import Lstm
-from predictions.training import FitError, train
+from predictions.training.trainer import FitError, train
 
 
 def some_history(draws: int = 60) -> History:

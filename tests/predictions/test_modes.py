@@ -6,14 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from predictions import feeds
-from predictions.bundled import BUNDLED_FILES
-from predictions.distribution import UNIFORM_LOG_LOSS, Component, components_from_json, uniform_component
-from predictions.features import History
-from predictions.modes import MEASURED, MODE_NAMES, MODES, Mode
+from predictions.distributions.components import (
+    UNIFORM_LOG_LOSS,
+    Component,
+    components_from_json,
+    uniform_component,
+)
+from predictions.draws import feeds
+from predictions.draws.bundled import BUNDLED_FILES
 from predictions.modes.base import HELD_OUT, Mixture
+from predictions.modes.features import History
 from predictions.modes.hybrid import Hybrid
 from predictions.modes.lstm import Lstm
+from predictions.modes.registry import MEASURED, MODE_NAMES, MODES, Mode
 from predictions.modes.v1 import STRATEGIES, V1, cooccurrences, frequencies
 from predictions.powerball import CURRENT_ERA
 from tests.factories import tilted_component

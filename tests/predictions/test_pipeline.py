@@ -7,11 +7,11 @@ import pytest
 import time_machine
 from django_q.models import OrmQ
 
-from predictions import downloads
-from predictions.distribution import components_from_json, log_loss
+from predictions.distributions.components import components_from_json, log_loss
+from predictions.draws import download
 from predictions.models import Draw, PipelineRun, Prediction, TrainedModel
 from predictions.modes.v1 import STRATEGIES
-from predictions.pipeline import accept_run, execute
+from predictions.pipeline.runner import accept_run, execute
 from predictions.signals import predictions_generated
 from predictions.tasks import run_pipeline
 from tests.factories import make_prediction
@@ -122,8 +122,8 @@ def test_the_same_run_id_is_accepted_once() -> None:
 
 
 def test_a_feed_out_of_reach_is_a_warning_and_the_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(downloads.URLS, "ny", "http://127.0.0.1:9/closed")
-    monkeypatch.setattr(downloads, "RETRIES", downloads.Retry(total=0))
+    monkeypatch.setitem(download.URLS, "ny", "http://127.0.0.1:9/closed")
+    monkeypatch.setattr(download, "RETRIES", download.Retry(total=0))
     with time_machine.travel(datetime(2025, 12, 24, 12, tzinfo=UTC), tick=True):
         run = accepted(source="ny")
         execute(run)

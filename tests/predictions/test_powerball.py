@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from predictions import feeds
-from predictions.bundled import BUNDLED_FILES
+from predictions.draws import feeds
+from predictions.draws.bundled import BUNDLED_FILES
 from predictions.powerball import (
     CURRENT_ERA,
     EASTERN,

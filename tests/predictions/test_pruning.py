@@ -8,9 +8,9 @@ import time_machine
 from django_q.models import OrmQ, Task
 from django_q.tasks import async_task
 
-from predictions import pruning
 from predictions.models import Cluster
 from predictions.tasks import prune_queue
+from predictions.workqueue import pruning
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

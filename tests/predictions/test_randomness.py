@@ -9,12 +9,11 @@ import pytest
 from django.conf import settings
 from scipy import stats
 
-from predictions import feeds
-from predictions.bundled import BUNDLED_FILES
-from predictions.distribution import Component, uniform_component
-from predictions.features import History
-from predictions.powerball import CURRENT_ERA
-from predictions.randomness import (
+from predictions.distributions.components import Component, uniform_component
+from predictions.distributions.sampling import generator_for, sample
+from predictions.draws import feeds
+from predictions.draws.bundled import BUNDLED_FILES
+from predictions.draws.randomness import (
     BALLS,
     Finding,
     Randomness,
@@ -23,7 +22,8 @@ from predictions.randomness import (
     p_text,
     randomness_report,
 )
-from predictions.sampling import generator_for, sample
+from predictions.modes.features import History
+from predictions.powerball import CURRENT_ERA
 from tests.factories import component_with
 
 DRAWS = 300  # of each simulated history
@@ -276,8 +276,8 @@ def test_a_p_value_is_written_with_two_digits(p: float, text: str) -> None:
 def test_scipy_is_loaded_by_the_report_and_not_by_its_module() -> None:
     code = (
         "import sys, numpy as np\n"
-        "from predictions.features import History\n"
-        "from predictions.randomness import randomness_report\n"
+        "from predictions.modes.registry.features import History\n"
+        "from predictions.draws.sources.randomness import randomness_report\n"
         "print('scipy' in sys.modules)\n"
         "randomness_report(History(np.arange(1, 6)[None, :], np.array([1])))\n"
         "print('scipy' in sys.modules)\n"

@@ -7,10 +7,10 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.utils import timezone
 
-from predictions import pipeline, steps
 from predictions.models import Draw, PipelineRun, PipelineStep, Prediction, TrainedModel
-from predictions.pipeline import accept_run, execute, give_up
-from predictions.steps import STEPS, Outcome, Work
+from predictions.pipeline import runner, steps
+from predictions.pipeline.runner import accept_run, execute, give_up
+from predictions.pipeline.steps import STEPS, Outcome, Work
 from tests.factories import make_prediction
 from tickets.models import GenerationRun
 
@@ -35,9 +35,9 @@ def die_before(run: PipelineRun, name: str, monkeypatch: pytest.MonkeyPatch) -> 
             raise Killed
         real(run, step, *args, **values)
 
-    real = pipeline._set
+    real = runner._set
     with monkeypatch.context() as patched:
-        patched.setattr(pipeline, "_set", killed)
+        patched.setattr(runner, "_set", killed)
         with pytest.raises(Killed):
             execute(run)
 

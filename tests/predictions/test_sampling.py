@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from predictions.distribution import Component, elementary_symmetric, inclusion_probabilities
-from predictions.sampling import (
+from predictions.distributions.components import Component, elementary_symmetric, inclusion_probabilities
+from predictions.distributions.sampling import (
     SAMPLER_VERSION,
     Tickets,
     component_order,
@@ -22,7 +22,7 @@ from predictions.sampling import (
     generator_for,
     sample,
 )
-from predictions.strata import Strata, hypergeometric_table
+from predictions.distributions.strata import Strata, hypergeometric_table
 from tests.factories import (
     THIRDS,
     component_with,
@@ -89,8 +89,8 @@ GOLDEN_MIXTURE = [
 DRAW_GOLDEN_MIXTURE = """
 import json, sys
 import numpy as np
-from predictions.distribution import Component
-from predictions.sampling import draw_tickets, generator_for
+from predictions.distributions.components import Component
+from predictions.distributions.sampling import draw_tickets, generator_for
 components = [Component.from_json(one) for one in json.load(sys.stdin)]
 order = np.arange(12, dtype=np.uint8) % 3
 print(json.dumps(draw_tickets(components, order, generator_for(7, 3, 0)).tolist()))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predictions.shares import ALPHA, equal_shares, updated_shares
+from predictions.distributions.fixed_share import ALPHA, equal_shares, updated_shares
 
 NAMES = ("a", "b", "c", "d")
 LIKELIHOODS = st.lists(st.floats(-40, 0), min_size=4, max_size=4)

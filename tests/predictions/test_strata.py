@@ -10,8 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from predictions.distribution import Component, inclusion_probabilities, uniform_component
-from predictions.strata import Strata, balanced_table, compositions, hypergeometric_table, stratum_sizes
+from predictions.distributions.components import Component, inclusion_probabilities, uniform_component
+from predictions.distributions.strata import (
+    Strata,
+    balanced_table,
+    compositions,
+    hypergeometric_table,
+    stratum_sizes,
+)
 from tests.factories import THIRDS, stratified_component, tilted_component
 
 HALF_BALANCED = Strata(THIRDS, balanced_table(THIRDS, 0.5))

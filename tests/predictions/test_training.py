@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from django.db import IntegrityError
 
-from predictions.distribution import uniform_component
-from predictions.draws import KnownDraws, import_source, known_draws
-from predictions.features import History
+from predictions.distributions.components import uniform_component
+from predictions.draws.sources import KnownDraws, import_source, known_draws
 from predictions.models import TrainedModel
-from predictions.modes import MODES
-from predictions.training import (
+from predictions.modes.features import History
+from predictions.modes.registry import MODES
+from predictions.training.trainer import (
     FitError,
     activate,
     forget_old_files,

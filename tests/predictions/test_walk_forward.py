@@ -6,12 +6,17 @@ from itertools import accumulate, pairwise
 import numpy as np
 import pytest
 
-from predictions.comparison import compared
-from predictions.distribution import UNIFORM_LOG_LOSS, Component, inclusion_probabilities, log_loss
-from predictions.features import History
-from predictions.fitting import Request, backtest
-from predictions.modes import MEASURED
-from predictions.walk_forward import CALIBRATION_EDGES, WalkFigures, figures_of, walk
+from predictions.distributions.components import (
+    UNIFORM_LOG_LOSS,
+    Component,
+    inclusion_probabilities,
+    log_loss,
+)
+from predictions.evaluation.comparison import compared
+from predictions.modes.features import History
+from predictions.modes.registry import MEASURED
+from predictions.modes.walk_forward import CALIBRATION_EDGES, WalkFigures, figures_of, walk
+from predictions.training.fit_process import Request, backtest
 from tests.factories import fair_history, random_component, tilted_component
 
 FIRST, STOP = 620, 626

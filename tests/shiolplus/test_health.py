@@ -17,7 +17,7 @@ from django.test import Client
 from django.utils import timezone
 
 from predictions.models import Cluster
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from tests.callers import ask
 from tests.factories import WEDNESDAY, make_draw, some_tickets
 from tests.processes import web_server

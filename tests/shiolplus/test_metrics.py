@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from predictions.models import Cluster, PipelineRun
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from shiolplus.web import metrics
 from shiolplus.web.trusted_proxies import parse_peers
 from tests.factories import WEDNESDAY, count_claims, make_backtest, make_draw, make_model, make_prediction

@@ -10,8 +10,8 @@ from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from predictions.pruning import prune_sign_ins
 from predictions.tasks import prune_queue
+from predictions.workqueue.pruning import prune_sign_ins
 from shiolplus.web.sign_in import client_address, is_landing_page
 from tests.staff import staff_who_may, superuser, text_of
 

@@ -8,7 +8,7 @@ from django.db.models import F
 from django.test import Client
 from django_q.models import OrmQ
 
-from predictions.draws import upcoming_draw
+from predictions.draws.sources import upcoming_draw
 from predictions.models import new_run_id
 from tests.factories import WEDNESDAY, make_prediction, some_tickets
 from tests.staff import staff_who_may

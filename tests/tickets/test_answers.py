@@ -12,8 +12,8 @@ from django.db import connection
 from django.test import Client, RequestFactory, override_settings
 from django.test.utils import CaptureQueriesContext
 
-from predictions.draws import upcoming_draw
-from predictions.modes import MODE_NAMES
+from predictions.draws.sources import upcoming_draw
+from predictions.modes.registry import MODE_NAMES
 from tests.commands import manage
 from tests.factories import claim_tickets, make_client, make_key, some_tickets
 from tests.processes import get, wait_until, web_server

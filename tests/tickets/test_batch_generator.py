@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django_q.models import OrmQ
 
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from tests.factories import WEDNESDAY, make_prediction, some_tickets
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch

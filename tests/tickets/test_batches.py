@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from predictions.leases import Lost
+from predictions.workqueue.leases import Lost
 from tests.factories import WEDNESDAY, make_prediction, queued_batch, some_tickets
 from tickets import deletion, generation
 from tickets.batch_generator import BatchTicketGenerator

@@ -14,8 +14,8 @@ from django.core.checks import CheckMessage, run_checks
 from django.db import connection
 from django.utils import timezone
 
-from predictions.clusters import key_print
 from predictions.models import Cluster
+from predictions.workqueue.clusters import key_print
 from tests.commands import call
 from tests.factories import make_model
 

@@ -11,8 +11,8 @@ from django.db.models import F, ProtectedError, QuerySet
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
-from predictions import feeds
-from predictions.draws import import_rows
+from predictions.draws import feeds
+from predictions.draws.sources import import_rows
 from predictions.models import Draw
 from tests.commands import call
 from tests.factories import WEDNESDAY, claim_tickets, make_draw, make_prediction, some_tickets

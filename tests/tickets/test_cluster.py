@@ -9,9 +9,9 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule, Task
 from django_q.tasks import async_task
 
-from predictions import clusters
-from predictions.draws import import_source
-from predictions.pipeline import accept_run
+from predictions.draws.sources import import_source
+from predictions.pipeline.runner import accept_run
+from predictions.workqueue import clusters
 from tests.factories import draw_on_sale, make_prediction
 from tests.processes import cluster, group_of, wait_until
 from tickets.batch_generator import BatchTicketGenerator

@@ -16,8 +16,8 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from predictions.clusters import key_print
 from predictions.models import Cluster
+from predictions.workqueue.clusters import key_print
 from tests.postgres_server import free_port
 from tests.redis_server import RedisServer, redis_server
 from tests.staff import superuser

@@ -11,17 +11,17 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import TestCase
 
-from predictions import draw_deletion
-from predictions.adaptive import update_shares
-from predictions.draw_deletion import (
+from predictions.draws import deletion
+from predictions.draws.deletion import (
     DependentKind,
     delete_draws,
     draws_to_delete,
     preview_deletion,
     register_dependents,
 )
-from predictions.evaluation import evaluate_predictions
+from predictions.evaluation.log_loss import evaluate_predictions
 from predictions.models import Draw, Prediction, StrategyShares
+from predictions.training.strategy_shares import update_shares
 from tests.factories import claim_tickets, make_draw, make_prediction, ticket, tilted_component
 from tests.staff import heard_of, staff_who_may, superuser
 from tickets.models import Claim, PreGeneratedTicket, TicketBatch
@@ -233,7 +233,7 @@ def test_work_on_a_draw_that_is_being_deleted_leaves_nothing_behind(
         thread.start()
         thread.join(1)  # the deletion has removed the dependents and not committed yet
 
-    monkeypatch.setattr(draw_deletion, "_kinds", list(draw_deletion._kinds))
+    monkeypatch.setattr(deletion, "_kinds", list(deletion._kinds))
     register_dependents(
         DependentKind("others", "kept", lambda days: Draw.objects.all(), start_and_let_it_get_to_the_lock)
     )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connection, transaction
 
-from predictions.sampling import generator_for, sample
+from predictions.distributions.sampling import generator_for, sample
 from tests.factories import WEDNESDAY, make_prediction, queued_batch, tilted_component
 from tickets import generation
 from tickets.generation import make_batch

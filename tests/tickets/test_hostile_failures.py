@@ -9,8 +9,8 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from predictions import downloads
-from predictions.pipeline import accept_run, execute
+from predictions.draws import download
+from predictions.pipeline.runner import accept_run, execute
 from predictions.powerball import next_draw
 from shiolplus.logs.line_formatter import LogLines
 from tests.factories import make_prediction
@@ -50,7 +50,7 @@ def test_a_mode_with_a_hostile_error_does_not_stop_the_next(text: str) -> None:
 def test_a_feed_with_nul_in_its_header_ends_its_step_and_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
     body = b"Draw Date,Winning Numbers,Bonus #\0\n11/09/2022,07 14 24 30 56 07,2\n"
     with FeedServer(Answer(body=body)) as server:
-        monkeypatch.setitem(downloads.URLS, "ny", server.url)
+        monkeypatch.setitem(download.URLS, "ny", server.url)
         run, _ = accept_run(source="ny", enqueue=False)
         execute(run)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from predictions.bundled import BUNDLED_DRAWS
+from predictions.draws.bundled import BUNDLED_DRAWS
 from predictions.models import Draw
 from tests.commands import call, manage
 

@@ -7,7 +7,7 @@ import time_machine
 from django.test import TestCase
 from django_q.models import OrmQ
 
-from predictions import downloads
+from predictions.draws import download
 from predictions.models import Draw, PipelineRun
 from predictions.tasks import run_pipeline_after_draw
 from tests.factories import ticket
@@ -28,11 +28,11 @@ def tick(hour: int, minute: int) -> None:
 
 @pytest.mark.django_db
 def test_the_tickets_of_a_draw_published_in_the_afternoon_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downloads, "RETRIES", downloads.Retry(total=0))
+    monkeypatch.setattr(download, "RETRIES", download.Retry(total=0))
     with time_machine.travel(datetime(2026, 11, 23, 12, tzinfo=UTC)):
         insert_batch_tickets([ticket(7, 14, 24, 30, 56, 7)], "v1", draw_date=MONDAY)
     with FeedServer(Answer(body=f"{NY_CSV}11/21/2026,01 02 03 04 05 06,2\n".encode())) as server:
-        monkeypatch.setitem(downloads.URLS, "ny", server.url)
+        monkeypatch.setitem(download.URLS, "ny", server.url)
         tick(17, 0)  # noon: the pipeline runs without the draw
         server.answers = [Answer(body=f"{NY_CSV}11/23/2026,07 14 24 30 56 07,2\n".encode())]
         tick(20, 30)

@@ -8,7 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from predictions.models import Backtest, Prediction
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from tests.factories import dealt_component, make_backtest, make_model, make_prediction, tilted_component
 
 pytestmark = pytest.mark.django_db

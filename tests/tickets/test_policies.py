@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from predictions.models import PipelineRun
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from tests.factories import WEDNESDAY, make_prediction
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from predictions.models import PipelineRun
-from predictions.pipeline import accept_run
+from predictions.pipeline.runner import accept_run
 from tests.factories import make_prediction, queued_batch
 from tickets.models import GenerationRun, TicketBatch
 from tickets.reaper import Reaped, reap

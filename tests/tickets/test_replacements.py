@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from predictions.sampling import component_order, draw_tickets, generator_for, sample
+from predictions.distributions.sampling import component_order, draw_tickets, generator_for, sample
 from tests.factories import (
     WEDNESDAY,
     dealt_component,

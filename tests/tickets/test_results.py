@@ -8,12 +8,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from predictions.distribution import uniform_component
-from predictions.intervals import mean_interval
+from predictions.distributions.components import uniform_component
+from predictions.distributions.sampling import generator_for, sample
+from predictions.evaluation.intervals import mean_interval
 from predictions.models import Draw
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from predictions.powerball import is_draw_day
-from predictions.sampling import generator_for, sample
 from tests.factories import make_draw, some_tickets, ticket, tilted_component
 from tickets.models import TicketBatch
 from tickets.results import ModeResult, draw_results, mode_results

@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 from django_q.conf import Conf
 from django_q.models import Failure, OrmQ, Schedule, Task
 
-from predictions import clusters
+from predictions.workqueue import clusters
 from tests.staff import superuser
 from tickets.schedules import JOBS, Job, install, run_due
 

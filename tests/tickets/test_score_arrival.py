@@ -9,10 +9,10 @@ from django.core.management import CommandError
 from django.test import TestCase
 from django_q.models import OrmQ, Task
 
-from predictions import clusters
-from predictions.draws import import_rows
-from predictions.feeds import RawDraw, Row
+from predictions.draws.feeds import RawDraw, Row
+from predictions.draws.sources import import_rows
 from predictions.models import Draw
+from predictions.workqueue import clusters
 from tests.commands import call, manage
 from tests.factories import WEDNESDAY, make_draw, make_prediction, some_tickets, ticket
 from tests.processes import cluster, wait_until

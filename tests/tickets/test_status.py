@@ -11,7 +11,7 @@ import time_machine
 from django.core.management import call_command
 
 from predictions.models import Cluster, PipelineRun
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from tests.commands import call, manage
 from tests.factories import (
     WEDNESDAY,

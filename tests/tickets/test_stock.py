@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from predictions.models import Draw
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from tests.factories import WEDNESDAY, make_prediction, some_tickets, ticket
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.models import GenerationRun, TicketBatch

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from tests.factories import WEDNESDAY, count_claims, make_prediction, some_tickets
 from tickets.batch_generator import BatchTicketGenerator
 from tickets.claimed import ClaimHour

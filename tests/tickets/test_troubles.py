@@ -9,7 +9,7 @@ import time_machine
 from django.utils import timezone
 
 from predictions.models import Cluster, PipelineRun, TrainedModel
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from tests.factories import (
     WEDNESDAY,
     count_claims,

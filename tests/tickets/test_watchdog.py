@@ -8,10 +8,10 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from predictions import clusters
 from predictions.models import Cluster, PipelineRun, Training
-from predictions.pipeline import accept_run
+from predictions.pipeline.runner import accept_run
 from predictions.tasks import answer
+from predictions.workqueue import clusters
 from tests.factories import make_prediction, queued_batch
 from tickets import watched
 from tickets.models import TicketBatch

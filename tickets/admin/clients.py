@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from rest_framework_api_key.admin import APIKey
 
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from shiolplus.adminsite.action_pages import ActionAdmin, Button, Refused, modes_field
 from shiolplus.adminsite.columns import MoreThanFields
 from tickets.admin.keys import MakeKeyPage, RevokeKeyPage

@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from predictions.models import Prediction
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from shiolplus.adminsite.columns import NOTHING, ReadOnly
 from shiolplus.charts.line import LineChart, line_chart
 from tickets.claimed import ClaimHour

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from predictions.admin.cluster_pages import ClusterActionPage
 from predictions.admin.fields import TicketDayField, run_id_field
 from predictions.models import Prediction
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from shiolplus.adminsite.action_pages import ActionAdmin, Refused, modes_field, number_field
 from shiolplus.adminsite.columns import NOTHING, DrawDateFilter, ReadOnly, day, minute, minute_text, shortened
 from tickets.admin.batches import PROGRESS_CSS, progress_bar

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from predictions.admin.cluster_pages import ClusterActionPage
-from predictions.draws import upcoming_draw
+from predictions.draws.sources import upcoming_draw
 from shiolplus.adminsite.action_pages import Refused
 from tickets.models import TicketBatch
 

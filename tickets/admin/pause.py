@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest
 
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from shiolplus.adminsite.action_pages import ActionPage, modes_field
 from tickets.models import TicketBatch
 from tickets.policies import ModePolicy, policies

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.http import urlencode
 
 from predictions.admin.cluster_pages import ClusterActionPage
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from predictions.powerball import check_ticket_day
 from shiolplus.adminsite.action_pages import DayField, number_field
 from tickets.admin.named import BatchIds

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from predictions.admin.cluster_pages import ClusterActionPage
 from predictions.admin.fields import TicketDayField, run_id_field
 from predictions.models import new_run_id
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from shiolplus.adminsite.action_pages import Refused, choice_field, number_field
 from tickets.policies import MAX_BATCH_SIZE
 from tickets.regeneration import regenerate, regeneration

@@ -6,7 +6,7 @@ from django import forms
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from predictions.draws import upcoming_draw
+from predictions.draws.sources import upcoming_draw
 from predictions.models import Prediction
 from shiolplus.adminsite.columns import minute_text
 from tickets.admin.named import BatchesPage, BatchIds, Shown, is_over

@@ -15,7 +15,7 @@ from django.utils.html import format_html
 
 from predictions.admin.balls import BALLS_CSS, balls_of
 from predictions.models import Draw
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from shiolplus.adminsite.action_pages import ActionAdmin
 from shiolplus.adminsite.changelist import DrawMonthFilter
 from shiolplus.adminsite.columns import DRAWS_OFFERED, DrawDateFilter, ReadOnly, day, minute, shortened

@@ -20,8 +20,8 @@ from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.utils.http import parse_etags
 
-from predictions.draws import upcoming_draw
-from predictions.modes import MODE_NAMES
+from predictions.draws.sources import upcoming_draw
+from predictions.modes.registry import MODE_NAMES
 from tickets.api.problems import DATABASE_AWAY
 from tickets.api.queries import DEFAULT_LIMIT
 from tickets.claimed import Claim

@@ -13,7 +13,7 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
-from predictions.draws import upcoming_draw
+from predictions.draws.sources import upcoming_draw
 from predictions.models import Draw
 from tickets.api.answers import ANSWERS
 from tickets.api.authentication import client_of

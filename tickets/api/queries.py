@@ -12,7 +12,7 @@ from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from predictions.powerball import check_ticket_day
 from tickets.api.problems import BadValues
 from tickets.claims import MAX_COUNT

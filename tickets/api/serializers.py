@@ -5,9 +5,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from predictions.evaluation.mode_profiles import ModeProfile, StrategyShare
 from predictions.models import Draw
 from predictions.powerball import prize_of
-from predictions.profiles import ModeProfile, StrategyShare
 from tickets.api.shapes import PRIZE, ModePolicyUsed, Ticket, mode_field, white_balls_field
 from tickets.claimed import Claim
 from tickets.claims import Quota

@@ -6,7 +6,7 @@ A test holds real answers against them.
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from tickets.models import GenerationRun
 
 PRIZE = {

@@ -12,8 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ReadOnlyModelViewSet, ViewSet
 
+from predictions.evaluation.mode_profiles import mode_profiles
 from predictions.models import Draw
-from predictions.profiles import mode_profiles
 from tickets.api.answers import ANSWERS, kept_key, render, respond
 from tickets.api.pagination import NewestDraws, NewestRows
 from tickets.api.queries import CachedQuery, CursorQuery, NoQuery, checked_query

@@ -7,7 +7,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from predictions.backtest import (
+from predictions.draws.bundled import DEVELOPMENT_END
+from predictions.draws.sources import known_draws
+from predictions.evaluation.backtest import (
     BASELINE,
     COSTS,
     DEFAULT_DRAWS,
@@ -19,13 +21,11 @@ from predictions.backtest import (
     run,
     start_or_resume,
 )
-from predictions.bundled import DEVELOPMENT_END
-from predictions.comparison import Comparison
-from predictions.draws import known_draws
+from predictions.evaluation.comparison import Comparison
 from predictions.models import Backtest, BacktestStretch
-from predictions.modes import MEASURED_NAMES, MODE_NAMES
+from predictions.modes.registry import MEASURED_NAMES, MODE_NAMES
 from predictions.powerball import EXPECTED_WHITE_MATCHES
-from predictions.training import DEFAULT_SEED
+from predictions.training.trainer import DEFAULT_SEED
 from shiolplus.cli import add_modes, console, day, positive, quiet_logs, say, time_left
 
 TEST_SET_WARNING = (

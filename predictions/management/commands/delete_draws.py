@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from predictions.draw_deletion import clean_reason, delete_draws, draws_to_delete, preview_deletion
+from predictions.draws.deletion import clean_reason, delete_draws, draws_to_delete, preview_deletion
 from shiolplus.cli import day, quiet_logs, say
 
 

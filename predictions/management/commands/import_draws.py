@@ -5,10 +5,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from predictions import draws
-from predictions.bundled import BUNDLED_DRAWS
-from predictions.feeds import READERS, FeedError
-from predictions.imports import ImportRefused, ImportReport
+from predictions.draws import sources
+from predictions.draws.bundled import BUNDLED_DRAWS
+from predictions.draws.feeds import READERS, FeedError
+from predictions.draws.importer import ImportRefused, ImportReport
 from shiolplus.cli import quiet_logs, say
 from shiolplus.logs.safe_text import sanitize_line
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         where = parser.add_mutually_exclusive_group()
         where.add_argument(
             "--source",
-            choices=draws.SOURCES,
+            choices=sources.SOURCES,
             default="bundled",
             help=f"bundled: the {BUNDLED_DRAWS:,} draws that come with the project (default); "
             "ny, texas: download",
@@ -65,11 +65,11 @@ class Command(BaseCommand):
         }
         try:
             if options["file"] is not None:
-                report = draws.import_file(options["file"], options["format"], **how)
+                report = sources.import_file(options["file"], options["format"], **how)
             elif options["url"] is not None:
-                report = draws.import_url(options["url"], options["format"], **how)
+                report = sources.import_url(options["url"], options["format"], **how)
             else:
-                report = draws.import_source(options["source"], **how)
+                report = sources.import_source(options["source"], **how)
         except ImportRefused as refusal:
             self._show_problems(refusal.report)
             name = refusal.report.source
@@ -89,7 +89,7 @@ class Command(BaseCommand):
 
     def _show(self, report: ImportReport, verbosity: int) -> None:
         self._show_problems(report)
-        if missing := draws.missing_draws():
+        if missing := sources.missing_draws():
             days = ", ".join(map(str, missing[:SHOWN])) + (" …" if len(missing) > SHOWN else "")
             say(
                 self.stdout,

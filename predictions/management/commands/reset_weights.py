@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from predictions.adaptive import WEIGHED, current_shares, reset_shares
-from predictions.draws import known_draws, upcoming_draw
+from predictions.draws.sources import known_draws, upcoming_draw
+from predictions.training.strategy_shares import WEIGHED, current_shares, reset_shares
 from shiolplus.cli import quiet_logs, say
 
 

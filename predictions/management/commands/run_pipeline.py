@@ -7,10 +7,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.status import Status
 
-from predictions import clusters
 from predictions.models import PipelineRun, PipelineStep
-from predictions.modes import MODE_NAMES
-from predictions.pipeline import SOURCES, accept_run, execute
+from predictions.modes.registry import MODE_NAMES
+from predictions.pipeline.runner import SOURCES, accept_run, execute
+from predictions.workqueue import clusters
 from shiolplus.cli import add_modes, console, day, quiet_logs, say
 
 ENDED = {

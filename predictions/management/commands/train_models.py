@@ -4,10 +4,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from predictions.draws import known_draws
+from predictions.draws.sources import known_draws
 from predictions.models import TrainedModel
-from predictions.modes import MODE_NAMES
-from predictions.training import DEFAULT_SEED, Trained, train_modes
+from predictions.modes.registry import MODE_NAMES
+from predictions.training.trainer import DEFAULT_SEED, Trained, train_modes
 from shiolplus.cli import add_modes, day, positive, progress, quiet_logs, say
 
 

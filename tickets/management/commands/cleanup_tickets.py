@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from shiolplus.cli import positive, progress, quiet_logs, say
 from tickets.store import clear_old_batch_tickets, old_claimed_tickets, old_tickets
 

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils import timezone
 
-from predictions.modes import MODE_NAMES
+from predictions.modes.registry import MODE_NAMES
 from shiolplus.cli import add_modes, day, quiet_logs, say
 from tickets.clients import MAX_NAME, MAX_QUOTA, MAX_RATE, ApiClient, ApiKey
 from tickets.keys import MAX_DAYS, end_of_day, make_key

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Max
 
-from predictions.draws import freshness
+from predictions.draws.sources import freshness
 from predictions.models import Draw, PipelineRun, TrainedModel, new_run_id
-from predictions.pipeline import accept_run
+from predictions.pipeline.runner import accept_run
 from shiolplus.cli import console, quiet_logs, say
 from tickets.models import GenerationRun, PreGeneratedTicket
 from tickets.processes import Stack, StartError, running_stack

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from predictions.draws import freshness
+from predictions.draws.sources import freshness
 from predictions.powerball import EASTERN
 from shiolplus.cli import quiet_logs, say
 from tickets.dashboard import picture_at

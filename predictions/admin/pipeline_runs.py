@@ -1,0 +1,140 @@
+"""The admin's pages for pipeline runs and their steps, and the start of a new one."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from predictions.admin.cluster_pages import ClusterActionPage
+from predictions.admin.fields import run_id_field
+from predictions.draws.sources import freshness, known_draws, upcoming_draw
+from predictions.models import PipelineRun, PipelineStep, TrainedModel
+from predictions.modes.registry import MODE_NAMES
+from predictions.pipeline.runner import SOURCES, accept_run
+from predictions.pipeline.steps import STEPS
+from shiolplus.adminsite.action_pages import ActionAdmin, Refused, choice_field, modes_field
+from shiolplus.adminsite.columns import NOTHING, DrawDateFilter, ReadOnly, day, minute, shortened
+
+SOURCE_LABELS = {
+    "ny": "ny: New York Open Data, downloaded",
+    "texas": "texas: Texas Lottery, downloaded",
+    "bundled": "bundled: the draws that come with the project",
+    "none": "none: only the draws that are stored",
+}
+
+
+class RunForm(forms.Form):
+    source = choice_field("Source", {name: SOURCE_LABELS[name] for name in SOURCES})
+    modes = modes_field(list(MODE_NAMES), list(MODE_NAMES))
+    run_id = run_id_field()
+
+
+class RunPage(ClusterActionPage):
+    slug = "run"
+    title = "Run the pipeline"
+    permission = "predictions.add_pipelinerun"
+    form_class = RunForm
+    template = "admin/predictions/pipelinerun/run.html"
+    needs_cluster = True
+
+    def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return asked | {
+            "draw_date": upcoming_draw(),
+            "steps": list(STEPS),
+            "known": freshness(known_draws().through),
+            "unfinished": PipelineRun.objects.unfinished().count(),
+            "fits": [(mode, _held_or_newest(mode)) for mode in asked["modes"]],
+        }
+
+    def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
+        try:
+            run, created = accept_run(
+                source=asked["source"], modes=asked["modes"], pipeline_run_id=asked["run_id"] or None
+            )
+        except ValueError as error:
+            raise Refused(str(error)) from error
+        if not created:
+            text = f"Run {run} exists already; nothing is done twice."
+            self.model_admin.message_user(request, text, messages.WARNING)
+            return
+        self.model_admin.log_addition(
+            request, run, f"Enqueued with source {run.source} and modes {', '.join(run.modes)}."
+        )
+        text = f"Run {run} for the draw of {run.draw_date} is enqueued."
+        self.model_admin.message_user(request, text, messages.SUCCESS)
+
+
+def _held_or_newest(mode: str) -> TrainedModel | None:
+    return TrainedModel.objects.filter(mode=mode).order_by("-held", "-id").first()
+
+
+class StepInline(ReadOnly, admin.TabularInline):
+    model = PipelineStep
+    fields = readonly_fields = ("status", "started", "took", "said", "figures")
+
+    @admin.display(description="started (UTC)")
+    def started(self, step: PipelineStep) -> str:
+        return NOTHING if step.started_at is None else f"{step.started_at:%H:%M:%S}"
+
+    @admin.display
+    def took(self, step: PipelineStep) -> str:
+        return NOTHING if step.seconds is None else f"{step.seconds:.1f}\N{NO-BREAK SPACE}s"
+
+    @admin.display(description="what came of it")
+    def said(self, step: PipelineStep) -> str:
+        text = step.error or step.summary or NOTHING
+        report = step.detail.get("report")
+        if report is None:
+            return text
+        address = reverse("admin:predictions_randomnessreport_change", args=[report])
+        return format_html('{} <a href="{}">All figures</a>', text, address)
+
+    @admin.display
+    def figures(self, step: PipelineStep) -> str:
+        if not step.detail:
+            return NOTHING
+        return format_html("<details><summary>show</summary>{}</details>", as_list(step.detail))
+
+
+def as_list(value: Any) -> str | SafeString:
+    """A step's figures for people: names and values, one a line, nested as they are."""
+    if isinstance(value, dict):
+        rows = [(name.replace("_", " "), as_list(one)) for name, one in value.items()]
+        return format_html("<ul>{}</ul>", format_html_join("", "<li>{}: {}</li>", rows)) if rows else "none"
+    if isinstance(value, list):
+        if any(isinstance(one, dict) for one in value):
+            return format_html(
+                "<ul>{}</ul>", format_html_join("", "<li>{}</li>", [[as_list(v)] for v in value])
+            )
+        return ", ".join(str(as_list(one)) for one in value) or "none"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return NOTHING if value is None else str(value)
+
+
+@admin.register(PipelineRun)
+class PipelineRunAdmin(ReadOnly, ActionAdmin):
+    list_display = [
+        shortened("pipeline_run_id", 18, "run"),
+        "status",
+        day("draw_date"),
+        "source",
+        "trained",
+        minute("created_at", "created"),
+        minute("finished_at", "finished"),
+        shortened("error", 40),
+    ]
+    date_hierarchy = "draw_date"
+    list_filter = ["status", "source", DrawDateFilter, ("created_at", admin.DateFieldListFilter)]
+    search_fields = ["pipeline_run_id", "request_id"]
+    search_help_text = "A run's id, a request's, or a part of it"
+    inlines = [StepInline]
+    action_pages = [RunPage]
+
+    @admin.display(description="modes")
+    def trained(self, run: PipelineRun) -> str:
+        return ", ".join(run.modes)

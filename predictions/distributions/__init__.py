@@ -1,0 +1,1 @@
+"""The probability distribution of a ticket: components, strata, sampling and confidence."""

@@ -1,0 +1,1 @@
+"""Official draws: feeds, files, imports, deletion and the randomness report."""

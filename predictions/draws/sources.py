@@ -1,0 +1,207 @@
+"""Official draws in the database: where they come from, and which of them are known."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from predictions.draws.download import URLS, download
+from predictions.draws import feeds
+from predictions.draws.bundled import read_bundled_draws
+from predictions.draws.feeds import FeedError, Row
+from predictions.draws.importer import Import, ImportReport
+from predictions.models import Draw, Feed
+from predictions.modes.features import History
+from predictions.powerball import (
+    CURRENT_ERA,
+    draw_instant,
+    eastern_date,
+    last_draw,
+    next_draw,
+    scheduled_draws,
+)
+from predictions.signals import draws_stored, tell
+from shiolplus.logs.safe_text import is_storable, sanitize_line
+
+STALE_AFTER = timedelta(days=5)  # draws are two or three days apart, and results may come a day late
+SOURCES = ("bundled", "ny", "texas")
+URL_LENGTH = 500  # of Feed.url
+LIVE_SOURCES = tuple(URLS)  # where a draw appears some hours after it was held
+
+
+def import_source(
+    source: str, *, overwrite: bool = False, dry_run: bool = False, partial: bool = False
+) -> ImportReport:
+    """Import from "bundled", "ny" or "texas"; FeedError when it cannot be read at all."""
+    if source == "bundled":
+        return import_rows(
+            read_bundled_draws(), source, overwrite=overwrite, dry_run=dry_run, partial=partial
+        )
+    if source not in URLS:
+        raise ValueError(f"source {source!r}: allowed are {', '.join(SOURCES)}")
+    return import_url(URLS[source], name=source, overwrite=overwrite, dry_run=dry_run, partial=partial)
+
+
+def import_file(
+    path: Path, layout: str = "auto", *, overwrite: bool = False, dry_run: bool = False, partial: bool = False
+) -> ImportReport:
+    """Import a file; FeedError when it cannot be opened or is of no known layout."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise FeedError(f"{sanitize_line(str(path))} cannot be opened: {error.strerror}") from error
+    return import_content(content, path.name, layout, overwrite=overwrite, dry_run=dry_run, partial=partial)
+
+
+def import_content(
+    content: bytes,
+    name: str,
+    layout: str = "auto",
+    *,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    partial: bool = False,
+) -> ImportReport:
+    """Import what a file of this name holds; FeedError when it is of no known layout."""
+    rows = feeds.read(feeds.decode(content), layout)
+    return import_rows(rows, sanitize_line(name)[:200], overwrite=overwrite, dry_run=dry_run, partial=partial)
+
+
+def import_url(
+    url: str,
+    layout: str = "auto",
+    *,
+    name: str = "",
+    overwrite: bool = False,
+    dry_run: bool = False,
+    partial: bool = False,
+) -> ImportReport:
+    """Import from an address, unless its server says that nothing changed since the last clean import."""
+    if not is_storable(url) or len(url) > URL_LENGTH:
+        raise FeedError(f"{sanitize_line(url[:200])} is not a URL of at most {URL_LENGTH} characters")
+    name = name or url[:200]
+    stored = Feed.objects.filter(url=url).first()
+    conditional = stored is not None and Draw.objects.exists() and not overwrite and not dry_run
+    etag = stored.etag if stored is not None and conditional else ""
+    downloaded = download(url, etag)
+    if downloaded.text is None:
+        return ImportReport(name, not_modified=True)
+    report = import_rows(
+        feeds.read(downloaded.text, layout), name, overwrite=overwrite, dry_run=dry_run, partial=partial
+    )
+    # What was not taken is to be met, and reported, again next time: then the ETag is not kept.
+    if not dry_run:
+        Feed.objects.update_or_create(
+            url=url,
+            defaults={
+                "etag": "" if report.fell_short else downloaded.etag[:200],
+                "fetched_at": timezone.now(),
+            },
+        )
+    return report
+
+
+def import_rows(
+    rows: Iterable[Row], source: str, *, overwrite: bool = False, dry_run: bool = False, partial: bool = False
+) -> ImportReport:
+    """Store the valid rows in one transaction; the others are reported and stop nothing.
+
+    ImportRefused, unless `partial`, for a file that cannot be Powerball's: see docs/draw-files.md.
+    Who listens to `draws_stored` is told of new and changed draws once they are committed.
+    """
+    report = ImportReport(source, dry_run=dry_run)
+    try:
+        with transaction.atomic():
+            dates = Import(report, overwrite, partial).take(rows)
+            if dates and not dry_run:
+                about = f"{len(dates)} stored draws"
+                transaction.on_commit(lambda: tell(draws_stored, Draw, about, dates=dates))
+    except IntegrityError as error:
+        raise FeedError("another import stored the same draws at the same time; run it again") from error
+    return report
+
+
+# What is known
+
+
+def upcoming_draw() -> date:
+    """The next draw by the clock: never "the one after the last known draw"."""
+    return next_draw(timezone.now())
+
+
+def last_held(before: date) -> date:
+    """The last draw before a date that has been held by now, stored or not."""
+    return last_draw(min(timezone.now(), draw_instant(before) - timedelta(seconds=1)))
+
+
+def is_stored(day: date) -> bool:
+    """Whether a draw's numbers are known."""
+    return Draw.objects.filter(draw_date=day).exists()
+
+
+def missing_draws() -> list[date]:
+    """Scheduled dates between the first and the last stored draw that have none: another source may."""
+    stored = list(Draw.objects.order_by("draw_date").values_list("draw_date", flat=True))
+    if not stored:
+        return []
+    return sorted(set(scheduled_draws(stored[0], stored[-1])) - set(stored))
+
+
+def newest_draw_day() -> date | None:
+    """The date of the newest draw whose numbers are known."""
+    return Draw.objects.order_by("-draw_date").values_list("draw_date", flat=True).first()
+
+
+def age_of(day: date) -> timedelta:
+    """Whole days from a draw to today, in New York."""
+    return eastern_date(timezone.now()) - day
+
+
+def is_stale(newest: date | None) -> bool:
+    """Whether a draw that should be known by now is not."""
+    return newest is None or age_of(newest) > STALE_AFTER
+
+
+def freshness(newest: date | None) -> str:
+    """The newest known draw and its age in days, or that there is none."""
+    if newest is None:
+        return "no draw is stored"
+    age = age_of(newest).days
+    return f"newest draw {newest}, {age} day{'' if age == 1 else 's'} old"
+
+
+@dataclass(frozen=True)
+class KnownDraws:
+    """The draws of the 69/26 era before a date, as a mode learns from them."""
+
+    history: History
+    first: date | None
+    through: date | None
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the numbers and of the dates they begin and end with."""
+        digest = hashlib.sha256(f"{self.first} {self.through}".encode())
+        for numbers in (self.history.white, self.history.powerball):
+            digest.update(np.ascontiguousarray(numbers, dtype="<i8").tobytes())
+        return digest.hexdigest()
+
+
+def known_draws(*, before: date | None = None, through: date | None = None) -> KnownDraws:
+    """The era's stored draws, oldest first: those strictly before a date, or up to and with one."""
+    draws = Draw.objects.filter(draw_date__gte=CURRENT_ERA.since).order_by("draw_date")
+    if before is not None:
+        draws = draws.filter(draw_date__lt=before)
+    if through is not None:
+        draws = draws.filter(draw_date__lte=through)
+    rows = list(draws.values_list("draw_date", "n1", "n2", "n3", "n4", "n5", "powerball"))
+    numbers = np.array([row[1:] for row in rows], dtype=np.int64).reshape(-1, 6)
+    return KnownDraws(
+        History(numbers[:, :5], numbers[:, 5]),
+        first=rows[0][0] if rows else None,
+        through=rows[-1][0] if rows else None,
+    )

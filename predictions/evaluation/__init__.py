@@ -1,0 +1,1 @@
+"""How well predictions did: log-loss, backtests, comparisons and intervals."""

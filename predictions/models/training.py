@@ -1,0 +1,109 @@
+"""What was learned: fitted artefacts, and the fits that made them."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from predictions.models.fields import SafeJSONField
+from predictions.models.leases import Leased, LeasedQuerySet
+from predictions.modes.registry import MODE_NAMES
+
+
+class TrainedModelQuerySet(models.QuerySet["TrainedModel"]):
+    def active(self, mode: str) -> "TrainedModel | None":
+        """The one model of a mode that predicts."""
+        return self.filter(mode=mode, active=True).first()
+
+    def held(self, mode: str) -> "TrainedModel | None":
+        """The model of a mode that a person chose to predict, where that is not its newest."""
+        return self.filter(mode=mode, held=True).first()
+
+
+class TrainedModel(models.Model):
+    """One fitted artefact, with everything needed to tell where it came from and what it was worth."""
+
+    mode = models.CharField(max_length=20, choices=[(name, name) for name in MODE_NAMES])
+    file = models.CharField(max_length=200, help_text="Under the models folder.")
+    sha256 = models.CharField(max_length=64)
+    size_bytes = models.PositiveBigIntegerField()
+    draws_used = models.PositiveIntegerField()
+    draws_through = models.DateField(help_text="The newest draw it learned from.")
+    draws_fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the draws it learned from.")
+    parameters = SafeJSONField(default=dict)
+    code_version = models.PositiveIntegerField()
+    seed = models.BigIntegerField()
+    versions = SafeJSONField(default=dict)
+    skill = SafeJSONField(default=dict, help_text="Log-loss on held-out draws beside the uniform baseline.")
+    seconds = models.FloatField(help_text="Of the fit's process, imports included.")
+    peak_memory_kb = models.PositiveBigIntegerField()
+    active = models.BooleanField(default=False, help_text="Whether this is the mode's model that predicts.")
+    held = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Chosen by a person: it predicts until another is, and no fit replaces it.",
+    )
+    file_kept = models.BooleanField(
+        default=True, help_text="Files of old models are deleted; their rows and predictions stay."
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = TrainedModelQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            # Which model predicts is never a matter of chance; `active` finds it by this index.
+            models.UniqueConstraint(
+                name="one_active_model_a_mode", fields=["mode"], condition=Q(active=True)
+            ),
+            models.CheckConstraint(name="held_model_is_active", condition=Q(held=False) | Q(active=True)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mode} through {self.draws_through}"
+
+    @property
+    def skill_nats(self) -> float | None:
+        """Uniform's held-out log-loss minus the model's: above zero is better; None when not measured."""
+        loss = self.skill.get("log_loss")
+        return None if loss is None else float(self.skill["uniform_log_loss"] - loss)
+
+
+class TrainingQuerySet(LeasedQuerySet):
+    """Fits; what they can do, every lease can."""
+
+
+class Training(Leased):
+    """The fit of one mode on certain draws, which one process at a time does."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running"
+        COMPLETED = "completed"
+        FAILED = "failed"
+
+    UNFINISHED = (Status.RUNNING,)
+    MAX_ATTEMPTS = 2  # fewer than a run has, so that the other modes get through without this one
+
+    mode = models.CharField(max_length=20, choices=[(name, name) for name in MODE_NAMES])
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
+    draws_fingerprint = models.CharField(max_length=64)
+    seed = models.BigIntegerField()
+    code_version = models.PositiveIntegerField()
+    model = models.ForeignKey(TrainedModel, on_delete=models.PROTECT, null=True, related_name="trainings")
+
+    objects = TrainingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            # Two that want the same fit find each other here.
+            models.UniqueConstraint(
+                name="one_training_a_fit", fields=["mode", "draws_fingerprint", "seed", "code_version"]
+            ),
+            models.CheckConstraint(
+                name="training_status_known", condition=Q(status__in=["running", "completed", "failed"])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mode} on draws {self.draws_fingerprint[:8]}"

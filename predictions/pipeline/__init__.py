@@ -1,0 +1,1 @@
+"""The six steps from a new draw to predictions, and the runs that execute them."""

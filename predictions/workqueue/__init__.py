@@ -1,0 +1,1 @@
+"""The task queue: clusters and their heartbeats, leases, and pruning."""
