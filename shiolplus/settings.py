@@ -162,7 +162,7 @@ MIDDLEWARE = [
     "shiolplus.web.trusted_proxies.TrustedProxies",
     "tickets.api.problems.PlainErrors",
     "django.middleware.security.SecurityMiddleware",
-    "tickets.api.edge.RateHeaders",
+    "tickets.api.middleware.RateHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "shiolplus.web.page_middleware.PageSessions",
     "django.middleware.common.CommonMiddleware",
@@ -253,7 +253,7 @@ if not DEBUG:
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tickets.api.authentication.ApiKeyAuthentication"],
-    "DEFAULT_THROTTLE_CLASSES": ["tickets.api.throttles.RequestRate"],
+    "DEFAULT_THROTTLE_CLASSES": ["tickets.api.throttling.RequestRate"],
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["tickets.api.parsers.StrictJson"],
@@ -320,7 +320,8 @@ Q_CLUSTER: dict[str, Any] = {
     "guard_cycle": 0.5,  # the hard timeout tests for exactly zero: other values miss it
     "poll": 0.5,
     "catch_up": False,
-    "scheduler": False,  # one bad row stops it, silently, for all: tickets.schedules sends what is due
+    # One bad row stops it, silently, for all: tickets.cluster.scheduler sends what is due.
+    "scheduler": False,
     "ALT_CLUSTERS": {
         # Pipelines and fits. Served by a cluster started with Q_CLUSTER_NAME=heavy.
         # Fits are child processes, so its worker does not grow; one that is being replaced delays a drain.

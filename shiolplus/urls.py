@@ -10,8 +10,8 @@ from shiolplus.web.metrics import MetricsView
 from shiolplus.web.sign_in import sign_in, sign_out
 from shiolplus.web.static_version import DIGITS, of_another_version
 from tickets.admin.dashboard import dashboard
-from tickets.api.documents import SchemaView, docs
-from tickets.api.unknown import UnknownAddress
+from tickets.api.not_found import UnknownAddress
+from tickets.api.schema_views import SchemaView, docs
 
 admin.site.site_header = "SHIOL+ batch tickets"
 admin.site.site_title = "SHIOL+"

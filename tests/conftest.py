@@ -100,7 +100,7 @@ def _policies_outlive_an_emptied_database() -> None:
 def make_policies(**kwargs: object) -> None:
     """Give each mode the policy that the migration gives it."""
     from predictions.modes.registry import MODE_NAMES
-    from tickets.policies import ModePolicy
+    from tickets.models.policies import ModePolicy
 
     for mode in MODE_NAMES:
         ModePolicy.objects.get_or_create(mode=mode)
@@ -127,7 +127,7 @@ def admin() -> "Client":
 @pytest.fixture(autouse=True)
 def _unremembered_sales() -> None:
     """A process reads the sales of past draws once; here each test has a past of its own."""
-    from tickets.demand import PAST
+    from tickets.demand.inventory import PAST
 
     PAST.forget()
 

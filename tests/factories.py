@@ -25,10 +25,10 @@ from predictions.models import (
 from predictions.modes.features import History
 from predictions.modes.walk_forward import figures_of
 from predictions.powerball import CURRENT_ERA, next_draw, scheduled_draws
-from tickets.batch_generator import BatchTicketGenerator
-from tickets.claimed import SLOTS
+from tickets.demand.sales_window import hour_of
+from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import ApiClient, ApiKey, Claim, ClaimHour, PreGeneratedTicket, TicketBatch
-from tickets.sales import hour_of
+from tickets.models.claims import SLOTS
 
 WEDNESDAY = date(2026, 11, 25)
 THIRDS = (23, 46)  # the cuts of 1-23, 24-46 and 47-69

@@ -64,9 +64,9 @@ def stock() -> str:
 
     from predictions.draws.sources import import_source, upcoming_draw
     from tests.factories import make_backtest, make_client, make_key, make_prediction, some_tickets
-    from tickets.batch_generator import BatchTicketGenerator
-    from tickets.claims import Asked, claim_tickets
-    from tickets.scoring import score_if_drawn
+    from tickets.claims.allocation import Asked, claim_tickets
+    from tickets.generation.generator import BatchTicketGenerator
+    from tickets.scoring.scorer import score_if_drawn
     from tickets.store import insert_batch_tickets
 
     import_source("bundled")
@@ -115,7 +115,7 @@ def fuzz(port: int, key: str, folder: Path, seed: int, examples: int, phases: st
 
 def _answers(entries: list[Any]) -> dict[str, Counter[int]]:
     """Statuses by operation; requests with a method or an address of no operation are left out."""
-    from tickets.api.documents import schema_text
+    from tickets.api.schema_views import schema_text
 
     paths = json.loads(schema_text("json"))["paths"]
     answers: dict[str, Counter[int]] = {

@@ -19,7 +19,7 @@ from tests.commands import call
 from tests.factories import make_draw, make_prediction
 from tests.processes import web_server
 from tests.shiolplus.test_health import make_cluster
-from tickets.batch_generator import BatchTicketGenerator
+from tickets.generation.generator import BatchTicketGenerator
 
 CURL = ArgumentParser(prog="curl", exit_on_error=False)
 CURL.add_argument("url")

@@ -11,7 +11,7 @@ import pytest
 from tests.callers import Answer, ask, at_once
 from tests.processes import get, wait_until, web_server
 from tests.redis_server import RedisServer, redis_server
-from tickets.api.throttles import WINDOW
+from tickets.api.throttling import WINDOW
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

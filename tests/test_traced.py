@@ -17,11 +17,11 @@ from tests.factories import draw_on_sale, make_client, make_prediction, some_tic
 from tests.processes import cluster, wait_until, web_server
 from tests.shiolplus.test_logs import LOG_FILE
 from tests.staff import superuser
-from tickets.claims import Asked, claim_tickets
+from tickets.claims.allocation import Asked, claim_tickets
 from tickets.models import GenerationRun, TicketBatch
-from tickets.purging import enqueue_purge, purgeable
 from tickets.receivers import resume_missed
 from tickets.store import insert_batch_tickets
+from tickets.store.purge import enqueue_purge, purgeable
 from tickets.tasks import purge_ticket_batch
 
 ID = "trace-me-0123"

@@ -8,7 +8,8 @@ class TicketsConfig(AppConfig):
     verbose_name = "Tickets"
 
     def ready(self) -> None:
-        from tickets import checks, draw_dependents, groups, receivers  # noqa: F401 - importing the checks registers them
+        from tickets import checks, groups, receivers  # noqa: F401 - importing the checks registers them
+        from tickets.scoring import draw_dependents
 
         receivers.connect()
         draw_dependents.register()

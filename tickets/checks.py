@@ -16,10 +16,10 @@ from predictions.draws.sources import freshness, is_stale, newest_draw_day
 from predictions.models import Cluster, Draw, TrainedModel
 from predictions.modes.registry import MODE_NAMES
 from predictions.workqueue.clusters import with_other_key
-from tickets.conditions import cache_conditions
-from tickets.generation import SLICE_SECONDS
-from tickets.indexes import missing_indexes
+from tickets.generation.worker import SLICE_SECONDS
 from tickets.models import PreGeneratedTicket
+from tickets.monitoring.conditions import cache_conditions
+from tickets.store.indexes import missing_indexes
 
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1"}
 SHORT_KEY = 32  # characters; `manage.py init` writes 67
@@ -71,7 +71,7 @@ def _timing_faults(queue: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if timeout <= SLICE_SECONDS:
         yield (
             f"timeout is {timeout} s, but a task makes tickets for {SLICE_SECONDS} s before it passes on.",
-            "timeout must exceed tickets.generation.SLICE_SECONDS, with room for one chunk more.",
+            "timeout must exceed tickets.generation.worker.SLICE_SECONDS, with room for one chunk more.",
         )
     if lease >= retry:
         yield (

@@ -14,9 +14,9 @@ from predictions.models import Draw, PipelineRun
 from predictions.signals import draws_stored, predictions_generated
 from predictions.workqueue import clusters
 from shiolplus.logs.context import log_ids
-from tickets.batch_generator import BatchTicketGenerator
+from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import GenerationRun, Origin
-from tickets.scoring import due_draws
+from tickets.scoring.scorer import due_draws
 
 logger = logging.getLogger(__name__)
 

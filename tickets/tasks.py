@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from predictions.models import Draw
-from tickets.cleaning import clean_up_in_task
-from tickets.generation import make_next_batch
+from tickets.generation.worker import make_next_batch
 from tickets.models import TicketBatch
-from tickets.purging import purge_in_task
-from tickets.scoring import score_draw, score_if_drawn
+from tickets.scoring.scorer import score_draw, score_if_drawn
+from tickets.store.purge import purge_in_task
+from tickets.store.retention import clean_up_in_task
 
 
 def generate_ticket_batch(sent_for: int) -> dict[str, str | int | None]:

@@ -10,9 +10,9 @@ import numpy as np
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from predictions.draws.download import URLS, download
 from predictions.draws import feeds
 from predictions.draws.bundled import read_bundled_draws
+from predictions.draws.download import URLS, download
 from predictions.draws.feeds import FeedError, Row
 from predictions.draws.importer import Import, ImportReport
 from predictions.models import Draw, Feed

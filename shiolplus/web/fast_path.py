@@ -10,10 +10,10 @@ from django.http.request import split_domain_port, validate_host
 
 from shiolplus.logs.filters import request_id_of
 from shiolplus.web.trusted_proxies import Proxies
-from tickets.api.answers import ANSWERS, Answer, is_known, kept_key, timed_body
 from tickets.api.problems import BadValues
-from tickets.api.queries import CachedQuery, checked_query
-from tickets.api.throttles import window_of
+from tickets.api.request_params import CachedQuery, checked_query
+from tickets.api.response_cache import ANSWERS, Answer, is_known, kept_key, timed_body
+from tickets.api.throttling import window_of
 
 CACHED = "/api/v1/tickets/cached"
 # What differs from one answer to the next.

@@ -24,12 +24,12 @@ from rest_framework.views import APIView
 
 from predictions.draws.sources import age_of, freshness, is_stale, newest_draw_day
 from predictions.workqueue import clusters
-from tickets import conditions, probes
 from tickets.api.problems import BadValues
-from tickets.api.queries import bad_value
-from tickets.conditions import Condition
-from tickets.dashboard import workers_at
-from tickets.demand import shelves
+from tickets.api.request_params import bad_value
+from tickets.demand.inventory import shelves
+from tickets.monitoring import conditions, probes
+from tickets.monitoring.collector import workers_at
+from tickets.monitoring.conditions import Condition
 
 logger = logging.getLogger(__name__)
 

@@ -30,12 +30,12 @@ from predictions.powerball import draw_instant
 from shiolplus.web.health import ProbeView
 from shiolplus.web.trusted_proxies import UNTRUSTED_KEY, is_among
 from tickets.api.callers import UNKNOWN_CLIENT_KEY
-from tickets.dashboard import draws_at, workers_at
-from tickets.demand import Shelf, shelves
-from tickets.history import mode_histories
+from tickets.demand.inventory import Shelf, shelves
+from tickets.generation.totals import ClaimTotal, ClaimTotals, batch_totals, tasks_waiting
 from tickets.models import TicketBatch
-from tickets.totals import ClaimTotal, ClaimTotals, batch_totals, tasks_waiting
-from tickets.work import work_at
+from tickets.monitoring.collector import draws_at, workers_at
+from tickets.monitoring.history import mode_histories
+from tickets.monitoring.workload import work_at
 
 # The values of the labels, and the sample's; of what is not known there is no sample, never a zero.
 Sample = tuple[Sequence[str], float]

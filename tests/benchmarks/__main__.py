@@ -133,7 +133,7 @@ def storing() -> None:
     from django.db import connection, transaction
 
     from predictions.modes.registry import MODE_NAMES
-    from tickets.batch_generator import BatchTicketGenerator
+    from tickets.generation.generator import BatchTicketGenerator
 
     rows = [("random_forest", *range(1, 7), 0.5)] * 1000
 

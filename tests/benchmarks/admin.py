@@ -63,7 +63,7 @@ PAGES = [
 def fill() -> None:
     """A big batch of one mode, and many small ones of another."""
     from tests.factories import WEDNESDAY, make_prediction
-    from tickets.batch_generator import BatchTicketGenerator
+    from tickets.generation.generator import BatchTicketGenerator
 
     make_prediction()
     make_prediction("lstm")

@@ -41,7 +41,7 @@ def sell(draws: int) -> None:
 
     from predictions.modes.registry import MODE_NAMES
     from predictions.powerball import draw_instant, last_draw, next_draw
-    from tickets.claimed import SLOTS, ClaimHour
+    from tickets.models.claims import SLOTS, ClaimHour
 
     day, rows = next_draw(timezone.now()), []
     for _ in range(draws):

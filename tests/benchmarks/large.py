@@ -40,7 +40,7 @@ def plan(tickets: str, *modes: str) -> None:
     call_command("migrate", verbosity=0, skip_checks=True)
     from predictions.draws.sources import upcoming_draw
     from tests.factories import make_prediction
-    from tickets.batch_generator import BatchTicketGenerator
+    from tickets.generation.generator import BatchTicketGenerator
 
     for mode in modes:
         make_prediction(mode, draw_date=upcoming_draw())
@@ -49,7 +49,7 @@ def plan(tickets: str, *modes: str) -> None:
 
 def work() -> None:
     """Make whatever is to be made."""
-    from tickets.generation import make_next_batch
+    from tickets.generation.worker import make_next_batch
     from tickets.models import TicketBatch
 
     started = time.perf_counter()

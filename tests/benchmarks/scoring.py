@@ -21,8 +21,8 @@ from predictions.draws.sources.sources import upcoming_draw
 from shiolplus.cli import quiet_logs
 from tests.factories import make_draw
 from tickets.models import PreGeneratedTicket, TicketBatch
-from tickets.scores import BatchScore
-from tickets.scoring import score_draw
+from tickets.models.scores import BatchScore
+from tickets.scoring.scorer.scorer import score_draw
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

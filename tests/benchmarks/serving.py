@@ -109,7 +109,7 @@ def fill(folder: str, tickets: int) -> None:
         "call_command('migrate', verbosity=0, skip_checks=True)\n"
         "from predictions.draws.sources.sources import upcoming_draw\n"
         "from tests.factories import make_prediction\n"
-        "from tickets.batch_generator import BatchTicketGenerator\n"
+        "from tickets.generation.generator import BatchTicketGenerator\n"
         "make_prediction(draw_date=upcoming_draw())\n"
         f"BatchTicketGenerator({tickets}, ['random_forest']).generate_batch(async_mode=False)\n"
     )

@@ -11,8 +11,8 @@ from tests.browser.chromium import Chromium
 from tests.factories import draw_on_sale, make_prediction
 from tests.processes import cluster, wait_until
 from tests.staff import superuser
-from tickets.batch_generator import BatchTicketGenerator
-from tickets.generation import make_next_batch
+from tickets.generation.generator import BatchTicketGenerator
+from tickets.generation.worker import make_next_batch
 from tickets.models import PreGeneratedTicket, TicketBatch
 
 DASHBOARD = "/admin/dashboard/"

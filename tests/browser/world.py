@@ -29,10 +29,10 @@ from tests.factories import (
     store_fair_draws,
     ticket,
 )
-from tickets.batch_generator import BatchTicketGenerator
+from tickets.cluster.scheduler import install
+from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import TicketBatch
-from tickets.schedules import install
-from tickets.scoring import score_draw
+from tickets.scoring.scorer import score_draw
 from tickets.store import insert_batch_tickets
 
 SATURDAY = date(2025, 12, 27)

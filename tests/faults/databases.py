@@ -22,7 +22,7 @@ from django_q.models import Schedule
 from predictions.models import PipelineRun
 from tests.factories import dealt_component, make_prediction, random_component, tilted_component
 from tests.postgres_server import PostgresServer, postgres_server
-from tickets.schedules import install
+from tickets.cluster.scheduler import install
 
 # A draw that is over by any clock, so that no completed pipeline run of a world is taken for a missed one.
 # The bundled draws end before it, so no batch for it is scored.

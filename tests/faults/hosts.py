@@ -16,7 +16,7 @@ from django.conf import settings
 from predictions.models import Cluster
 from predictions.workqueue import clusters
 from tests.processes import dies_with_parent, wait_until
-from tickets.queue_main import DRAIN_SECONDS
+from tickets.cluster.qcluster_main import DRAIN_SECONDS
 
 LEASE_SECONDS = 5
 START_SECONDS = 60

@@ -91,7 +91,7 @@ class Sweep:
 
     def deliver_often(self, number: int) -> None:
         """At once, once more at some moment, and once more when it is over."""
-        from tickets.batches import enqueue
+        from tickets.generation.lifecycle import enqueue
 
         times = self.random.randint(2, 4)
         outcome, modes = self._next(number, f"{times} deliveries")
@@ -140,8 +140,8 @@ class Sweep:
     def finish(self) -> list[str]:
         """End the host; what is wrong then with all runs together."""
         from tests.faults.world import doubles
+        from tickets.cluster.qcluster_main import DRAIN_SECONDS
         from tickets.models import PreGeneratedTicket, TicketBatch
-        from tickets.queue_main import DRAIN_SECONDS
 
         found = []
         try:

@@ -11,8 +11,8 @@ from predictions.workqueue import clusters
 from tests.faults.marks import IN_FULL, ON_POSTGRES
 from tests.faults.world import World
 from tests.processes import wait_until
+from tickets.cluster.qcluster_main import DRAIN_SECONDS
 from tickets.models import TicketBatch
-from tickets.queue_main import DRAIN_SECONDS
 
 
 def test_a_batch_delivered_four_times_is_made_once(world: World) -> None:

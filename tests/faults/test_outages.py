@@ -18,7 +18,7 @@ from tests.faults.marks import IN_FULL, ON_POSTGRES
 from tests.faults.world import FINAL_SECONDS, World
 from tests.postgres_server import PostgresServer
 from tests.processes import wait_until
-from tickets.generation import make_batch
+from tickets.generation.worker import make_batch
 from tickets.models import GenerationRun, TicketBatch
 
 

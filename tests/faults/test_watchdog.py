@@ -4,8 +4,8 @@ import time
 
 from tests.faults.world import World
 from tests.processes import wait_until
+from tickets.cluster.qcluster_main import DRAIN_SECONDS
 from tickets.models import GenerationRun, TicketBatch
-from tickets.queue_main import DRAIN_SECONDS
 
 
 def test_a_cluster_that_hangs_since_its_idle_worker_was_killed_works_again_within_a_minute(

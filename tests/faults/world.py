@@ -13,10 +13,10 @@ from django.test import override_settings
 
 from tests.faults.databases import DRAW, MODES, Template, connected
 from tests.faults.hosts import LEASE_SECONDS, Host
-from tickets.batch_generator import BatchTicketGenerator
-from tickets.batches import enqueue
+from tickets.generation.generator import BatchTicketGenerator
+from tickets.generation.lifecycle import enqueue
+from tickets.generation.verification import verify_batch
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
-from tickets.verification import verify_batch
 
 FINAL_SECONDS = 90  # a hung cluster included: 25 s until it is noticed, 5 s to end, a start, a lease
 

@@ -19,7 +19,7 @@ from tests.factories import (
     store_fair_draws,
 )
 from tests.staff import superuser
-from tickets.batch_generator import BatchTicketGenerator
+from tickets.generation.generator import BatchTicketGenerator
 
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 STATUS = "/api/v1/tickets/batch-status"

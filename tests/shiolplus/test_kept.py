@@ -14,7 +14,7 @@ from django.test import RequestFactory, override_settings
 from shiolplus.web.fast_path import KeptAnswers
 from shiolplus.web.trusted_proxies import parse_peers
 from tests.factories import make_client, make_key, some_tickets
-from tickets.api.answers import ANSWERS
+from tickets.api.response_cache import ANSWERS
 from tickets.store import insert_batch_tickets
 
 pytestmark = pytest.mark.django_db

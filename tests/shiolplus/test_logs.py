@@ -17,7 +17,7 @@ from shiolplus.logs.filters import IdsFilter
 from shiolplus.logs.json_formatter import JsonLines
 from tests.factories import WEDNESDAY, make_prediction
 from tests.processes import environment
-from tickets.batch_generator import BatchTicketGenerator
+from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import TicketBatch
 
 pytestmark = pytest.mark.usefixtures("on_tuesday")
@@ -51,7 +51,7 @@ def test_the_lines_of_a_batch_carry_its_run_and_its_number() -> None:
 
     batch = TicketBatch.objects.get()
     (line,) = lines_with(f"batch {batch.pk} of random_forest is ready")[-1:]
-    assert f" INFO    tickets.batches [run=logged-run batch={batch.pk}]: " in line
+    assert f" INFO    tickets.generation.lifecycle [run=logged-run batch={batch.pk}]: " in line
 
 
 @pytest.mark.django_db

@@ -22,9 +22,9 @@ from shiolplus.web.trusted_proxies import parse_peers
 from tests.factories import WEDNESDAY, count_claims, make_backtest, make_draw, make_model, make_prediction
 from tests.shiolplus.test_health import make_cluster
 from tests.tickets.test_problems import checked_problem
-from tickets.batch_generator import BatchTicketGenerator
+from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import TicketBatch
-from tickets.policies import ModePolicy
+from tickets.models.policies import ModePolicy
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)  # a Tuesday
 STATES = ("queued", "running", "ready", "failed", "cancelled")

@@ -6,8 +6,8 @@ from datetime import date, time
 import numpy as np
 
 from predictions.powerball import draw_instant, next_draw
-from tickets.forecast import PAST_DRAWS, Pattern, learn
-from tickets.sales import HOURS, Sale, Span
+from tickets.demand.forecast import PAST_DRAWS, Pattern, learn
+from tickets.demand.sales_window import HOURS, Sale, Span
 
 CUTOFF = time(21, 59)
 SATURDAY = date(2026, 1, 3)

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictions.powerball import draw_instant, next_draw
-from tickets.floors import LEAST, Outlook
-from tickets.forecast import PAST_DRAWS, Pattern, learn
-from tickets.sales import HOURS, Sale, Span, believed
+from tickets.demand.forecast import PAST_DRAWS, Pattern, learn
+from tickets.demand.reorder import LEAST, Outlook
+from tickets.demand.sales_window import HOURS, Sale, Span, believed
 
 SEED = 1  # of the season that the tests go through
 DRAWS = 156  # a year of three a week

@@ -14,7 +14,7 @@ from predictions.models import Cluster, Draw, PipelineRun, Prediction, TrainedMo
 from tests.factories import WEDNESDAY, make_model, make_prediction, some_tickets
 from tests.staff import client_of, heard_of
 from tickets.admin import batches
-from tickets.batch_generator import BatchTicketGenerator
+from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.store import insert_batch_tickets
 

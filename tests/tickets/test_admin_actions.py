@@ -12,10 +12,9 @@ from predictions.draws.sources import upcoming_draw
 from predictions.models import new_run_id
 from tests.factories import WEDNESDAY, make_prediction, some_tickets
 from tests.staff import staff_who_may
-from tickets import deletion, purging
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
-from tickets.policies import ModePolicy
-from tickets.store import insert_batch_tickets, purge_batch
+from tickets.models.policies import ModePolicy
+from tickets.store import deletion, insert_batch_tickets, purge, purge_batch
 from tickets.tasks import purge_ticket_batch
 
 pytestmark = pytest.mark.django_db
@@ -167,8 +166,8 @@ def test_of_named_batches_only_these_and_only_what_else_is_asked_go(admin: Clien
 def test_a_large_purge_is_enqueued_and_done_in_parts_by_tasks(
     admin: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(purging, "AT_ONCE", 4)
-    monkeypatch.setattr(purging, "A_TASK", 3)
+    monkeypatch.setattr(purge, "AT_ONCE", 4)
+    monkeypatch.setattr(purge, "A_TASK", 3)
     insert_batch_tickets(some_tickets(8), "v1", "run", WEDNESDAY)
     insert_batch_tickets(some_tickets(2), "v2", "other", SATURDAY)
     batch = TicketBatch.objects.get(mode="v1")
@@ -196,7 +195,7 @@ def test_a_large_purge_is_enqueued_and_done_in_parts_by_tasks(
 def test_a_large_purge_by_age_takes_nothing_that_grows_old_while_it_waits(
     admin: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(purging, "AT_ONCE", 1)
+    monkeypatch.setattr(purge, "AT_ONCE", 1)
     insert_batch_tickets(some_tickets(5), "v1", "run", WEDNESDAY)
     old = list(PreGeneratedTicket.objects.order_by("id")[:3])
     PreGeneratedTicket.objects.filter(pk__in=[one.pk for one in old]).update(

@@ -11,9 +11,9 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.factories import WEDNESDAY, make_client, make_draw, some_tickets
 from tests.staff import heard_of, text_of
-from tickets.claims import Asked, claim_tickets
-from tickets.clients import ApiClient
+from tickets.claims.allocation import Asked, claim_tickets
 from tickets.models import Claim
+from tickets.models.clients import ApiClient
 from tickets.store import insert_batch_tickets
 
 pytestmark = pytest.mark.django_db
@@ -72,7 +72,7 @@ def test_claims_are_found_by_client_mode_and_draw_newest_first(admin: Client, cl
 def test_the_list_of_claims_neither_counts_nor_asks_for_each_client(
     admin: Client, claims: list[Claim], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tickets.admin.stock.FOUND_AT_MOST", 3)
+    monkeypatch.setattr("tickets.admin.tickets.FOUND_AT_MOST", 3)
 
     with CaptureQueriesContext(connection) as queries:
         page = admin.get(CLAIMS)

@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.factories import WEDNESDAY, make_client, make_key, some_tickets
 from tests.staff import text_of
-from tickets.claims import Asked, claim_tickets
-from tickets.clients import ApiClient, ApiKey
+from tickets.claims.allocation import Asked, claim_tickets
+from tickets.models.clients import ApiClient, ApiKey
 from tickets.store import insert_batch_tickets
 
 pytestmark = pytest.mark.django_db

@@ -13,7 +13,7 @@ from tests.factories import WEDNESDAY, count_claims, make_prediction, queued_bat
 from tests.staff import client_of, staff_who_may
 from tickets.admin.demand import page_of
 from tickets.models import ClaimHour
-from tickets.policies import ModePolicy
+from tickets.models.policies import ModePolicy
 from tickets.store import insert_batch_tickets
 
 pytestmark = pytest.mark.django_db

@@ -12,9 +12,9 @@ from django.test import Client
 
 from tests.factories import make_client, make_key
 from tests.staff import staff_who_may, text_of
-from tickets.clients import ApiClient, ApiKey
-from tickets.keys import end_of_day
-from tickets.keys import make_key as make_named_key
+from tickets.claims.api_keys import end_of_day
+from tickets.claims.api_keys import make_key as make_named_key
+from tickets.models.clients import ApiClient, ApiKey
 
 pytestmark = pytest.mark.django_db
 

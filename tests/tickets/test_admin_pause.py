@@ -6,9 +6,9 @@ from django.test import Client
 
 from tests.factories import WEDNESDAY, make_prediction, queued_batch
 from tests.staff import staff_who_may, text_of
-from tickets.batch_generator import BatchTicketGenerator
+from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import TicketBatch
-from tickets.policies import ModePolicy
+from tickets.models.policies import ModePolicy
 
 pytestmark = pytest.mark.django_db
 

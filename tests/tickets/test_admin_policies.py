@@ -5,7 +5,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.test import Client
 
 from tests.staff import staff_who_may, superuser
-from tickets.policies import ModePolicy
+from tickets.models.policies import ModePolicy
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/tickets/modepolicy/"

@@ -8,10 +8,10 @@ from django_q.models import OrmQ
 from predictions.models import new_run_id
 from tests.factories import WEDNESDAY, claim_tickets, make_prediction, queued_batch, some_tickets
 from tests.staff import staff_who_may, text_of
-from tickets.batch_generator import BatchTicketGenerator
-from tickets.batches import cancel_batch, fail_exhausted, retry_batch
+from tickets.generation.generator import BatchTicketGenerator
+from tickets.generation.lifecycle import cancel_batch, fail_exhausted, retry_batch
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
-from tickets.policies import ModePolicy
+from tickets.models.policies import ModePolicy
 from tickets.store import get_cached_tickets, insert_batch_tickets
 from tickets.tasks import generate_ticket_batch, purge_ticket_batch
 

@@ -7,10 +7,10 @@ from django_q.models import OrmQ
 
 from tests.factories import WEDNESDAY, make_prediction, queued_batch
 from tests.staff import staff_who_may, superuser, text_of
-from tickets.admin import named
-from tickets.batch_generator import BatchTicketGenerator
-from tickets.batches import cancel_batch, retry_batch
-from tickets.generation import make_batch, make_next_batch
+from tickets.admin import batch_pages
+from tickets.generation.generator import BatchTicketGenerator
+from tickets.generation.lifecycle import cancel_batch, retry_batch
+from tickets.generation.worker import make_batch, make_next_batch
 from tickets.models import TicketBatch
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
@@ -117,7 +117,7 @@ def test_a_batch_whose_draw_is_over_is_tried_again_only_when_named_and_with_a_wa
 def test_a_confirmation_takes_no_batch_that_its_preview_did_not_show(
     failed: TicketBatch, without_a_law: TicketBatch, admin: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(named, "NAMED_AT_MOST", 1)
+    monkeypatch.setattr(batch_pages, "NAMED_AT_MOST", 1)
 
     page = text_of(admin.get(RETRY))
     nothing = text_of(admin.post(RETRY, {"batches": ""}))

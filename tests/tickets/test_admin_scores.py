@@ -10,8 +10,8 @@ from predictions.powerball import is_draw_day
 from tests.factories import WEDNESDAY, make_draw, some_tickets, ticket
 from tests.staff import heard_of
 from tickets.models import TicketBatch
-from tickets.scores import BatchScore
-from tickets.scoring import score_draw
+from tickets.models.scores import BatchScore
+from tickets.scoring.scorer import score_draw
 from tickets.store import insert_batch_tickets
 
 pytestmark = pytest.mark.django_db

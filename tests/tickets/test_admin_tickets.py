@@ -9,10 +9,10 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.factories import WEDNESDAY, make_draw, make_prediction, some_tickets, ticket
 from tests.staff import heard_of
-from tickets.admin import stock
-from tickets.batch_generator import BatchTicketGenerator
+from tickets.admin import tickets as ticket_admin
+from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import PreGeneratedTicket, TicketBatch
-from tickets.search import Wanted, wanted_numbers
+from tickets.models.number_query import Wanted, wanted_numbers
 from tickets.store import insert_batch_tickets
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
@@ -183,8 +183,8 @@ def test_a_filtered_count_stops_at_its_limit_and_says_so(
     admin: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     insert_batch_tickets(some_tickets(250), "v1", "run-1", WEDNESDAY)
-    monkeypatch.setattr(stock, "FOUND_AT_MOST", 201)
-    monkeypatch.setattr(stock.StockPaginator, "shown_at_most", "200")
+    monkeypatch.setattr(ticket_admin, "FOUND_AT_MOST", 201)
+    monkeypatch.setattr(ticket_admin.StockPaginator, "shown_at_most", "200")
 
     page = admin.get(TICKETS, {"mode__exact": "v1"}).content.decode()
 

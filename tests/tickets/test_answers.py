@@ -17,7 +17,7 @@ from predictions.modes.registry import MODE_NAMES
 from tests.commands import manage
 from tests.factories import claim_tickets, make_client, make_key, some_tickets
 from tests.processes import get, wait_until, web_server
-from tickets.api.answers import ANSWERS, Warmer, respond
+from tickets.api.response_cache import ANSWERS, Warmer, respond
 from tickets.models import TicketBatch
 from tickets.store import insert_batch_tickets
 

@@ -8,7 +8,7 @@ from django.test import Client
 
 from predictions.models import Draw
 from tests.factories import WEDNESDAY, make_prediction, some_tickets, ticket
-from tickets.batch_generator import BatchTicketGenerator
+from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import GenerationRun, TicketBatch
 from tickets.store import get_batch_ticket_stats, insert_batch_tickets, purge_batch
 

@@ -9,7 +9,7 @@ from django_q.models import OrmQ
 
 from predictions.modes.registry import MODE_NAMES
 from tests.factories import WEDNESDAY, make_prediction, some_tickets
-from tickets.batch_generator import BatchTicketGenerator
+from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.store import insert_batch_tickets, purge_batch
 

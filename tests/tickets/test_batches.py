@@ -8,13 +8,20 @@ from django_q.models import OrmQ
 
 from predictions.workqueue.leases import Lost
 from tests.factories import WEDNESDAY, make_prediction, queued_batch, some_tickets
-from tickets import deletion, generation
-from tickets.batch_generator import BatchTicketGenerator
-from tickets.batches import cancel_batch, fail_exhausted, finish_batch, leave, pass_on, retry_batch
-from tickets.generation import make_batch, make_next_batch
+from tickets.generation import worker
+from tickets.generation.generator import BatchTicketGenerator
+from tickets.generation.lifecycle import (
+    cancel_batch,
+    fail_exhausted,
+    finish_batch,
+    leave,
+    pass_on,
+    retry_batch,
+)
+from tickets.generation.verification import verify_batch
+from tickets.generation.worker import make_batch, make_next_batch
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
-from tickets.store import insert_batch_tickets
-from tickets.verification import verify_batch
+from tickets.store import deletion, insert_batch_tickets
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 
@@ -65,7 +72,7 @@ def test_the_slices_of_a_batch_make_the_tickets_that_it_would_have_made_at_once(
 ) -> None:
     batch = queued_batch(500, chunk_size=100)
     clock = iter(range(10_000))
-    monkeypatch.setattr(generation.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(worker.time, "monotonic", lambda: next(clock))
     slices = 0
     while TicketBatch.objects.get().status != "ready":
         assert make_batch(batch.pk, seconds=4)

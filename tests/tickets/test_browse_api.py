@@ -7,9 +7,9 @@ from django.test import Client
 
 from predictions.models import Draw
 from tests.factories import WEDNESDAY, make_prediction
-from tickets.batch_generator import BatchTicketGenerator
+from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import GenerationRun, TicketBatch
-from tickets.policies import ModePolicy
+from tickets.models.policies import ModePolicy
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 DRAWS, RUNS = "/api/v1/draws", "/api/v1/generation-runs"

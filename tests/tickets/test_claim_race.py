@@ -20,12 +20,11 @@ from tests.callers import CLAIMS, Answer, ask, at_once
 from tests.factories import make_client, make_key, make_prediction, some_tickets
 from tests.processes import web_server
 from tests.staff import superuser
-from tickets import deletion
-from tickets.batch_generator import BatchTicketGenerator
-from tickets.claims import Asked, QuotaSpent, claim_tickets, quota_of
-from tickets.clients import ApiClient, ClientDay
+from tickets.claims.allocation import Asked, QuotaSpent, claim_tickets, quota_of
+from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import Claim, ClaimHour, PreGeneratedTicket, TicketBatch
-from tickets.store import clear_old_batch_tickets, insert_batch_tickets, purge_batch
+from tickets.models.clients import ApiClient, ClientDay
+from tickets.store import clear_old_batch_tickets, deletion, insert_batch_tickets, purge_batch
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

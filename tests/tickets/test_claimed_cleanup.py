@@ -17,15 +17,20 @@ from predictions.models import Draw
 from tests.commands import call
 from tests.factories import WEDNESDAY, claim_tickets, make_draw, make_prediction, some_tickets
 from tests.staff import superuser
-from tickets import deletion
-from tickets.batch_generator import BatchTicketGenerator
-from tickets.batches import cancel_batch, retry_batch
-from tickets.generation import make_batch
+from tickets.cluster.reaper import reap
+from tickets.generation.generator import BatchTicketGenerator
+from tickets.generation.lifecycle import cancel_batch, retry_batch
+from tickets.generation.worker import make_batch
 from tickets.models import ApiClient, Claim, GenerationRun, PreGeneratedTicket, TicketBatch
-from tickets.purging import purgeable
-from tickets.reaper import reap
-from tickets.scoring import score_draw, score_known_draws
-from tickets.store import clear_old_batch_tickets, insert_batch_tickets, old_claimed_tickets, purge_batch
+from tickets.scoring.scorer import score_draw, score_known_draws
+from tickets.store import (
+    clear_old_batch_tickets,
+    deletion,
+    insert_batch_tickets,
+    old_claimed_tickets,
+    purge_batch,
+)
+from tickets.store.purge import purgeable
 from tickets.tasks import clean_up_tickets, purge_ticket_batch
 
 pytestmark = pytest.mark.django_db

@@ -10,9 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.factories import WEDNESDAY, make_client, make_draw, make_key, some_tickets
-from tickets.claims import Asked, ModeNotAllowed, QuotaSpent, claim_tickets
-from tickets.clients import ApiClient, ApiKey, ClientDay
+from tickets.claims.allocation import Asked, ModeNotAllowed, QuotaSpent, claim_tickets
 from tickets.models import Claim, ClaimHour, PreGeneratedTicket, TicketBatch
+from tickets.models.clients import ApiClient, ApiKey, ClientDay
 from tickets.store import get_batch_ticket_stats, get_cached_tickets, insert_batch_tickets
 
 pytestmark = pytest.mark.django_db

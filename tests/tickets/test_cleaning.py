@@ -7,11 +7,10 @@ import time_machine
 from django_q.models import OrmQ
 
 from tests.factories import WEDNESDAY, some_tickets
-from tickets import deletion
-from tickets.cleaning import clean_up_in_task
 from tickets.models import PreGeneratedTicket, TicketBatch
-from tickets.policies import ModePolicy
-from tickets.store import insert_batch_tickets
+from tickets.models.policies import ModePolicy
+from tickets.store import deletion, insert_batch_tickets
+from tickets.store.retention import clean_up_in_task
 from tickets.tasks import clean_up_tickets
 
 pytestmark = pytest.mark.django_db

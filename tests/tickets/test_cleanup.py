@@ -18,18 +18,19 @@ from tests.factories import (
     some_tickets,
     ticket,
 )
-from tickets import claims, deletion
-from tickets.batch_generator import BatchTicketGenerator
-from tickets.claims import Asked, ShortStock
+from tickets.claims import allocation
+from tickets.claims.allocation import Asked, ShortStock
+from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import Claim, PreGeneratedTicket, TicketBatch
-from tickets.policies import ModePolicy
-from tickets.purging import purgeable
-from tickets.scoring import score_draw
+from tickets.models.policies import ModePolicy
+from tickets.scoring.scorer import score_draw
 from tickets.store import (
     clear_old_batch_tickets,
+    deletion,
     insert_batch_tickets,
     purge_batch,
 )
+from tickets.store.purge import purgeable
 
 SATURDAY = date(2026, 11, 28)
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -198,10 +199,10 @@ def test_whatever_is_done_to_the_table_every_count_is_that_of_the_rows() -> None
 
     client = make_client()
     for mode, number in (("v1", 2), ("v1", 3), ("hybrid", 3)):  # of the next draw
-        claims.claim_tickets(client, Asked(mode, number), f"{mode} {number}")
+        allocation.claim_tickets(client, Asked(mode, number), f"{mode} {number}")
         assert_every_count_is_true()
     with pytest.raises(ShortStock):
-        claims.claim_tickets(client, Asked("v1", 2), "too many")
+        allocation.claim_tickets(client, Asked("v1", 2), "too many")
     assert purge_batch(TicketBatch.objects.get(mode="v1", draw_date=WEDNESDAY)) == 1  # what is free
     assert clear_old_batch_tickets(1) == 0
     assert_every_count_is_true()

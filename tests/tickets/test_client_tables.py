@@ -11,9 +11,9 @@ from django.db.models import ProtectedError
 from django.test.utils import CaptureQueriesContext
 
 from tests.factories import WEDNESDAY, make_client, make_key, some_tickets
-from tickets.claimed import Claim, ClaimHour
-from tickets.claims import Asked, claim_tickets
-from tickets.clients import ApiClient, ApiKey, ClientDay
+from tickets.claims.allocation import Asked, claim_tickets
+from tickets.models.claims import Claim, ClaimHour
+from tickets.models.clients import ApiClient, ApiKey, ClientDay
 from tickets.store import insert_batch_tickets
 
 pytestmark = pytest.mark.django_db

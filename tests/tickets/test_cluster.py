@@ -14,10 +14,10 @@ from predictions.pipeline.runner import accept_run
 from predictions.workqueue import clusters
 from tests.factories import draw_on_sale, make_prediction
 from tests.processes import cluster, group_of, wait_until
-from tickets.batch_generator import BatchTicketGenerator
+from tickets.cluster.scheduler import install, run_due
+from tickets.generation.generator import BatchTicketGenerator
+from tickets.generation.verification import verify_batch
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
-from tickets.schedules import install, run_due
-from tickets.verification import verify_batch
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DRAW = date(2026, 8, 22)  # after the last bundled draw, so no batch for it is scored

@@ -21,10 +21,10 @@ from predictions.workqueue.clusters import key_print
 from tests.postgres_server import free_port
 from tests.redis_server import RedisServer, redis_server
 from tests.staff import superuser
-from tickets import probes
-from tickets.conditions import find_conditions
-from tickets.dashboard import picture_at
-from tickets.troubles import troubles_of
+from tickets.monitoring import probes
+from tickets.monitoring.collector import picture_at
+from tickets.monitoring.conditions import find_conditions
+from tickets.monitoring.diagnostics import troubles_of
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from django.test import Client
 
 from tests.commands import call, manage
 from tests.factories import make_client
-from tickets.clients import ApiClient, ApiKey
+from tickets.models.clients import ApiClient, ApiKey
 
 NOON = datetime(2026, 11, 24, 17, tzinfo=UTC)  # in New York
 KEY = re.compile(r"[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}")

@@ -27,15 +27,15 @@ from tests.factories import (
     some_tickets,
 )
 from tests.staff import client_of, staff_who_may, superuser, text_of
-from tickets.batch_generator import BatchTicketGenerator
-from tickets.batches import finish_batch
-from tickets.dashboard import picture_at
-from tickets.history import error_rate, mode_histories, recent_days
+from tickets.generation.generator import BatchTicketGenerator
+from tickets.generation.lifecycle import finish_batch
 from tickets.models import TicketBatch
-from tickets.picture import ModePicture
-from tickets.plots import plots_of
-from tickets.policies import ModePolicy
-from tickets.scoring import score_known_draws
+from tickets.models.policies import ModePolicy
+from tickets.monitoring.charts import plots_of
+from tickets.monitoring.collector import picture_at
+from tickets.monitoring.history import error_rate, mode_histories, recent_days
+from tickets.monitoring.snapshot import ModePicture
+from tickets.scoring.scorer import score_known_draws
 from tickets.store import insert_batch_tickets
 
 pytestmark = pytest.mark.django_db

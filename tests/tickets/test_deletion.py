@@ -14,11 +14,11 @@ from django.utils import timezone
 
 from tests.counts import assert_every_count_is_true
 from tests.factories import WEDNESDAY, some_tickets
-from tickets import deletion
 from tickets.models import PreGeneratedTicket, TicketBatch
 from tickets.store import (
     TicketRow,
     clear_old_batch_tickets,
+    deletion,
     insert_batch_tickets,
     insert_rows,
     purge_batch,

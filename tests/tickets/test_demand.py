@@ -18,13 +18,13 @@ from tests.factories import (
     queued_batch,
     some_tickets,
 )
-from tickets.batch_generator import BatchTicketGenerator
-from tickets.claims import Asked, ShortStock, claim_tickets
-from tickets.demand import Patterns, Shelf, shelves
-from tickets.floors import LEAST
+from tickets.claims.allocation import Asked, ShortStock, claim_tickets
+from tickets.demand.inventory import Patterns, Shelf, shelves
+from tickets.demand.reorder import LEAST
+from tickets.demand.sales_window import believed
+from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import ClaimHour, TicketBatch
-from tickets.policies import ModePolicy
-from tickets.sales import believed
+from tickets.models.policies import ModePolicy
 from tickets.store import insert_batch_tickets
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]

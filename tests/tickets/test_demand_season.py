@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.tickets.season import DRAWS, SEED, Outcome, Totals, days, fixed_floor, season
-from tickets.forecast import PAST_DRAWS, learn
-from tickets.sales import Sale
+from tickets.demand.forecast import PAST_DRAWS, learn
+from tickets.demand.sales_window import Sale
 
 
 @pytest.fixture(scope="module")

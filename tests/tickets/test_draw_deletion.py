@@ -25,8 +25,8 @@ from predictions.training.strategy_shares import update_shares
 from tests.factories import claim_tickets, make_draw, make_prediction, ticket, tilted_component
 from tests.staff import heard_of, staff_who_may, superuser
 from tickets.models import Claim, PreGeneratedTicket, TicketBatch
-from tickets.scores import BatchScore
-from tickets.scoring import Verdict, due_draws, score_draw, score_known_draws
+from tickets.models.scores import BatchScore
+from tickets.scoring.scorer import Verdict, due_draws, score_draw, score_known_draws
 from tickets.store import clear_old_batch_tickets, insert_batch_tickets, purge_batch
 
 pytestmark = pytest.mark.django_db

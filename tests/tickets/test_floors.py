@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from tests.tickets.past_sales import known, sold, spans, surge, up_to
-from tickets.claims import MAX_COUNT
-from tickets.floors import COVER, LEAST, Outlook
-from tickets.forecast import learn
-from tickets.sales import HOURS, Sale, Span
+from tickets.claims.allocation import MAX_COUNT
+from tickets.demand.forecast import learn
+from tickets.demand.reorder import COVER, LEAST, Outlook
+from tickets.demand.sales_window import HOURS, Sale, Span
 
 SPAN = Span.of(date(2026, 1, 3), time(21, 59))
 NOTHING = SPAN.sale([])

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import nbinom
 
 from tests.tickets.past_sales import BY_WEEKDAY, gamma_past, known, sold, spans, surge, up_to
-from tickets.forecast import PAST_DRAWS, Demand, claims_quantile, learn
-from tickets.sales import HOURS
+from tickets.demand.forecast import PAST_DRAWS, Demand, claims_quantile, learn
+from tickets.demand.sales_window import HOURS
 
 # The quantile
 

@@ -7,11 +7,11 @@ from django.db import connection, transaction
 
 from predictions.distributions.sampling import generator_for, sample
 from tests.factories import WEDNESDAY, make_prediction, queued_batch, tilted_component
-from tickets import generation
-from tickets.generation import make_batch
+from tickets.generation import worker
+from tickets.generation.verification import verify_batch
+from tickets.generation.worker import make_batch
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.store import clear_old_batch_tickets, insert_batch_tickets
-from tickets.verification import verify_batch
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 
@@ -133,7 +133,7 @@ def test_a_failure_in_the_middle_of_a_chunk_leaves_none_of_it(monkeypatch: pytes
     insert_batch_tickets(
         [{"white_balls": make_other[:5], "powerball": make_other[5]}], "v1", draw_date=WEDNESDAY
     )
-    monkeypatch.setattr(generation, "MAX_ROUNDS", 0)
+    monkeypatch.setattr(worker, "MAX_ROUNDS", 0)
 
     make_batch(batch.pk)
 

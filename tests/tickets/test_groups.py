@@ -26,11 +26,11 @@ from tests.factories import (
     make_report,
 )
 from tests.staff import client_of
-from tickets.batch_generator import BatchTicketGenerator
-from tickets.claimed import ClaimHour
+from tickets.generation.generator import BatchTicketGenerator
 from tickets.groups import APPS, make_groups, permissions_of_groups
 from tickets.models import ApiClient, TicketBatch
-from tickets.scoring import score_draw
+from tickets.models.claims import ClaimHour
+from tickets.scoring.scorer import score_draw
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 

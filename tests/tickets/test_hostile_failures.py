@@ -16,9 +16,9 @@ from shiolplus.logs.line_formatter import LogLines
 from tests.factories import make_prediction
 from tests.feed_server import Answer, FeedServer
 from tests.predictions.test_safe_text import BAD_NAMES, HOSTILE, STORED
-from tickets.batch_generator import BatchTicketGenerator
-from tickets.insertion import insert_batch_tickets
+from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import GenerationRun, TicketBatch
+from tickets.store.insertion import insert_batch_tickets
 
 FORGED = "a\n2026-12-01 00:00:00,000 ERROR   tickets: forged"
 

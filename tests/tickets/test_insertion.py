@@ -9,10 +9,10 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from tests.factories import WEDNESDAY, draw_on_sale, make_prediction, queued_batch, some_tickets
-from tickets.generation import make_batch
+from tickets.generation.worker import make_batch
 from tickets.models import PreGeneratedTicket, TicketBatch
-from tickets.stock import _NEWEST
 from tickets.store import TicketRow, insert_batch_tickets, insert_rows
+from tickets.store.retrieval import _NEWEST
 
 NUMBERS = ("n1", "n2", "n3", "n4", "n5", "powerball")
 

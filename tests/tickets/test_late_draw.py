@@ -12,7 +12,7 @@ from predictions.models import Draw, PipelineRun
 from predictions.tasks import run_pipeline_after_draw
 from tests.factories import ticket
 from tests.feed_server import NY_CSV, Answer, FeedServer
-from tickets.scores import BatchScore
+from tickets.models.scores import BatchScore
 from tickets.store import insert_batch_tickets
 from tickets.tasks import score_draws
 

@@ -6,10 +6,10 @@ from itertools import product
 import pytest
 
 from tests.factories import WEDNESDAY, ticket
-from tickets import newest as finder
+from tickets.admin import ticket_lookup as finder
+from tickets.admin.ticket_lookup import newest
 from tickets.models import PreGeneratedTicket
-from tickets.newest import newest
-from tickets.search import wanted_numbers
+from tickets.models.number_query import wanted_numbers
 from tickets.store import insert_batch_tickets
 
 pytestmark = pytest.mark.django_db

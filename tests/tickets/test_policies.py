@@ -12,9 +12,9 @@ from django_q.models import OrmQ
 from predictions.models import PipelineRun
 from predictions.modes.registry import MODE_NAMES
 from tests.factories import WEDNESDAY, make_prediction
-from tickets.batch_generator import BatchTicketGenerator
+from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
-from tickets.policies import PAUSED, ModePolicy, policies, policy_of
+from tickets.models.policies import PAUSED, ModePolicy, policies, policy_of
 from tickets.receivers import make_tickets, resume_missed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]

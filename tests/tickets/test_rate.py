@@ -12,8 +12,8 @@ from django.test import Client, override_settings
 from redis import RedisError
 
 from tests.factories import make_client, make_key
-from tickets.api import throttles
-from tickets.api.throttles import WINDOW, SharedCache
+from tickets.api import throttling
+from tickets.api.throttling import WINDOW, SharedCache
 
 CACHED, QUOTA = "/api/v1/tickets/cached", "/api/v1/quota"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)  # the beginning of a minute
@@ -194,7 +194,7 @@ def test_a_late_answer_from_before_an_outage_does_not_end_it(caplog: pytest.LogC
 def test_one_request_in_a_while_asks_a_cache_that_is_away_and_its_answer_ends_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(throttles, "LEFT_ALONE", 1.0)
+    monkeypatch.setattr(throttling, "LEFT_ALONE", 1.0)
     cache = SharedCache()
     cache.failed(RedisError("gone"))
     assert not cache.is_asked()

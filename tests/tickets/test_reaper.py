@@ -9,8 +9,8 @@ from django_q.models import OrmQ
 from predictions.models import PipelineRun
 from predictions.pipeline.runner import accept_run
 from tests.factories import make_prediction, queued_batch
+from tickets.cluster.reaper import Reaped, reap
 from tickets.models import GenerationRun, TicketBatch
-from tickets.reaper import Reaped, reap
 
 pytestmark = pytest.mark.django_db
 NOTHING = Reaped()

@@ -17,10 +17,10 @@ from tests.factories import (
     stratified_component,
     tilted_component,
 )
-from tickets.generation import make_batch
+from tickets.generation.verification import verify_batch
+from tickets.generation.worker import make_batch
 from tickets.models import TicketBatch
 from tickets.store import insert_batch_tickets
-from tickets.verification import verify_batch
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 

@@ -13,16 +13,16 @@ from django_q.models import OrmQ
 
 from predictions.models import Prediction
 from tests.factories import WEDNESDAY, count_claims, make_prediction, queued_batch, some_tickets
-from tickets import replenishment
-from tickets.batches import cancel_batch
-from tickets.demand import Patterns, Shelf, shelves
-from tickets.floors import LEAST
+from tickets.cluster.watchdog import Watchdog
+from tickets.demand.inventory import Patterns, Shelf, shelves
+from tickets.demand.reorder import LEAST
+from tickets.generation import replenishment
+from tickets.generation.lifecycle import cancel_batch
+from tickets.generation.replenishment import LOOK_SECONDS, WAIT, Replenisher
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
-from tickets.policies import MAX_PRIORITY, ModePolicy
-from tickets.replenishment import LOOK_SECONDS, WAIT, Replenisher
+from tickets.models.policies import MAX_PRIORITY, ModePolicy
 from tickets.store import insert_batch_tickets
 from tickets.tasks import generate_ticket_batch
-from tickets.watchdog import Watchdog
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CLOSED = datetime(2026, 11, 26, 2, 59, tzinfo=UTC)

@@ -16,8 +16,8 @@ from predictions.modes.registry import MODE_NAMES
 from predictions.powerball import is_draw_day
 from tests.factories import make_draw, some_tickets, ticket, tilted_component
 from tickets.models import TicketBatch
-from tickets.results import ModeResult, draw_results, mode_results
-from tickets.scoring import score_draw, score_known_draws
+from tickets.scoring.results import ModeResult, draw_results, mode_results
+from tickets.scoring.scorer import score_draw, score_known_draws
 from tickets.store import insert_batch_tickets, purge_batch
 
 pytestmark = pytest.mark.django_db

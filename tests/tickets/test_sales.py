@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from predictions.powerball import draw_instant, sales_close, scheduled_draws
-from tickets.sales import HOURS, HourCount, Span, believed
+from tickets.demand.sales_window import HOURS, HourCount, Span, believed
 
 CUTOFF = time(21, 59)
 WEDNESDAY = date(2026, 11, 25)  # closes at 02:59 UTC on Thursday

@@ -16,7 +16,7 @@ from django_q.models import Failure, OrmQ, Schedule, Task
 
 from predictions.workqueue import clusters
 from tests.staff import superuser
-from tickets.schedules import JOBS, Job, install, run_due
+from tickets.cluster.scheduler import JOBS, Job, install, run_due
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

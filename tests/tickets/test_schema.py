@@ -22,11 +22,11 @@ from tests.factories import (
     make_prediction,
     some_tickets,
 )
-from tickets.api.documents import schema_text
-from tickets.api.errors import BY_SERVER, ERRORS
-from tickets.batch_generator import BatchTicketGenerator
+from tickets.api.error_catalogue import BY_SERVER, ERRORS
+from tickets.api.schema_views import schema_text
+from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import GenerationRun, TicketBatch
-from tickets.scoring import score_if_drawn
+from tickets.scoring.scorer import score_if_drawn
 from tickets.store import insert_batch_tickets
 
 pytestmark = pytest.mark.usefixtures("on_tuesday")

@@ -16,9 +16,9 @@ from predictions.workqueue import clusters
 from tests.commands import call, manage
 from tests.factories import WEDNESDAY, make_draw, make_prediction, some_tickets, ticket
 from tests.processes import cluster, wait_until
-from tickets.batch_generator import BatchTicketGenerator
+from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import TicketBatch
-from tickets.scores import BatchScore
+from tickets.models.scores import BatchScore
 from tickets.store import clear_old_batch_tickets, insert_batch_tickets, purge_batch
 from tickets.tasks import generate_ticket_batch, score_draws
 

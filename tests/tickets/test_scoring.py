@@ -14,11 +14,11 @@ from django.utils import timezone
 from predictions.models import Draw
 from predictions.powerball import PRIZE_TIERS, prize_of
 from tests.factories import WEDNESDAY, component_with, make_draw, make_prediction, some_tickets, ticket
-from tickets import scoring
-from tickets.batch_generator import BatchTicketGenerator
+from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import PreGeneratedTicket, TicketBatch
-from tickets.scores import TIER_FIELDS, BatchScore
-from tickets.scoring import Outcome, Verdict, due_draws, score_draw, score_known_draws
+from tickets.models.scores import TIER_FIELDS, BatchScore
+from tickets.scoring import scorer
+from tickets.scoring.scorer import Outcome, Verdict, due_draws, score_draw, score_known_draws
 from tickets.store import clear_old_batch_tickets, insert_batch_tickets, purge_batch
 
 pytestmark = pytest.mark.usefixtures("on_tuesday")
@@ -324,15 +324,15 @@ def test_without_its_draw_nothing_is_due() -> None:
 def test_tickets_that_come_while_a_batch_is_counted_are_counted_too(monkeypatch: pytest.MonkeyPatch) -> None:
     insert(ONE_A_TIER[:3])
     draw = make_draw()
-    count = scoring._count
+    count = scorer._count
 
-    def count_and_be_overtaken(batch: TicketBatch, draw: Draw) -> scoring.Counted:
+    def count_and_be_overtaken(batch: TicketBatch, draw: Draw) -> scorer.Counted:
         counted = count(batch, draw)
-        monkeypatch.setattr(scoring, "_count", count)
+        monkeypatch.setattr(scorer, "_count", count)
         insert(ONE_A_TIER[3:])
         return counted
 
-    monkeypatch.setattr(scoring, "_count", count_and_be_overtaken)
+    monkeypatch.setattr(scorer, "_count", count_and_be_overtaken)
     (score,) = score_draw(draw)
 
     assert (score.tickets, score.tiers) == (9, [1] * 9)
@@ -343,14 +343,14 @@ def test_tickets_that_come_while_a_batch_is_counted_are_counted_too(monkeypatch:
 def test_a_purge_while_a_batch_is_counted_leaves_nothing_to_score(monkeypatch: pytest.MonkeyPatch) -> None:
     batch = insert(ONE_A_TIER)
     draw = make_draw()
-    count = scoring._count
+    count = scorer._count
 
-    def count_and_be_overtaken(batch: TicketBatch, draw: Draw) -> scoring.Counted:
+    def count_and_be_overtaken(batch: TicketBatch, draw: Draw) -> scorer.Counted:
         counted = count(batch, draw)
         purge_batch(batch)
         return counted
 
-    monkeypatch.setattr(scoring, "_count", count_and_be_overtaken)
+    monkeypatch.setattr(scorer, "_count", count_and_be_overtaken)
 
     assert verdicts(draw) == [Verdict.EMPTY]
     assert not BatchScore.objects.filter(batch=batch).exists()

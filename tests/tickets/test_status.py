@@ -23,7 +23,7 @@ from tests.factories import (
     some_tickets,
 )
 from tickets.models import TicketBatch
-from tickets.policies import ModePolicy
+from tickets.models.policies import ModePolicy
 from tickets.store import insert_batch_tickets
 
 NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)

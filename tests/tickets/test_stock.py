@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from predictions.models import Draw
 from predictions.modes.registry import MODE_NAMES
 from tests.factories import WEDNESDAY, make_prediction, some_tickets, ticket
-from tickets.batch_generator import BatchTicketGenerator
+from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import GenerationRun, TicketBatch
 from tickets.store import get_batch_ticket_stats, get_cached_tickets, insert_batch_tickets, purge_batch
 

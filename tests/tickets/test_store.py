@@ -10,8 +10,8 @@ import time_machine
 
 from predictions.models import Prediction
 from tests.factories import WEDNESDAY, make_prediction, some_tickets, ticket
-from tickets.batch_generator import BatchTicketGenerator
-from tickets.generation import make_batch
+from tickets.generation.generator import BatchTicketGenerator
+from tickets.generation.worker import make_batch
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.store import insert_batch_tickets
 

@@ -12,9 +12,9 @@ from django_q.models import OrmQ
 
 from tests.commands import call, manage
 from tests.factories import WEDNESDAY, make_prediction, some_tickets
-from tickets import generation
+from tickets.generation import worker
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
-from tickets.policies import ModePolicy
+from tickets.models.policies import ModePolicy
 from tickets.store import insert_batch_tickets, purge_batch
 
 pytestmark = pytest.mark.usefixtures("on_tuesday")
@@ -55,7 +55,7 @@ def test_a_run_made_here_that_meets_an_outage_says_so_and_goes_on_when_called_ag
         raise OperationalError("database or disk is full")
 
     with monkeypatch.context() as patched:
-        patched.setattr(generation, "insert_rows", full)
+        patched.setattr(worker, "insert_rows", full)
         with pytest.raises(CommandError, match=r"running: random_forest 0; random_forest: .*disk is full"):
             call("generate_batch", *how, "--pipeline-run-id", "cut")
     TicketBatch.objects.update(lease_until=None)

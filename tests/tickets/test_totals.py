@@ -8,11 +8,11 @@ from django.test.utils import CaptureQueriesContext
 
 from predictions.modes.registry import MODE_NAMES
 from tests.factories import WEDNESDAY, count_claims, make_prediction, some_tickets
-from tickets.batch_generator import BatchTicketGenerator
-from tickets.claimed import ClaimHour
+from tickets.generation.generator import BatchTicketGenerator
+from tickets.generation.totals import BatchTotal, ClaimTotal, ClaimTotals, batch_totals
 from tickets.models import TicketBatch
+from tickets.models.claims import ClaimHour
 from tickets.store import insert_batch_tickets, purge_batch
-from tickets.totals import BatchTotal, ClaimTotal, ClaimTotals, batch_totals
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 

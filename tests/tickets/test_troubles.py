@@ -19,12 +19,12 @@ from tests.factories import (
     queued_batch,
     some_tickets,
 )
-from tickets.batches import finish_batch
-from tickets.dashboard import picture_at
+from tickets.generation.lifecycle import finish_batch
 from tickets.models import TicketBatch
-from tickets.policies import ModePolicy
+from tickets.models.policies import ModePolicy
+from tickets.monitoring.collector import picture_at
+from tickets.monitoring.diagnostics import Trouble, state_of, troubles_of
 from tickets.store import insert_batch_tickets
-from tickets.troubles import Trouble, state_of, troubles_of
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 24, 18, 30, tzinfo=UTC)  # 13:30 in New York, after the draw of Monday

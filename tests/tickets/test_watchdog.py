@@ -13,10 +13,10 @@ from predictions.pipeline.runner import accept_run
 from predictions.tasks import answer
 from predictions.workqueue import clusters
 from tests.factories import make_prediction, queued_batch
-from tickets import watched
+from tickets.cluster import supervised
+from tickets.cluster.supervised import CANARY_EVERY, HUNG_AFTER, WatchedCluster
+from tickets.cluster.watchdog import Waiting, Watchdog, summary
 from tickets.models import TicketBatch
-from tickets.watchdog import Waiting, Watchdog, summary
-from tickets.watched import CANARY_EVERY, HUNG_AFTER, WatchedCluster
 
 pytestmark = pytest.mark.django_db
 
@@ -36,8 +36,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(watched, "time", clock)
-    from tickets import watchdog
+    monkeypatch.setattr(supervised, "time", clock)
+    from tickets.cluster import watchdog
 
     monkeypatch.setattr(watchdog, "time", clock)
     return clock
@@ -206,7 +206,7 @@ def test_a_task_is_told_when_its_cluster_is_about_to_end(monkeypatch: pytest.Mon
     def stop(now: TicketBatch) -> None:
         Cluster.objects.update(status="stopping")
 
-    from tickets.generation import make_batch
+    from tickets.generation.worker import make_batch
 
     make_batch(batch.pk, watch=stop, seconds=60)
 

@@ -7,7 +7,7 @@ import pytest
 from tests.factories import draw_on_sale, make_backtest, make_prediction, make_report
 from tests.processes import get, group_of, web_server
 from tests.staff import superuser
-from tickets.batch_generator import BatchTicketGenerator
+from tickets.generation.generator import BatchTicketGenerator
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

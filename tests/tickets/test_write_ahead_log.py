@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from predictions.powerball import next_draw
 from tests.factories import make_prediction
-from tickets.batch_generator import BatchTicketGenerator
-from tickets.write_ahead_log import log_bytes, truncate_log
+from tickets.generation.generator import BatchTicketGenerator
+from tickets.store.write_ahead_log import log_bytes, truncate_log
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

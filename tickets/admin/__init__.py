@@ -1,5 +1,14 @@
 """The admin's pages for runs, batches, policies, tickets, scores, API clients, claims and demand."""
 
-from tickets.admin import batches, claims, clients, demand, generation, policies, scores, stock
+from tickets.admin import batches, claims, clients, demand, generation_runs, policies, scores, tickets
 
-__all__ = ["batches", "claims", "clients", "demand", "generation", "policies", "scores", "stock"]
+__all__ = [
+    "batches",
+    "claims",
+    "clients",
+    "demand",
+    "generation_runs",
+    "policies",
+    "scores",
+    "tickets",
+]

@@ -8,8 +8,8 @@ from django.utils.html import format_html
 from shiolplus.adminsite.action_pages import ActionAdmin, Button
 from shiolplus.adminsite.columns import DrawDateFilter, ReadOnly, day, minute, shortened
 from shiolplus.adminsite.export import ExportColumn, Exporting
+from tickets.admin.batch_pages import NAMED_AT_MOST, STEER_PERMISSION, address_of
 from tickets.admin.cancel import CancelPage
-from tickets.admin.named import NAMED_AT_MOST, STEER_PERMISSION, address_of
 from tickets.admin.purge import PurgePage
 from tickets.admin.retry import ENDED_SHORT, RetryPage
 from tickets.admin.scores import ScoreInline

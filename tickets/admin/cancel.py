@@ -5,8 +5,8 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest
 
-from tickets.admin.named import BatchesPage, BatchIds, Shown
-from tickets.batches import cancel_batch
+from tickets.admin.batch_pages import BatchesPage, BatchIds, Shown
+from tickets.generation.lifecycle import cancel_batch
 from tickets.models import TicketBatch
 
 

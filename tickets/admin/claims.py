@@ -18,10 +18,10 @@ from predictions.models import Draw
 from shiolplus.adminsite.changelist import DrawMonthFilter
 from shiolplus.adminsite.columns import DRAWS_OFFERED, DrawDateFilter, ReadOnly, day, minute
 from shiolplus.adminsite.export import ExportColumn, Exporting
-from tickets.admin.stock import StockList, StockPaginator
-from tickets.claimed import Claim, ClaimHour
-from tickets.claims import tickets_of
-from tickets.clients import ApiClient
+from tickets.admin.tickets import StockList, StockPaginator
+from tickets.claims.allocation import tickets_of
+from tickets.models.claims import Claim, ClaimHour
+from tickets.models.clients import ApiClient
 
 
 class ClaimPaginator(StockPaginator):

@@ -17,8 +17,8 @@ from shiolplus.adminsite.action_pages import ActionAdmin, Button, Refused, modes
 from shiolplus.adminsite.columns import MoreThanFields
 from tickets.admin.keys import MakeKeyPage, RevokeKeyPage
 from tickets.admin.policies import WholeNumber
-from tickets.claims import quota_of
-from tickets.clients import MAX_QUOTA, MAX_RATE, ApiClient, ApiKey
+from tickets.claims.allocation import quota_of
+from tickets.models.clients import MAX_QUOTA, MAX_RATE, ApiClient, ApiKey
 
 KEYS_SHOWN = 100
 CLAIMS_SHOWN = 10

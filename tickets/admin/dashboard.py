@@ -9,12 +9,12 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from shiolplus.charts.interval import Mean, WhiskerChart, whisker_chart
-from tickets.admin.ways import way_to_cancel, ways_out, ways_with
-from tickets.dashboard import picture_at
-from tickets.history import HOURS
-from tickets.picture import ModePicture, Picture
-from tickets.plots import plots_of
-from tickets.troubles import state_of, troubles_of
+from tickets.admin.links import way_to_cancel, ways_out, ways_with
+from tickets.monitoring.charts import plots_of
+from tickets.monitoring.collector import picture_at
+from tickets.monitoring.diagnostics import state_of, troubles_of
+from tickets.monitoring.history import HOURS
+from tickets.monitoring.snapshot import ModePicture, Picture
 
 PERMISSION = "tickets.view_ticketbatch"
 BUSY_EVERY, IDLE_EVERY = 3, 15  # seconds from one look to the next, while something is made and otherwise

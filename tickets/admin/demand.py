@@ -16,11 +16,11 @@ from predictions.models import Prediction
 from predictions.modes.registry import MODE_NAMES
 from shiolplus.adminsite.columns import NOTHING, ReadOnly
 from shiolplus.charts.line import LineChart, line_chart
-from tickets.claimed import ClaimHour
-from tickets.demand import Shelf, shelves
-from tickets.floors import CHANCE, HORIZON
-from tickets.history import ClaimCount, claim_counts
-from tickets.sales import HOUR, Span, hour_of
+from tickets.demand.inventory import Shelf, shelves
+from tickets.demand.reorder import CHANCE, HORIZON
+from tickets.demand.sales_window import HOUR, Span, hour_of
+from tickets.models.claims import ClaimHour
+from tickets.monitoring.history import ClaimCount, claim_counts
 
 PLOTTED, TOLD = 48, 12  # hours
 USUALLY = 0.9  # the chance of what is shown beside the mean

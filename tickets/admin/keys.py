@@ -10,8 +10,8 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from shiolplus.adminsite.action_pages import ActionPage, DayField, Refused
-from tickets.clients import ApiClient, ApiKey
-from tickets.keys import MAX_NAME, PREFIX_LENGTH, end_of_day, make_key, new_prefix, revoke_key
+from tickets.claims.api_keys import MAX_NAME, PREFIX_LENGTH, end_of_day, make_key, new_prefix, revoke_key
+from tickets.models.clients import ApiClient, ApiKey
 
 
 class MakeKeyForm(forms.Form):

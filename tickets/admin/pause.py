@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from predictions.modes.registry import MODE_NAMES
 from shiolplus.adminsite.action_pages import ActionPage, modes_field
 from tickets.models import TicketBatch
-from tickets.policies import ModePolicy, policies
+from tickets.models.policies import ModePolicy, policies
 
 
 class ModesForm(forms.Form):

@@ -12,7 +12,7 @@ from django.utils.http import urlencode
 
 from shiolplus.adminsite.action_pages import ActionAdmin, Button
 from tickets.admin.pause import PausePage, ResumePage
-from tickets.policies import MAX_BATCH_SIZE, MAX_DAYS, MAX_PRIORITY, ModePolicy
+from tickets.models.policies import MAX_BATCH_SIZE, MAX_DAYS, MAX_PRIORITY, ModePolicy
 
 SHOWN_AT_MOST = 40  # characters of a bad value
 

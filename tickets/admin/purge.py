@@ -14,9 +14,9 @@ from predictions.admin.cluster_pages import ClusterActionPage
 from predictions.modes.registry import MODE_NAMES
 from predictions.powerball import check_ticket_day
 from shiolplus.adminsite.action_pages import DayField, number_field
-from tickets.admin.named import BatchIds
-from tickets.purging import Doomed, enqueue_purge, is_much, purgeable
+from tickets.admin.batch_pages import BatchIds
 from tickets.store import MAX_DAYS, instant_before, purge_batch
+from tickets.store.purge import Doomed, enqueue_purge, is_much, purgeable
 
 CARRIED = {"mode__exact": "mode", "draw_date": "draw_date"}  # the list's filters, as the form names them
 NO_FILTERS = (PAGE_VAR, ORDER_VAR, ALL_VAR, ERROR_FLAG, IS_FACETS_VAR, IS_POPUP_VAR)

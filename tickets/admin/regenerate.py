@@ -11,8 +11,8 @@ from predictions.admin.fields import TicketDayField, run_id_field
 from predictions.models import new_run_id
 from predictions.modes.registry import MODE_NAMES
 from shiolplus.adminsite.action_pages import Refused, choice_field, number_field
-from tickets.policies import MAX_BATCH_SIZE
-from tickets.regeneration import regenerate, regeneration
+from tickets.generation.regeneration import regenerate, regeneration
+from tickets.models.policies import MAX_BATCH_SIZE
 
 
 class RegenerateForm(forms.Form):

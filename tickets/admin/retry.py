@@ -9,8 +9,8 @@ from django.utils.html import format_html
 from predictions.draws.sources import upcoming_draw
 from predictions.models import Prediction
 from shiolplus.adminsite.columns import minute_text
-from tickets.admin.named import BatchesPage, BatchIds, Shown, is_over
-from tickets.batches import retry_batch
+from tickets.admin.batch_pages import BatchesPage, BatchIds, Shown, is_over
+from tickets.generation.lifecycle import retry_batch
 from tickets.models import TicketBatch
 
 ENDED_SHORT = (TicketBatch.Status.FAILED, TicketBatch.Status.CANCELLED)

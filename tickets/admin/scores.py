@@ -12,8 +12,8 @@ from predictions.models import Draw
 from predictions.powerball import PRIZE_TIERS, PrizeTier, prize_of
 from shiolplus.adminsite.changelist import Browsed
 from shiolplus.adminsite.columns import DrawDateFilter, ReadOnly, day, minute, minute_text
-from tickets.results import MIN_DRAWS, mode_results
-from tickets.scores import BatchScore
+from tickets.models.scores import BatchScore
+from tickets.scoring.results import MIN_DRAWS, mode_results
 
 ONE_DRAW = (
     "One draw says nothing about a mode: all tickets of a batch meet the same numbers. A mode is judged over "

@@ -9,8 +9,8 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, Throttled
 from rest_framework.request import Request
 
-from tickets.api.throttles import count_address
-from tickets.clients import ApiClient, ApiKey
+from tickets.api.throttling import count_address
+from tickets.models.clients import ApiClient, ApiKey
 
 SCHEME = "Api-Key"
 # The client, and what there is to know of its key: by the ORM it would be a quarter of a claim's time.

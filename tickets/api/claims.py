@@ -15,12 +15,11 @@ from rest_framework.viewsets import GenericViewSet
 
 from predictions.draws.sources import upcoming_draw
 from predictions.models import Draw
-from tickets.api.answers import ANSWERS
 from tickets.api.authentication import client_of
 from tickets.api.pagination import NewestRows
 from tickets.api.parsers import json_body
 from tickets.api.problems import BadValues
-from tickets.api.queries import (
+from tickets.api.request_params import (
     KEY_HEADER,
     KEY_PATTERN,
     ClaimBody,
@@ -30,12 +29,13 @@ from tickets.api.queries import (
     checked_body,
     checked_query,
 )
+from tickets.api.response_cache import ANSWERS
 from tickets.api.schema import CLAIM_EXAMPLES, CLAIM_HEADERS, ROW_CURSOR, ROW_ID, refuses
 from tickets.api.serializers import ClaimSerializer, QuotaSerializer
-from tickets.claimed import Claim
-from tickets.claims import Asked, claim_tickets, quota_of, tickets_of
-from tickets.clients import ApiClient
-from tickets.stock import utc_text
+from tickets.claims.allocation import Asked, claim_tickets, quota_of, tickets_of
+from tickets.models.claims import Claim
+from tickets.models.clients import ApiClient
+from tickets.store.retrieval import utc_text
 
 _KEY = re.compile(KEY_PATTERN)
 

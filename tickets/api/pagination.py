@@ -9,7 +9,7 @@ from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 
 from tickets.api.problems import BadValues
-from tickets.api.queries import CURSOR, bad_value
+from tickets.api.request_params import CURSOR, bad_value
 
 
 class ByCursor(CursorPagination):

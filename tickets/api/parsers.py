@@ -17,7 +17,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
 from tickets.api.problems import BadValues
-from tickets.api.queries import bad_value
+from tickets.api.request_params import bad_value
 
 MEDIA_TYPE = "application/json"
 MAX_BYTES = 64 * 1024

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from shiolplus.logs.outages import outage_of
-from tickets.claims import Closed, ModeNotAllowed, OtherRequest, QuotaSpent, Refused, ShortStock
+from tickets.claims.allocation import Closed, ModeNotAllowed, OtherRequest, QuotaSpent, Refused, ShortStock
 
 logger = logging.getLogger(__name__)
 

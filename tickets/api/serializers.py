@@ -8,11 +8,11 @@ from rest_framework import serializers
 from predictions.evaluation.mode_profiles import ModeProfile, StrategyShare
 from predictions.models import Draw
 from predictions.powerball import prize_of
-from tickets.api.shapes import PRIZE, ModePolicyUsed, Ticket, mode_field, white_balls_field
-from tickets.claimed import Claim
-from tickets.claims import Quota
+from tickets.api.response_schemas import PRIZE, ModePolicyUsed, Ticket, mode_field, white_balls_field
+from tickets.claims.allocation import Quota
 from tickets.models import GenerationRun, TicketBatch
-from tickets.results import Result, TierResult, draw_results
+from tickets.models.claims import Claim
+from tickets.scoring.results import Result, TierResult, draw_results
 
 
 class DrawSerializer(serializers.ModelSerializer[Draw]):

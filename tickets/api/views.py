@@ -14,9 +14,10 @@ from rest_framework.viewsets import ReadOnlyModelViewSet, ViewSet
 
 from predictions.evaluation.mode_profiles import mode_profiles
 from predictions.models import Draw
-from tickets.api.answers import ANSWERS, kept_key, render, respond
 from tickets.api.pagination import NewestDraws, NewestRows
-from tickets.api.queries import CachedQuery, CursorQuery, NoQuery, checked_query
+from tickets.api.request_params import CachedQuery, CursorQuery, NoQuery, checked_query
+from tickets.api.response_cache import ANSWERS, kept_key, render, respond
+from tickets.api.response_schemas import BatchStatus, CachedTickets
 from tickets.api.schema import (
     DRAW_CURSOR,
     DRAW_DATE,
@@ -33,7 +34,6 @@ from tickets.api.serializers import (
     GenerationRunSerializer,
     ModeSerializer,
 )
-from tickets.api.shapes import BatchStatus, CachedTickets
 from tickets.models import GenerationRun, TicketBatch
 from tickets.store import get_batch_ticket_stats
 

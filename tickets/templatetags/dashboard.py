@@ -6,7 +6,7 @@ from django import template
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from tickets.durations import duration
+from tickets.monitoring.durations import duration
 
 register = template.Library()
 register.filter("duration", duration)

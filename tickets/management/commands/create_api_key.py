@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from predictions.modes.registry import MODE_NAMES
 from shiolplus.cli import add_modes, day, quiet_logs, say
-from tickets.clients import MAX_NAME, MAX_QUOTA, MAX_RATE, ApiClient, ApiKey
-from tickets.keys import MAX_DAYS, end_of_day, make_key
+from tickets.claims.api_keys import MAX_DAYS, end_of_day, make_key
+from tickets.models.clients import MAX_NAME, MAX_QUOTA, MAX_RATE, ApiClient, ApiKey
 
 OF_CLIENT = {"quota": "daily_quota", "rate": "rate", "modes": "modes"}  # options, and the fields they set
 

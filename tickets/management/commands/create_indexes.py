@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from shiolplus.cli import quiet_logs, say
-from tickets.indexes import create_missing_indexes
+from tickets.store.indexes import create_missing_indexes
 
 
 class Command(BaseCommand):

@@ -15,8 +15,8 @@ from predictions.draws.sources import freshness
 from predictions.models import Draw, PipelineRun, TrainedModel, new_run_id
 from predictions.pipeline.runner import accept_run
 from shiolplus.cli import console, quiet_logs, say
+from tickets.cluster.local_stack import Stack, StartError, running_stack
 from tickets.models import GenerationRun, PreGeneratedTicket
-from tickets.processes import Stack, StartError, running_stack
 
 PIPELINE_SECONDS = 900
 BATCH_SECONDS = 120

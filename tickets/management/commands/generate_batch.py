@@ -8,7 +8,7 @@ from rich.progress import Progress, TaskID
 from predictions.modes.registry import MODE_NAMES
 from predictions.workqueue import clusters
 from shiolplus.cli import add_modes, day, positive, quiet_logs, say, with_rate
-from tickets.batch_generator import DEFAULT_MODES, BatchTicketGenerator, run_result
+from tickets.generation.generator import DEFAULT_MODES, BatchTicketGenerator, run_result
 from tickets.models import GenerationRun, TicketBatch
 
 

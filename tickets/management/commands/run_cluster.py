@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from shiolplus.cli import say
-from tickets.queue_main import DRAIN_SECONDS
-from tickets.watchdog import Watchdog, summary
+from tickets.cluster.qcluster_main import DRAIN_SECONDS
+from tickets.cluster.watchdog import Watchdog, summary
 
 
 class Command(BaseCommand):

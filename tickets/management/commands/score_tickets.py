@@ -11,8 +11,8 @@ from rich.table import Table
 from predictions.models import Draw
 from predictions.powerball import check_ticket_day, draw_instant
 from shiolplus.cli import console, day, quiet_logs, say
-from tickets.scores import BatchScore
-from tickets.scoring import Outcome, Verdict, score_draw, score_known_draws
+from tickets.models.scores import BatchScore
+from tickets.scoring.scorer import Outcome, Verdict, score_draw, score_known_draws
 
 FIGURES = ("Tickets", "Prize", "Expected", "Cost")
 

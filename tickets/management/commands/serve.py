@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from shiolplus.cli import quiet_logs, say
-from tickets.processes import StartError, running_stack
+from tickets.cluster.local_stack import StartError, running_stack
 
 
 class Command(BaseCommand):

@@ -14,11 +14,11 @@ from rich.text import Text
 from predictions.draws.sources import freshness
 from predictions.powerball import EASTERN
 from shiolplus.cli import quiet_logs, say
-from tickets.dashboard import picture_at
-from tickets.durations import duration
-from tickets.history import HOURS
-from tickets.picture import ModePicture, Picture
-from tickets.troubles import LEVELS, Trouble, state_of, troubles_of
+from tickets.monitoring.collector import picture_at
+from tickets.monitoring.diagnostics import LEVELS, Trouble, state_of, troubles_of
+from tickets.monitoring.durations import duration
+from tickets.monitoring.history import HOURS
+from tickets.monitoring.snapshot import ModePicture, Picture
 
 UNTIL_PIPED = 160  # columns where no terminal says how many there are
 COLOURS = {"error": "bold red", "warning": "yellow", "notice": "cyan"}

@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from shiolplus.cli import console, quiet_logs, say
-from tickets.generation import GenerationError
+from tickets.generation.verification import verify_batch
+from tickets.generation.worker import GenerationError
 from tickets.models import TicketBatch
-from tickets.verification import verify_batch
 
 
 class Command(BaseCommand):

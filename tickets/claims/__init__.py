@@ -1,0 +1,1 @@
+"""Claims: tickets allocated to API clients, and the keys that authenticate them."""

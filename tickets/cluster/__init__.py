@@ -1,0 +1,1 @@
+"""Processes that run the queue: watchdog, scheduler, reaper and the local stack."""

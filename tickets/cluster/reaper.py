@@ -1,0 +1,61 @@
+"""What the queue lost is found by our own rows: overdue work is sent again, hopeless work is given up."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from django.db import transaction
+
+from predictions.models import LeasedQuerySet, PipelineRun
+from predictions.pipeline.runner import enqueue_run, give_up
+from tickets.generation.lifecycle import enqueue, fail_exhausted
+from tickets.models import TicketBatch
+from tickets.receivers import resume_missed
+
+logger = logging.getLogger(__name__)
+
+
+class Reaped(NamedTuple):
+    """What a pass of the reaper did."""
+
+    batches: int = 0  # sent again
+    runs: int = 0  # pipeline runs sent again
+    given_up: int = 0
+    signalled: int = 0  # completed pipeline runs whose tickets nobody had ordered
+
+
+def reap() -> Reaped:
+    """One pass; safe to run in several places at once, since every change is won by one UPDATE."""
+    return Reaped(
+        given_up=_give_up_batches() + _give_up_runs(),
+        batches=_send(TicketBatch.objects.drawn(), lambda batch: enqueue([batch])),
+        runs=_send(PipelineRun.objects.all(), enqueue_run),
+        signalled=resume_missed(),
+    )
+
+
+def _give_up_batches() -> int:
+    return sum(fail_exhausted(batch) for batch in TicketBatch.objects.drawn().exhausted())
+
+
+def _give_up_runs() -> int:
+    return sum(
+        give_up(
+            run,
+            f"given up after {run.attempts} attempts that got no further; "
+            f"the last: {run.error or 'its process was killed'}",
+        )
+        for run in PipelineRun.objects.exhausted()
+    )
+
+
+def _send(rows: LeasedQuerySet, enqueue: Callable[[Any], None]) -> int:
+    """Send a task for each row that is due, and put the next one off; both or neither."""
+    sent = 0
+    for row in rows.due():
+        with transaction.atomic():
+            if rows.put_off(row):
+                enqueue(row)
+                sent += 1
+                logger.warning("%s is overdue: another task is sent", row)
+    return sent

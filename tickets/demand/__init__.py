@@ -1,0 +1,1 @@
+"""Demand: sales windows, forecast, reorder points and stock levels."""

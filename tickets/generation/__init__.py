@@ -1,0 +1,1 @@
+"""Generation: plan, run, verify, regenerate and replenish ticket batches."""

@@ -1,0 +1,23 @@
+"""Runs, batches, tickets, clients and their claims, policies and scores."""
+
+from tickets.models.claims import Claim, ClaimHour
+from tickets.models.clients import ApiClient, ApiKey, ClientDay
+from tickets.models.generation import GenerationRun, Origin, TicketBatch
+from tickets.models.policies import ModePolicy
+from tickets.models.scores import BatchScore
+from tickets.models.tickets import PreGeneratedTicket, PreGeneratedTicketQuerySet
+
+__all__ = [
+    "ApiClient",
+    "ApiKey",
+    "BatchScore",
+    "Claim",
+    "ClaimHour",
+    "ClientDay",
+    "GenerationRun",
+    "ModePolicy",
+    "Origin",
+    "PreGeneratedTicket",
+    "PreGeneratedTicketQuerySet",
+    "TicketBatch",
+]

@@ -1,0 +1,152 @@
+"""The pre-generated tickets."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
+
+from predictions.modes.registry import MODE_NAMES
+from tickets.models.claims import MODE_CHOICES, Claim
+from tickets.models.generation import TicketBatch
+from tickets.models.number_query import Wanted
+
+
+class PreGeneratedTicketQuerySet(models.QuerySet["PreGeneratedTicket"]):
+    """Remembers what was asked of it, so that `tickets.admin.ticket_lookup` knows how to find its newest."""
+
+    asked: dict[str, object] = {}
+    aged: dict[str, object] = {}
+    wanted: Wanted | None = None
+
+    def _clone(self) -> "PreGeneratedTicketQuerySet":
+        clone: PreGeneratedTicketQuerySet = super()._clone()  # type: ignore[misc]
+        clone.asked, clone.aged, clone.wanted = self.asked, self.aged, self.wanted
+        return clone
+
+    def of_batch(self, batch: TicketBatch) -> "PreGeneratedTicketQuerySet":
+        """A batch's tickets; the run and the mode let idx_pre_generated_pipeline_run serve the query."""
+        return self.filter(pipeline_run_id=batch.run.pipeline_run_id, mode=batch.mode, batch=batch)
+
+    def along_age(self, **values: object) -> "PreGeneratedTicketQuerySet":
+        """Tickets with these values, which their batches have, too; no NULL is asked for.
+
+        Coalesce keeps the other indexes out: with one, a database reads and sorts all it finds there, a
+        million tickets of a mode, to show a hundred.
+        """
+        tickets = self._walked(values)
+        tickets.asked = self.asked | values
+        return tickets
+
+    def of_age(self, **bounds: object) -> "PreGeneratedTicketQuerySet":
+        """Tickets of an age: `created_at__gte` and `created_at__lt`."""
+        tickets = self._walked(bounds)
+        tickets.aged = self.aged | bounds
+        return tickets
+
+    def without_asked(self) -> "PreGeneratedTicketQuerySet":
+        """All tickets with these numbers and of this age, whatever else was asked."""
+        every = PreGeneratedTicket.objects.all()
+        tickets = every.of_age(**self.aged) if self.aged else every
+        return tickets if self.wanted is None else tickets.with_numbers(self.wanted)
+
+    def _walked(self, conditions: dict[str, object]) -> "PreGeneratedTicketQuerySet":
+        tickets = self.all()
+        for name, value in conditions.items():
+            field, *lookup = name.split("__")
+            tickets = tickets.alias(**{f"{field}_walked": Coalesce(F(field), F(field))})
+            tickets = tickets.filter(**{"__".join([f"{field}_walked", *lookup]): value})
+        return tickets
+
+    def with_numbers(self, wanted: Wanted) -> "PreGeneratedTicketQuerySet":
+        """Tickets that hold these white balls and this Powerball, where one was named."""
+        white_balls, powerball = wanted
+        tickets = self.all() if powerball is None else self.filter(powerball=powerball)
+        spare = 5 - len(white_balls)
+        for place, ball in enumerate(white_balls, start=1):  # balls ascend, so few places are possible
+            holds = Q()
+            for column in range(place, place + spare + 1):
+                holds |= Q(**{f"n{column}": ball})
+            tickets = tickets.filter(holds)
+        tickets.wanted = wanted
+        return tickets
+
+
+class PreGeneratedTicket(models.Model):
+    """One ticket for one draw. Rows are made and deleted through `tickets.store` only.
+
+    The table, its columns, types, defaults, checks and index names are the written specification's.
+    """
+
+    mode = models.TextField(choices=MODE_CHOICES)
+    pipeline_run_id = models.TextField(null=True, blank=True)  # noqa: DJ001 - the written schema's column
+    n1 = models.IntegerField()
+    n2 = models.IntegerField()
+    n3 = models.IntegerField()
+    n4 = models.IntegerField()
+    n5 = models.IntegerField()
+    powerball = models.IntegerField()
+    confidence_score = models.FloatField(default=0.5, db_default=0.5)
+    strategy_used = models.TextField(null=True, blank=True)  # noqa: DJ001 - the written schema's column
+    metadata = models.TextField(null=True, blank=True)  # noqa: DJ001 - the written schema's column
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    draw_date = models.DateField()
+    batch = models.ForeignKey(TicketBatch, on_delete=models.PROTECT, db_index=False, related_name="tickets")
+    claim = models.ForeignKey(
+        Claim, on_delete=models.PROTECT, null=True, blank=True, db_index=False, related_name="tickets"
+    )
+
+    objects = PreGeneratedTicketQuerySet.as_manager()
+
+    class Meta:
+        db_table = "pre_generated_tickets"
+        ordering = ["-created_at", "-id"]
+        verbose_name = "ticket"
+        indexes = [
+            # `cached` and claims: a mode's free tickets for a draw (claim NULL), newest or oldest first, read
+            # in order and stopped at the limit.
+            models.Index(
+                "mode",
+                "draw_date",
+                "claim",
+                F("created_at").desc(),
+                F("id").desc(),
+                name="idx_pre_generated_mode",
+            ),
+            # Cleanup by age, and the oldest and newest ticket of `batch-status`.
+            models.Index(F("created_at").desc(), name="idx_pre_generated_created_at"),
+            # The tickets of a batch: purge, verification, the admin.
+            models.Index(fields=["pipeline_run_id", "mode"], name="idx_pre_generated_pipeline_run"),
+            # Claimed tickets whose draw is long over: their cleanup goes by the draw, not by age.
+            models.Index(
+                fields=["draw_date", "id"],
+                name="idx_pre_generated_claimed",
+                condition=Q(claim__isnull=False),
+            ),
+        ]
+        constraints = [
+            # A ticket exists once a draw, whatever mode made it.
+            models.UniqueConstraint(
+                name="one_ticket_a_draw",
+                fields=["draw_date", "n1", "n2", "n3", "n4", "n5", "powerball"],
+            ),
+            models.CheckConstraint(
+                name="ticket_white_balls_ascending",
+                condition=Q(n1__lt=F("n2"), n2__lt=F("n3"), n3__lt=F("n4"), n4__lt=F("n5")),
+            ),
+            models.CheckConstraint(name="ticket_white_balls_in_range", condition=Q(n1__gte=1, n5__lte=69)),
+            models.CheckConstraint(
+                name="ticket_powerball_in_range", condition=Q(powerball__gte=1, powerball__lte=26)
+            ),
+            models.CheckConstraint(name="ticket_mode_known", condition=Q(mode__in=MODE_NAMES)),
+            models.CheckConstraint(
+                name="ticket_confidence_in_range",
+                condition=Q(confidence_score__gte=0, confidence_score__lte=1),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{' '.join(map(str, self.white_balls))} +{self.powerball}"
+
+    @property
+    def white_balls(self) -> list[int]:
+        return [self.n1, self.n2, self.n3, self.n4, self.n5]

@@ -1,0 +1,195 @@
+"""What of a picture is not as it should be, in words, with what to do about it: the worst first.
+
+error      tickets are missing, or will be: somebody should act now
+warning    it works, and something fell short
+notice     it is as somebody wanted it, or will pass: good to know
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from predictions.pipeline.after_draw import last_look
+from predictions.workqueue import clusters
+from tickets.monitoring.durations import duration
+from tickets.monitoring.snapshot import ModePicture, Picture
+
+LONG_WAIT = timedelta(minutes=10)  # for a batch that nobody has begun
+RECENT = timedelta(hours=1)  # in which a cluster that was started again is worth a line
+SHOWN = 5  # failed batches that are told one by one
+LEVELS = ("error", "warning", "notice")
+# While one of these holds, a live cluster cannot record that it is alive.
+UNRECORDABLE = ("disk_full", "disk_not_writable", "database_read_only")
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """`kind` is for programs, `about` the mode or the batch, `advice` the way out by a command."""
+
+    level: str
+    kind: str
+    text: str
+    advice: str = ""
+    about: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def troubles_of(picture: Picture) -> list[Trouble]:
+    """All that is to be said of a picture; nothing when it is well."""
+    found = [
+        *_of_conditions(picture),
+        *_of_workers(picture),
+        *_of_work(picture),
+        *_of_draws(picture),
+        *_of_pipeline(picture),
+        *(trouble for mode in picture.modes for trouble in _of_mode(mode, picture)),
+    ]
+    return sorted(found, key=lambda trouble: LEVELS.index(trouble.level))
+
+
+def state_of(troubles: list[Trouble]) -> str:
+    """The worst level of some troubles, or "well" where there is no more than a notice."""
+    worst = troubles[0].level if troubles else "notice"
+    return "well" if worst == "notice" else worst
+
+
+def _of_conditions(picture: Picture) -> Iterator[Trouble]:
+    for found in picture.conditions:
+        yield Trouble(found.level, found.code, found.message, found.hint, found.subject)
+
+
+def _of_workers(picture: Picture) -> Iterator[Trouble]:
+    workers = picture.workers
+    cannot_record = any(found.code in UNRECORDABLE for found in picture.conditions)
+    for queue in workers.unserved:
+        does = "makes tickets" if queue == clusters.DEFAULT else "runs pipelines and fits models"
+        if cannot_record:
+            yield Trouble(
+                "warning",
+                "unknown_worker",
+                f"It is unknown whether a cluster {does} (queue {queue}): none can record that it is alive.",
+                "make the database and its disk writable first",
+                queue,
+            )
+            continue
+        seen = f"; one was last seen {_ago(workers.last_seen_at, picture.at)}" if workers.last_seen_at else ""
+        yield Trouble(
+            "error",
+            "no_worker",
+            f"No cluster {does} (queue {queue}){seen}.",
+            "`manage.py run_cluster`, or `make serve` with the web server",
+            queue,
+        )
+    for name in workers.unwatched:
+        yield Trouble(
+            "warning",
+            "unwatched_worker",
+            f"{name} is a cluster that nobody watches: one that hangs is not noticed.",
+            "`manage.py run_cluster` instead of `qcluster`",
+            name,
+        )
+    for one in workers.watched:
+        if one.restarts and picture.at - one.started_at < RECENT:
+            yield Trouble(
+                "warning",
+                "restarted_worker",
+                f"The cluster of {one.queue} on {one.host} was started again "
+                f"{_ago(one.started_at, picture.at)}: {one.trouble or 'it ended'}.",
+                "`grep ERROR var/logs/shiol.log`",
+                one.queue,
+            )
+
+
+def _of_work(picture: Picture) -> Iterator[Trouble]:
+    waited = picture.work.oldest_waiting_seconds
+    if waited is not None and waited > LONG_WAIT.total_seconds():
+        yield Trouble(
+            "error",
+            "waiting_batches",
+            f"{_count(picture.work.waiting, 'batch waits', 'batches wait')} to be begun, the oldest for "
+            f"{duration(waited)}.",
+            "see whether the cluster works on something long, or raise SHIOL_WORKERS",
+            "queued",
+        )
+    for batch in picture.failed[:SHOWN]:
+        yield Trouble(
+            "error",
+            "failed_batch",
+            f"Batch {batch.id} of {batch.mode} for {batch.draw_date} failed: {batch.error}",
+            f"mend that, then retry it in the admin, or `manage.py generate_batch --modes {batch.mode}`",
+            str(batch.id),
+        )
+    if (more := len(picture.failed) - SHOWN) > 0:
+        text = f"{_count(more, 'more batch', 'more batches')} for draws to come failed."
+        yield Trouble("error", "failed_batches", text, "see the failed ones in the admin", "failed")
+
+
+def _of_draws(picture: Picture) -> Iterator[Trouble]:
+    draws = picture.draws
+    if draws.newest is None:
+        advice = "`manage.py import_draws`"
+        yield Trouble("error", "no_draws", "No official draw is stored.", advice)
+    elif draws.missing == 1 and picture.at < last_look(draws.last):
+        text = f"The draw of {draws.last} was held; its numbers are awaited."
+        yield Trouble("notice", "awaited_draw", text)
+    elif draws.missing:
+        yield Trouble(
+            "warning",
+            "missing_draws",
+            f"{_count(draws.missing, 'draw', 'draws')} since {draws.newest} "
+            f"{'is' if draws.missing == 1 else 'are'} not stored: the models do not know "
+            f"{'it' if draws.missing == 1 else 'them'}.",
+            "`manage.py import_draws --source ny`, or texas, or a file in the admin",
+        )
+
+
+def _of_pipeline(picture: Picture) -> Iterator[Trouble]:
+    ended = picture.pipeline
+    if ended is None:
+        advice = "`manage.py run_pipeline`"
+        yield Trouble("warning", "no_pipeline", "The pipeline has never run to its end.", advice)
+    elif ended.status == "failed":
+        text = f"The last pipeline run, {ended.pipeline_run_id}, failed: {ended.error}"
+        yield Trouble("error", "failed_pipeline", text, "`manage.py run_pipeline`", str(ended.id))
+
+
+def _of_mode(mode: ModePicture, picture: Picture) -> Iterator[Trouble]:
+    yield from _of_stock(mode, picture)
+    if mode.model is None:
+        advice = f"`manage.py run_pipeline --modes {mode.mode}`"
+        yield Trouble("warning", "no_model", f"{mode.mode} has no trained model.", advice, mode.mode)
+    elif mode.model.held:
+        text = f"{mode.mode} is held at its model of {mode.model.created_at:%Y-%m-%d}: no fit replaces it."
+        yield Trouble("notice", "held_model", text, "activate its newest model in the admin", mode.mode)
+
+
+def _of_stock(mode: ModePicture, picture: Picture) -> Iterator[Trouble]:
+    stock, name = mode.stock, mode.mode
+    is_on_sale = picture.at < picture.draws.sales_close_at
+    if mode.is_paused:
+        advice = "resume it in the admin's mode policies"
+        yield Trouble("notice", "paused_mode", f"{name} is paused.", advice, name)
+    elif not stock.free and is_on_sale:
+        if mode.is_predicted:
+            advice = f"`manage.py generate_batch --modes {name}`"
+        else:
+            advice = f"it has no prediction for this draw: `manage.py run_pipeline --modes {name}`"
+        text = f"{name} has no ticket free for the draw of {picture.draws.next}"
+        text += f"; {stock.coming:,} are coming." if stock.coming else "."
+        yield Trouble("warning" if stock.coming else "error", "no_tickets", text, advice, name)
+    elif stock.lacking:
+        text = f"{name} has {stock.free:,} tickets free, {stock.lacking:,} fewer than its floor asks for."
+        advice = "run_cluster orders what is lacking; if it does not, see the mode's policy"
+        yield Trouble("warning", "low_stock", text, advice, name)
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def _ago(then: datetime | None, now: datetime) -> str:
+    if then is None:
+        return "never"
+    return f"{duration((now - then).total_seconds())} ago"

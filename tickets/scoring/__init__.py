@@ -1,0 +1,1 @@
+"""Scoring: batches compared with the winning numbers."""
