@@ -151,6 +151,7 @@ INSTALLED_APPS = [
     "django_q",
     "predictions",
     "tickets",
+    "shiolplus.adminsite",
     "shiolplus.apps.SignInsConfig",
     "shiolplus.apps.ShiolplusConfig",
 ]

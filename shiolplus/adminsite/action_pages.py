@@ -129,7 +129,7 @@ class ActionAdmin(Browsed):
     """With the addresses of its action pages, and buttons for those who may use them."""
 
     action_pages: ClassVar[Sequence[type[ActionPage]]] = ()
-    change_form_template = "admin/predictions/change_form.html"
+    change_form_template = "adminsite/change_form.html"
 
     def row_actions(self, request: HttpRequest, row: Any) -> list[Button]:
         """The buttons of a row's page, for those who may use them."""

@@ -31,11 +31,11 @@ class Browsed(admin.ModelAdmin):
     session. A link of the list itself that has no query, such as "Clear all filters", clears.
     """
 
-    change_list_template = "admin/predictions/change_list.html"
+    change_list_template = "adminsite/change_list.html"
     hierarchy: ClassVar[type["DrawMonthFilter"] | None] = None
 
     class Media:
-        css: ClassVar[dict[str, list[str]]] = {"all": ["predictions/lists.css"]}
+        css: ClassVar[dict[str, list[str]]] = {"all": ["adminsite/lists.css"]}
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -112,7 +112,7 @@ class Exporting(Browsed):
             "columns": [head for one in self.exported for head in one.heads],
             "way_back": f"{way_back}?{query}" if query else way_back,
         }
-        return TemplateResponse(request, "admin/predictions/export.html", context)
+        return TemplateResponse(request, "adminsite/export.html", context)
 
     def _stream(self, request: HttpRequest, listed: ChangeList, form: str) -> StreamingHttpResponse:
         name = f"{slugify(str(self.opts.verbose_name_plural))}-{timezone.now():%Y-%m-%d}.{form}"

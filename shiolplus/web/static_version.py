@@ -21,7 +21,7 @@ DIGITS = 8
 def static_version(project: Path) -> str:
     """A digest of what the files are: of the packages that bring them, and of our own files' content."""
     digest = hashlib.sha256("".join(map(version, PACKAGES)).encode())
-    for path in sorted(project.glob("*/static/**/*")):
+    for path in sorted([*project.glob("*/static/**/*"), *project.glob("*/*/static/**/*")]):
         if path.is_file():
             digest.update(str(path.relative_to(project)).encode() + path.read_bytes())
     return digest.hexdigest()[:DIGITS]

@@ -10,12 +10,12 @@ from django.test import Client
 
 from shiolplus.web.static_version import static_version
 
-STYLE = "predictions/bars.css"
+STYLE = "adminsite/bars.css"
 STYLES = (
     STYLE,
-    "predictions/site.css",
-    "predictions/plots.css",
-    "predictions/action.css",
+    "adminsite/site.css",
+    "adminsite/plots.css",
+    "adminsite/action.css",
     "tickets/progress.css",
 )
 OTHER = "/static/0123abcd/"
