@@ -9,9 +9,8 @@ CHECKING := SHIOL_SECRET_KEY=only-for-checks-which-serve-nobody SHIOL_VAR=$$(mkt
 
 PYTEST := $(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 # Tests that know no date, those of the whole suite in another process, and those in a browser.
-DATELESS := browser faults test_clock.py test_postgres.py $(addprefix predictions/test_, \
-	components.py confidence.py decks.py distribution.py features.py intervals.py lstm.py modes.py \
-	randomness.py sampling.py shares.py strata.py training.py walk_forward.py)
+DATELESS := browser faults test_clock.py test_postgres.py $(addprefix predictions/, \
+	distributions modes evaluation/test_intervals.py draws/test_randomness.py training/test_trainer.py)
 
 .PHONY: help demo serve test test-dates test-trixie lint schema fuzz bench screenshots faults lock clean
 

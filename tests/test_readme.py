@@ -18,7 +18,7 @@ from tests.callers import Answer, ask
 from tests.commands import call
 from tests.factories import make_draw, make_prediction
 from tests.processes import web_server
-from tests.shiolplus.test_health import make_cluster
+from tests.shiolplus.web.test_health import make_cluster
 from tickets.generation.generator import BatchTicketGenerator
 
 CURL = ArgumentParser(prog="curl", exit_on_error=False)

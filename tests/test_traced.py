@@ -15,7 +15,7 @@ from predictions.workqueue import clusters
 from shiolplus.logs.context import log_ids
 from tests.factories import draw_on_sale, make_client, make_prediction, some_tickets
 from tests.processes import cluster, wait_until, web_server
-from tests.shiolplus.test_logs import LOG_FILE
+from tests.shiolplus.logs.test_logs import LOG_FILE
 from tests.staff import superuser
 from tickets.claims.allocation import Asked, claim_tickets
 from tickets.models import GenerationRun, TicketBatch

@@ -23,7 +23,7 @@ def fill() -> None:
 
     from predictions.models import Cluster
     from tests.factories import make_backtest
-    from tests.tickets.test_results import score_season
+    from tests.tickets.scoring.test_results import score_season
 
     admin.fill()
     make_backtest({mode: (0.0, 0.1) for mode in ("random_forest", "lstm", "v1", "v2", "hybrid")}, draws=200)

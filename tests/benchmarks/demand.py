@@ -1,4 +1,4 @@
-"""`make bench-demand`: the simulated season of tests/tickets/season.py, its curve and its totals.
+"""`make bench-demand`: the simulated season of tests/tickets/demand/season.py, its curve and its totals.
 
 The curve is of the committed seed, a line for each tenth of the season and one for its ten-fold draws. Other
 seeds show that it is no lucky one; then the same seed beside the baseline, a floor that forecasts nothing,
@@ -7,7 +7,7 @@ and with slower deliveries than the floor is made for.
 
 from collections.abc import Sequence
 
-from tests.tickets.season import SEED, Outcome, Totals, fixed_floor, season
+from tests.tickets.demand.season import SEED, Outcome, Totals, fixed_floor, season
 
 OTHER_SEEDS = (2, 3, 4, 5, 6)
 DELIVERIES = (5, 10, 20)  # minutes

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage
 
 from shiolplus import file_permissions
-from tests.tickets.test_start import manage
+from tests.tickets.management.test_start import manage
 
 LINE = "were open to other users; they are now private to this one"
 

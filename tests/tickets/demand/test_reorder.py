@@ -6,7 +6,7 @@ from datetime import date, time
 import numpy as np
 import pytest
 
-from tests.tickets.past_sales import known, sold, spans, surge, up_to
+from tests.tickets.demand.past_sales import known, sold, spans, surge, up_to
 from tickets.claims.allocation import MAX_COUNT
 from tickets.demand.forecast import learn
 from tickets.demand.reorder import COVER, LEAST, Outlook

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tickets.test_start import manage
+from tests.tickets.management.test_start import manage
 
 KEY = "long-enough-for-anybody-Jq3vTn8wXc2yLr6zBk5mHd9sFg4p-and-random"
 PUBLIC = {"SHIOL_ALLOWED_HOSTS": "tickets.example,127.0.0.1", "SHIOL_TRUSTED_PROXIES": "127.0.0.1"}

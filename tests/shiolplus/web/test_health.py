@@ -21,7 +21,7 @@ from predictions.modes.registry import MODE_NAMES
 from tests.callers import ask
 from tests.factories import WEDNESDAY, make_draw, some_tickets
 from tests.processes import web_server
-from tests.tickets.test_problems import checked_problem
+from tests.tickets.api.test_problems import checked_problem
 from tickets.models.policies import ModePolicy
 from tickets.store import insert_batch_tickets
 

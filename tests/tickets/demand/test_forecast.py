@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import nbinom
 
-from tests.tickets.past_sales import BY_WEEKDAY, gamma_past, known, sold, spans, surge, up_to
+from tests.tickets.demand.past_sales import BY_WEEKDAY, gamma_past, known, sold, spans, surge, up_to
 from tickets.demand.forecast import PAST_DRAWS, Demand, claims_quantile, learn
 from tickets.demand.sales_window import HOURS
 

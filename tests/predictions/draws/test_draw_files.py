@@ -29,7 +29,7 @@ from tests.staff import heard_of, superuser
 
 pytestmark = pytest.mark.django_db
 
-FILES = Path(__file__).parents[1] / "data" / "draw_files"
+FILES = Path(__file__).parents[2] / "data" / "draw_files"
 IMPORT = "/admin/predictions/draw/import/"
 PLAIN = "draw_date,n1,n2,n3,n4,n5,powerball,multiplier\n2025-12-29,2,11,32,43,61,15,2\n"
 ITEM = {"draw_date": "2025-12-29", "winning_numbers": "2 11 32 43 61 15", "multiplier": 2}

@@ -20,8 +20,8 @@ from predictions.modes.registry import MODE_NAMES
 from shiolplus.web import metrics
 from shiolplus.web.trusted_proxies import parse_peers
 from tests.factories import WEDNESDAY, count_claims, make_backtest, make_draw, make_model, make_prediction
-from tests.shiolplus.test_health import make_cluster
-from tests.tickets.test_problems import checked_problem
+from tests.shiolplus.web.test_health import make_cluster
+from tests.tickets.api.test_problems import checked_problem
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import TicketBatch
 from tickets.models.policies import ModePolicy

@@ -15,7 +15,7 @@ from predictions.powerball import next_draw
 from shiolplus.logs.line_formatter import LogLines
 from tests.factories import make_prediction
 from tests.feed_server import Answer, FeedServer
-from tests.predictions.test_safe_text import BAD_NAMES, HOSTILE, STORED
+from tests.shiolplus.logs.test_safe_text import BAD_NAMES, HOSTILE, STORED
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import GenerationRun, TicketBatch
 from tickets.store.insertion import insert_batch_tickets

@@ -7,7 +7,7 @@ seeds, and with a slower delivery: `make bench-demand`.
 import numpy as np
 import pytest
 
-from tests.tickets.season import DRAWS, SEED, Outcome, Totals, days, fixed_floor, season
+from tests.tickets.demand.season import DRAWS, SEED, Outcome, Totals, days, fixed_floor, season
 from tickets.demand.forecast import PAST_DRAWS, learn
 from tickets.demand.sales_window import Sale
 
