@@ -165,11 +165,11 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "tickets.api.middleware.RateHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "shiolplus.web.page_middleware.PageSessions",
+    "shiolplus.web.page_middleware.PageSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "shiolplus.web.page_middleware.PageTokens",
-    "shiolplus.web.page_middleware.PageUsers",
-    "shiolplus.web.page_middleware.PageMessages",
+    "shiolplus.web.page_middleware.PageCsrfMiddleware",
+    "shiolplus.web.page_middleware.PageAuthMiddleware",
+    "shiolplus.web.page_middleware.PageMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",  # reads one attribute of the request, so the API need not skip it
 ]
@@ -183,7 +183,7 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 
 # What `check --deploy` need not say:
 SILENCED_SYSTEM_CHECKS = [
-    "security.W003",  # the CSRF middleware is there: shiolplus.web.page_middleware.PageTokens
+    "security.W003",  # the CSRF middleware is there: shiolplus.web.page_middleware.PageCsrfMiddleware
     # For its own name only: a host must not bind its neighbours, and no browser forgets within a year.
     *("security.W005", "security.W021"),
 ]
@@ -339,15 +339,15 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "console": {
-            "()": "shiolplus.logs.line_formatter.LogLines",
+            "()": "shiolplus.logs.line_formatter.LineFormatter",
             "format": "{asctime} {levelname:7} {name}{ids}: {message}",
             "style": "{",
         },
-        "json": {"()": "shiolplus.logs.json_formatter.JsonLines"},
+        "json": {"()": "shiolplus.logs.json_formatter.JsonFormatter"},
     },
     "filters": {
-        "ids": {"()": "shiolplus.logs.filters.IdsFilter"},
-        "refusals": {"()": "shiolplus.logs.filters.RefusalsFilter"},
+        "ids": {"()": "shiolplus.logs.filters.ContextFilter"},
+        "refusals": {"()": "shiolplus.logs.filters.SecurityTracebackFilter"},
         "outages": {"()": "shiolplus.logs.outages.OutageFilter"},
     },
     "handlers": {

@@ -8,7 +8,7 @@ from shiolplus.web.favicon import favicon
 from shiolplus.web.health import HealthView, ReadyView
 from shiolplus.web.metrics import MetricsView
 from shiolplus.web.sign_in import sign_in, sign_out
-from shiolplus.web.static_version import DIGITS, of_another_version
+from shiolplus.web.static_version import DIGITS, redirect_to_current_version
 from tickets.admin.dashboard import dashboard
 from tickets.api.not_found import UnknownAddress
 from tickets.api.schema_views import SchemaView, docs
@@ -31,7 +31,7 @@ urlpatterns = [
     path("admin/logout/", admin.site.admin_view(sign_out)),
     path("admin/", admin.site.urls),
     path("favicon.ico", favicon),
-    re_path(rf"^static/(?P<digest>[0-9a-f]{{{DIGITS}}})/(?P<name>.+)$", of_another_version),
+    re_path(rf"^static/(?P<digest>[0-9a-f]{{{DIGITS}}})/(?P<name>.+)$", redirect_to_current_version),
 ]
 
 handler400 = "tickets.api.problems.bad_request"

@@ -6,17 +6,17 @@ from importlib import import_module
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from shiolplus.web.request_classes import WebRequest
+from shiolplus.web.request_classes import TolerantWSGIRequest
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shiolplus.settings")
 os.environ.setdefault("SHIOL_DB_POOL", "8")  # connections its threads share; only a web process has them
 django = get_wsgi_application()
-django.request_class = WebRequest
+django.request_class = TolerantWSGIRequest
 # Else it is the first request that loads the views and waits, and that meets what is broken in them.
 import_module(settings.ROOT_URLCONF)
 
-from shiolplus.web.fast_path import KeptAnswers  # noqa: E402 - it needs the settings, which are read above
+from shiolplus.web.fast_path import CachedTicketsFastPath  # noqa: E402 - it needs the settings, which are read above
 from tickets.api.response_cache import start  # noqa: E402
 
-application = KeptAnswers(django)
+application = CachedTicketsFastPath(django)
 start()

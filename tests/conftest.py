@@ -127,9 +127,9 @@ def admin() -> "Client":
 @pytest.fixture(autouse=True)
 def _unremembered_sales() -> None:
     """A process reads the sales of past draws once; here each test has a past of its own."""
-    from tickets.demand.inventory import PAST
+    from tickets.demand.inventory import demand_models
 
-    PAST.forget()
+    demand_models.forget()
 
 
 @pytest.fixture

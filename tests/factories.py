@@ -25,10 +25,10 @@ from predictions.models import (
 from predictions.modes.features import History
 from predictions.modes.walk_forward import figures_of
 from predictions.powerball import CURRENT_ERA, next_draw, scheduled_draws
-from tickets.demand.sales_window import hour_of
+from tickets.demand.sales_window import floor_to_hour
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import ApiClient, ApiKey, Claim, ClaimHour, PreGeneratedTicket, TicketBatch
-from tickets.models.claims import SLOTS
+from tickets.models.claims import COUNTER_SHARDS
 
 WEDNESDAY = date(2026, 11, 25)
 THIRDS = (23, 46)  # the cuts of 1-23, 24-46 and 47-69
@@ -223,9 +223,9 @@ def claim_tickets(batch: TicketBatch, count: int) -> Claim:
         numbers=[[*one.white_balls, one.powerball] for one in tickets],
     )
     PreGeneratedTicket.objects.filter(pk__in=[one.pk for one in tickets]).update(claim=claim)
-    hour = hour_of(claim.created_at)
+    hour = floor_to_hour(claim.created_at)
     counted, _ = ClaimHour.objects.get_or_create(
-        draw_date=claim.draw_date, mode=claim.mode, hour=hour, slot=client.pk % SLOTS
+        draw_date=claim.draw_date, mode=claim.mode, hour=hour, slot=client.pk % COUNTER_SHARDS
     )
     counted.claims, counted.tickets = counted.claims + 1, counted.tickets + count
     counted.save()
@@ -251,7 +251,7 @@ def count_claims(
     values = {"slot": 0, "claims": 10, "tickets": 50} | counts
     return ClaimHour.objects.create(
         mode=mode,
-        hour=hour or hour_of(timezone.now() - timedelta(hours=2)),
+        hour=hour or floor_to_hour(timezone.now() - timedelta(hours=2)),
         draw_date=draw_date or draw_on_sale(),
         **values,
     )

@@ -64,7 +64,7 @@ def stock() -> str:
 
     from predictions.draws.sources import import_source, upcoming_draw
     from tests.factories import make_backtest, make_client, make_key, make_prediction, some_tickets
-    from tickets.claims.allocation import Asked, claim_tickets
+    from tickets.claims.allocation import ClaimRequest, claim_tickets
     from tickets.generation.generator import BatchTicketGenerator
     from tickets.scoring.scorer import score_if_drawn
     from tickets.store import insert_batch_tickets
@@ -80,7 +80,7 @@ def stock() -> str:
     score_if_drawn(past)
     client = make_client(rate=1_000_000, daily_quota=10_000_000)
     with override_settings(SALES_CUTOFF=time(22, 59)):  # as the server's
-        claim_tickets(client, Asked("v1", 5), "stocked")
+        claim_tickets(client, ClaimRequest("v1", 5), "stocked")
     return make_key(client)
 
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from django.conf import settings
 
-from shiolplus.web.metrics import Scrape
+from shiolplus.web.metrics import SnapshotCollector
 
 RULES: list[dict[str, Any]] = [
     rule
@@ -20,7 +20,7 @@ COMMANDS = {path.stem for path in settings.BASE_DIR.glob("*/management/commands/
 @pytest.mark.django_db
 def test_every_metric_that_a_rule_asks_for_is_told_with_the_labels_that_it_names() -> None:
     told = {}
-    for family in Scrape().collect():
+    for family in SnapshotCollector().collect():
         suffix = "_total" if family.type == "counter" else ""
         told[family.name + suffix] = set(family._labelnames)  # type: ignore[attr-defined]
 

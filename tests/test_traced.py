@@ -17,11 +17,11 @@ from tests.factories import draw_on_sale, make_client, make_prediction, some_tic
 from tests.processes import cluster, wait_until, web_server
 from tests.shiolplus.logs.test_logs import LOG_FILE
 from tests.staff import superuser
-from tickets.claims.allocation import Asked, claim_tickets
+from tickets.claims.allocation import ClaimRequest, claim_tickets
 from tickets.models import GenerationRun, TicketBatch
-from tickets.receivers import resume_missed
+from tickets.receivers import enqueue_missing_batches
 from tickets.store import insert_batch_tickets
-from tickets.store.purge import enqueue_purge, purgeable
+from tickets.store.purge import enqueue_purge, purge_candidates
 from tickets.tasks import purge_ticket_batch
 
 ID = "trace-me-0123"
@@ -87,7 +87,7 @@ def test_the_tickets_of_a_pipeline_have_the_request_that_asked_for_the_pipeline(
     assert run.request_id == ID
     PipelineRun.objects.filter(pk=other.pk).update(status="completed")
 
-    resume_missed()
+    enqueue_missing_batches()
 
     assert GenerationRun.objects.get(pipeline_run_id="missed").request_id == ID
     by_clock, _ = accept_run(source="none", modes=["v1"], enqueue=False)
@@ -110,7 +110,7 @@ def test_a_claim_keeps_the_id_of_its_request() -> None:
     insert_batch_tickets(some_tickets(3), "v1", draw_date=draw_date)
 
     with log_ids(request=ID):
-        claim, _ = claim_tickets(make_client(), Asked("v1", 2, draw_date), "order-1")
+        claim, _ = claim_tickets(make_client(), ClaimRequest("v1", 2, draw_date), "order-1")
 
     claim.refresh_from_db()
     assert claim.request_id == ID
@@ -120,7 +120,7 @@ def test_a_claim_keeps_the_id_of_its_request() -> None:
 def test_a_purge_that_is_left_to_tasks_takes_the_request_along() -> None:
     insert_batch_tickets(some_tickets(3), "v1", draw_date=draw_on_sale())
     with log_ids(request=ID):
-        enqueue_purge(purgeable(mode="v1"), None)
+        enqueue_purge(purge_candidates(mode="v1"), None)
     task = OrmQ.objects.get().task
 
     purge_ticket_batch(*task["args"])

@@ -16,7 +16,7 @@ from predictions.workqueue import clusters
 from shiolplus.logs.context import log_ids
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import GenerationRun, Origin
-from tickets.scoring.scorer import due_draws
+from tickets.scoring.scorer import draws_to_score
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ def make_tickets(sender: type[PipelineRun], run: PipelineRun, **kwargs: Any) -> 
         )
 
 
-def resume_missed() -> int:
+def enqueue_missing_batches() -> int:
     """Make the tickets of completed runs whose process died before the signal; returns how many runs.
 
     Only for draws still to come: tickets for a draw that is over are nobody's loss.
@@ -51,13 +51,13 @@ def _resume(run: PipelineRun) -> bool:
     return True
 
 
-def score_arrived(sender: type[Draw], dates: Sequence[date], **kwargs: Any) -> None:
+def enqueue_scoring(sender: type[Draw], dates: Sequence[date], **kwargs: Any) -> None:
     """Enqueue the scoring of what is due; nothing where no batch is.
 
     That is more than the batches for these dates: one that was still being made when its draw came, or whose
     task was lost, is scored with the next draw that comes.
     """
-    days = [draw.draw_date for draw in due_draws()]
+    days = [draw.draw_date for draw in draws_to_score()]
     if not days:
         return
     # Named, for a task enqueued by a worker goes to that worker's own queue otherwise.
@@ -68,4 +68,4 @@ def score_arrived(sender: type[Draw], dates: Sequence[date], **kwargs: Any) -> N
 def connect() -> None:
     """Listen to the pipeline and to the imports; called once, when the app is ready."""
     predictions_generated.connect(make_tickets, dispatch_uid="tickets.make_tickets")
-    draws_stored.connect(score_arrived, dispatch_uid="tickets.score_arrived")
+    draws_stored.connect(enqueue_scoring, dispatch_uid="tickets.enqueue_scoring")

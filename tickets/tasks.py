@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from predictions.models import Draw
-from tickets.generation.worker import make_next_batch
+from tickets.generation.worker import run_next_batch
 from tickets.models import TicketBatch
 from tickets.scoring.scorer import score_draw, score_if_drawn
 from tickets.store.purge import purge_in_task
-from tickets.store.retention import clean_up_in_task
+from tickets.store.retention import apply_retention
 
 
 def generate_ticket_batch(sent_for: int) -> dict[str, str | int | None]:
@@ -17,7 +17,7 @@ def generate_ticket_batch(sent_for: int) -> dict[str, str | int | None]:
     The task is a permit: the batch it was sent for may be another's by now, and one delivered twice finds
     something else to do, or nothing.
     """
-    pk = make_next_batch()
+    pk = run_next_batch()
     if pk is None:
         return {"sent_for": sent_for, "batch": None}
     batch = TicketBatch.objects.get(pk=pk)
@@ -34,7 +34,7 @@ def purge_ticket_batch(batch_pk: int, before: str | None, request_id: str = "") 
 
 def clean_up_tickets() -> dict[str, int]:
     """Delete what the modes' policies no longer keep. A second delivery finds nothing left."""
-    return clean_up_in_task()
+    return apply_retention()
 
 
 def score_draws(days: Sequence[date]) -> dict[str, int]:

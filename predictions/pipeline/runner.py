@@ -22,7 +22,7 @@ from predictions.pipeline.steps import RECALLS, STEPS, Status, StepFailed, Work,
 from predictions.powerball import check_ticket_day
 from predictions.signals import predictions_generated, tell
 from predictions.workqueue import clusters
-from predictions.workqueue.leases import OUTAGES, Lost, delay_after, holder, kept
+from predictions.workqueue.leases import OUTAGES, LeaseLost, delay_after, holder, kept
 from shiolplus.logs.context import current_request, log_ids
 from shiolplus.logs.safe_text import describe_error
 
@@ -108,7 +108,7 @@ def execute(run: PipelineRun, watch: Watcher = lambda step: None) -> bool:
             if _take_steps(run, watch):
                 _end(run, PipelineRun.Status.COMPLETED)
                 tell(predictions_generated, PipelineRun, f"pipeline {run}", run=run)
-        except Lost:
+        except LeaseLost:
             logger.warning("pipeline %s was taken over by another", run)
         except OUTAGES as error:
             _leave(run, error)
@@ -128,7 +128,7 @@ def _take_steps(run: PipelineRun, watch: Watcher) -> bool:
         except StepFailed as error:
             _fail(run, step, str(error), watch)
             return False
-        except (Lost, *OUTAGES):
+        except (LeaseLost, *OUTAGES):
             raise
         except BaseException as error:  # the queue ends a task that takes too long with a SystemExit
             _fail(run, step, describe_error(error), watch)
@@ -157,7 +157,7 @@ def _set(run: PipelineRun, step: PipelineStep, watch: Watcher, **values: Any) ->
         if step.finished_at:
             got_further(run)
         elif not PipelineRun.objects.renew(run):
-            raise Lost
+            raise LeaseLost
         step.save(update_fields=list(values))
     if step.finished_at:
         logger.info("step %d %s: %s; %s", step.number, step.name, step.status, step.error or step.summary)
@@ -175,7 +175,7 @@ def _fail(run: PipelineRun, step: PipelineStep, error: str, watch: Watcher) -> N
 def _end(run: PipelineRun, status: str, error: str = "") -> None:
     run.status, run.error, run.finished_at = status, error, timezone.now()
     if not PipelineRun.objects.held(run).update(status=status, error=error, finished_at=run.finished_at):
-        raise Lost
+        raise LeaseLost
     if error:
         logger.error("pipeline %s failed: %s", run, error)
 

@@ -30,7 +30,7 @@ from predictions.modes.v1 import weighed
 from predictions.training.strategy_shares import WEIGHED, current_shares, update_shares
 from predictions.training.subprocesses import FitError
 from predictions.training.trainer import Trained, predict, train_modes
-from predictions.workqueue.leases import Lost
+from predictions.workqueue.leases import LeaseLost
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Work:
 def got_further(run: PipelineRun) -> None:
     """Renew the run's lease and count its attempts anew; Lost when it is no longer ours."""
     if not PipelineRun.objects.renew(run, attempts=1):
-        raise Lost
+        raise LeaseLost
 
 
 def _data(work: Work) -> Outcome:

@@ -18,7 +18,7 @@ from predictions.modes.registry import MODES
 from predictions.training import fit_leases
 from predictions.training.artefacts import ArtefactError, verify
 from predictions.training.subprocesses import Answer, FitError, end_children, in_child, request_of
-from predictions.workqueue.leases import Lost, kept
+from predictions.workqueue.leases import LeaseLost, kept
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def _trained(training: Training, fit: "Future[tuple[str, Answer]]", known: Known
     try:
         model = _store(training, known, seed, *fit.result())
         return Trained(mode, model, fitted=True, held=TrainedModel.objects.held(mode))
-    except Lost:
+    except LeaseLost:
         return _after_another(mode, known, seed)
     except (FitError, OSError) as error:
         logger.error("%s was not trained: %s", mode, error)
@@ -195,7 +195,7 @@ def _store(training: Training, known: KnownDraws, seed: int, file: str, answer: 
         )
         if not fit_leases.end(training, Training.Status.COMPLETED, model=model):
             (settings.MODELS_DIR / file).unlink(missing_ok=True)
-            raise Lost
+            raise LeaseLost
         if TrainedModel.objects.held(mode) is None:
             activate(model)
     forget_old_files(mode)

@@ -20,7 +20,7 @@ OUTAGES = (OperationalError, InterfaceError, InternalError)
 FIRST_DELAY = 5  # seconds until work that met an outage may be begun again; then 10, 20, 40
 
 
-class Lost(Exception):
+class LeaseLost(Exception):
     """The work is no longer ours: it was cancelled, or another has it since our lease ran out."""
 
 

@@ -34,7 +34,7 @@ class RequestIdMiddleware:
         return response
 
 
-class IdsFilter(logging.Filter):
+class ContextFilter(logging.Filter):
     """Add to a record `named_ids`, and as text `ids`: " [run=… batch=…]", or nothing where there is none."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -48,7 +48,7 @@ class IdsFilter(logging.Filter):
         return True
 
 
-class RefusalsFilter(logging.Filter):
+class SecurityTracebackFilter(logging.Filter):
     """A request that Django refuses, such as one for another host, is a line and no traceback.
 
     It tells of the client and not of our code, and whoever tries addresses would fill the log.

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 
-class JsonLines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """{time, level, logger, message}, then the ids that there are, and the exception's text.
 
     Everything is ASCII, so whatever a message holds stays one line, and no encoding refuses it.

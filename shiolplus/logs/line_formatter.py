@@ -9,7 +9,7 @@ INDENT = "    "  # of a traceback, whose exception may quote anything: none of i
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
-class LogLines(logging.Formatter):
+class LineFormatter(logging.Formatter):
     """One line per record; control characters are escaped, and tracebacks indented below it."""
 
     def format(self, record: logging.LogRecord) -> str:

@@ -17,8 +17,15 @@ from tickets.api.throttling import window_of
 
 CACHED = "/api/v1/tickets/cached"
 # What differs from one answer to the next.
-OWN = {"ETag", "Content-Length", "X-Request-ID", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}
-OF_BODY = {"Content-Type"}
+PER_RESPONSE_HEADERS = {
+    "ETag",
+    "Content-Length",
+    "X-Request-ID",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+}
+BODY_HEADERS = {"Content-Type"}
 
 Environ = dict[str, Any]
 Headers = list[tuple[str, str]]
@@ -26,7 +33,7 @@ Start = Callable[..., Any]
 Application = Callable[[Environ, Start], Iterable[bytes]]
 
 
-class KeptAnswers:
+class CachedTicketsFastPath:
     """A WSGI application around Django's: answers what Django would answer just so, hands the rest on.
 
     That is a GET of `cached` without a key, for an allowed host, over TLS where plain ones are redirected,
@@ -44,16 +51,16 @@ class KeptAnswers:
         if "HTTP_AUTHORIZATION" in environ or not ANSWERS.seconds:
             return self.application(environ, start_response)
         started = time.perf_counter()
-        origin = self.proxies.read(environ)
+        origin = self.proxies.client_address_and_scheme(environ)
         is_secure = (origin.scheme or environ["wsgi.url_scheme"]) == "https"
-        answer = self._answer(environ, is_secure)
+        answer = self._lookup(environ, is_secure)
         if answer is not None and not (window := window_of(origin.address, bool(origin.unknown))).is_over:
             environ["REMOTE_ADDR"] = origin.address  # for the access log; Django would read it as the peer's
             own = {"X-Request-ID": request_id_of(environ), "ETag": answer.etag} | window.headers()
-            return self._give(environ, start_response, answer, started, self.headers[is_secure], own)
-        return self.application(environ, self._learn(is_secure, start_response))
+            return self._send(environ, start_response, answer, started, self.headers[is_secure], own)
+        return self.application(environ, self._capture_headers(is_secure, start_response))
 
-    def _answer(self, environ: Environ, is_secure: bool) -> Answer | None:
+    def _lookup(self, environ: Environ, is_secure: bool) -> Answer | None:
         """A kept answer to this request, if that is what Django would give."""
         if is_secure not in self.headers or (settings.SECURE_SSL_REDIRECT and not is_secure):
             return None
@@ -65,7 +72,7 @@ class KeptAnswers:
             return None
         return ANSWERS.get(key) if key else None
 
-    def _give(
+    def _send(
         self,
         environ: Environ,
         start_response: Start,
@@ -75,19 +82,19 @@ class KeptAnswers:
         own: dict[str, str],
     ) -> Iterable[bytes]:
         if is_known(answer, environ.get("HTTP_IF_NONE_MATCH")):
-            plain = [one for one in headers if one[0] not in OF_BODY]
+            plain = [one for one in headers if one[0] not in BODY_HEADERS]
             start_response("304 Not Modified", [*plain, *own.items()])
             return []
         body = timed_body(answer, started)
         start_response("200 OK", [*headers, *own.items(), ("Content-Length", str(len(body)))])
         return [body]
 
-    def _learn(self, is_secure: bool, start_response: Start) -> Start:
+    def _capture_headers(self, is_secure: bool, start_response: Start) -> Start:
         """Note the headers with which Django answers."""
 
         def start(status: str, headers: Headers, *error: Any) -> Any:
             if status.startswith("200 "):
-                self.headers[is_secure] = [one for one in headers if one[0] not in OWN]
+                self.headers[is_secure] = [one for one in headers if one[0] not in PER_RESPONSE_HEADERS]
             return start_response(status, headers, *error)
 
         return start

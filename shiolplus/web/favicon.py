@@ -5,7 +5,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-PICTURE = (
+SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
     '<circle cx="8" cy="8" r="7" fill="#c22"/></svg>'
 )
@@ -16,4 +16,4 @@ PICTURE = (
 @cache_control(public=True, max_age=86_400)
 def favicon(request: HttpRequest) -> HttpResponse:
     """A red ball."""
-    return HttpResponse(PICTURE, content_type="image/svg+xml")
+    return HttpResponse(SVG, content_type="image/svg+xml")

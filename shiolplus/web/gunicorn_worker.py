@@ -14,8 +14,8 @@ from typing import Any
 from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
 
-from shiolplus.logs.json_formatter import JsonLines
-from shiolplus.logs.line_formatter import LogLines
+from shiolplus.logs.json_formatter import JsonFormatter
+from shiolplus.logs.line_formatter import LineFormatter
 
 # Seconds. Below graceful_timeout: whoever stops the server amid a reload must not cut requests off.
 RELIEF_SECONDS = 15
@@ -31,7 +31,7 @@ class JsonLogger(Logger):
         super().setup(cfg)
         for log in (self.error_log, self.access_log):
             for handler in log.handlers:
-                handler.setFormatter(JsonLines())
+                handler.setFormatter(JsonFormatter())
 
 
 class LineLogger(Logger):
@@ -44,7 +44,7 @@ class LineLogger(Logger):
             for handler in log.handlers:
                 layout = handler.formatter
                 if layout is not None:
-                    handler.setFormatter(LogLines(layout._fmt, layout.datefmt))
+                    handler.setFormatter(LineFormatter(layout._fmt, layout.datefmt))
 
 
 class Newest:

@@ -26,9 +26,9 @@ from predictions.draws.sources import age_of, freshness, is_stale, newest_draw_d
 from predictions.workqueue import clusters
 from tickets.api.problems import BadValues
 from tickets.api.request_params import bad_value
-from tickets.demand.inventory import shelves
+from tickets.demand.inventory import stock_levels
 from tickets.monitoring import conditions, probes
-from tickets.monitoring.collector import workers_at
+from tickets.monitoring.collector import worker_status_at
 from tickets.monitoring.conditions import Condition
 
 logger = logging.getLogger(__name__)
@@ -36,11 +36,11 @@ logger = logging.getLogger(__name__)
 OK, FAILED, UNKNOWN = "ok", "failed", "unknown"
 REQUIRED = ("database", "migrations", "disk")
 WITHOUT_DATABASE = {"disk", "cache", "heartbeats"}
-SIGN_WITHIN = 60  # seconds; an idle cluster signs every dozen, one at work every five
+HEARTBEAT_TIMEOUT = 60  # seconds; an idle cluster signs every dozen, one at work every five
 
 
 @dataclass(frozen=True)
-class Part:
+class ProbeResult:
     """What is found of a part: `detail` is for people, `figures` for programs."""
 
     status: str
@@ -68,7 +68,7 @@ class ReadyView(ProbeView):
     def get(self, request: Request) -> Response:
         """Each part, and 503 when one that is required is not well; `?require=` requires more of them."""
         required = required_parts(request.query_params)
-        parts = look()
+        parts = run_probes()
         ill = {name for name, part in parts.items() if part.status != OK}
         state = "unready" if ill & required else "degraded" if ill else "ready"
         told = {name: asdict(part) | {"required": name in required} for name, part in parts.items()}
@@ -91,10 +91,10 @@ def required_parts(query: QueryDict) -> set[str]:
     return {*REQUIRED, *asked}
 
 
-def look() -> dict[str, Part]:
+def run_probes() -> dict[str, ProbeResult]:
     """Each part as it is now. After one that the database did not answer, nothing more is asked of it."""
-    found: dict[str, Part] = {}
-    silent = Part(UNKNOWN, "Not asked, since the database did not answer.")
+    found: dict[str, ProbeResult] = {}
+    silent = ProbeResult(UNKNOWN, "Not asked, since the database did not answer.")
     is_silent = False
     for name, read in PARTS.items():
         if is_silent and name not in WITHOUT_DATABASE:
@@ -105,12 +105,12 @@ def look() -> dict[str, Part]:
         except Error as error:
             logger.error("readyz: the database did not answer for %s: %s", name, error)
             status = FAILED if name == "database" else UNKNOWN
-            found[name] = Part(status, "The database did not answer; the log says how.")
+            found[name] = ProbeResult(status, "The database did not answer; the log says how.")
             is_silent = True
     return found
 
 
-def _database() -> Part:
+def _database() -> ProbeResult:
     started = time.perf_counter()
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
@@ -119,56 +119,56 @@ def _database() -> Part:
     return _part_of(conditions.database_conditions(), "It answers.", figures)
 
 
-def _disk() -> Part:
+def _disk() -> ProbeResult:
     """Whether files and rows can still be stored on the disks of this host."""
     free = {disk.name: disk.free for disk in probes.disks()}
     return _part_of(conditions.disk_conditions(), "There is room.", {"free_bytes": free})
 
 
-def _cache() -> Part:
+def _cache() -> ProbeResult:
     """Whether the cache that processes share accepts writes; without it the service works on."""
     kind = "redis" if probes.has_redis() else "memory"
     text = "Redis accepts writes." if probes.has_redis() else "Each process has its own (no CACHE_URL)."
     return _part_of(conditions.cache_conditions(), text, {"kind": kind})
 
 
-def _secret_key() -> Part:
+def _secret_key() -> ProbeResult:
     """Whether the live clusters can read the tasks that this process signs."""
     others = [(cluster.queue, cluster.host) for cluster in clusters.with_other_key()]
     text = "Live clusters have the secret key of this process."
     return _part_of(conditions.key_conditions(others), text, {})
 
 
-def _heartbeats() -> Part:
+def _heartbeats() -> ProbeResult:
     return _part_of(conditions.heartbeat_conditions(), "All heartbeat files can be read.", {})
 
 
-def _part_of(found: Iterable[Condition], text: str, figures: dict[str, Any]) -> Part:
+def _part_of(found: Iterable[Condition], text: str, figures: dict[str, Any]) -> ProbeResult:
     """Return a part that failed by some conditions, with their messages; a disk that is only low is OK."""
     told = list(found)
     if not told:
-        return Part(OK, text, figures)
+        return ProbeResult(OK, text, figures)
     detail = " ".join(condition.summary for condition in told)
     detail += " `manage.py status` on this host says what to do."
     is_low = all(condition.code == "disk_low" for condition in told)
     codes = [condition.code for condition in told]
-    return Part(OK if is_low else FAILED, detail, figures | {"codes": codes})
+    return ProbeResult(OK if is_low else FAILED, detail, figures | {"codes": codes})
 
 
-def _migrations() -> Part:
+def _migrations() -> ProbeResult:
     """Those that this code has and the database has not."""
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     missing = [str(migration) for migration, _ in plan]
     if not missing:
-        return Part(OK, "All are applied.", {"missing": []})
+        return ProbeResult(OK, "All are applied.", {"missing": []})
     detail = f"{len(missing)} not applied, {missing[0]} first: run `manage.py migrate`."
-    return Part(FAILED, detail, {"missing": missing})
+    return ProbeResult(FAILED, detail, {"missing": missing})
 
 
-def _worker() -> Part:
+def _worker() -> ProbeResult:
     """Whether each queue has a cluster that a watchdog sees, and that got something done lately."""
-    workers = workers_at(timezone.now())
+    workers = worker_status_at(timezone.now())
     signs: dict[str, list[float]] = {clusters.DEFAULT: [], clusters.HEAVY: []}
     for one in workers.watched:
         if one.last_sign_seconds is not None:
@@ -178,17 +178,19 @@ def _worker() -> Part:
         for queue, ages in signs.items()
     }
     if workers.unwatched:
-        return Part(OK, f"Clusters that nobody watches: {', '.join(workers.unwatched)}.", figures)
-    silent = [queue for queue, ages in signs.items() if min(ages, default=SIGN_WITHIN) >= SIGN_WITHIN]
+        return ProbeResult(OK, f"Clusters that nobody watches: {', '.join(workers.unwatched)}.", figures)
+    silent = [
+        queue for queue, ages in signs.items() if min(ages, default=HEARTBEAT_TIMEOUT) >= HEARTBEAT_TIMEOUT
+    ]
     if silent:
         detail = f"Nobody works for {' and '.join(silent)}: start `manage.py run_cluster`."
-        return Part(FAILED, detail, figures)
-    return Part(OK, "Both queues have a cluster that gets work done.", figures)
+        return ProbeResult(FAILED, detail, figures)
+    return ProbeResult(OK, "Both queues have a cluster that gets work done.", figures)
 
 
-def _stock() -> Part:
+def _stock() -> ProbeResult:
     """Whether each mode that is not paused has a ticket for the next draw that nobody claimed."""
-    found = shelves(timezone.now())
+    found = stock_levels(timezone.now())
     empty = [one.mode for one in found if one.free <= 0 and not one.is_paused]
     day = found[0].draw_date
     figures = {
@@ -197,21 +199,21 @@ def _stock() -> Part:
         "paused": [one.mode for one in found if one.is_paused],
     }
     if empty:
-        return Part(FAILED, f"No free ticket for {day}: {', '.join(empty)}.", figures)
-    return Part(OK, f"Every mode has free tickets for {day}.", figures)
+        return ProbeResult(FAILED, f"No free ticket for {day}: {', '.join(empty)}.", figures)
+    return ProbeResult(OK, f"Every mode has free tickets for {day}.", figures)
 
 
-def _draws() -> Part:
+def _draws() -> ProbeResult:
     newest = newest_draw_day()
     figures = {
         "newest": newest.isoformat() if newest else None,
         "age_days": age_of(newest).days if newest else None,
     }
     text = freshness(newest)
-    return Part(FAILED if is_stale(newest) else OK, f"{text[0].upper()}{text[1:]}.", figures)
+    return ProbeResult(FAILED if is_stale(newest) else OK, f"{text[0].upper()}{text[1:]}.", figures)
 
 
-PARTS: dict[str, Callable[[], Part]] = {
+PARTS: dict[str, Callable[[], ProbeResult]] = {
     "database": _database,
     "migrations": _migrations,
     "disk": _disk,

@@ -28,14 +28,14 @@ from predictions.models import Cluster, PipelineRun
 from predictions.modes.registry import MODE_NAMES
 from predictions.powerball import draw_instant
 from shiolplus.web.health import ProbeView
-from shiolplus.web.trusted_proxies import UNTRUSTED_KEY, is_among
+from shiolplus.web.trusted_proxies import UNTRUSTED_KEY, is_trusted_peer
 from tickets.api.callers import UNKNOWN_CLIENT_KEY
-from tickets.demand.inventory import Shelf, shelves
+from tickets.demand.inventory import StockLevel, stock_levels
 from tickets.generation.totals import ClaimTotal, ClaimTotals, batch_totals, tasks_waiting
 from tickets.models import TicketBatch
-from tickets.monitoring.collector import draws_at, workers_at
+from tickets.monitoring.collector import draw_calendar_at, worker_status_at
 from tickets.monitoring.history import mode_histories
-from tickets.monitoring.workload import work_at
+from tickets.monitoring.workload import workload_at
 
 # The values of the labels, and the sample's; of what is not known there is no sample, never a zero.
 Sample = tuple[Sequence[str], float]
@@ -43,7 +43,7 @@ Family = TypeVar("Family", GaugeMetricFamily, CounterMetricFamily)
 FINISHED = (PipelineRun.Status.COMPLETED, PipelineRun.Status.FAILED)
 
 
-class Scrape(Collector):
+class SnapshotCollector(Collector):
     """Everything, as it is when it is collected; only what changes no more is kept between two scrapes."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Scrape(Collector):
 
     def collect(self) -> Iterator[Metric]:
         now = timezone.now()
-        yield from _stock(shelves(now))
+        yield from _stock(stock_levels(now))
         yield from _batches()
         yield from _queue(now)
         yield from _claims(self.claims.at(now))
@@ -63,19 +63,19 @@ class Scrape(Collector):
 
 
 REGISTRY = CollectorRegistry()
-REGISTRY.register(Scrape())
+REGISTRY.register(SnapshotCollector())
 
 
 @extend_schema(exclude=True)
 class MetricsView(ProbeView):
     def get(self, request: Request) -> HttpResponse:
         """The metrics, in the format that the scraper asks for."""
-        check_reader(request)
+        check_scraper_allowed(request)
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return HttpResponse(encode(REGISTRY), content_type=content_type)
 
 
-def check_reader(request: Request | HttpRequest) -> None:
+def check_scraper_allowed(request: Request | HttpRequest) -> None:
     """PermissionDenied unless the client's address is in SHIOL_METRICS_FROM: what is sold is told here."""
     if reason := request.META.get(UNKNOWN_CLIENT_KEY):
         raise PermissionDenied(f"The client's IP address is unknown: {reason}.")
@@ -84,20 +84,20 @@ def check_reader(request: Request | HttpRequest) -> None:
             f"This came through {proxy}, which SHIOL_TRUSTED_PROXIES does not name: who asks is not known."
         )
     address = request.META.get("REMOTE_ADDR", "")
-    if not is_among(address, settings.METRICS_FROM):
+    if not is_trusted_peer(address, settings.METRICS_FROM):
         raise PermissionDenied(
             f"{address or 'A Unix socket'} may not read this; SHIOL_METRICS_FROM names who may."
         )
 
 
-def _filled(family: Family, samples: Iterable[Sample]) -> Family:
+def _with_samples(family: Family, samples: Iterable[Sample]) -> Family:
     for values, value in samples:
         family.add_metric(values, value)
     return family
 
 
 def _gauge(name: str, text: str, samples: Iterable[Sample], labels: Sequence[str]) -> Metric:
-    return _filled(GaugeMetricFamily(f"shiolplus_{name}", text, labels=labels), samples)
+    return _with_samples(GaugeMetricFamily(f"shiolplus_{name}", text, labels=labels), samples)
 
 
 def _number(name: str, text: str, value: float | None) -> Metric:
@@ -115,10 +115,10 @@ def _by_mode(name: str, text: str, values: Mapping[str, float]) -> Metric:
 
 def _total_by_mode(name: str, text: str, values: Mapping[str, float]) -> Metric:
     samples: Iterable[Sample] = (([mode], value) for mode, value in values.items())
-    return _filled(CounterMetricFamily(f"shiolplus_{name}", text, labels=["mode"]), samples)
+    return _with_samples(CounterMetricFamily(f"shiolplus_{name}", text, labels=["mode"]), samples)
 
 
-def _stock(of_modes: Sequence[Shelf]) -> Iterator[Metric]:
+def _stock(of_modes: Sequence[StockLevel]) -> Iterator[Metric]:
     free = {shelf.mode: shelf.free for shelf in of_modes}
     yield _by_mode("free_tickets", "Tickets for the next draw that nobody claimed.", free)
     coming = {shelf.mode: shelf.coming for shelf in of_modes}
@@ -156,7 +156,7 @@ def _batches() -> Iterator[Metric]:
 
 
 def _queue(now: datetime) -> Iterator[Metric]:
-    work = work_at(now)
+    work = workload_at(now)
     yield _number("waiting_batches", "Batches that nobody has begun.", work.waiting)
     text = "How long the oldest of them has waited; 0 when none waits."
     yield _number("oldest_waiting_batch_seconds", text, work.oldest_waiting_seconds or 0)
@@ -195,7 +195,7 @@ def _age(now: datetime, instant: datetime) -> float:
 
 
 def _draws(now: datetime) -> Iterator[Metric]:
-    draws = draws_at(now)
+    draws = draw_calendar_at(now)
     age = None if draws.newest is None else _age(now, draw_instant(draws.newest))
     yield _number("newest_draw_age_seconds", "Since the newest draw whose numbers are known.", age)
     yield _number("missing_draws", "Draws that were held since, and are not stored.", draws.missing)
@@ -204,7 +204,7 @@ def _draws(now: datetime) -> Iterator[Metric]:
 
 
 def _clusters(now: datetime) -> Iterator[Metric]:
-    workers, labels = workers_at(now), ["queue", "host"]
+    workers, labels = worker_status_at(now), ["queue", "host"]
     alive = [one.queue for one in workers.watched]
     counts = (([queue], alive.count(queue)) for queue in dict.fromkeys(alive + workers.unserved))
     yield _gauge("clusters", "Clusters that live and are watched.", counts, ["queue"])

@@ -15,7 +15,7 @@ from django.utils.deprecation import MiddlewareMixin
 API = "/api/"
 
 
-class PagesOnly(MiddlewareMixin):
+class SkipApiMixin(MiddlewareMixin):
     """Before another middleware in a class's bases: it is not asked about the API."""
 
     def __call__(self, request: HttpRequest) -> Any:
@@ -23,17 +23,17 @@ class PagesOnly(MiddlewareMixin):
         return handle(request)
 
 
-class PageSessions(PagesOnly, SessionMiddleware):
+class PageSessionMiddleware(SkipApiMixin, SessionMiddleware):
     pass
 
 
-class PageTokens(PagesOnly, CsrfViewMiddleware):
+class PageCsrfMiddleware(SkipApiMixin, CsrfViewMiddleware):
     pass
 
 
-class PageUsers(PagesOnly, AuthenticationMiddleware):
+class PageAuthMiddleware(SkipApiMixin, AuthenticationMiddleware):
     pass
 
 
-class PageMessages(PagesOnly, MessageMiddleware):
+class PageMessageMiddleware(SkipApiMixin, MessageMiddleware):
     pass

@@ -7,7 +7,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.utils.http import parse_header_parameters
 
 
-class Utf8Request:
+class TolerantContentTypeMixin:
     """Before a request class in a class's bases: it is UTF-8, and its content type cannot break it.
 
     Django decodes also the query by the charset that is named for the body. One that is none, or none for
@@ -24,9 +24,9 @@ class Utf8Request:
             self.content_type, self.content_params = "", {}
 
 
-class WebRequest(Utf8Request, WSGIRequest):
+class TolerantWSGIRequest(TolerantContentTypeMixin, WSGIRequest):
     pass
 
 
-class AsyncWebRequest(Utf8Request, ASGIRequest):
+class AsyncWebRequest(TolerantContentTypeMixin, ASGIRequest):
     pass

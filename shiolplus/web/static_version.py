@@ -28,7 +28,7 @@ def static_version(project: Path) -> str:
 
 
 @never_cache
-def of_another_version(request: HttpRequest, digest: str, name: str) -> HttpResponseRedirect:
+def redirect_to_current_version(request: HttpRequest, digest: str, name: str) -> HttpResponseRedirect:
     """Our version of a file, for a page of a process that still runs, or runs already, another code.
 
     Http404 where it is our own version that is asked for: WhiteNoise has looked for it before.

@@ -14,7 +14,7 @@ from shiolplus.web.forwarding import Hop, parse_address, parse_forwarded, parse_
 from tickets.api.callers import UNKNOWN_CLIENT_KEY
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Peers = tuple[frozenset[Network], bool]
+PeerAllowlist = tuple[frozenset[Network], bool]
 
 UNIX = "unix"  # whoever speaks to us through a Unix socket, and so has no address
 # Where `request.is_secure()` finds what a trusted proxy said: a name that no header of a request can have.
@@ -26,11 +26,11 @@ UNTRUSTED_KEY = "shiolplus.untrusted"
 CONFLICT = "conflict"  # instead of a scheme
 
 
-class UnclearScheme(SuspiciousOperation):
+class AmbiguousScheme(SuspiciousOperation):
     """Whether a request came by TLS cannot be told, so a redirect to https might go round for ever."""
 
 
-def parse_peers(setting: str, words: Iterable[str]) -> Peers:
+def parse_peers(setting: str, words: Iterable[str]) -> PeerAllowlist:
     """The networks, and whether Unix sockets are meant. ValueError names the setting and what is neither."""
     networks, has_unix = set(), False
     for word in map(str.strip, words):
@@ -55,7 +55,7 @@ def _parse_network(word: str) -> Network:
     return network
 
 
-def is_among(peer: str, peers: Peers) -> bool:
+def is_trusted_peer(peer: str, peers: PeerAllowlist) -> bool:
     """Whether an address, empty for a Unix socket, is one of those that a setting names."""
     networks, has_unix = peers
     if not peer:
@@ -82,14 +82,14 @@ class Proxies:
 
     def __init__(self) -> None:
         trusted = settings.TRUSTED_PROXIES
-        self.is_trusted = lru_cache(maxsize=1024)(lambda peer: is_among(peer, trusted))
+        self.is_trusted = lru_cache(maxsize=1024)(lambda peer: is_trusted_peer(peer, trusted))
 
-    def read(self, headers: Mapping[str, Any]) -> Origin:
+    def client_address_and_scheme(self, headers: Mapping[str, Any]) -> Origin:
         """Return the origin of a request with these CGI variables."""
         peer = headers.get("REMOTE_ADDR", "")
         if not self.is_trusted(peer):
             return Origin(_normalized(peer))
-        scheme = _plain_unless_https(scheme_said(headers))
+        scheme = _plain_unless_https(forwarded_proto(headers))
         by_name = {
             name: self._find_client(parse(headers[key])) for name, key, parse in HEADERS if key in headers
         }
@@ -135,7 +135,7 @@ def _normalized(peer: str) -> str:
     return str(parse_address(peer) or peer)
 
 
-def scheme_said(headers: Mapping[str, Any]) -> str:
+def forwarded_proto(headers: Mapping[str, Any]) -> str:
     """What X-Forwarded-Proto says, whoever sent it."""
     return str(headers.get("HTTP_X_FORWARDED_PROTO", "")).strip().lower()
 
@@ -150,7 +150,7 @@ class TrustedProxies:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         peer = request.META.get("REMOTE_ADDR", "")
-        origin = self.proxies.read(request.META)
+        origin = self.proxies.client_address_and_scheme(request.META)
         request.META["REMOTE_ADDR"] = origin.address
         if origin.unknown:
             request.META[UNKNOWN_CLIENT_KEY] = origin.unknown
@@ -170,14 +170,14 @@ class TrustedProxies:
 
 
 def _refuse_if_unclear(peer: str, headers: Mapping[str, Any], scheme: str, is_trusted: bool) -> None:
-    """UnclearScheme where a redirect to https would come back to us just as it was, and so without end."""
+    """AmbiguousScheme where a redirect to https would come back to us just as it was, and so without end."""
     if not is_trusted:
         hops = parse_forwarded(headers.get("HTTP_FORWARDED", ""))
-        if "https" in {scheme_said(headers), *(hop.scheme for hop in hops)}:
-            raise UnclearScheme(
+        if "https" in {forwarded_proto(headers), *(hop.scheme for hop in hops)}:
+            raise AmbiguousScheme(
                 f"{peer} says that a request came by TLS, but is not in SHIOL_TRUSTED_PROXIES"
             )
     elif not scheme:
-        raise UnclearScheme(f"the proxy {peer} sends no X-Forwarded-Proto, and SHIOL_HTTPS is on")
+        raise AmbiguousScheme(f"the proxy {peer} sends no X-Forwarded-Proto, and SHIOL_HTTPS is on")
     elif scheme == CONFLICT:
-        raise UnclearScheme(f"the proxy {peer} sends an X-Forwarded-Proto and a Forwarded that disagree")
+        raise AmbiguousScheme(f"the proxy {peer} sends an X-Forwarded-Proto and a Forwarded that disagree")

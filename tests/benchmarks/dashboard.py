@@ -41,7 +41,7 @@ def sell(draws: int) -> None:
 
     from predictions.modes.registry import MODE_NAMES
     from predictions.powerball import draw_instant, last_draw, next_draw
-    from tickets.models.claims import SLOTS, ClaimHour
+    from tickets.models.claims import COUNTER_SHARDS, ClaimHour
 
     day, rows = next_draw(timezone.now()), []
     for _ in range(draws):
@@ -52,7 +52,7 @@ def sell(draws: int) -> None:
             )
             for mode in MODE_NAMES
             for hour in range(48)
-            for slot in range(SLOTS)
+            for slot in range(COUNTER_SHARDS)
         ]
         day = last_draw(draw_instant(day) - timedelta(seconds=1))
     ClaimHour.objects.bulk_create(rows, batch_size=2000)

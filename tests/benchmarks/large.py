@@ -49,11 +49,11 @@ def plan(tickets: str, *modes: str) -> None:
 
 def work() -> None:
     """Make whatever is to be made."""
-    from tickets.generation.worker import make_next_batch
+    from tickets.generation.worker import run_next_batch
     from tickets.models import TicketBatch
 
     started = time.perf_counter()
-    while make_next_batch() is not None:
+    while run_next_batch() is not None:
         pass
     taken = time.perf_counter() - started
     made = sum(TicketBatch.objects.values_list("stored", flat=True))

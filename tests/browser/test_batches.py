@@ -12,7 +12,7 @@ from tests.factories import draw_on_sale, make_prediction
 from tests.processes import cluster, wait_until
 from tests.staff import superuser
 from tickets.generation.generator import BatchTicketGenerator
-from tickets.generation.worker import make_next_batch
+from tickets.generation.worker import run_next_batch
 from tickets.models import PreGeneratedTicket, TicketBatch
 
 DASHBOARD = "/admin/dashboard/"
@@ -95,7 +95,7 @@ def test_a_failed_batch_is_tried_again_and_its_mode_paused_and_made_anew(browser
     assert TicketBatch.objects.get().status == "failed"
     browser.press("Yes, queue 1 batch again")
     assert "1 batch is queued again" in browser.text()
-    old = make_next_batch()
+    old = run_next_batch()
 
     browser.open("/admin/tickets/modepolicy/")
     browser.press("Pause modes")

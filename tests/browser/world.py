@@ -29,7 +29,7 @@ from tests.factories import (
     store_fair_draws,
     ticket,
 )
-from tickets.cluster.scheduler import install
+from tickets.cluster.scheduler import sync_schedules
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import TicketBatch
 from tickets.scoring.scorer import score_draw
@@ -85,7 +85,7 @@ def _won_and_claimed() -> None:
 
 
 def _queue() -> None:
-    install()
+    sync_schedules()
     Schedule.objects.create(name="nightly", func="math.floor", schedule_type=Schedule.DAILY)
     async_task("math.floor", 1.5)
     now = timezone.now()

@@ -22,7 +22,7 @@ from django_q.models import Schedule
 from predictions.models import PipelineRun
 from tests.factories import dealt_component, make_prediction, random_component, tilted_component
 from tests.postgres_server import PostgresServer, postgres_server
-from tickets.cluster.scheduler import install
+from tickets.cluster.scheduler import sync_schedules
 
 # A draw that is over by any clock, so that no completed pipeline run of a world is taken for a missed one.
 # The bundled draws end before it, so no batch for it is scored.
@@ -75,7 +75,7 @@ class Template(ABC):
             make_prediction("v1", DRAW, halves)
             make_prediction("v2", DRAW, [random_component(7)])
             PipelineRun.objects.update(status=PipelineRun.Status.COMPLETED)
-            install()
+            sync_schedules()
             Schedule.objects.update(repeats=0)  # paused: what the clock sends belongs to no scenario
 
 

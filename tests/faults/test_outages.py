@@ -18,7 +18,7 @@ from tests.faults.marks import IN_FULL, ON_POSTGRES
 from tests.faults.world import FINAL_SECONDS, World
 from tests.postgres_server import PostgresServer
 from tests.processes import wait_until
-from tickets.generation.worker import make_batch
+from tickets.generation.worker import run_batch
 from tickets.models import GenerationRun, TicketBatch
 
 
@@ -30,16 +30,16 @@ def test_a_batch_that_fills_the_disk_says_so_and_goes_on_when_there_is_room(worl
     def fill_up(_: TicketBatch) -> None:
         _pragma(f"max_page_count = {_pragma('page_count')}")
 
-    assert make_batch(batch.pk, watch=fill_up)
+    assert run_batch(batch.pk, watch=fill_up)
     batch.refresh_from_db()
     assert (batch.status, batch.error) == ("queued", "OperationalError: database or disk is full")
     assert batch.stored == batch.tickets.count() == 5000
     assert _pragma("integrity_check") == "ok"
-    assert not make_batch(batch.pk)  # not at once: the disk is still full
+    assert not run_batch(batch.pk)  # not at once: the disk is still full
 
     _pragma(f"max_page_count = {most}")
     _wait_for_lease(batch)
-    assert make_batch(batch.pk)
+    assert run_batch(batch.pk)
     world.check(run)
 
 
@@ -49,7 +49,7 @@ def test_a_batch_on_a_database_that_has_become_read_only_keeps_what_it_has_and_g
     run = world.order(15_000)
     batch = run.batches.get()
     with override_settings(LEASE_SECONDS=1):
-        assert make_batch(batch.pk, watch=lambda _: _pragma("query_only = ON"))
+        assert run_batch(batch.pk, watch=lambda _: _pragma("query_only = ON"))
         with pytest.raises(OperationalError, match="attempt to write a readonly database"):
             TicketBatch.objects.update(error="")
         batch.refresh_from_db()
@@ -57,7 +57,7 @@ def test_a_batch_on_a_database_that_has_become_read_only_keeps_what_it_has_and_g
 
         _pragma("query_only = OFF")
         _wait_for_lease(batch)
-        assert make_batch(batch.pk)
+        assert run_batch(batch.pk)
     world.check(run)
 
 

@@ -89,7 +89,7 @@ def troubles(run: GenerationRun) -> list[str]:
             found.append(f"lost: {batch} says {batch.generated}, {batch.stored}; it has {count}")
         if (batch.status, batch.token, batch.lease_until) != ("ready", None, None) or not batch.finished_at:
             found.append(f"lost: {batch} is {batch.status}, held by {batch.token} until {batch.lease_until}")
-        if not (verification := verify_batch(batch)).proven:
+        if not (verification := verify_batch(batch)).is_reproducible:
             found.append(f"lost: {batch} is not proven: {verification.summary()}")
     return found
 

@@ -18,9 +18,9 @@ from predictions.draws.sources import upcoming_draw
 from shiolplus.adminsite.action_pages import Refused
 from tickets.models import TicketBatch
 
-STEER_PERMISSION = "tickets.change_ticketbatch"  # to have batches tried again, or cancelled
-NAMED_AT_MOST = 200  # their ids travel in an address
-NOTED = 5  # ids repeated in an error
+CHANGE_BATCH_PERMISSION = "tickets.change_ticketbatch"  # to have batches tried again, or cancelled
+MAX_SELECTED = 200  # their ids travel in an address
+MAX_LISTED = 5  # ids repeated in an error
 
 _IDS = re.compile(r"[0-9]{1,18}([\s,]+[0-9]{1,18})*[\s,]*", re.ASCII)
 
@@ -40,12 +40,14 @@ class BatchIds(forms.CharField):
         asked = {int(pk) for pk in re.findall("[0-9]+", text)}
         known = set(TicketBatch.objects.filter(pk__in=asked).values_list("pk", flat=True))
         if unknown := sorted(asked - known):
-            raise forms.ValidationError(f"Batches: there is no batch {', '.join(map(str, unknown[:NOTED]))}.")
+            raise forms.ValidationError(
+                f"Batches: there is no batch {', '.join(map(str, unknown[:MAX_LISTED]))}."
+            )
         return sorted(known)
 
 
 @dataclass(frozen=True)
-class Shown:
+class PreviewRow:
     """A batch in a preview: what is to be known of it beside its row, and what holds it back, if anything."""
 
     batch: TicketBatch
@@ -60,33 +62,33 @@ class Shown:
 class BatchesPage(ClusterActionPage):
     """Does one thing to each batch named; without any, it offers all that it is for."""
 
-    permission = STEER_PERMISSION
+    permission = CHANGE_BATCH_PERMISSION
     form_class: ClassVar[type[forms.Form]]
     asks_first = False
 
-    done: ClassVar[str]  # what has become of a batch, as in "2 batches are queued again"
+    past_participle: ClassVar[str]  # what has become of a batch, as in "2 batches are queued again"
 
     @abstractmethod
-    def offered(self) -> Any:
+    def default_queryset(self) -> Any:
         """The batches that are meant where none is named."""
 
     @abstractmethod
-    def shown(self, batch: TicketBatch) -> Shown:
+    def describe(self, batch: TicketBatch) -> PreviewRow:
         """What the preview says of a batch."""
 
     @abstractmethod
-    def act(self, request: HttpRequest, batch: TicketBatch) -> str:
+    def apply(self, request: HttpRequest, batch: TicketBatch) -> str:
         """Do it in the caller's transaction; what the log says of it, empty where it is too late."""
 
     def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
         named = asked["batches"]
-        rows = _with_all(TicketBatch.objects.filter(pk__in=named) if named else self.offered())
-        shown = [self.shown(batch) for batch in rows[:NAMED_AT_MOST]]
+        rows = _with_all(TicketBatch.objects.filter(pk__in=named) if named else self.default_queryset())
+        shown = [self.describe(batch) for batch in rows[:MAX_SELECTED]]
         able = [one.batch.pk for one in shown if not one.kept_back]
         return {
             "shown": shown,
             "batches": _counted(len(able)),
-            "more": max(0, rows.count() - NAMED_AT_MOST),
+            "more": max(0, rows.count() - MAX_SELECTED),
             "nothing_to_do": not able,
             "confirm": {"batches": " ".join(map(str, able))},  # and no other, whatever else comes meanwhile
         }
@@ -103,7 +105,7 @@ class BatchesPage(ClusterActionPage):
                 late.append(f"{batch} is {batch.status} already")
         if acted:
             verb = "is" if len(acted) == 1 else "are"
-            text = f"{_counted(len(acted))} {verb} {self.done}: {', '.join(acted)}."
+            text = f"{_counted(len(acted))} {verb} {self.past_participle}: {', '.join(acted)}."
             self.model_admin.message_user(request, text, messages.SUCCESS)
         if late:
             text = f"Left as they were: {', '.join(late)}."
@@ -111,7 +113,7 @@ class BatchesPage(ClusterActionPage):
 
     def _act_and_log(self, request: HttpRequest, batch: TicketBatch) -> bool:
         with transaction.atomic():
-            if text := self.act(request, batch):
+            if text := self.apply(request, batch):
                 self.model_admin.log_change(request, batch, text)
         return bool(text)
 

@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from shiolplus.adminsite.action_pages import ActionAdmin, Button
 from shiolplus.adminsite.columns import DrawDateFilter, ReadOnly, day, minute, shortened
 from shiolplus.adminsite.export import ExportColumn, Exporting
-from tickets.admin.batch_pages import NAMED_AT_MOST, STEER_PERMISSION, address_of
+from tickets.admin.batch_pages import CHANGE_BATCH_PERMISSION, MAX_SELECTED, address_of
 from tickets.admin.cancel import CancelPage
 from tickets.admin.purge import PurgePage
 from tickets.admin.retry import ENDED_SHORT, RetryPage
@@ -81,7 +81,7 @@ class TicketBatchAdmin(ReadOnly, Exporting, ActionAdmin):
 
     def has_steer_permission(self, request: HttpRequest) -> bool:
         """Who may have batches tried again, or cancelled; the rows themselves nobody edits."""
-        return request.user.has_perm(STEER_PERMISSION)
+        return request.user.has_perm(CHANGE_BATCH_PERMISSION)
 
     @admin.action(description="Purge the tickets of the selected batches", permissions=["purge"])
     def purge_selected(self, request: HttpRequest, batches: Batches) -> HttpResponse | None:
@@ -97,10 +97,10 @@ class TicketBatchAdmin(ReadOnly, Exporting, ActionAdmin):
 
     def _shown_first(self, request: HttpRequest, page: str, batches: Batches) -> HttpResponse | None:
         """To the page that previews what would become of the selected."""
-        pks = list(batches.values_list("pk", flat=True)[: NAMED_AT_MOST + 1])
-        if len(pks) > NAMED_AT_MOST:
+        pks = list(batches.values_list("pk", flat=True)[: MAX_SELECTED + 1])
+        if len(pks) > MAX_SELECTED:
             text = (
-                f"Select at most {NAMED_AT_MOST} batches, or open the action's page, which can name them all."
+                f"Select at most {MAX_SELECTED} batches, or open the action's page, which can name them all."
             )
             self.message_user(request, text, messages.ERROR)
             return None

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest
 
-from tickets.admin.batch_pages import BatchesPage, BatchIds, Shown
+from tickets.admin.batch_pages import BatchesPage, BatchIds, PreviewRow
 from tickets.generation.lifecycle import cancel_batch
 from tickets.models import TicketBatch
 
@@ -19,19 +19,19 @@ class CancelPage(BatchesPage):
     title = "Cancel batches"
     form_class = CancelForm
     template = "admin/tickets/ticketbatch/cancel.html"
-    done = "cancelled"
+    past_participle = "cancelled"
 
-    def offered(self) -> Any:
+    def default_queryset(self) -> Any:
         return TicketBatch.objects.unfinished()
 
-    def shown(self, batch: TicketBatch) -> Shown:
+    def describe(self, batch: TicketBatch) -> PreviewRow:
         if batch.status not in TicketBatch.UNFINISHED:
-            return Shown(batch, kept_back=f"it is {batch.status}: left as it is")
+            return PreviewRow(batch, kept_back=f"it is {batch.status}: left as it is")
         stays = f"its {batch.stored:,} tickets stay" if batch.stored else "it has no tickets yet"
         old = "; what it was to replace stays" if batch.replaces else ""
-        return Shown(batch, stays + old)
+        return PreviewRow(batch, stays + old)
 
-    def act(self, request: HttpRequest, batch: TicketBatch) -> str:
+    def apply(self, request: HttpRequest, batch: TicketBatch) -> str:
         if not cancel_batch(batch, f"cancelled by {request.user.get_username()}"):
             return ""
         batch.refresh_from_db(fields=["stored"])

@@ -18,13 +18,13 @@ from predictions.models import Draw
 from shiolplus.adminsite.changelist import DrawMonthFilter
 from shiolplus.adminsite.columns import DRAWS_OFFERED, DrawDateFilter, ReadOnly, day, minute
 from shiolplus.adminsite.export import ExportColumn, Exporting
-from tickets.admin.tickets import StockList, StockPaginator
+from tickets.admin.tickets import CappedChangeList, CappedPaginator
 from tickets.claims.allocation import tickets_of
 from tickets.models.claims import Claim, ClaimHour
 from tickets.models.clients import ApiClient
 
 
-class ClaimPaginator(StockPaginator):
+class ClaimPaginator(CappedPaginator):
     """The newest claims that a filter leaves, or of all, found once and up to a limit."""
 
     @property
@@ -109,7 +109,7 @@ class ClaimAdmin(ReadOnly, Exporting):
         css = BALLS_CSS
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
-        return StockList
+        return CappedChangeList
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Claim], search_term: str

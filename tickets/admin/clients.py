@@ -59,7 +59,7 @@ class ApiClientAdmin(MoreThanFields, ActionAdmin):
     change_form_template = "admin/tickets/apiclient/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiClient]:
-        return ApiClient.objects.with_use(timezone.now())
+        return ApiClient.objects.with_usage(timezone.now())
 
     @admin.display(description="modes")
     def may_claim(self, client: ApiClient) -> str:
@@ -91,7 +91,7 @@ class ApiClientAdmin(MoreThanFields, ActionAdmin):
         return {
             "quota": f"{quota.used:,} of {quota.limit:,} tickets",
             "resets_at": quota.resets_at,
-            "keys": [(key, key.state(now)) for key in _newest_keys(client)],
+            "keys": [(key, key.status(now)) for key in _newest_keys(client)],
             "revoke_address": _action(RevokeKeyPage.slug),
             "claims": client.claims.defer("numbers", "origins")[:CLAIMS_SHOWN],
             "claims_address": f"{reverse('admin:tickets_claim_changelist')}?{urlencode({'q': client.name})}",

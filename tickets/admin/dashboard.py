@@ -9,12 +9,12 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from shiolplus.charts.interval import Mean, WhiskerChart, whisker_chart
-from tickets.admin.links import way_to_cancel, ways_out, ways_with
+from tickets.admin.links import links_for_diagnostic, links_for_mode, way_to_cancel
 from tickets.monitoring.charts import plots_of
-from tickets.monitoring.collector import picture_at
-from tickets.monitoring.diagnostics import state_of, troubles_of
+from tickets.monitoring.collector import take_snapshot
+from tickets.monitoring.diagnostics import diagnose, overall_status
 from tickets.monitoring.history import HOURS
-from tickets.monitoring.snapshot import ModePicture, Picture
+from tickets.monitoring.snapshot import ModeSnapshot, Snapshot
 
 PERMISSION = "tickets.view_ticketbatch"
 BUSY_EVERY, IDLE_EVERY = 3, 15  # seconds from one look to the next, while something is made and otherwise
@@ -30,14 +30,14 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 
 def page_of(request: HttpRequest) -> dict[str, Any]:
     """What the page shows at this moment."""
-    picture = picture_at(timezone.now())
-    troubles, plots = troubles_of(picture), plots_of(picture)
+    picture = take_snapshot(timezone.now())
+    troubles, plots = diagnose(picture), plots_of(picture)
     return {
         "picture": picture,
-        "state": state_of(troubles),
-        "troubles": [(trouble, ways_out(request, trouble)) for trouble in troubles],
+        "state": overall_status(troubles),
+        "troubles": [(trouble, links_for_diagnostic(request, trouble)) for trouble in troubles],
         "batches": [(batch, way_to_cancel(request, batch.id)) for batch in picture.work.batches],
-        "modes": [(mode, ways_with(request, mode)) for mode in picture.modes],
+        "modes": [(mode, links_for_mode(request, mode)) for mode in picture.modes],
         "plots": plots,
         "plots_json": [plot.as_json() for plot in plots],
         "skill": _skill(picture.modes),
@@ -49,7 +49,7 @@ def page_of(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _skill(modes: list[ModePicture]) -> list[WhiskerChart]:
+def _skill(modes: list[ModeSnapshot]) -> list[WhiskerChart]:
     means = [
         Mean(mode.mode, one.nats, one.low, one.high, f"{one.nats:+.4f} ({one.low:+.4f} to {one.high:+.4f})")
         for mode in modes
@@ -59,7 +59,7 @@ def _skill(modes: list[ModePicture]) -> list[WhiskerChart]:
     return [whisker_chart(title, "skill", means)] if means else []
 
 
-def _excess(modes: list[ModePicture]) -> list[WhiskerChart]:
+def _excess(modes: list[ModeSnapshot]) -> list[WhiskerChart]:
     """Only of modes with so many scored draws that something may be said."""
     means = []
     for mode in modes:
@@ -70,7 +70,7 @@ def _excess(modes: list[ModePicture]) -> list[WhiskerChart]:
     return [whisker_chart(title, "excess", means)] if means else []
 
 
-def _claimed(picture: Picture) -> dict[str, int]:
+def _claimed(picture: Snapshot) -> dict[str, int]:
     """Over the hours that are told."""
     return {
         "hours": HOURS,

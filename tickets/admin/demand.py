@@ -16,9 +16,9 @@ from predictions.models import Prediction
 from predictions.modes.registry import MODE_NAMES
 from shiolplus.adminsite.columns import NOTHING, ReadOnly
 from shiolplus.charts.line import LineChart, line_chart
-from tickets.demand.inventory import Shelf, shelves
-from tickets.demand.reorder import CHANCE, HORIZON
-from tickets.demand.sales_window import HOUR, Span, hour_of
+from tickets.demand.inventory import StockLevel, stock_levels
+from tickets.demand.reorder import LEAD_TIME_HOURS, SERVICE_LEVEL
+from tickets.demand.sales_window import HOUR, SalesWindow, floor_to_hour
 from tickets.models.claims import ClaimHour
 from tickets.monitoring.history import ClaimCount, claim_counts
 
@@ -43,7 +43,7 @@ class ShelfRow:
     replenished: str
 
     @classmethod
-    def of(cls, shelf: Shelf, can_be_made: bool) -> "ShelfRow":
+    def of(cls, shelf: StockLevel, can_be_made: bool) -> "ShelfRow":
         return cls(
             mode=shelf.mode,
             stored=f"{shelf.stored:,}",
@@ -59,16 +59,16 @@ class ShelfRow:
         )
 
 
-def _expected(shelf: Shelf) -> str:
-    if not shelf.outlook.is_asked_for:
+def _expected(shelf: StockLevel) -> str:
+    if not shelf.outlook.has_demand:
         return "never claimed"
     rest = shelf.outlook.rest
     return f"{rest.mean:,.0f}, rarely over {rest.quantile(USUALLY):,}"
 
 
-def _lasts(shelf: Shelf) -> str:
+def _lasts(shelf: StockLevel) -> str:
     """How long the free tickets do."""
-    if not (shelf.outlook.is_asked_for and shelf.outlook.is_open):
+    if not (shelf.outlook.has_demand and shelf.outlook.is_open):
         return NOTHING
     hours = shelf.hours_to_empty
     if hours is None:
@@ -77,12 +77,12 @@ def _lasts(shelf: Shelf) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _replenished(shelf: Shelf, can_be_made: bool) -> str:
+def _replenished(shelf: StockLevel, can_be_made: bool) -> str:
     if shelf.is_paused:
         return "paused"
-    if not shelf.outlook.most:
+    if not shelf.outlook.max_stock:
         return "never, by its policy"
-    return f"up to {shelf.outlook.most:,}" if can_be_made else "no prediction yet"
+    return f"up to {shelf.outlook.max_stock:,}" if can_be_made else "no prediction yet"
 
 
 @dataclass(frozen=True)
@@ -113,25 +113,25 @@ class DemandAdmin(ReadOnly, admin.ModelAdmin):
 
 def page_of(now: datetime) -> dict[str, Any]:
     """What the page shows at an instant."""
-    all_shelves = shelves(now)
+    all_shelves = stock_levels(now)
     day, counts = all_shelves[0].draw_date, _counts(now)
     predicted = set(Prediction.objects.filter(draw_date=day).values_list("mode", flat=True))
     return {
-        "span": Span.of(day, settings.SALES_CUTOFF),
+        "span": SalesWindow.of(day, settings.SALES_CUTOFF),
         "is_open": all_shelves[0].outlook.is_open,
-        "was_ever_claimed": any(one.outlook.is_asked_for for one in all_shelves),
+        "was_ever_claimed": any(one.outlook.has_demand for one in all_shelves),
         "shelves": [ShelfRow.of(one, one.mode in predicted) for one in all_shelves],
         "modes": MODE_NAMES,
         "hours": [_hour(counts, begin) for begin in reversed(_hours_until(now, TOLD))],
         "chart": _chart(counts, _hours_until(now, PLOTTED)) if counts else None,
-        "horizon": round(HORIZON * 60),
-        "chance": f"{CHANCE:.1%}",
+        "horizon": round(LEAD_TIME_HOURS * 60),
+        "chance": f"{SERVICE_LEVEL:.1%}",
     }
 
 
 def _hours_until(now: datetime, count: int) -> list[datetime]:
     """So many clock hours, the last of them the present one."""
-    present = hour_of(now)
+    present = floor_to_hour(now)
     return [present - HOUR * back for back in reversed(range(count))]
 
 

@@ -47,7 +47,7 @@ class _Order:
     @classmethod
     def of(cls, mode: str, day: date, batch_size: int | None, stored: int) -> "_Order":
         policy, law = policy_of(mode), Prediction.objects.newest(mode, day)
-        tickets = 0 if law is None or policy.paused else policy.used(batch_size)["batch_size"]
+        tickets = 0 if law is None or policy.paused else policy.effective(batch_size)["batch_size"]
         return cls(mode, law, policy.paused, tickets, f"{stored:,}")
 
     @property

@@ -10,7 +10,14 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from shiolplus.adminsite.action_pages import ActionPage, DayField, Refused
-from tickets.claims.api_keys import MAX_NAME, PREFIX_LENGTH, end_of_day, make_key, new_prefix, revoke_key
+from tickets.claims.api_keys import (
+    MAX_NAME,
+    PREFIX_LENGTH,
+    create_key,
+    generate_prefix,
+    key_expiry,
+    revoke_key,
+)
 from tickets.models.clients import ApiClient, ApiKey
 
 
@@ -35,7 +42,7 @@ class MakeKeyForm(forms.Form):
         help_text="In New York, the last one on which the key is accepted. Left empty: it never expires.",
     )
     # Made anew for each preview, so that one preview confirmed twice makes one key.
-    begins = forms.CharField(required=False, initial=new_prefix, widget=forms.HiddenInput)
+    begins = forms.CharField(required=False, initial=generate_prefix, widget=forms.HiddenInput)
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
@@ -46,7 +53,7 @@ class MakeKeyForm(forms.Form):
     def clean_last_day(self) -> Any:
         day = self.cleaned_data["last_day"]
         try:
-            return None if day is None else end_of_day(day)
+            return None if day is None else key_expiry(day)
         except ValueError as error:
             raise forms.ValidationError(f"Last day: {error}.") from error
 
@@ -66,7 +73,7 @@ class MakeKeyPage(ActionPage):
     def perform(self, request: HttpRequest, asked: dict[str, Any]) -> HttpResponse:
         client: ApiClient = asked["client"]
         try:
-            key, text = make_key(client, asked["name"], asked["last_day"], asked["begins"])
+            key, text = create_key(client, asked["name"], asked["last_day"], asked["begins"])
         except ValueError as error:
             raise Refused(f"Nothing was made: {error}.") from error
         expires = _expires(key.expiry_date)
@@ -111,7 +118,7 @@ class RevokeKeyPage(ActionPage):
         key: ApiKey = asked["begins"]
         return {
             "key": key,
-            "state": key.state(timezone.now()),
+            "state": key.status(timezone.now()),
             "expires": _expires(key.expiry_date),
             "nothing_to_do": key.revoked,
         }

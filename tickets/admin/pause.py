@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from predictions.modes.registry import MODE_NAMES
 from shiolplus.adminsite.action_pages import ActionPage, modes_field
 from tickets.models import TicketBatch
-from tickets.models.policies import ModePolicy, policies
+from tickets.models.policies import ModePolicy, policies_by_mode
 
 
 class ModesForm(forms.Form):
@@ -28,7 +28,7 @@ class _SwitchPage(ActionPage):
     logged: ClassVar[str]
 
     def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
-        of_modes = policies()
+        of_modes = policies_by_mode()
         modes = [(mode, of_modes[mode].paused == self.pauses) for mode in asked["modes"]]
         switched = [mode for mode, is_so_already in modes if not is_so_already]
         enqueued = TicketBatch.objects.unfinished().filter(mode__in=switched).order_by("id")

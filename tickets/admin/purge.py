@@ -15,8 +15,8 @@ from predictions.modes.registry import MODE_NAMES
 from predictions.powerball import check_ticket_day
 from shiolplus.adminsite.action_pages import DayField, number_field
 from tickets.admin.batch_pages import BatchIds
-from tickets.store import MAX_DAYS, instant_before, purge_batch
-from tickets.store.purge import Doomed, enqueue_purge, is_much, purgeable
+from tickets.store import MAX_DAYS, days_ago, purge_batch
+from tickets.store.purge import PurgeCandidate, enqueue_purge, needs_background, purge_candidates
 
 CARRIED = {"mode__exact": "mode", "draw_date": "draw_date"}  # the list's filters, as the form names them
 NO_FILTERS = (PAGE_VAR, ORDER_VAR, ALL_VAR, ERROR_FLAG, IS_FACETS_VAR, IS_POPUP_VAR)
@@ -90,14 +90,14 @@ class PurgePage(ClusterActionPage):
             "by_mode": [(mode, f"{tickets:,}") for mode, tickets in by_mode.items()],
             "total": f"{sum(by_mode.values()):,}",
             "nothing_to_do": not doomed,
-            "needs_cluster": is_much(doomed),
+            "needs_cluster": needs_background(doomed),
         }
 
     def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
         before = _before(asked)
         doomed = _doomed(asked, before)
         older = f" older than {asked['days']} days" if asked["days"] else ""
-        if is_much(doomed):
+        if needs_background(doomed):
             enqueue_purge(doomed, before)
             for batch, tickets in doomed:
                 self.model_admin.log_change(
@@ -121,8 +121,8 @@ def _said(name: str) -> str:
 
 
 def _before(asked: dict[str, Any]) -> datetime | None:
-    return instant_before(asked["days"]) if asked["days"] else None
+    return days_ago(asked["days"]) if asked["days"] else None
 
 
-def _doomed(asked: dict[str, Any], before: datetime | None) -> list[Doomed]:
-    return purgeable(asked["batches"], asked["mode"] or None, asked["draw_date"], before)
+def _doomed(asked: dict[str, Any], before: datetime | None) -> list[PurgeCandidate]:
+    return purge_candidates(asked["batches"], asked["mode"] or None, asked["draw_date"], before)

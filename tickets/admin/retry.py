@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from predictions.draws.sources import upcoming_draw
 from predictions.models import Prediction
 from shiolplus.adminsite.columns import minute_text
-from tickets.admin.batch_pages import BatchesPage, BatchIds, Shown, is_over
+from tickets.admin.batch_pages import BatchesPage, BatchIds, PreviewRow, is_over
 from tickets.generation.lifecycle import retry_batch
 from tickets.models import TicketBatch
 
@@ -25,9 +25,9 @@ class RetryPage(BatchesPage):
     title = "Retry failed batches"
     form_class = RetryForm
     template = "admin/tickets/ticketbatch/retry.html"
-    done = "queued again"
+    past_participle = "queued again"
 
-    def offered(self) -> Any:
+    def default_queryset(self) -> Any:
         failed = TicketBatch.objects.filter(status=TicketBatch.Status.FAILED)
         return failed.filter(draw_date__gte=upcoming_draw())
 
@@ -35,13 +35,13 @@ class RetryPage(BatchesPage):
         shown = super().preview(asked)
         return shown | {"needs_cluster": not shown["nothing_to_do"]}
 
-    def shown(self, batch: TicketBatch) -> Shown:
+    def describe(self, batch: TicketBatch) -> PreviewRow:
         if batch.status not in ENDED_SHORT:
-            return Shown(batch, kept_back=f"it is {batch.status}: left as it is")
+            return PreviewRow(batch, kept_back=f"it is {batch.status}: left as it is")
         over = "; its draw is over, so nobody can claim these tickets" if is_over(batch) else ""
-        return Shown(batch, format_html("{}{}", _drawn_from(batch), over))
+        return PreviewRow(batch, format_html("{}{}", _drawn_from(batch), over))
 
-    def act(self, request: HttpRequest, batch: TicketBatch) -> str:
+    def apply(self, request: HttpRequest, batch: TicketBatch) -> str:
         made = f"{batch.generated:,} of {batch.requested:,} tickets"
         return f"Queued again; it goes on at {made}." if retry_batch(batch) else ""
 

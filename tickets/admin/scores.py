@@ -30,7 +30,7 @@ class ScorePage(ReadOnly):
     def drawn(self, score: BatchScore) -> str:
         numbers = format_html("{}: {}", score.draw_date, balls_of(score))
         draw = Draw.objects.filter(draw_date=score.draw_date).first()
-        if draw is None or score.is_of(draw):
+        if draw is None or score.matches(draw):
             return numbers
         return format_html("{}; the draw was corrected since, so this score does not count", numbers)
 

@@ -21,12 +21,12 @@ from shiolplus.adminsite.changelist import DrawMonthFilter
 from shiolplus.adminsite.columns import DRAWS_OFFERED, DrawDateFilter, ReadOnly, day, minute, shortened
 from shiolplus.adminsite.export import BALLS, ExportColumn, Exporting
 from tickets.admin.purge import PurgePage
-from tickets.admin.ticket_lookup import FOUND_AT_MOST, FOUND_BY_NUMBERS, newest
+from tickets.admin.ticket_lookup import FOUND_BY_NUMBERS, RESULT_LIMIT, newest_ids
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
-from tickets.models.number_query import wanted_numbers
+from tickets.models.number_query import parse_number_query
 
 
-class StockPaginator(Paginator):
+class CappedPaginator(Paginator):
     """Pages without counting or sorting every ticket: the batches know how many there are in all, and of
     those that a filter leaves, the newest are found once, up to a limit.
     """
@@ -46,7 +46,7 @@ class StockPaginator(Paginator):
     @property
     def limit(self) -> int:
         """One more than is said to be found."""
-        return FOUND_BY_NUMBERS if getattr(self.object_list, "wanted", None) else FOUND_AT_MOST
+        return FOUND_BY_NUMBERS if getattr(self.object_list, "wanted", None) else RESULT_LIMIT
 
     @property
     def shown_at_most(self) -> str:
@@ -64,7 +64,7 @@ class StockPaginator(Paginator):
 
     @cached_property
     def _newest(self) -> list[int]:
-        return newest(self.object_list, self.limit)
+        return newest_ids(self.object_list, self.limit)
 
     def page(self, number: int | str) -> Page:
         number = self.validate_number(number)
@@ -83,7 +83,7 @@ class StockPaginator(Paginator):
         return list(keys.reverse()[self.count - last : self.count - first])
 
 
-class StockList(ChangeList):
+class CappedChangeList(ChangeList):
     """Takes even a single page from the paginator, which has found its tickets already."""
 
     def get_results(self, request: HttpRequest) -> None:
@@ -92,7 +92,7 @@ class StockList(ChangeList):
             self.result_list = self.paginator.page(1).object_list
 
 
-class TicketList(StockList):
+class TicketList(CappedChangeList):
     """Knows of each ticket what its draw brought, if it was held."""
 
     def get_results(self, request: HttpRequest) -> None:
@@ -113,7 +113,7 @@ class StockedModeFilter(admin.SimpleListFilter):
         return [(mode, mode) for mode in MODE_NAMES]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[PreGeneratedTicket]:
-        return queryset if self.value() is None else queryset.along_age(mode=self.value())
+        return queryset if self.value() is None else queryset.filter_keeping_id_order(mode=self.value())
 
 
 class StockedDrawFilter(DrawDateFilter):
@@ -123,7 +123,7 @@ class StockedDrawFilter(DrawDateFilter):
         return stocked_draws()[:DRAWS_OFFERED]
 
     def of_draw(self, tickets: Any, day: date) -> QuerySet[PreGeneratedTicket]:
-        return tickets.along_age(draw_date=day)
+        return tickets.filter_keeping_id_order(draw_date=day)
 
 
 class StockedMonthFilter(DrawMonthFilter):
@@ -132,7 +132,7 @@ class StockedMonthFilter(DrawMonthFilter):
         return stocked_draws()
 
     def of_days(self, tickets: Any, days: list[date]) -> QuerySet[PreGeneratedTicket]:
-        return tickets.along_age(draw_date__in=days)
+        return tickets.filter_keeping_id_order(draw_date__in=days)
 
 
 def stocked_draws() -> QuerySet[TicketBatch, date]:
@@ -141,14 +141,14 @@ def stocked_draws() -> QuerySet[TicketBatch, date]:
     return batches.values_list("draw_date", flat=True).distinct()
 
 
-class StockedAgeFilter(admin.DateFieldListFilter):
+class CreatedAtFilter(admin.DateFieldListFilter):
     """Today, the past seven days and so on, found newest first rather than sorted."""
 
     def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[PreGeneratedTicket]:
         found = super().queryset(request, queryset)
         used: dict[str, Any] = self.used_parameters
         bounds = {name: values[-1] for name, values in used.items()}
-        return queryset.of_age(**bounds) if bounds and found is not None else queryset
+        return queryset.created_between(**bounds) if bounds and found is not None else queryset
 
 
 @admin.register(PreGeneratedTicket)
@@ -171,12 +171,12 @@ class PreGeneratedTicketAdmin(ReadOnly, Exporting, ActionAdmin):
     ordering = ["-id"]  # newest first, as the rows lie: another order would sort or jump through all
     sortable_by = ()
     hierarchy = StockedMonthFilter
-    list_filter = [StockedModeFilter, StockedDrawFilter, StockedMonthFilter, ("created_at", StockedAgeFilter)]
+    list_filter = [StockedModeFilter, StockedDrawFilter, StockedMonthFilter, ("created_at", CreatedAtFilter)]
     search_fields = ["pipeline_run_id"]  # makes the search box; what is typed is read below
     search_help_text = "Numbers such as 5 12 33 41 60 +7, or a part of them (5 12, +7); or a run's whole id"
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # facets count every ticket
-    paginator = StockPaginator
+    paginator = CappedPaginator
     list_select_related = False
     action_pages = [PurgePage]
     fields = [
@@ -198,10 +198,10 @@ class PreGeneratedTicketAdmin(ReadOnly, Exporting, ActionAdmin):
         if not text:
             return queryset, False
         try:
-            return queryset.with_numbers(wanted_numbers(text)), False
+            return queryset.with_numbers(parse_number_query(text)), False
         except ValueError as error:
             if GenerationRun.objects.filter(pipeline_run_id=text).exists():
-                return queryset.along_age(pipeline_run_id=text), False
+                return queryset.filter_keeping_id_order(pipeline_run_id=text), False
             self.message_user(request, f"Nothing was searched: {error}.", messages.ERROR)
             return queryset.none(), False
 

@@ -32,10 +32,10 @@ from tickets.api.request_params import (
 from tickets.api.response_cache import ANSWERS
 from tickets.api.schema import CLAIM_EXAMPLES, CLAIM_HEADERS, ROW_CURSOR, ROW_ID, refuses
 from tickets.api.serializers import ClaimSerializer, QuotaSerializer
-from tickets.claims.allocation import Asked, claim_tickets, quota_of, tickets_of
+from tickets.claims.allocation import ClaimRequest, claim_tickets, quota_of, tickets_of
 from tickets.models.claims import Claim
 from tickets.models.clients import ApiClient
-from tickets.store.retrieval import utc_text
+from tickets.store.retrieval import isoformat_utc
 
 _KEY = re.compile(KEY_PATTERN)
 
@@ -73,7 +73,7 @@ class ClaimViewSet(GenericViewSet[Claim]):
         client = client_of(request)
         checked_query(NoQuery, request.META["QUERY_STRING"])
         key = _idempotency_key(request)
-        asked = Asked(**checked_body(ClaimBody, json_body(request)))
+        asked = ClaimRequest(**checked_body(ClaimBody, json_body(request)))
         try:
             claim, is_new = claim_tickets(client, asked, key)
         except ApiClient.DoesNotExist as error:
@@ -113,7 +113,7 @@ def _shown(claims: Sequence[Claim]) -> list[dict[str, Any]]:
             "mode": claim.mode,
             "count": claim.count,
             "draw_date": claim.draw_date.isoformat(),
-            "created_at": utc_text(claim.created_at),
+            "created_at": isoformat_utc(claim.created_at),
             "tickets": tickets_of(claim, draws.get(claim.draw_date)),
         }
         for claim in claims

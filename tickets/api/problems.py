@@ -17,7 +17,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from shiolplus.logs.outages import outage_of
-from tickets.claims.allocation import Closed, ModeNotAllowed, OtherRequest, QuotaSpent, Refused, ShortStock
+from tickets.claims.allocation import (
+    ClaimRefused,
+    IdempotencyKeyReused,
+    InsufficientStock,
+    ModeNotAllowed,
+    QuotaExceeded,
+    SalesClosed,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +85,7 @@ def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> Resp
     if isinstance(error, DATABASE_AWAY):
         logger.error("the database did not answer %s: %s", request.path, error)
         return _response(problem(request, HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE), {"Retry-After": "5"})
-    if isinstance(error, Refused):
+    if isinstance(error, ClaimRefused):
         return _refused(request, error)
     if isinstance(error, Http404):
         error = exceptions.NotFound()
@@ -93,19 +100,19 @@ def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> Resp
     return _response(problem(request, error.status_code, _sentence(error.detail), errors), headers)
 
 
-_REFUSALS: dict[type[Refused], HTTPStatus] = {
+_REFUSALS: dict[type[ClaimRefused], HTTPStatus] = {
     ModeNotAllowed: HTTPStatus.FORBIDDEN,
-    OtherRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
-    Closed: HTTPStatus.CONFLICT,
-    ShortStock: HTTPStatus.CONFLICT,
-    QuotaSpent: HTTPStatus.TOO_MANY_REQUESTS,
+    IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    SalesClosed: HTTPStatus.CONFLICT,
+    InsufficientStock: HTTPStatus.CONFLICT,
+    QuotaExceeded: HTTPStatus.TOO_MANY_REQUESTS,
 }
 
 
-def _refused(request: Request, error: Refused) -> Response:
+def _refused(request: Request, error: ClaimRefused) -> Response:
     """A claim that is not granted."""
     headers = {}
-    if isinstance(error, QuotaSpent):
+    if isinstance(error, QuotaExceeded):
         wait = (error.quota.resets_at - timezone.now()).total_seconds()
         headers["Retry-After"] = str(math.ceil(wait))
     errors = [{"name": error.field, "value": error.value, "allowed": error.allowed}]

@@ -19,28 +19,28 @@ from predictions.draws.sources import upcoming_draw
 from predictions.models import Draw
 from predictions.powerball import next_draw, sales_close
 from shiolplus.logs.context import current_request
-from tickets.demand.sales_window import hour_of
-from tickets.models.claims import SLOTS, Claim
-from tickets.models.clients import ApiClient, ClientDay, day_of, end_of
-from tickets.store.retrieval import ticket_dicts, utc_text
+from tickets.demand.sales_window import floor_to_hour
+from tickets.models.claims import COUNTER_SHARDS, Claim
+from tickets.models.clients import ApiClient, ClientDay, eastern_date, eastern_midnight_after
+from tickets.store.retrieval import isoformat_utc, serialize_tickets
 
 MAX_COUNT = 100  # tickets a claim
 
 # Written out: building them by the ORM takes longer than the whole claim otherwise does.
-_LOCK_CLIENT = "SELECT daily_quota, modes FROM tickets_apiclient WHERE id = %s "
-_EARLIER = "SELECT id FROM tickets_claim WHERE client_id = %s AND idempotency_key = %s"
-_SPEND = """
+LOCK_CLIENT_SQL = "SELECT daily_quota, modes FROM tickets_apiclient WHERE id = %s "
+FIND_CLAIM_SQL = "SELECT id FROM tickets_claim WHERE client_id = %s AND idempotency_key = %s"
+CONSUME_QUOTA_SQL = """
     INSERT INTO tickets_clientday (client_id, day, used) VALUES (%s, %s, %s)
     ON CONFLICT (client_id, day) DO UPDATE SET used = tickets_clientday.used + excluded.used
     WHERE tickets_clientday.used <= %s
 """
 # The claim, NULL in all of them, stands in the order for PostgreSQL, which else would sort them all.
-_OLDEST_FREE = """
+OLDEST_UNCLAIMED_SQL = """
     SELECT id, n1, n2, n3, n4, n5, powerball, confidence_score, strategy_used, created_at, pipeline_run_id
     FROM pre_generated_tickets WHERE mode = %s AND draw_date = %s AND claim_id IS NULL
     ORDER BY claim_id DESC, created_at, id LIMIT %s """
-_MARK = "UPDATE pre_generated_tickets SET claim_id = %s WHERE claim_id IS NULL AND id IN"
-_COUNT = """
+ASSIGN_SQL = "UPDATE pre_generated_tickets SET claim_id = %s WHERE claim_id IS NULL AND id IN"
+COUNT_SQL = """
     INSERT INTO tickets_claimhour (draw_date, mode, hour, slot, claims, tickets, short)
     VALUES (%s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (draw_date, mode, hour, slot) DO UPDATE SET
@@ -50,7 +50,7 @@ _COUNT = """
 """
 
 
-class Refused(Exception):
+class ClaimRefused(Exception):
     """A claim that is not granted: nothing was taken and nothing counted. Its text is for people."""
 
     field = ""
@@ -61,31 +61,31 @@ class Refused(Exception):
         super().__init__(detail)
 
 
-class ModeNotAllowed(Refused):
+class ModeNotAllowed(ClaimRefused):
     """The client may not claim this mode."""
 
     field = "mode"
 
 
-class OtherRequest(Refused):
+class IdempotencyKeyReused(ClaimRefused):
     """The idempotency key was used for something else."""
 
     field = "Idempotency-Key"
 
 
-class Closed(Refused):
+class SalesClosed(ClaimRefused):
     """No ticket is handed out for this draw any more."""
 
     field = "draw_date"
 
 
-class ShortStock(Refused):
+class InsufficientStock(ClaimRefused):
     """Fewer tickets are free than were asked for."""
 
     field = "count"
 
 
-class QuotaSpent(Refused):
+class QuotaExceeded(ClaimRefused):
     """More tickets were asked for than the client may still have today."""
 
     field = "count"
@@ -94,14 +94,14 @@ class QuotaSpent(Refused):
         self.quota = quota
         super().__init__(
             f"The daily quota of {quota.limit} tickets has {quota.remaining} left; it is renewed at "
-            f"{utc_text(quota.resets_at)}.",
+            f"{isoformat_utc(quota.resets_at)}.",
             count,
             f"at most {quota.remaining} until then",
         )
 
 
 @dataclass(frozen=True)
-class Asked:
+class ClaimRequest:
     """What a request asks for; `draw_date` None is the next draw."""
 
     mode: str
@@ -124,12 +124,12 @@ class Quota:
 
 def quota_of(client: ApiClient) -> Quota:
     """What a client may claim today, and has."""
-    day = day_of(timezone.now())
+    day = eastern_date(timezone.now())
     used = ClientDay.objects.filter(client=client, day=day).values_list("used", flat=True).first()
-    return Quota(client.daily_quota, used or 0, end_of(day))
+    return Quota(client.daily_quota, used or 0, eastern_midnight_after(day))
 
 
-def claim_tickets(client: ApiClient, asked: Asked, idempotency_key: str) -> tuple[Claim, bool]:
+def claim_tickets(client: ApiClient, asked: ClaimRequest, idempotency_key: str) -> tuple[Claim, bool]:
     """A client's claim under this key, and whether it is this call that made it.
 
     The same key again gives the same claim, whatever has become of quota, stock and draw since; Refused, in
@@ -139,8 +139,8 @@ def claim_tickets(client: ApiClient, asked: Asked, idempotency_key: str) -> tupl
     try:
         with transaction.atomic():
             return _claim(client, asked, idempotency_key)
-    except ShortStock:
-        _count(client, asked.mode, asked.draw_date or upcoming_draw(), timezone.now(), short=1)
+    except InsufficientStock:
+        _count_claims(client, asked.mode, asked.draw_date or upcoming_draw(), timezone.now(), short=1)
         raise
 
 
@@ -151,19 +151,19 @@ def _make_commits_durable() -> None:
             cursor.execute("PRAGMA synchronous = FULL")
 
 
-def _claim(client: ApiClient, asked: Asked, key: str) -> tuple[Claim, bool]:
+def _claim(client: ApiClient, asked: ClaimRequest, key: str) -> tuple[Claim, bool]:
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK_CLIENT + _locked("FOR NO KEY UPDATE"), [client.pk])
+        cursor.execute(LOCK_CLIENT_SQL + _row_lock_clause("FOR NO KEY UPDATE"), [client.pk])
         client.daily_quota, modes = cursor.fetchone() or _is_gone(client)
         client.modes = json.loads(modes)
-        cursor.execute(_EARLIER, [client.pk, key])
+        cursor.execute(FIND_CLAIM_SQL, [client.pk, key])
         earlier = cursor.fetchone()
     if earlier is None:
-        return _take(client, asked, key), True
+        return _allocate(client, asked, key), True
     claim = Claim.objects.get(pk=earlier[0])
-    if Asked(claim.mode, claim.count, claim.asked_draw_date) != asked:
+    if ClaimRequest(claim.mode, claim.count, claim.asked_draw_date) != asked:
         detail = f"This Idempotency-Key was used for another request, which is claim {claim.pk}."
-        raise OtherRequest(detail, key, "a new key, or the same body as before")
+        raise IdempotencyKeyReused(detail, key, "a new key, or the same body as before")
     return claim, False
 
 
@@ -171,18 +171,18 @@ def _is_gone(client: ApiClient) -> NoReturn:
     raise ApiClient.DoesNotExist(f"{client} was deleted")
 
 
-def _take(client: ApiClient, asked: Asked, key: str) -> Claim:
+def _allocate(client: ApiClient, asked: ClaimRequest, key: str) -> Claim:
     now = timezone.now()
     day = asked.draw_date or next_draw(now)
     _check_allowed(client, asked.mode)
     _check_open(day, now)
-    if not _spend(client, day_of(now), asked.count):
-        raise QuotaSpent(quota_of(client), asked.count)
-    tickets = _lock_oldest(asked.mode, day, asked.count)
+    if not _consume_quota(client, eastern_date(now), asked.count):
+        raise QuotaExceeded(quota_of(client), asked.count)
+    tickets = _select_for_update_oldest(asked.mode, day, asked.count)
     if len(tickets) < asked.count:
-        raise _too_few(asked, day, len(tickets))
-    claim = _store(client, asked, key, day, now, tickets)
-    _count(client, asked.mode, day, now, claims=1, tickets=asked.count)
+        raise _insufficient_stock(asked, day, len(tickets))
+    claim = _create_claim(client, asked, key, day, now, tickets)
+    _count_claims(client, asked.mode, day, now, claims=1, tickets=asked.count)
     return claim
 
 
@@ -194,11 +194,11 @@ def _check_allowed(client: ApiClient, mode: str) -> None:
 
 def _check_open(day: date, now: datetime) -> None:
     if now >= (closed_at := sales_close(day, settings.SALES_CUTOFF)):
-        detail = f"Claims for the draw of {day} closed at {utc_text(closed_at)}."
-        raise Closed(detail, str(day), "a draw whose sales have not closed")
+        detail = f"Claims for the draw of {day} closed at {isoformat_utc(closed_at)}."
+        raise SalesClosed(detail, str(day), "a draw whose sales have not closed")
 
 
-def _spend(client: ApiClient, day: date, count: int) -> bool:
+def _consume_quota(client: ApiClient, day: date, count: int) -> bool:
     """Count tickets against a quota; False, and nothing counted, when they are more than are left.
 
     One statement decides, so it is exact however many ask at once.
@@ -207,25 +207,30 @@ def _spend(client: ApiClient, day: date, count: int) -> bool:
         return False
     with connection.cursor() as cursor:
         most = client.daily_quota - count
-        cursor.execute(_SPEND, [client.pk, connection.ops.adapt_datefield_value(day), count, most])
+        cursor.execute(CONSUME_QUOTA_SQL, [client.pk, connection.ops.adapt_datefield_value(day), count, most])
         return cursor.rowcount == 1
 
 
-def _lock_oldest(mode: str, day: date, count: int) -> list[tuple[Any, ...]]:
+def _select_for_update_oldest(mode: str, day: date, count: int) -> list[tuple[Any, ...]]:
     """The oldest free tickets, ours until the transaction ends: the newest are those that `cached` shows."""
     with connection.cursor() as cursor:
         key = [mode, connection.ops.adapt_datefield_value(day), count]
-        cursor.execute(_OLDEST_FREE + _locked("FOR NO KEY UPDATE SKIP LOCKED"), key)
+        cursor.execute(OLDEST_UNCLAIMED_SQL + _row_lock_clause("FOR NO KEY UPDATE SKIP LOCKED"), key)
         return cursor.fetchall()
 
 
-def _locked(clause: str) -> str:
+def _row_lock_clause(clause: str) -> str:
     """SQLite has no row locks and needs none: a transaction that may write is alone from its first moment."""
     return clause if connection.vendor == "postgresql" else ""
 
 
-def _store(
-    client: ApiClient, asked: Asked, key: str, day: date, now: datetime, tickets: Sequence[tuple[Any, ...]]
+def _create_claim(
+    client: ApiClient,
+    asked: ClaimRequest,
+    key: str,
+    day: date,
+    now: datetime,
+    tickets: Sequence[tuple[Any, ...]],
 ) -> Claim:
     claim = Claim.objects.create(
         client=client,
@@ -237,19 +242,19 @@ def _store(
         created_at=now,
         request_id=current_request(),
         numbers=[list(row[1:7]) for row in tickets],
-        origins=[[row[7], row[8] or asked.mode, utc_text(row[9]), row[10]] for row in tickets],
+        origins=[[row[7], row[8] or asked.mode, isoformat_utc(row[9]), row[10]] for row in tickets],
     )
     places = ", ".join(["%s"] * len(tickets))
     with connection.cursor() as cursor:
-        cursor.execute(f"{_MARK} ({places})", [claim.pk, *(row[0] for row in tickets)])
+        cursor.execute(f"{ASSIGN_SQL} ({places})", [claim.pk, *(row[0] for row in tickets)])
         if cursor.rowcount < len(tickets):  # the locks forbid it; were one lost, this would still hold
-            raise _too_few(asked, day, cursor.rowcount)
+            raise _insufficient_stock(asked, day, cursor.rowcount)
     return claim
 
 
-def _too_few(asked: Asked, day: date, free: int) -> ShortStock:
+def _insufficient_stock(asked: ClaimRequest, day: date, free: int) -> InsufficientStock:
     detail = f"{asked.count} tickets of {asked.mode} for {day} were asked for; {free} are free."
-    return ShortStock(detail, asked.count, f"at most {free} at present")
+    return InsufficientStock(detail, asked.count, f"at most {free} at present")
 
 
 def tickets_of(claim: Claim, draw: Draw | None) -> list[dict[str, Any]]:
@@ -258,18 +263,18 @@ def tickets_of(claim: Claim, draw: Draw | None) -> list[dict[str, Any]]:
     `draw` is the draw of its date, None while its numbers are not known.
     """
     rows = [(*numbers, *origin) for numbers, origin in zip(claim.numbers, claim.origins, strict=True)]
-    return ticket_dicts(claim.mode, claim.draw_date, rows, draw)
+    return serialize_tickets(claim.mode, claim.draw_date, rows, draw)
 
 
-def _count(
+def _count_claims(
     client: ApiClient, mode: str, day: date, now: datetime, claims: int = 0, tickets: int = 0, short: int = 0
 ) -> None:
     """Add to the hour's counts, in the row that the client shares with few others."""
     key = [
         connection.ops.adapt_datefield_value(day),
         mode,
-        connection.ops.adapt_datetimefield_value(hour_of(now)),
-        client.pk % SLOTS,
+        connection.ops.adapt_datetimefield_value(floor_to_hour(now)),
+        client.pk % COUNTER_SHARDS,
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, [*key, claims, tickets, short])
+        cursor.execute(COUNT_SQL, [*key, claims, tickets, short])

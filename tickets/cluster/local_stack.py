@@ -29,7 +29,7 @@ class StartError(Exception):
 
 
 @dataclass
-class Stack:
+class LocalStack:
     """The running processes, by name, and the web server's address."""
 
     url: str
@@ -44,17 +44,17 @@ class Stack:
 
 
 @contextmanager
-def running_stack(port: int = 0) -> Iterator[Stack]:
+def run_local_stack(port: int = 0) -> Iterator[LocalStack]:
     """Web server (port 0: any free one) and clusters, for as long as the block runs.
 
     StartError when another cluster uses the same var/, for its tasks and ours would mix.
     """
     with ExitStack() as exits:
-        exits.enter_context(_only_user_of_var())
+        exits.enter_context(_exclusive_var_lock())
         exits.enter_context(_sigterm_as_exit())
         listener = exits.enter_context(_listener(port))
         host, bound = listener.getsockname()
-        stack = Stack(f"http://{host}:{bound}")
+        stack = LocalStack(f"http://{host}:{bound}")
         exits.callback(_stop, stack)
         _start(stack, "clusters", _manage("run_cluster"))
         _start(stack, "web", _gunicorn(listener.fileno()), keep_open=(listener.fileno(),))
@@ -63,7 +63,7 @@ def running_stack(port: int = 0) -> Iterator[Stack]:
 
 
 @contextmanager
-def _only_user_of_var() -> Iterator[None]:
+def _exclusive_var_lock() -> Iterator[None]:
     """Hold var/cluster.lock, and see that no cluster started by hand is alive either."""
     with (settings.VAR / "cluster.lock").open("w") as lock:
         try:
@@ -81,10 +81,10 @@ def _only_user_of_var() -> Iterator[None]:
 def _sigterm_as_exit() -> Iterator[None]:
     """Let SIGTERM unwind the stack, as Ctrl-C does, instead of leaving the children behind."""
 
-    def leave(number: int, frame: FrameType | None) -> NoReturn:
+    def exit_on_sigterm(number: int, frame: FrameType | None) -> NoReturn:
         sys.exit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, leave)
+    before = signal.signal(signal.SIGTERM, exit_on_sigterm)
     try:
         yield
     finally:
@@ -119,7 +119,7 @@ def _log_file(name: str) -> Path:
     return Path(settings.VAR / "logs" / f"{name}.log")
 
 
-def _start(stack: Stack, name: str, command: list[str], keep_open: tuple[int, ...] = ()) -> None:
+def _start(stack: LocalStack, name: str, command: list[str], keep_open: tuple[int, ...] = ()) -> None:
     """Start a child in a process group of its own, its output in var/logs/."""
     _log_file(name).parent.mkdir(exist_ok=True)
     with _log_file(name).open("ab") as log:
@@ -134,9 +134,9 @@ def _start(stack: Stack, name: str, command: list[str], keep_open: tuple[int, ..
         )
 
 
-def _wait_until_up(stack: Stack, host: str, port: int) -> None:
+def _wait_until_up(stack: LocalStack, host: str, port: int) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while not (_answers(host, port) and _both_run()):
+    while not (_answers(host, port) and _clusters_running()):
         if ended := stack.ended():
             raise StartError(ended)
         if time.monotonic() > deadline:
@@ -144,7 +144,7 @@ def _wait_until_up(stack: Stack, host: str, port: int) -> None:
         time.sleep(0.2)
 
 
-def _both_run() -> bool:
+def _clusters_running() -> bool:
     return Cluster.objects.alive().filter(status=Cluster.Status.RUNNING).count() >= 2
 
 
@@ -157,7 +157,7 @@ def _answers(host: str, port: int) -> bool:
         return False
 
 
-def _stop(stack: Stack) -> None:
+def _stop(stack: LocalStack) -> None:
     """SIGTERM to each, then SIGKILL to the groups of those that do not go; the clusters drain meanwhile."""
     for process in stack.processes.values():
         if process.poll() is None:

@@ -8,34 +8,34 @@ from django.db import transaction
 
 from predictions.models import LeasedQuerySet, PipelineRun
 from predictions.pipeline.runner import enqueue_run, give_up
-from tickets.generation.lifecycle import enqueue, fail_exhausted
+from tickets.generation.lifecycle import enqueue, fail_if_exhausted
 from tickets.models import TicketBatch
-from tickets.receivers import resume_missed
+from tickets.receivers import enqueue_missing_batches
 
 logger = logging.getLogger(__name__)
 
 
-class Reaped(NamedTuple):
+class ReapResult(NamedTuple):
     """What a pass of the reaper did."""
 
     batches: int = 0  # sent again
     runs: int = 0  # pipeline runs sent again
-    given_up: int = 0
+    failed: int = 0
     signalled: int = 0  # completed pipeline runs whose tickets nobody had ordered
 
 
-def reap() -> Reaped:
+def reap() -> ReapResult:
     """One pass; safe to run in several places at once, since every change is won by one UPDATE."""
-    return Reaped(
-        given_up=_give_up_batches() + _give_up_runs(),
-        batches=_send(TicketBatch.objects.drawn(), lambda batch: enqueue([batch])),
-        runs=_send(PipelineRun.objects.all(), enqueue_run),
-        signalled=resume_missed(),
+    return ReapResult(
+        failed=_give_up_batches() + _give_up_runs(),
+        batches=_resend_due(TicketBatch.objects.drawn(), lambda batch: enqueue([batch])),
+        runs=_resend_due(PipelineRun.objects.all(), enqueue_run),
+        signalled=enqueue_missing_batches(),
     )
 
 
 def _give_up_batches() -> int:
-    return sum(fail_exhausted(batch) for batch in TicketBatch.objects.drawn().exhausted())
+    return sum(fail_if_exhausted(batch) for batch in TicketBatch.objects.drawn().exhausted())
 
 
 def _give_up_runs() -> int:
@@ -49,7 +49,7 @@ def _give_up_runs() -> int:
     )
 
 
-def _send(rows: LeasedQuerySet, enqueue: Callable[[Any], None]) -> int:
+def _resend_due(rows: LeasedQuerySet, enqueue: Callable[[Any], None]) -> int:
     """Send a task for each row that is due, and put the next one off; both or neither."""
     sent = 0
     for row in rows.due():

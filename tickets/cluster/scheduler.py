@@ -36,7 +36,7 @@ class Job:
     func: str
     cron: str
     queue: str
-    purpose: str
+    description: str
 
 
 JOBS = (
@@ -68,13 +68,13 @@ JOBS = (
 # Installing the jobs
 
 
-def install(jobs: Sequence[Job] = JOBS) -> None:
+def sync_schedules(jobs: Sequence[Job] = JOBS) -> None:
     """Have exactly one schedule a job, as the list says; what staff paused (repeats 0) stays paused."""
     for job in jobs:
         with transaction.atomic():
             _install(job)
         with transaction.atomic():  # once ours can be seen: of two hosts that made one, the later sees both
-            _drop_doubles(job)
+            _delete_duplicates(job)
 
 
 def _named(job: Job) -> QuerySet[Schedule]:
@@ -93,7 +93,7 @@ def _install(job: Job) -> None:
     row.save()
 
 
-def _drop_doubles(job: Job) -> None:
+def _delete_duplicates(job: Job) -> None:
     for row in list(_named(job))[1:]:
         logger.warning("schedule %r was there twice; the later one is deleted", job.name)
         row.delete()
@@ -102,7 +102,7 @@ def _drop_doubles(job: Job) -> None:
 # Sending what is due
 
 
-def run_due(now: datetime | None = None) -> int:
+def enqueue_due(now: datetime | None = None) -> int:
     """Send the task of each schedule that is due, or report why it cannot be sent; returns how many."""
     now = now or timezone.now()
     return sum(_send_or_put_off(pk, now) for pk in list(_due(now).values_list("pk", flat=True)))
@@ -124,7 +124,7 @@ def _send_or_put_off(pk: int, now: datetime) -> bool:
         raise
     except Exception as error:
         logger.exception("schedule %d cannot be sent", pk)
-        _put_off(pk, now, error)
+        _postpone(pk, now, error)
         return False
 
 
@@ -139,7 +139,7 @@ def _send(pk: int, now: datetime) -> bool:
         options = _options(row, kwargs.pop("q_options", {}))
         if row.intended_date_kwarg:
             kwargs[row.intended_date_kwarg] = row.next_run.isoformat()
-        _move_on(row, now)
+        _advance(row, now)
         row.task = async_task(row.func, *args, **kwargs, q_options=options)
         logger.info("schedule %s: task %s is sent to %s", row.name or row.pk, row.task, options["cluster"])
         if row.schedule_type == Schedule.ONCE and row.repeats < 0:
@@ -180,7 +180,7 @@ def _options(row: Schedule, given: dict[str, Any]) -> dict[str, Any]:
     return options | {"cluster": named or clusters.DEFAULT, "group": group, "sync": False}
 
 
-def _move_on(row: Schedule, now: datetime) -> None:
+def _advance(row: Schedule, now: datetime) -> None:
     """As django-q2 does: repeats are counted down, and what was missed is not made up for."""
     if row.schedule_type != Schedule.ONCE:
         row.next_run = _next_run(row, now)
@@ -206,7 +206,7 @@ def _steps(row: Schedule) -> dict[str, timedelta]:
     return {Schedule.MINUTES: timedelta(minutes=row.minutes or 1), Schedule.HOURLY: timedelta(hours=1)}
 
 
-def _put_off(pk: int, now: datetime, error: Exception) -> None:
+def _postpone(pk: int, now: datetime, error: Exception) -> None:
     """Report a row that cannot be sent where staff see it, and let it be due again later."""
     with transaction.atomic():
         row = _locked(pk, now)

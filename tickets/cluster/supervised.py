@@ -31,7 +31,7 @@ LONGEST_PAUSE = 30
 Status = Cluster.Status
 
 
-class WatchedCluster:
+class SupervisedCluster:
     """A django-q2 cluster in a process group of its own, and its row."""
 
     def __init__(self, queue: str) -> None:
@@ -39,15 +39,15 @@ class WatchedCluster:
         self.host = socket.gethostname()
         self.name = f"{self.host}/{os.getpid()}-{secrets.token_hex(3)}/{queue}"
         self.process: subprocess.Popen[bytes] | None = None
-        self.lifeline: int | None = None
+        self.parent_pipe: int | None = None
         self.restarts = 0
         self.start_at = 0.0  # not before, by the monotonic clock
         self.pause = 1.0
-        self.started = self.fresh = time.monotonic()
+        self.started = self.last_progress = time.monotonic()
         self.canary = 0.0
         self.sign: object = None
 
-    def enter(self) -> None:
+    def register(self) -> None:
         """Make its row, which its workers sign."""
         Cluster.objects.create(
             holder=self.name, queue=self.queue, host=self.host, key_print=clusters.key_print()
@@ -55,7 +55,7 @@ class WatchedCluster:
 
     def start(self) -> None:
         """Start it; its main process ends when this one does."""
-        reading, self.lifeline = os.pipe()
+        reading, self.parent_pipe = os.pipe()
         extra = {clusters.HOLDER: self.name, "Q_CLUSTER_NAME": self.queue}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tickets.cluster.qcluster_main", str(reading)],
@@ -66,11 +66,11 @@ class WatchedCluster:
             start_new_session=True,
         )
         os.close(reading)
-        self.started = self.fresh = time.monotonic()
+        self.started = self.last_progress = time.monotonic()
         self.canary = 0.0
         logger.info("cluster %s started as process %d", self.name, self.process.pid)
 
-    def look(self) -> str:
+    def check(self) -> str:
         """Read its signs, and ask for one if it is quiet; what is wrong with it, or nothing.
 
         Times are this process's own: only whether a sign is new is read from the row.
@@ -78,8 +78,8 @@ class WatchedCluster:
         row = Cluster.objects.get(holder=self.name)
         now = time.monotonic()
         if row.sign_at != self.sign:
-            self.sign, self.fresh = row.sign_at, now
-        quiet = now - self.fresh
+            self.sign, self.last_progress = row.sign_at, now
+        quiet = now - self.last_progress
         self._write(Status.STARTING if row.sign_at is None else Status.RUNNING)
         if self.process is not None and (code := self.process.poll()) is not None:
             return f"its main process ended with exit code {code}"
@@ -97,17 +97,17 @@ class WatchedCluster:
         except OUTAGES as error:
             logger.warning("the state of cluster %s could not be written: %s", self.name, error)
 
-    def was_not_watched(self) -> None:
+    def reset_timer(self) -> None:
         """Count its silence from now on: the watchdog itself could not look."""
-        self.fresh = time.monotonic()
+        self.last_progress = time.monotonic()
 
-    def ask_to_end(self) -> None:
+    def terminate(self) -> None:
         """SIGTERM to the main process only: sent to the whole group, django-q2 hangs on it."""
         self._write(Status.STOPPING)
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
 
-    def end(self, seconds: float) -> None:
+    def wait_or_kill(self, seconds: float) -> None:
         """Wait so long for its end, then kill what is left of its process group, and free what it had."""
         if self.process is None:
             return
@@ -117,11 +117,11 @@ class WatchedCluster:
             logger.warning("cluster %s did not end in time and is killed", self.name)
         kill_group(self.process.pid)
         self.process.wait()
-        if self.lifeline is not None:
-            os.close(self.lifeline)
-        self.process = self.lifeline = None
+        if self.parent_pipe is not None:
+            os.close(self.parent_pipe)
+        self.process = self.parent_pipe = None
 
-    def stopped(self, trouble: str = "") -> None:
+    def record_stopped(self, trouble: str = "") -> None:
         """Record that it has ended, with all its processes: what they held is free at once.
 
         The tasks that it had fetched are lost to it, so all that is free is sent again.
@@ -135,7 +135,7 @@ class WatchedCluster:
         self._write(Status.STOPPED, sign_at=None, restarts=self.restarts, trouble=trouble)
         self.sign = None
 
-    def plan_restart(self) -> None:
+    def schedule_restart(self) -> None:
         """Start again: at once if it ran well until now, else later and later."""
         now = time.monotonic()
         self.pause = 0.0 if now - self.started > STEADY_SECONDS else min(LONGEST_PAUSE, self.pause * 2 + 1)
@@ -151,11 +151,11 @@ def kill_group(leader: int) -> None:
         return
 
 
-def end_all(watched: list[WatchedCluster]) -> None:
+def stop_all(watched: list[SupervisedCluster]) -> None:
     """Drain clusters together, within DRAIN_SECONDS; then kill."""
     deadline = time.monotonic() + DRAIN_SECONDS
     for one in watched:
-        one.ask_to_end()
+        one.terminate()
     for one in watched:
-        one.end(deadline - time.monotonic())
-        one.stopped()
+        one.wait_or_kill(deadline - time.monotonic())
+        one.record_stopped()

@@ -17,8 +17,8 @@ from predictions.workqueue import clusters
 from predictions.workqueue.leases import OUTAGES
 from shiolplus.logs.outages import tell_ended_outages
 from tickets.cluster.reaper import reap
-from tickets.cluster.scheduler import install, run_due
-from tickets.cluster.supervised import TERM_SECONDS, WatchedCluster, end_all
+from tickets.cluster.scheduler import enqueue_due, sync_schedules
+from tickets.cluster.supervised import TERM_SECONDS, SupervisedCluster, stop_all
 from tickets.generation.replenishment import Replenisher
 from tickets.models import TicketBatch
 from tickets.store.write_ahead_log import truncate_log
@@ -27,10 +27,10 @@ logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2
 REAP_SECONDS = 4
-STUCK_AFTER = 120  # seconds that free work may wait while nobody does any
+STALL_TIMEOUT = 120  # seconds that free work may wait while nobody does any
 
 
-class Waiting:
+class BacklogTimer:
     """Work of one queue that is free, and for how long this watchdog has seen it so."""
 
     def __init__(self, rows: LeasedQuerySet) -> None:
@@ -53,10 +53,10 @@ class Watchdog:
     """Both clusters, and what waits for each."""
 
     def __init__(self) -> None:
-        self.clusters = [WatchedCluster(clusters.DEFAULT), WatchedCluster(clusters.HEAVY)]
+        self.clusters = [SupervisedCluster(clusters.DEFAULT), SupervisedCluster(clusters.HEAVY)]
         self.waiting = {
-            clusters.DEFAULT: Waiting(TicketBatch.objects.drawn()),
-            clusters.HEAVY: Waiting(PipelineRun.objects.all()),
+            clusters.DEFAULT: BacklogTimer(TicketBatch.objects.drawn()),
+            clusters.HEAVY: BacklogTimer(PipelineRun.objects.all()),
         }
         self.replenisher = Replenisher()
         self.reaped = self.looked = 0.0
@@ -69,24 +69,24 @@ class Watchdog:
     def run(self, ended: Event) -> None:
         """Watch until `ended` is set, then drain; whatever happens, no process of the clusters is left."""
         with ExitStack() as exits:
-            exits.callback(end_all, self.clusters)
-            install()
+            exits.callback(stop_all, self.clusters)
+            sync_schedules()
             for one in self.clusters:
-                one.enter()
+                one.register()
                 one.start()
             self.looked = time.monotonic()
             while not ended.wait(LOOK_SECONDS):
-                self._pass()
+                self._tick()
 
-    def _pass(self) -> None:
+    def _tick(self) -> None:
         try:
-            self._notice_pause()
+            self._detect_suspend()
             for one in self.clusters:
-                self._look(one)
+                self._check_cluster(one)
             if time.monotonic() - self.reaped >= REAP_SECONDS:
                 reaped = reap()
-                run_due()
-                self.replenisher.look()
+                enqueue_due()
+                self.replenisher.run_if_due()
                 truncate_log()
                 self.sent += reaped.batches + reaped.runs + reaped.signalled
                 self.reaped = time.monotonic()
@@ -94,38 +94,38 @@ class Watchdog:
         except OUTAGES as error:
             logger.warning("the database is away: %s", error)
             connection.close()
-            self._was_blind()
+            self._reset_timers()
 
-    def _notice_pause(self) -> None:
+    def _detect_suspend(self) -> None:
         """A machine that slept, or a watchdog that was stopped, says nothing about the clusters."""
         now = time.monotonic()
         if now - self.looked > 5 * LOOK_SECONDS:
-            self._was_blind()
+            self._reset_timers()
         self.looked = now
 
-    def _was_blind(self) -> None:
+    def _reset_timers(self) -> None:
         for one in self.clusters:
-            one.was_not_watched()
+            one.reset_timer()
         for waiting in self.waiting.values():
             waiting.forget()
 
-    def _look(self, one: WatchedCluster) -> None:
+    def _check_cluster(self, one: SupervisedCluster) -> None:
         if one.process is None:
             if time.monotonic() >= one.start_at:
                 one.start()
             return
-        trouble = one.look() or self._stuck(one)
+        trouble = one.check() or self._stuck(one)
         if not trouble:
             return
         logger.error("cluster %s is started again: %s", one.name, trouble)
-        one.ask_to_end()
-        one.end(TERM_SECONDS)
-        one.stopped(trouble)
-        one.plan_restart()
+        one.terminate()
+        one.wait_or_kill(TERM_SECONDS)
+        one.record_stopped(trouble)
+        one.schedule_restart()
 
-    def _stuck(self, one: WatchedCluster) -> str:
+    def _stuck(self, one: SupervisedCluster) -> str:
         waiting = self.waiting[one.queue]
-        if (seconds := waiting.seconds()) <= STUCK_AFTER:
+        if (seconds := waiting.seconds()) <= STALL_TIMEOUT:
             return ""
         waiting.forget()
         return f"work has waited for {seconds:.0f} seconds while nobody does any"

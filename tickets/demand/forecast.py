@@ -29,7 +29,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from tickets.demand.sales_window import HOURS, Sale
+from tickets.demand.sales_window import HOURS, SalesHistory
 
 WEEKDAYS = 7
 PAST_DRAWS = 52  # that are learned from: four months
@@ -40,11 +40,13 @@ FIRST_LEVEL, FIRST_SHAPE = 20.0, 1.0  # of a mode without a past; worth three mi
 FIRST_DRAWS = 4.0  # draws of FIRST_SHAPE that stand beside those known
 SHAPES = 0.1, 4.0  # the law of levels is never taken for wider than that, or for narrower
 FIRST_UNREST, FIRST_SQUARES = 0.25, 100.0  # unrest, and squared claims of it, that stand beside those known
-SWEEPS = 30  # of fitting rows and columns in turn
-COUNTS = 0.7 ** np.arange(8)  # of the running draw's claims, those of this hour, the one before it, ...
-KNOWN_BY = float((COUNTS**2).sum() / COUNTS.sum() ** 2)  # 1 over the hours that a level is known by
+ITERATIONS = 30  # of fitting rows and columns in turn
+DISCOUNTS = 0.7 ** np.arange(8)  # of the running draw's claims, those of this hour, the one before it, ...
+EFFECTIVE_WINDOW = float(
+    (DISCOUNTS**2).sum() / DISCOUNTS.sum() ** 2
+)  # 1 over the hours that a level is known by
 KNOWN_CLAIMS = 50.0  # of the past that stand beside the running draw's, where a claim's size is taken
-SUMMED_UP_TO = 50.0  # claims on average: below it the law is summed, above it a formula is as good
+EXACT_UP_TO = 50.0  # claims on average: below it the law is summed, above it a formula is as good
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Pattern:
+class DemandModel:
     """What past draws say of the next one.
 
     `profile` has shape (HOURS,) and is 1 on average over what was for sale; `levels` has one entry a weekday,
@@ -98,7 +100,7 @@ class Pattern:
     profile: NDArray[np.float64]
     levels: tuple[float, ...]
     shape: float
-    unrest: float
+    overdispersion: float
     size: float | None
     is_known: bool
 
@@ -119,33 +121,33 @@ class Pattern:
         wanted = self._weight_to(begin) - weight
         return float(np.interp(wanted, self._sums, range(HOURS + 1))) if wanted >= 0 else -1.0
 
-    def level(self, sale: Sale, place: float) -> Level:
+    def rate(self, sale: SalesHistory, place: float) -> Level:
         """The level of a draw that is sold up to a place, by what was known before it and by its claims."""
         first = math.ceil(place) - 1
-        last = min(first + len(COUNTS), math.ceil(sale.opened))
-        counts = COUNTS[: last - first]
+        last = min(first + len(DISCOUNTS), math.ceil(sale.opened))
+        counts = DISCOUNTS[: last - first]
         passed = self.profile[first:last] @ counts - self.profile[first] * (place - first)
         if last > sale.opened:
             passed -= self.profile[last - 1] * counts[-1] * (last - sale.opened)
         claims = sale.asked[first:last] @ counts
         return Level(self.shape + float(claims), self.shape / self.levels[sale.weekday] + float(passed))
 
-    def claim_size(self, sale: Sale) -> float:
+    def claim_size(self, sale: SalesHistory) -> float:
         """Tickets a claim: those of the past, moved by the running draw's; 1 where none was granted."""
         if self.size is None:
             return sale.tickets / sale.granted if sale.granted else 1.0
         return (KNOWN_CLAIMS * self.size + sale.tickets) / (KNOWN_CLAIMS + sale.granted)
 
-    def forecast(self, sale: Sale, place: float, hours: float) -> Demand:
+    def forecast(self, sale: SalesHistory, place: float, hours: float) -> Demand:
         """The demand of so many hours from a place on, at most until the sale closes."""
         place = max(place, sale.closed)
-        level, size = self.level(sale, place), self.claim_size(sale)
+        level, size = self.rate(sale, place), self.claim_size(sale)
         end = max(place - hours, sale.closed)
-        unrest = self.unrest * (self._unevenness(place, end) + KNOWN_BY)
+        unrest = self.overdispersion * (self._herfindahl(place, end) + EFFECTIVE_WINDOW)
         shape = 1 / (1 / level.shape + unrest)
         return Demand(claims=level.mean * self.weight(place, end), shape=shape, size=size)
 
-    def _unevenness(self, begin: float, end: float) -> float:
+    def _herfindahl(self, begin: float, end: float) -> float:
         """Of a window's hours, the sum of their squared shares: 1 for a single hour, 1/n for n equal ones."""
         if begin - end <= 1:
             return 1.0
@@ -154,24 +156,24 @@ class Pattern:
         return float((weights**2).sum() / weights.sum() ** 2)
 
 
-def learn(past: Sequence[Sale]) -> Pattern:
+def fit(past: Sequence[SalesHistory]) -> DemandModel:
     """The pattern of past draws' sales; without any, a flat one of which next to nothing is known."""
     asked = np.array([one.asked for one in past]).reshape(-1, HOURS)
     exposure = np.array([one.exposure for one in past]).reshape(-1, HOURS)
-    profile, levels = _rows_and_columns(asked, exposure)
+    profile, levels = _fit_rates_and_profile(asked, exposure)
     of_weekdays = _weekday_levels(levels, [one.weekday for one in past])
     granted = sum(one.granted for one in past)
-    return Pattern(
+    return DemandModel(
         profile=profile,
         levels=tuple(of_weekdays.tolist()),
         shape=_shape(levels, of_weekdays[[one.weekday for one in past]]),
-        unrest=_unrest(asked, levels[:, None] * profile * exposure),
+        overdispersion=_unrest(asked, levels[:, None] * profile * exposure),
         size=sum(one.tickets for one in past) / granted if granted else None,
         is_known=bool(asked.any()),
     )
 
 
-def _rows_and_columns(
+def _fit_rates_and_profile(
     asked: NDArray[np.float64], exposure: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The profile (HOURS,) and the levels (draws,) whose products fit the claims (draws, HOURS) best.
@@ -182,7 +184,7 @@ def _rows_and_columns(
     profile, levels = np.ones(HOURS), asked.sum(axis=1)
     if not asked.any():
         return profile, levels
-    for _ in range(SWEEPS):
+    for _ in range(ITERATIONS):
         weights = 1 / (1 + FIRST_UNREST * levels[:, None] * profile * exposure)
         levels = (weights * asked).sum(axis=1) / (weights * profile * exposure).sum(axis=1)
         expected = (weights * levels[:, None] * exposure).sum(axis=0)
@@ -231,7 +233,7 @@ def claims_quantile(chance: float, mean: float, shape: float) -> int:
         raise ValueError(f"chance {chance}: allowed is from 0 to below 1")
     if mean <= 0:
         return 0
-    if mean > SUMMED_UP_TO:
+    if mean > EXACT_UP_TO:
         return _cube_quantile(chance, mean, shape)
     odds = mean / (mean + shape)
     part = below = math.exp(-shape * math.log1p(mean / shape))

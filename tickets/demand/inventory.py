@@ -12,19 +12,19 @@ from django.db.models.functions import Least
 
 from predictions.modes.registry import MODE_NAMES
 from predictions.powerball import draw_instant, last_draw, next_draw
-from tickets.demand.forecast import PAST_DRAWS, Pattern, learn
-from tickets.demand.reorder import Outlook
-from tickets.demand.sales_window import HourCount, Sale, Span
+from tickets.demand.forecast import PAST_DRAWS, DemandModel, fit
+from tickets.demand.reorder import ReorderPolicy
+from tickets.demand.sales_window import HourCount, SalesHistory, SalesWindow
 from tickets.models import TicketBatch
 from tickets.models.claims import ClaimHour
-from tickets.models.policies import policies
+from tickets.models.policies import policies_by_mode
 
 # As sales.believed, of each of the rows that share an hour: one client's retries stay in its own row.
-BELIEVED = F("claims") + Least(F("short"), F("claims") + Value(1))
+ESTIMATED_REQUESTS = F("claims") + Least(F("short"), F("claims") + Value(1))
 
 
 @dataclass(frozen=True)
-class Shelf:
+class StockLevel:
     """A mode's tickets for the next draw, and what is to be expected of them.
 
     `stored` are in the table, `free` of them unclaimed; `coming` are asked for and not made yet. `short` are
@@ -38,7 +38,7 @@ class Shelf:
     coming: int
     short: int
     is_paused: bool
-    outlook: Outlook
+    outlook: ReorderPolicy
 
     @property
     def free(self) -> int:
@@ -58,33 +58,33 @@ class Shelf:
         return self.outlook.hours_to_empty(self.free)
 
 
-class Patterns:
+class DemandModelCache:
     """What past draws' sales say of the modes; they change no more, so they are read once a draw."""
 
     def __init__(self) -> None:
         self._draw_date: date | None = None
-        self._of_modes: dict[str, Pattern] = {}
+        self._of_modes: dict[str, DemandModel] = {}
 
     def forget(self) -> None:
         self._draw_date = None
 
-    def before(self, draw_date: date) -> dict[str, Pattern]:
+    def before(self, draw_date: date) -> dict[str, DemandModel]:
         if draw_date != self._draw_date:
             self._of_modes = _learn_all(_days_before(draw_date))
             self._draw_date = draw_date
         return self._of_modes
 
 
-PAST = Patterns()  # as this process has read it
+demand_models = DemandModelCache()  # as this process has read it
 
 
-def shelves(now: datetime, patterns: Patterns = PAST) -> list[Shelf]:
+def stock_levels(now: datetime, patterns: DemandModelCache = demand_models) -> list[StockLevel]:
     """Each mode's shelf for the draw that is next at an instant, in the modes' order: four short queries."""
-    span = Span.of(next_draw(now), settings.SALES_CUTOFF)
-    past, stock, of_modes = patterns.before(span.draw_date), _stock(span.draw_date), policies()
+    span = SalesWindow.of(next_draw(now), settings.SALES_CUTOFF)
+    past, stock, of_modes = patterns.before(span.draw_date), _stock(span.draw_date), policies_by_mode()
     rows = _by_mode(_hours(ClaimHour.objects.filter(draw_date=span.draw_date)))
     return [
-        Shelf(
+        StockLevel(
             mode=mode,
             draw_date=span.draw_date,
             stored=stock[mode]["stored"],
@@ -92,11 +92,11 @@ def shelves(now: datetime, patterns: Patterns = PAST) -> list[Shelf]:
             coming=stock[mode]["coming"],
             short=sum(row["refused"] for row in rows[mode]),
             is_paused=of_modes[mode].paused,
-            outlook=Outlook(
+            outlook=ReorderPolicy(
                 pattern=past[mode],
                 sale=_sale(span, rows[mode]),
-                place=span.place(now),
-                most=of_modes[mode].max_ready,
+                place=span.hours_to_close(now),
+                max_stock=of_modes[mode].max_ready,
             ),
         )
         for mode in MODE_NAMES
@@ -121,7 +121,9 @@ def _hours(counts: QuerySet[ClaimHour]) -> Iterable[Any]:
     return (
         counts.order_by()
         .values("draw_date", "mode", "hour")
-        .annotate(granted=Sum("claims"), bought=Sum("tickets"), refused=Sum("short"), asked=Sum(BELIEVED))
+        .annotate(
+            granted=Sum("claims"), bought=Sum("tickets"), refused=Sum("short"), asked=Sum(ESTIMATED_REQUESTS)
+        )
     )
 
 
@@ -132,7 +134,7 @@ def _by_mode(rows: Iterable[Any]) -> dict[str, list[dict[str, Any]]]:
     return of_modes
 
 
-def _sale(span: Span, rows: Sequence[dict[str, Any]]) -> Sale:
+def _sale(span: SalesWindow, rows: Sequence[dict[str, Any]]) -> SalesHistory:
     return span.sale(HourCount(row["hour"], row["asked"], row["granted"], row["bought"]) for row in rows)
 
 
@@ -144,15 +146,15 @@ def _days_before(draw_date: date) -> list[date]:
     return days[:0:-1]
 
 
-def _learn_all(days: Sequence[date]) -> dict[str, Pattern]:
+def _learn_all(days: Sequence[date]) -> dict[str, DemandModel]:
     """Each mode's pattern; its past begins with the first draw that any of it was claimed for."""
     rows = _by_mode(_hours(ClaimHour.objects.filter(draw_date__gte=days[0], draw_date__lte=days[-1])))
-    return {mode: learn(_past(days, rows[mode])) for mode in MODE_NAMES}
+    return {mode: fit(_past(days, rows[mode])) for mode in MODE_NAMES}
 
 
-def _past(days: Sequence[date], rows: Sequence[dict[str, Any]]) -> list[Sale]:
+def _past(days: Sequence[date], rows: Sequence[dict[str, Any]]) -> list[SalesHistory]:
     of_draws: dict[date, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         of_draws[row["draw_date"]].append(row)
     first = min(of_draws, default=date.max)
-    return [_sale(Span.of(day, settings.SALES_CUTOFF), of_draws[day]) for day in days if day >= first]
+    return [_sale(SalesWindow.of(day, settings.SALES_CUTOFF), of_draws[day]) for day in days if day >= first]

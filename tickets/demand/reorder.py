@@ -7,32 +7,32 @@ and the simulated season decide by the same lines.
 import math
 from dataclasses import dataclass
 
-from tickets.demand.forecast import Demand, Pattern
-from tickets.demand.sales_window import Sale
+from tickets.demand.forecast import Demand, DemandModel
+from tickets.demand.sales_window import SalesHistory
 
 # A replenishment takes about a minute: the watchdog's look, and the slice of another batch that is being
 # made. A stock that lasts ten lasts that minute also when claims come ten times as fast as is known so far.
-HORIZON = 10 / 60  # hours
-CHANCE = 0.999  # with which the demand of the horizon is met from the floor
-LEAST = 100  # tickets: the largest claim that is allowed is granted at any time
+LEAD_TIME_HOURS = 10 / 60  # hours
+SERVICE_LEVEL = 0.999  # with which the demand of the horizon is met from the floor
+MIN_STOCK = 100  # tickets: the largest claim that is allowed is granted at any time
 # Of demand on average that an order lasts: each is a run and a batch for good, so they are few.
-COVER = 6.0  # hours
+COVER_HOURS = 6.0  # hours
 
 
 @dataclass(frozen=True)
-class Outlook:
+class ReorderPolicy:
     """What is to be expected of a mode at a moment (`place`, as in `sales`), and what must lie ready for it.
 
     `most` is how many free tickets replenishment may leave.
     """
 
-    pattern: Pattern
-    sale: Sale
+    pattern: DemandModel
+    sale: SalesHistory
     place: float
-    most: int
+    max_stock: int
 
     @property
-    def is_asked_for(self) -> bool:
+    def has_demand(self) -> bool:
         """Whether any claim was ever made: no stock is laid in for nobody."""
         return self.pattern.is_known or bool(self.sale.asked.any())
 
@@ -48,10 +48,10 @@ class Outlook:
     @property
     def floor(self) -> int:
         """Tickets that must be ready or coming."""
-        if not (self.is_asked_for and self.is_open):
+        if not (self.has_demand and self.is_open):
             return 0
-        horizon = self.pattern.forecast(self.sale, self.place, HORIZON)
-        return min(self.most, max(LEAST, horizon.quantile(CHANCE)))
+        horizon = self.pattern.forecast(self.sale, self.place, LEAD_TIME_HOURS)
+        return min(self.max_stock, max(MIN_STOCK, horizon.quantile(SERVICE_LEVEL)))
 
     def shortfall(self, free: int, coming: int) -> int:
         """Tickets that the floor lacks."""
@@ -63,12 +63,12 @@ class Outlook:
         ready, floor = free + coming, self.floor
         if not floor or ready >= floor:
             return 0
-        cover = self.pattern.forecast(self.sale, self.place, COVER)
-        return min(self.most, floor + math.ceil(cover.mean)) - ready
+        cover = self.pattern.forecast(self.sale, self.place, COVER_HOURS)
+        return min(self.max_stock, floor + math.ceil(cover.mean)) - ready
 
     def hours_to_empty(self, free: int) -> float | None:
         """Until the free tickets are claimed, on average; None: not before sales close, or nobody claims."""
-        if not self.is_open or not self.is_asked_for or free >= self.rest.mean:
+        if not self.is_open or not self.has_demand or free >= self.rest.mean:
             return None
-        tickets_a_weight = self.pattern.level(self.sale, self.place).mean * self.rest.size
+        tickets_a_weight = self.pattern.rate(self.sale, self.place).mean * self.rest.size
         return self.place - self.pattern.place_after(self.place, max(free, 0) / tickets_a_weight)

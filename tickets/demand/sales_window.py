@@ -19,12 +19,12 @@ HOURS = 73  # of one draw's sale: three days, and the hour that a change of the 
 HOUR = timedelta(hours=1)
 
 
-def hour_of(instant: datetime) -> datetime:
+def floor_to_hour(instant: datetime) -> datetime:
     """When its clock hour begins."""
     return instant.replace(minute=0, second=0, microsecond=0)
 
 
-def believed(claims: int, short: int) -> int:
+def estimated_requests(claims: int, short: int) -> int:
     """The claims asked for in an hour, by those granted and the `short` ones, refused for want of stock.
 
     Who is refused may ask again and again: of the refused no more are believed than were granted, and one.
@@ -46,7 +46,7 @@ class HourCount:
 
 
 @dataclass(frozen=True)
-class Sale:
+class SalesHistory:
     """One draw's sale, or what of it is over.
 
     `asked` has shape (HOURS,): the claims of each hour; `weekday` is 0 for Monday; `opened` and `closed` are
@@ -68,7 +68,7 @@ class Sale:
 
 
 @dataclass(frozen=True)
-class Span:
+class SalesWindow:
     """From when to when a draw's tickets are sold: from the draw before on, until the cut-off."""
 
     draw_date: date
@@ -76,38 +76,38 @@ class Span:
     closed: datetime
 
     @classmethod
-    def of(cls, draw_date: date, cutoff: time) -> "Span":
+    def of(cls, draw_date: date, cutoff: time) -> "SalesWindow":
         """`cutoff` is New York's time."""
         before = last_draw(draw_instant(draw_date) - timedelta(seconds=1))
         return cls(draw_date, draw_instant(before), sales_close(draw_date, cutoff))
 
     @cached_property
     def _end(self) -> datetime:
-        whole = hour_of(self.closed)
+        whole = floor_to_hour(self.closed)
         return whole if whole == self.closed else whole + HOUR
 
-    def place(self, instant: datetime) -> float:
+    def hours_to_close(self, instant: datetime) -> float:
         """Where an instant stands; nought and less after the end."""
         return (self._end - instant) / HOUR
 
     def instant(self, place: float) -> datetime:
         return self._end - place * HOUR
 
-    def sale(self, counts: Iterable[HourCount]) -> Sale:
+    def sale(self, counts: Iterable[HourCount]) -> SalesHistory:
         """The sale by its counts; what was claimed before it opened, by naming the draw, is left out."""
         asked = np.zeros(HOURS)
         granted = tickets = 0
-        hours = min(math.ceil(self.place(self.opened)), HOURS)
+        hours = min(math.ceil(self.hours_to_close(self.opened)), HOURS)
         for one in counts:
-            hour = round(self.place(one.hour)) - 1
+            hour = round(self.hours_to_close(one.hour)) - 1
             if 0 <= hour < hours:
                 asked[hour] += one.asked
                 granted += one.granted
                 tickets += one.tickets
-        return Sale(
+        return SalesHistory(
             weekday=self.draw_date.weekday(),
-            opened=self.place(self.opened),
-            closed=self.place(self.closed),
+            opened=self.hours_to_close(self.opened),
+            closed=self.hours_to_close(self.closed),
             asked=asked,
             granted=granted,
             tickets=tickets,

@@ -16,10 +16,10 @@ from predictions.powerball import check_ticket_day
 from shiolplus.logs.context import current_request, log_ids
 from tickets.generation import statistics
 from tickets.generation.lifecycle import enqueue, finish_run
-from tickets.generation.planning import plan
-from tickets.generation.worker import Watcher, make_batch
+from tickets.generation.planning import freeze_recipe
+from tickets.generation.worker import Watcher, run_batch
 from tickets.models import GenerationRun, Origin, TicketBatch
-from tickets.models.policies import MAX_BATCH_SIZE, MAX_DAYS, PAUSED, Used, policies
+from tickets.models.policies import MAX_BATCH_SIZE, MAX_DAYS, PAUSED_REASON, EffectivePolicy, policies_by_mode
 from tickets.scoring.scorer import score_if_drawn
 from tickets.store import get_batch_ticket_stats
 
@@ -85,7 +85,7 @@ class BatchTicketGenerator:
         check_ticket_day(day)
         run_id = new_run_id("manual") if pipeline_run_id is None else check_run_id(pipeline_run_id)
         with log_ids(run=run_id), transaction.atomic():
-            run, created = self._own_run(run_id, day)
+            run, created = self._get_or_create_run(run_id, day)
             if created:
                 queued = self._create_batches(run)
                 if async_mode:
@@ -93,25 +93,25 @@ class BatchTicketGenerator:
                 logger.info("tickets of %s for %s are ordered", ", ".join(run.modes) or "no mode", day)
         self._last_run = run.pk
         if not created:
-            self._check_same(run, draw_date)
+            self._check_same_request(run, draw_date)
         if not async_mode:
-            _make_here(run, watch)
+            _generate_inline(run, watch)
         run.refresh_from_db()
         started = created and bool(run.modes)
         return run_result(run) | {"started": started, "created": created, "async": async_mode}
 
-    def _own_run(self, run_id: str, day: date) -> tuple[GenerationRun, bool]:
+    def _get_or_create_run(self, run_id: str, day: date) -> tuple[GenerationRun, bool]:
         """The run of this id, and whether it is this call that makes it."""
-        paused, used = self._policy()
+        paused, used = self._effective_policies()
         asked = {
             "origin": Origin.GENERATED,
             "status": GenerationRun.Status.RUNNING,
             "draw_date": day,
             "modes": list(used),
             "skipped": self.skipped | paused,
-            "batch_size": _common([one["batch_size"] for one in used.values()]),
+            "batch_size": _single_value([one["batch_size"] for one in used.values()]),
             "auto_cleanup": self.auto_cleanup,
-            "cleanup_days": _common([one["cleanup_days"] for one in used.values()]),
+            "cleanup_days": _single_value([one["cleanup_days"] for one in used.values()]),
             "policy": used,
             "started_at": timezone.now(),
             "finished_at": None,
@@ -124,26 +124,26 @@ class BatchTicketGenerator:
             run.refresh_from_db()
         return run, created
 
-    def _policy(self) -> tuple[dict[str, str], dict[str, Used]]:
+    def _effective_policies(self) -> tuple[dict[str, str], dict[str, EffectivePolicy]]:
         """The modes that are paused, each with the reason, and what holds for the others."""
-        of_modes = {mode: policy for mode, policy in policies().items() if mode in self.modes}
-        paused = {mode: PAUSED for mode in self.modes if of_modes[mode].paused}
+        of_modes = {mode: policy for mode, policy in policies_by_mode().items() if mode in self.modes}
+        paused = {mode: PAUSED_REASON for mode in self.modes if of_modes[mode].paused}
         used = {
-            mode: of_modes[mode].used(self._given_size, self._given_days, self._priority)
+            mode: of_modes[mode].effective(self._given_size, self._given_days, self._priority)
             for mode in self.modes
             if mode not in paused
         }
         return paused, used
 
-    def _check_same(self, run: GenerationRun, draw_date: date | None) -> None:
+    def _check_same_request(self, run: GenerationRun, draw_date: date | None) -> None:
         made_of = [*run.modes, *(mode for mode in run.skipped if mode in MODE_NAMES)]
         if set(self.modes) != set(made_of):
-            raise _other(run, "modes", made_of, self.modes)
-        sizes = _sizes(run)
+            raise _conflict(run, "modes", made_of, self.modes)
+        sizes = _requested_sizes(run)
         if self._given_size and run.modes and set(sizes.values()) != {self._given_size}:
-            raise _other(run, "batch_size", run.batch_size or sizes, self._given_size)
+            raise _conflict(run, "batch_size", run.batch_size or sizes, self._given_size)
         if draw_date and draw_date != run.draw_date:
-            raise _other(run, "draw_date", run.draw_date, draw_date)
+            raise _conflict(run, "draw_date", run.draw_date, draw_date)
 
     def _create_batches(self, run: GenerationRun) -> list[TicketBatch]:
         """A batch a mode; one without a prediction has failed already. Returns those to be made."""
@@ -193,17 +193,17 @@ def _whole_number(name: str, value: int | None, highest: int) -> int | None:
     return value
 
 
-def _common(values: Sequence[int]) -> int | None:
+def _single_value(values: Sequence[int]) -> int | None:
     """What all have, None where they differ."""
     return values[0] if len(set(values)) == 1 else None
 
 
-def _sizes(run: GenerationRun) -> dict[str, int | None]:
+def _requested_sizes(run: GenerationRun) -> dict[str, int | None]:
     """How many tickets of each mode a run was asked for; one from before there were policies has one size."""
     return {mode: run.policy[mode]["batch_size"] if run.policy else run.batch_size for mode in run.modes}
 
 
-def _other(run: GenerationRun, name: str, stored: object, given: object) -> ValueError:
+def _conflict(run: GenerationRun, name: str, stored: object, given: object) -> ValueError:
     return ValueError(
         f"pipeline_run_id {run.pipeline_run_id!r} already names a run with {name} {stored}, not {given}"
     )
@@ -217,11 +217,11 @@ def _cancel(run: GenerationRun) -> None:
     logger.warning("run %s is cancelled: %s", run, run.error)
 
 
-def _make_here(run: GenerationRun, watch: Watcher) -> None:
+def _generate_inline(run: GenerationRun, watch: Watcher) -> None:
     """Make a run's batches that are nobody's, in this process."""
     free = TicketBatch.objects.drawn().free().filter(run=run)
     pks = list(free.order_by("-priority", "id").values_list("pk", flat=True))
-    if any([make_batch(pk, watch) for pk in pks]):
+    if any([run_batch(pk, watch) for pk in pks]):
         score_if_drawn(run.draw_date)
 
 
@@ -234,7 +234,7 @@ def _new_batch(run: GenerationRun, mode: str) -> TicketBatch:
         requested=used["batch_size"],
         priority=used["priority"],
     )
-    if trouble := plan(batch):
+    if trouble := freeze_recipe(batch):
         batch.status, batch.error, batch.finished_at = TicketBatch.Status.FAILED, trouble, timezone.now()
         logger.error("batch of %s failed: %s", mode, trouble)
     return batch

@@ -17,15 +17,15 @@ from django_q.tasks import async_task
 
 from predictions.models import lease_end
 from predictions.workqueue import clusters
-from predictions.workqueue.leases import OUTAGES, Lost, delay_after
-from tickets.generation.planning import plan
+from predictions.workqueue.leases import OUTAGES, LeaseLost, delay_after
+from tickets.generation.planning import freeze_recipe
 from tickets.models import GenerationRun, TicketBatch
 from tickets.store.purge import enqueue_purge_of_replaced
 
 logger = logging.getLogger(__name__)
 
 Status = TicketBatch.Status
-NOBODYS: dict[str, Any] = {"token": None, "lease_until": None}
+LEASE_CLEARED: dict[str, Any] = {"token": None, "lease_until": None}
 
 
 def enqueue(batches: Sequence[TicketBatch]) -> None:
@@ -43,18 +43,18 @@ def enqueue(batches: Sequence[TicketBatch]) -> None:
         )
 
 
-def pass_on(batch: TicketBatch) -> None:
+def requeue(batch: TicketBatch) -> None:
     """Give back a batch that is not done yet, with a task that goes on with it."""
     with transaction.atomic():
         given = TicketBatch.objects.held(batch).update(
-            status=Status.QUEUED, deliver_by=lease_end(timezone.now()), **NOBODYS
+            status=Status.QUEUED, deliver_by=lease_end(timezone.now()), **LEASE_CLEARED
         )
         if not given:
-            raise Lost
+            raise LeaseLost
         enqueue([batch])
 
 
-def leave(batch: TicketBatch, error: str) -> None:
+def requeue_with_backoff(batch: TicketBatch, error: str) -> None:
     """Give back a batch that met an outage, to be taken up after a while.
 
     If not even that can be written, the lease runs out; after its last attempt it has failed.
@@ -63,18 +63,18 @@ def leave(batch: TicketBatch, error: str) -> None:
     logger.error("batch %d of %s met an outage and is taken up again: %s", batch.pk, batch.mode, error)
     try:
         if batch.attempts >= TicketBatch.MAX_ATTEMPTS:
-            finish_batch(batch, Status.FAILED, given_up(batch, error))
+            finish_batch(batch, Status.FAILED, attempts_exhausted_message(batch, error))
         else:
             TicketBatch.objects.held(batch).update(
                 status=Status.QUEUED, token=None, lease_until=later, deliver_by=later, error=error
             )
-    except Lost:
+    except LeaseLost:
         logger.warning("batch %d of %s was taken away meanwhile", batch.pk, batch.mode)
     except OUTAGES:
         logger.warning("batch %d of %s keeps its lease until it runs out", batch.pk, batch.mode)
 
 
-def given_up(batch: TicketBatch, last: str) -> str:
+def attempts_exhausted_message(batch: TicketBatch, last: str) -> str:
     """Why a batch is not begun again."""
     return (
         f"given up after {batch.attempts} attempts without a further ticket; "
@@ -84,19 +84,19 @@ def given_up(batch: TicketBatch, last: str) -> str:
 
 def finish_batch(batch: TicketBatch, status: str, error: str = "") -> None:
     """Record the end of a batch that is ours and, with the last of them, its run's; Lost if it is not."""
-    _end(batch, TicketBatch.objects.held(batch), status, error)
+    _finish(batch, TicketBatch.objects.held(batch), status, error)
 
 
-def fail_exhausted(batch: TicketBatch) -> bool:
+def fail_if_exhausted(batch: TicketBatch) -> bool:
     """Fail a batch that was begun too often; False when it has been taken or ended meanwhile."""
     try:
-        _end(
+        _finish(
             batch,
             TicketBatch.objects.exhausted().filter(pk=batch.pk),
             Status.FAILED,
-            given_up(batch, batch.error),
+            attempts_exhausted_message(batch, batch.error),
         )
-    except Lost:
+    except LeaseLost:
         return False
     return True
 
@@ -104,17 +104,19 @@ def fail_exhausted(batch: TicketBatch) -> bool:
 def cancel_batch(batch: TicketBatch, reason: str = "") -> bool:
     """Cancel a batch that is queued or being made; its tickets stay. False when it has ended already."""
     try:
-        _end(batch, TicketBatch.objects.unfinished().filter(pk=batch.pk), Status.CANCELLED, reason)
-    except Lost:
+        _finish(batch, TicketBatch.objects.unfinished().filter(pk=batch.pk), Status.CANCELLED, reason)
+    except LeaseLost:
         return False
     return True
 
 
-def _end(batch: TicketBatch, rows: Any, status: str, error: str) -> None:
+def _finish(batch: TicketBatch, rows: Any, status: str, error: str) -> None:
     with transaction.atomic():
         run = GenerationRun.objects.select_for_update().get(pk=batch.run_id)
-        if not rows.update(status=status, error=error, finished_at=timezone.now(), rate=None, **NOBODYS):
-            raise Lost
+        if not rows.update(
+            status=status, error=error, finished_at=timezone.now(), rate=None, **LEASE_CLEARED
+        ):
+            raise LeaseLost
         if status == Status.READY:
             enqueue_purge_of_replaced(batch)  # not before: until now the old tickets are the stock
         finish_run(run)
@@ -131,10 +133,10 @@ def retry_batch(batch: TicketBatch) -> bool:
         run = GenerationRun.objects.select_for_update().get(pk=batch.run_id)
         ended = TicketBatch.objects.filter(pk=batch.pk, status__in=[Status.FAILED, Status.CANCELLED])
         anew = {"status": Status.QUEUED, "attempts": 0, "error": "", "finished_at": None}
-        if not ended.update(deliver_by=lease_end(timezone.now()), **anew, **NOBODYS):
+        if not ended.update(deliver_by=lease_end(timezone.now()), **anew, **LEASE_CLEARED):
             return False
         batch.refresh_from_db()
-        if batch.prediction_id is None and not plan(batch):
+        if batch.prediction_id is None and not freeze_recipe(batch):
             batch.save()
         run.status, run.error, run.finished_at = GenerationRun.Status.RUNNING, "", None
         run.save(update_fields=["status", "error", "finished_at"])

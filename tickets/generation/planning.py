@@ -9,7 +9,7 @@ from predictions.models import Prediction, lease_end
 from tickets.models import TicketBatch
 
 
-def plan(batch: TicketBatch) -> str:
+def freeze_recipe(batch: TicketBatch) -> str:
     """Fix the prediction, the seed and the counts of a batch, unsaved; why it cannot be made, or nothing."""
     prediction = Prediction.objects.newest(batch.mode, batch.draw_date)
     if prediction is None:

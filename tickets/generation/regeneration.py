@@ -15,7 +15,7 @@ from predictions.models import Prediction
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import GenerationRun, TicketBatch
 from tickets.models.policies import MAX_BATCH_SIZE, policy_of
-from tickets.store.purge import Doomed, purgeable
+from tickets.store.purge import PurgeCandidate, purge_candidates
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Regeneration:
     draw_date: date
     law: Prediction
     size: int
-    replaced: Sequence[Doomed]
+    replaced: Sequence[PurgeCandidate]
     unfinished: Sequence[TicketBatch]  # still being made, so not replaced
 
 
@@ -43,7 +43,7 @@ def regeneration(mode: str, draw_date: date, size: int | None = None) -> Regener
     if law is None:
         raise ValueError(f"there is no prediction of it for {draw_date}; run the pipeline first")
     unfinished = list(TicketBatch.objects.unfinished().filter(mode=mode, draw_date=draw_date).order_by("id"))
-    ended = [one for one in purgeable(mode=mode, draw_date=draw_date) if one.batch not in unfinished]
+    ended = [one for one in purge_candidates(mode=mode, draw_date=draw_date) if one.batch not in unfinished]
     in_stock = sum(one.tickets for one in ended)
     return Regeneration(
         mode=mode,

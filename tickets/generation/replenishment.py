@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from predictions.models import Prediction, new_run_id
 from predictions.workqueue.leases import OUTAGES
-from tickets.demand.inventory import Patterns, Shelf, shelves
+from tickets.demand.inventory import DemandModelCache, StockLevel, stock_levels
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import TicketBatch
 from tickets.models.policies import MAX_PRIORITY, ModePolicy
@@ -21,8 +21,8 @@ from tickets.models.policies import MAX_PRIORITY, ModePolicy
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 10
-WAIT = timedelta(minutes=10)  # after an order that came to nothing
-PREFIX = "replenish"  # of the runs' ids
+RETRY_AFTER = timedelta(minutes=10)  # after an order that came to nothing
+RUN_ID_PREFIX = "replenish"  # of the runs' ids
 # Before whatever the policies say: a batch of a million may be in the queue. What is ordered at one look is
 # made in its order, the largest shortfall first.
 PRIORITY = MAX_PRIORITY + 1
@@ -32,12 +32,12 @@ class Replenisher:
     """Looks at the stock from time to time, and remembers what it has said already."""
 
     def __init__(self) -> None:
-        self.patterns = Patterns()
+        self.patterns = DemandModelCache()
         self._looked = -float(LOOK_SECONDS)
         self._put_off: dict[str, datetime] = {}
         self._lawless: set[tuple[str, object]] = set()
 
-    def look(self) -> None:
+    def run_if_due(self) -> None:
         """Replenish, unless that was done a moment ago."""
         if time.monotonic() - self._looked >= LOOK_SECONDS:
             self._looked = time.monotonic()
@@ -46,15 +46,15 @@ class Replenisher:
     def replenish(self, now: datetime | None = None) -> int:
         """Order what is lacking at an instant; returns how many tickets. Only an outage is raised."""
         now = now or timezone.now()
-        lacking = [one for one in shelves(now, self.patterns) if one.order and self._may_order(one, now)]
+        lacking = [one for one in stock_levels(now, self.patterns) if one.order and self._may_order(one, now)]
         lacking.sort(key=lambda one: one.shortfall, reverse=True)
         return sum(self._order_or_put_off(one.mode, now) for one in lacking)
 
-    def _may_order(self, shelf: Shelf, now: datetime) -> bool:
+    def _may_order(self, shelf: StockLevel, now: datetime) -> bool:
         if now < self._put_off.get(shelf.mode, now):
             return False
         if Prediction.objects.newest(shelf.mode, shelf.draw_date) is not None:
-            return not _came_to_nothing(shelf, now)
+            return not _recently_failed(shelf, now)
         if (shelf.mode, shelf.draw_date) not in self._lawless:
             self._lawless.add((shelf.mode, shelf.draw_date))
             logger.warning(
@@ -71,18 +71,18 @@ class Replenisher:
         except OUTAGES:
             raise
         except Exception:  # one mode's broken row must stop neither the others nor the watchdog
-            self._put_off[mode] = now + WAIT
-            logger.exception("%s cannot be replenished; tried again in %s", mode, WAIT)
+            self._put_off[mode] = now + RETRY_AFTER
+            logger.exception("%s cannot be replenished; tried again in %s", mode, RETRY_AFTER)
             return 0
 
     def _order(self, mode: str, now: datetime) -> int:
         """Order what a mode lacks, if it still lacks it once nobody else can order."""
         with transaction.atomic():
             _lock(mode)
-            (shelf,) = (one for one in shelves(now, self.patterns) if one.mode == mode)
+            (shelf,) = (one for one in stock_levels(now, self.patterns) if one.mode == mode)
             if not (size := shelf.order):
                 return 0
-            run_id = new_run_id(PREFIX)
+            run_id = new_run_id(RUN_ID_PREFIX)
             BatchTicketGenerator(size, [mode], auto_cleanup=False, priority=PRIORITY).generate_batch(
                 run_id, draw_date=shelf.draw_date
             )
@@ -99,15 +99,15 @@ class Replenisher:
         return size
 
 
-def _came_to_nothing(shelf: Shelf, now: datetime) -> bool:
+def _recently_failed(shelf: StockLevel, now: datetime) -> bool:
     """Whether such an order failed, or was cancelled, a moment ago: the next would fare no better."""
     ended = TicketBatch.objects.filter(
         mode=shelf.mode,
         draw_date=shelf.draw_date,
         status__in=[TicketBatch.Status.FAILED, TicketBatch.Status.CANCELLED],
-        finished_at__gt=now - WAIT,
+        finished_at__gt=now - RETRY_AFTER,
     )
-    return ended.filter(run__pipeline_run_id__startswith=f"{PREFIX}-").exists()
+    return ended.filter(run__pipeline_run_id__startswith=f"{RUN_ID_PREFIX}-").exists()
 
 
 def _lock(mode: str) -> None:

@@ -7,7 +7,7 @@ from django.db.models import Count, Q, QuerySet
 from predictions.modes.registry import MODE_NAMES
 from tickets.generation.totals import BatchTotal, batch_totals
 from tickets.models import GenerationRun, Origin, TicketBatch
-from tickets.store.retrieval import utc_text
+from tickets.store.retrieval import isoformat_utc
 
 Status = GenerationRun.Status
 BATCH_STATES = TicketBatch.Status.values
@@ -36,7 +36,7 @@ def generation_metrics() -> dict[str, Any]:
     by_mode = _by_mode()
     last = runs.order_by("-id").first()
     return counts | {
-        "last_run_time": utc_text(last.started_at) if last else None,
+        "last_run_time": isoformat_utc(last.started_at) if last else None,
         "last_run_status": last.status if last else None,
         "last_run_duration": last.seconds if last else None,
         "tickets_generated": sum(figures["tickets_generated"] for figures in by_mode.values()),

@@ -22,7 +22,7 @@ class Verification:
     unexplained: int = 0  # in the table, but the recipe does not make it
 
     @property
-    def proven(self) -> bool:
+    def is_reproducible(self) -> bool:
         """Whether every ticket ever stored is in the table and is the one the recipe makes."""
         return not self.missing and not self.unexplained
 
@@ -34,7 +34,7 @@ class Verification:
 
 
 # What the table holds of a ticket, by its numbers: (confidence, strategy, metadata).
-Stored = dict[tuple[int, ...], tuple[float, str | None, str | None]]
+StoredTickets = dict[tuple[int, ...], tuple[float, str | None, str | None]]
 
 
 def verify_batch(batch: TicketBatch) -> Verification:
@@ -52,13 +52,13 @@ def verify_batch(batch: TicketBatch) -> Verification:
     return verification
 
 
-def _stored(batch: TicketBatch) -> Stored:
+def _stored(batch: TicketBatch) -> StoredTickets:
     fields = ("n1", "n2", "n3", "n4", "n5", "powerball", "confidence_score", "strategy_used", "metadata")
     rows = PreGeneratedTicket.objects.of_batch(batch).order_by().values_list(*fields)
     return {row[:6]: row[6:] for row in rows.iterator()}
 
 
-def _replacements(stored: Stored) -> dict[int, int]:
+def _replacements(stored: StoredTickets) -> dict[int, int]:
     """The round that filled a place, for the places that were drawn again."""
     records: list[dict[str, Any]] = [json.loads(text) for _, _, text in stored.values() if text]
     return {record["place"]: record["round"] for record in records}
@@ -69,7 +69,7 @@ def _verify_chunk(
     recipe: Recipe,
     chunk: int,
     places: NDArray[np.int64],
-    stored: Stored,
+    stored: StoredTickets,
     replacements: dict[int, int],
 ) -> None:
     """Take out of `stored` what the recipe makes for a chunk, round by round."""
@@ -80,7 +80,7 @@ def _verify_chunk(
         for row, later in zip(rows, filled_later, strict=True):
             if later:
                 continue
-            if not _take(stored, row):
+            if not _pop_match(stored, row):
                 verification.missing += 1
             elif number:
                 verification.replaced += 1
@@ -89,7 +89,7 @@ def _verify_chunk(
         places, number = places[filled_later], number + 1
 
 
-def _take(stored: Stored, row: TicketRow) -> bool:
+def _pop_match(stored: StoredTickets, row: TicketRow) -> bool:
     key = (*row.white_balls, row.powerball)
     if stored.get(key) != (row.confidence, row.strategy, row.metadata):
         return False

@@ -29,10 +29,10 @@ from predictions.distributions.sampling import (
     generator_for,
 )
 from predictions.workqueue import clusters
-from predictions.workqueue.leases import OUTAGES, Lost, holder
+from predictions.workqueue.leases import OUTAGES, LeaseLost, holder
 from shiolplus.logs.context import log_ids
 from shiolplus.logs.safe_text import describe_error
-from tickets.generation.lifecycle import finish_batch, leave, pass_on
+from tickets.generation.lifecycle import finish_batch, requeue, requeue_with_backoff
 from tickets.models import TicketBatch
 from tickets.store import TicketRow, clear_old_batch_tickets, insert_rows
 from tickets.store.insertion import refresh_statistics
@@ -70,7 +70,7 @@ class Recipe:
         self.order = component_order(batch.component_counts, self.seed)
 
     @cached_property
-    def scales(self) -> list[ConfidenceScale]:
+    def confidence_scales(self) -> list[ConfidenceScale]:
         return [scale_of(component) for component in self.components]
 
     def chunks(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
@@ -101,23 +101,23 @@ class Recipe:
         confidences = np.empty(len(tickets))
         for index in np.unique(makers):
             made = makers == index
-            confidences[made] = self.scales[index].of(tickets[made])
+            confidences[made] = self.confidence_scales[index].of(tickets[made])
         return confidences
 
 
-def make_next_batch() -> int | None:
+def run_next_batch() -> int | None:
     """Make a slice of the batch that is next: of those to be had, the highest priority, then the oldest.
 
     Its key; None when there is none, or others took them all.
     """
     free = TicketBatch.objects.drawn().free().filter(attempts__lt=TicketBatch.MAX_ATTEMPTS)
     for pk in free.order_by("-priority", "id").values_list("pk", flat=True):
-        if make_batch(pk, seconds=SLICE_SECONDS):
+        if run_batch(pk, seconds=SLICE_SECONDS):
             return pk
     return None
 
 
-def make_batch(batch_pk: int, watch: Watcher = lambda batch: None, seconds: float | None = None) -> bool:
+def run_batch(batch_pk: int, watch: Watcher = lambda batch: None, seconds: float | None = None) -> bool:
     """Make a batch, or what `seconds` allow of it; False when somebody else has it, or it has ended.
 
     `watch` is called after each chunk. Every end is recorded on the row: an outage of the database, or the
@@ -145,23 +145,23 @@ def _truncate_log() -> None:
 def _make(batch: TicketBatch, watch: Watcher, until: float | None) -> None:
     try:
         _fill_and_finish(batch, watch, until)
-    except Lost:
+    except LeaseLost:
         logger.warning("batch %d of %s was taken away while it was made", batch.pk, batch.mode)
     except OUTAGES as error:
-        leave(batch, describe_error(error))
+        requeue_with_backoff(batch, describe_error(error))
     except SystemExit as error:  # also what the queue raises when a task takes too long
-        leave(batch, f"stopped: {type(error).__name__} {error}".strip())
+        requeue_with_backoff(batch, f"stopped: {type(error).__name__} {error}".strip())
         raise
 
 
 def _fill_and_finish(batch: TicketBatch, watch: Watcher, until: float | None) -> None:
     try:
-        if not _fill(batch, watch, until):
-            pass_on(batch)
+        if not _generate_chunks(batch, watch, until):
+            requeue(batch)
             return
     except GenerationError as error:
         finish_batch(batch, TicketBatch.Status.FAILED, str(error))
-    except (Lost, *OUTAGES):
+    except (LeaseLost, *OUTAGES):
         raise
     except Exception as error:
         logger.exception("batch %d of %s broke", batch.pk, batch.mode)
@@ -173,7 +173,7 @@ def _fill_and_finish(batch: TicketBatch, watch: Watcher, until: float | None) ->
         finish_batch(batch, TicketBatch.Status.READY)
 
 
-def _fill(batch: TicketBatch, watch: Watcher, until: float | None) -> bool:
+def _generate_chunks(batch: TicketBatch, watch: Watcher, until: float | None) -> bool:
     """Store the chunks that are not stored yet; False when the time is over before the last."""
     if not batch.generated:
         _clean_up(batch, until)
@@ -198,7 +198,7 @@ def _clean_up(batch: TicketBatch, until: float | None) -> None:
 
     def renew(deleted: int) -> None:
         if not TicketBatch.objects.renew(batch, attempts=1):
-            raise Lost
+            raise LeaseLost
 
     deleted = clear_old_batch_tickets(days, batch.mode, watch=renew, until=until)
     logger.info("%s: %d tickets older than %d days deleted", batch.mode, deleted, days)
@@ -213,7 +213,7 @@ def _store_chunk(batch: TicketBatch, recipe: Recipe, chunk: int, places: NDArray
         # First of all, so that PostgreSQL locks the row: a batch cancelled meanwhile gets no more tickets.
         # The chunk is progress, so attempts count anew with this one.
         if not TicketBatch.objects.renew(batch, attempts=1):
-            raise Lost
+            raise LeaseLost
         replaced, number = 0, 0
         while refused := insert_rows(batch, rows, created_at):
             number += 1

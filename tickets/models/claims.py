@@ -10,7 +10,7 @@ from predictions.modes.registry import MODE_NAMES
 from tickets.models.clients import ApiClient
 
 MODE_CHOICES = [(name, name) for name in MODE_NAMES]
-SLOTS = 8  # rows an hour that share the counting, so that claims do not queue for one of them
+COUNTER_SHARDS = 8  # rows an hour that share the counting, so that claims do not queue for one of them
 
 
 class Claim(models.Model):

@@ -22,25 +22,25 @@ def all_modes() -> list[str]:
     return list(MODE_NAMES)
 
 
-def day_of(now: datetime) -> date:
+def eastern_date(now: datetime) -> date:
     """The day of a quota: from midnight to midnight in New York."""
     return now.astimezone(EASTERN).date()
 
 
-def end_of(day: date) -> datetime:
+def eastern_midnight_after(day: date) -> datetime:
     """The midnight in New York that ends a day."""
     return datetime.combine(day + timedelta(days=1), datetime.min.time(), EASTERN)
 
 
 class ApiClientQuerySet(models.QuerySet["ApiClient"]):
-    def with_use(self, now: datetime) -> "ApiClientQuerySet":
+    def with_usage(self, now: datetime) -> "ApiClientQuerySet":
         """Each with `used_today`, in tickets, and `keys_in_force`."""
-        today = ClientDay.objects.filter(client=OuterRef("pk"), day=day_of(now)).values("used")
+        today = ClientDay.objects.filter(client=OuterRef("pk"), day=eastern_date(now)).values("used")
         in_force = Q(keys__revoked=False) & (Q(keys__expiry_date=None) | Q(keys__expiry_date__gt=now))
-        with_use = self.annotate(
+        with_usage = self.annotate(
             used_today=Coalesce(Subquery(today), 0), keys_in_force=Count("keys", filter=in_force)
         )
-        return with_use.order_by("name")  # Django drops the default ordering of a query that groups
+        return with_usage.order_by("name")  # Django drops the default ordering of a query that groups
 
 
 class ApiClient(models.Model):
@@ -94,7 +94,7 @@ class ApiKey(AbstractAPIKey):
         super().clean()
         validate_name(self.name)
 
-    def state(self, now: datetime) -> str:
+    def status(self, now: datetime) -> str:
         """In a word, whatever its client is."""
         if self.revoked:
             return "revoked"

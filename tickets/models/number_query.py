@@ -9,19 +9,19 @@ FORM = 'write white balls apart and the Powerball with a plus, such as "5 12 33 
 _NUMBER = re.compile(r"(\+?)\s*(\d{1,9})(?=[\s,+]|$)[\s,]*", re.ASCII)
 
 
-class Wanted(NamedTuple):
+class NumberQuery(NamedTuple):
     """The numbers that a ticket must have: white balls ascending, and a Powerball if one was named."""
 
     white_balls: tuple[int, ...]
     powerball: int | None
 
     @property
-    def is_rare(self) -> bool:
+    def is_selective(self) -> bool:
         """Whether one ticket in some thousands has them: two white balls and the Powerball, or more."""
         return len(self.white_balls) >= (3 if self.powerball is None else 2)
 
 
-def wanted_numbers(text: str) -> Wanted:
+def parse_number_query(text: str) -> NumberQuery:
     """The numbers that a text asks for; ValueError says what is wrong with it."""
     white: list[int] = []
     red: list[int] = []
@@ -33,7 +33,7 @@ def wanted_numbers(text: str) -> Wanted:
         raise ValueError(f"{len(red)} Powerballs; a ticket has one: {FORM}")
     _check_balls("white ball", white, WHITE_MAX)
     _check_balls("Powerball", red, POWERBALL_MAX)
-    return Wanted(tuple(sorted(white)), red[0] if red else None)
+    return NumberQuery(tuple(sorted(white)), red[0] if red else None)
 
 
 def _numbers(text: str) -> list[tuple[str, str]]:

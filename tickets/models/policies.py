@@ -10,10 +10,10 @@ from predictions.modes.registry import MODE_NAMES
 MAX_BATCH_SIZE = 10_000_000
 MAX_DAYS = 36_500
 MAX_PRIORITY = 100
-PAUSED = "paused; staff who may change mode policies can let it go on (admin: Mode policies)"
+PAUSED_REASON = "paused; staff who may change mode policies can let it go on (admin: Mode policies)"
 
 
-class Used(TypedDict):
+class EffectivePolicy(TypedDict):
     """What a batch is made by, as its run keeps it."""
 
     batch_size: int
@@ -59,11 +59,11 @@ class ModePolicy(models.Model):
     def __str__(self) -> str:
         return self.mode
 
-    def used(
+    def effective(
         self, batch_size: int | None = None, cleanup_days: int | None = None, priority: int | None = None
-    ) -> Used:
+    ) -> EffectivePolicy:
         """What holds for a call: what it says, and what the policy says of the rest."""
-        return Used(
+        return EffectivePolicy(
             batch_size=batch_size or self.batch_size,
             cleanup_days=cleanup_days or self.keep_days,
             priority=self.priority if priority is None else priority,
@@ -75,7 +75,7 @@ def policy_of(mode: str) -> ModePolicy:
     return ModePolicy.objects.filter(mode=mode).first() or ModePolicy(mode=mode)
 
 
-def policies() -> dict[str, ModePolicy]:
+def policies_by_mode() -> dict[str, ModePolicy]:
     """All modes' policies, or the defaults, in the modes' order."""
     made = {policy.mode: policy for policy in ModePolicy.objects.all()}
     return {mode: made.get(mode) or ModePolicy(mode=mode) for mode in MODE_NAMES}

@@ -21,7 +21,7 @@ _PRIZE = reduce(
 
 
 class BatchScoreQuerySet(models.QuerySet["BatchScore"]):
-    def standing(self) -> "BatchScoreQuerySet":
+    def for_current_numbers(self) -> "BatchScoreQuerySet":
         """Scores against the draw as it is stored now; one against numbers corrected since does not count."""
         same = {name: OuterRef(name) for name in ("draw_date", *DRAWN_FIELDS)}
         return self.filter(Exists(Draw.objects.filter(**same)))
@@ -107,6 +107,6 @@ class BatchScore(models.Model):
         """What as many tickets win on average, whatever made them, without the jackpot."""
         return expected_prize_usd(self.tickets)
 
-    def is_of(self, draw: Draw) -> bool:
+    def matches(self, draw: Draw) -> bool:
         """Whether it was scored against these numbers."""
         return all(getattr(self, name) == getattr(draw, name) for name in DRAWN_FIELDS)

@@ -8,48 +8,52 @@ from django.utils import timezone
 from predictions.modes.registry import MODE_NAMES
 from tickets.models.claims import MODE_CHOICES, Claim
 from tickets.models.generation import TicketBatch
-from tickets.models.number_query import Wanted
+from tickets.models.number_query import NumberQuery
 
 
 class PreGeneratedTicketQuerySet(models.QuerySet["PreGeneratedTicket"]):
     """Remembers what was asked of it, so that `tickets.admin.ticket_lookup` knows how to find its newest."""
 
-    asked: dict[str, object] = {}
-    aged: dict[str, object] = {}
-    wanted: Wanted | None = None
+    filters: dict[str, object] = {}
+    age_filters: dict[str, object] = {}
+    number_query: NumberQuery | None = None
 
     def _clone(self) -> "PreGeneratedTicketQuerySet":
         clone: PreGeneratedTicketQuerySet = super()._clone()  # type: ignore[misc]
-        clone.asked, clone.aged, clone.wanted = self.asked, self.aged, self.wanted
+        clone.filters, clone.age_filters, clone.number_query = (
+            self.filters,
+            self.age_filters,
+            self.number_query,
+        )
         return clone
 
     def of_batch(self, batch: TicketBatch) -> "PreGeneratedTicketQuerySet":
         """A batch's tickets; the run and the mode let idx_pre_generated_pipeline_run serve the query."""
         return self.filter(pipeline_run_id=batch.run.pipeline_run_id, mode=batch.mode, batch=batch)
 
-    def along_age(self, **values: object) -> "PreGeneratedTicketQuerySet":
+    def filter_keeping_id_order(self, **values: object) -> "PreGeneratedTicketQuerySet":
         """Tickets with these values, which their batches have, too; no NULL is asked for.
 
         Coalesce keeps the other indexes out: with one, a database reads and sorts all it finds there, a
         million tickets of a mode, to show a hundred.
         """
-        tickets = self._walked(values)
-        tickets.asked = self.asked | values
+        tickets = self._filter_unindexed(values)
+        tickets.filters = self.filters | values
         return tickets
 
-    def of_age(self, **bounds: object) -> "PreGeneratedTicketQuerySet":
+    def created_between(self, **bounds: object) -> "PreGeneratedTicketQuerySet":
         """Tickets of an age: `created_at__gte` and `created_at__lt`."""
-        tickets = self._walked(bounds)
-        tickets.aged = self.aged | bounds
+        tickets = self._filter_unindexed(bounds)
+        tickets.age_filters = self.age_filters | bounds
         return tickets
 
-    def without_asked(self) -> "PreGeneratedTicketQuerySet":
+    def without_filters(self) -> "PreGeneratedTicketQuerySet":
         """All tickets with these numbers and of this age, whatever else was asked."""
         every = PreGeneratedTicket.objects.all()
-        tickets = every.of_age(**self.aged) if self.aged else every
-        return tickets if self.wanted is None else tickets.with_numbers(self.wanted)
+        tickets = every.created_between(**self.age_filters) if self.age_filters else every
+        return tickets if self.number_query is None else tickets.with_numbers(self.number_query)
 
-    def _walked(self, conditions: dict[str, object]) -> "PreGeneratedTicketQuerySet":
+    def _filter_unindexed(self, conditions: dict[str, object]) -> "PreGeneratedTicketQuerySet":
         tickets = self.all()
         for name, value in conditions.items():
             field, *lookup = name.split("__")
@@ -57,7 +61,7 @@ class PreGeneratedTicketQuerySet(models.QuerySet["PreGeneratedTicket"]):
             tickets = tickets.filter(**{"__".join([f"{field}_walked", *lookup]): value})
         return tickets
 
-    def with_numbers(self, wanted: Wanted) -> "PreGeneratedTicketQuerySet":
+    def with_numbers(self, wanted: NumberQuery) -> "PreGeneratedTicketQuerySet":
         """Tickets that hold these white balls and this Powerball, where one was named."""
         white_balls, powerball = wanted
         tickets = self.all() if powerball is None else self.filter(powerball=powerball)
@@ -67,7 +71,7 @@ class PreGeneratedTicketQuerySet(models.QuerySet["PreGeneratedTicket"]):
             for column in range(place, place + spare + 1):
                 holds |= Q(**{f"n{column}": ball})
             tickets = tickets.filter(holds)
-        tickets.wanted = wanted
+        tickets.number_query = wanted
         return tickets
 
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from predictions.modes.registry import MODE_NAMES
-from tickets.demand.sales_window import hour_of
+from tickets.demand.sales_window import floor_to_hour
 from tickets.monitoring.history import HOURS
-from tickets.monitoring.snapshot import Picture
+from tickets.monitoring.snapshot import Snapshot
 
 MODE_STYLES = {mode: str(place) for place, mode in enumerate(MODE_NAMES, start=1)}  # in plots.css
 QUIET, ALARM = "quiet", "alarm"  # of what belongs to no mode, in dashboard.css
@@ -57,12 +57,12 @@ def _text(value: float | None) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
 
 
-def plots_of(picture: Picture) -> list[Plot]:
+def plots_of(picture: Snapshot) -> list[Plot]:
     """All drawings of a picture, in the order in which they are shown."""
     return [_stock(picture), _tickets(picture), _batches(picture), _claims(picture), _durations(picture)]
 
 
-def _stock(picture: Picture) -> Plot:
+def _stock(picture: Snapshot) -> Plot:
     stock = [mode.stock for mode in picture.modes]
     return Plot(
         "stock",
@@ -79,7 +79,7 @@ def _stock(picture: Picture) -> Plot:
     )
 
 
-def _tickets(picture: Picture) -> Plot:
+def _tickets(picture: Snapshot) -> Plot:
     return Plot(
         "tickets",
         "Tickets made a day",
@@ -91,7 +91,7 @@ def _tickets(picture: Picture) -> Plot:
     )
 
 
-def _batches(picture: Picture) -> Plot:
+def _batches(picture: Snapshot) -> Plot:
     return Plot(
         "batches",
         "Batches a day, by how they ended",
@@ -107,8 +107,8 @@ def _batches(picture: Picture) -> Plot:
     )
 
 
-def _claims(picture: Picture) -> Plot:
-    present = hour_of(picture.at)
+def _claims(picture: Snapshot) -> Plot:
+    present = floor_to_hour(picture.at)
     hours = [present - timedelta(hours=back) for back in reversed(range(HOURS))]
     claims = {(one.mode, one.hour): one.claims for one in picture.claims}
     refused = {hour: 0 for hour in hours}
@@ -130,7 +130,7 @@ def _claims(picture: Picture) -> Plot:
     )
 
 
-def _durations(picture: Picture) -> Plot:
+def _durations(picture: Snapshot) -> Plot:
     """The newest batches of each mode, the newest last."""
     longest = max(len(mode.made) for mode in picture.modes)
     return Plot(
@@ -156,7 +156,7 @@ def _filled(values: Sequence[float | None], length: int) -> list[float | None]:
     return [None] * (length - len(rounded)) + rounded
 
 
-def _days(picture: Picture) -> list[str]:
+def _days(picture: Snapshot) -> list[str]:
     return [f"{day.day:%m-%d}" for day in picture.days]
 
 

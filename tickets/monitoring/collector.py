@@ -13,7 +13,7 @@ from predictions.evaluation.mode_profiles import ModeProfile, mode_profiles
 from predictions.models import Cluster, Draw, PipelineRun, Prediction
 from predictions.powerball import EASTERN, draw_instant, last_draw, next_draw, sales_close, scheduled_draws
 from predictions.workqueue import clusters
-from tickets.demand.inventory import Shelf, shelves
+from tickets.demand.inventory import StockLevel, stock_levels
 from tickets.models import TicketBatch
 from tickets.monitoring.conditions import find_conditions, key_conditions
 from tickets.monitoring.history import ModeHistory, claim_counts, error_rate, mode_histories, recent_days
@@ -21,33 +21,33 @@ from tickets.monitoring.snapshot import (
     Draws,
     FailedBatch,
     Model,
-    ModePicture,
-    Picture,
+    ModeSnapshot,
     Pipeline,
     Prizes,
     Skill,
+    Snapshot,
     Stock,
     Worker,
     Workers,
 )
-from tickets.monitoring.workload import work_at
+from tickets.monitoring.workload import workload_at
 from tickets.scoring.results import ModeResult, mode_results
 
 FAILED_AT_MOST = 100  # failed batches that are told
 CLUSTERS_AT_MOST = 200  # of those seen last
 
 
-def picture_at(now: datetime) -> Picture:
+def take_snapshot(now: datetime) -> Snapshot:
     """The picture at an instant (aware)."""
     days = recent_days(now)
     ended, completed = _pipelines()
-    workers = workers_at(now)
+    workers = worker_status_at(now)
     others = [(worker.queue, worker.host) for worker in workers.watched if worker.has_other_key]
-    return Picture(
+    return Snapshot(
         at=now,
-        draws=draws_at(now),
+        draws=draw_calendar_at(now),
         workers=workers,
-        work=work_at(now),
+        work=workload_at(now),
         modes=_modes(now),
         days=days,
         error_rate=error_rate(days),
@@ -59,7 +59,7 @@ def picture_at(now: datetime) -> Picture:
     )
 
 
-def draws_at(now: datetime) -> Draws:
+def draw_calendar_at(now: datetime) -> Draws:
     upcoming = next_draw(now)
     newest = Draw.objects.order_by("-draw_date").values_list("draw_date", flat=True).first()
     unstored = scheduled_draws(newest + timedelta(days=1), last_draw(now)) if newest else ()
@@ -73,7 +73,7 @@ def draws_at(now: datetime) -> Draws:
     )
 
 
-def workers_at(now: datetime) -> Workers:
+def worker_status_at(now: datetime) -> Workers:
     seen = list(Cluster.objects.order_by("-seen_at")[:CLUSTERS_AT_MOST])
     alive = sorted((one for one in seen if one.is_alive), key=lambda one: (one.queue, one.host))
     if not alive and (unwatched := clusters.started_by_hand()):
@@ -98,21 +98,21 @@ def _worker(cluster: Cluster, now: datetime) -> Worker:
     )
 
 
-def _modes(now: datetime) -> list[ModePicture]:
+def _modes(now: datetime) -> list[ModeSnapshot]:
     of_draw = Prediction.objects.filter(draw_date=next_draw(now)).order_by()
     predicted = set(of_draw.values_list("mode", flat=True))
     histories = mode_histories()
     return [
         _mode(shelf, profile, histories[shelf.mode], result, shelf.mode in predicted)
-        for shelf, profile, result in zip(shelves(now), mode_profiles(), mode_results(), strict=True)
+        for shelf, profile, result in zip(stock_levels(now), mode_profiles(), mode_results(), strict=True)
     ]
 
 
 def _mode(
-    shelf: Shelf, profile: ModeProfile, history: ModeHistory, result: ModeResult, is_predicted: bool
-) -> ModePicture:
+    shelf: StockLevel, profile: ModeProfile, history: ModeHistory, result: ModeResult, is_predicted: bool
+) -> ModeSnapshot:
     model, skill = profile.model, profile.skill
-    return ModePicture(
+    return ModeSnapshot(
         mode=shelf.mode,
         is_paused=shelf.is_paused,
         is_predicted=is_predicted,

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from predictions.pipeline.after_draw import last_look
 from predictions.workqueue import clusters
 from tickets.monitoring.durations import duration
-from tickets.monitoring.snapshot import ModePicture, Picture
+from tickets.monitoring.snapshot import ModeSnapshot, Snapshot
 
 LONG_WAIT = timedelta(minutes=10)  # for a batch that nobody has begun
 RECENT = timedelta(hours=1)  # in which a cluster that was started again is worth a line
@@ -23,7 +23,7 @@ UNRECORDABLE = ("disk_full", "disk_not_writable", "database_read_only")
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Diagnostic:
     """`kind` is for programs, `about` the mode or the batch, `advice` the way out by a command."""
 
     level: str
@@ -36,7 +36,7 @@ class Trouble:
         return asdict(self)
 
 
-def troubles_of(picture: Picture) -> list[Trouble]:
+def diagnose(picture: Snapshot) -> list[Diagnostic]:
     """All that is to be said of a picture; nothing when it is well."""
     found = [
         *_of_conditions(picture),
@@ -49,24 +49,24 @@ def troubles_of(picture: Picture) -> list[Trouble]:
     return sorted(found, key=lambda trouble: LEVELS.index(trouble.level))
 
 
-def state_of(troubles: list[Trouble]) -> str:
+def overall_status(troubles: list[Diagnostic]) -> str:
     """The worst level of some troubles, or "well" where there is no more than a notice."""
     worst = troubles[0].level if troubles else "notice"
     return "well" if worst == "notice" else worst
 
 
-def _of_conditions(picture: Picture) -> Iterator[Trouble]:
+def _of_conditions(picture: Snapshot) -> Iterator[Diagnostic]:
     for found in picture.conditions:
-        yield Trouble(found.level, found.code, found.message, found.hint, found.subject)
+        yield Diagnostic(found.level, found.code, found.message, found.hint, found.subject)
 
 
-def _of_workers(picture: Picture) -> Iterator[Trouble]:
+def _of_workers(picture: Snapshot) -> Iterator[Diagnostic]:
     workers = picture.workers
     cannot_record = any(found.code in UNRECORDABLE for found in picture.conditions)
     for queue in workers.unserved:
         does = "makes tickets" if queue == clusters.DEFAULT else "runs pipelines and fits models"
         if cannot_record:
-            yield Trouble(
+            yield Diagnostic(
                 "warning",
                 "unknown_worker",
                 f"It is unknown whether a cluster {does} (queue {queue}): none can record that it is alive.",
@@ -75,7 +75,7 @@ def _of_workers(picture: Picture) -> Iterator[Trouble]:
             )
             continue
         seen = f"; one was last seen {_ago(workers.last_seen_at, picture.at)}" if workers.last_seen_at else ""
-        yield Trouble(
+        yield Diagnostic(
             "error",
             "no_worker",
             f"No cluster {does} (queue {queue}){seen}.",
@@ -83,7 +83,7 @@ def _of_workers(picture: Picture) -> Iterator[Trouble]:
             queue,
         )
     for name in workers.unwatched:
-        yield Trouble(
+        yield Diagnostic(
             "warning",
             "unwatched_worker",
             f"{name} is a cluster that nobody watches: one that hangs is not noticed.",
@@ -92,7 +92,7 @@ def _of_workers(picture: Picture) -> Iterator[Trouble]:
         )
     for one in workers.watched:
         if one.restarts and picture.at - one.started_at < RECENT:
-            yield Trouble(
+            yield Diagnostic(
                 "warning",
                 "restarted_worker",
                 f"The cluster of {one.queue} on {one.host} was started again "
@@ -102,10 +102,10 @@ def _of_workers(picture: Picture) -> Iterator[Trouble]:
             )
 
 
-def _of_work(picture: Picture) -> Iterator[Trouble]:
+def _of_work(picture: Snapshot) -> Iterator[Diagnostic]:
     waited = picture.work.oldest_waiting_seconds
     if waited is not None and waited > LONG_WAIT.total_seconds():
-        yield Trouble(
+        yield Diagnostic(
             "error",
             "waiting_batches",
             f"{_count(picture.work.waiting, 'batch waits', 'batches wait')} to be begun, the oldest for "
@@ -114,7 +114,7 @@ def _of_work(picture: Picture) -> Iterator[Trouble]:
             "queued",
         )
     for batch in picture.failed[:SHOWN]:
-        yield Trouble(
+        yield Diagnostic(
             "error",
             "failed_batch",
             f"Batch {batch.id} of {batch.mode} for {batch.draw_date} failed: {batch.error}",
@@ -123,19 +123,19 @@ def _of_work(picture: Picture) -> Iterator[Trouble]:
         )
     if (more := len(picture.failed) - SHOWN) > 0:
         text = f"{_count(more, 'more batch', 'more batches')} for draws to come failed."
-        yield Trouble("error", "failed_batches", text, "see the failed ones in the admin", "failed")
+        yield Diagnostic("error", "failed_batches", text, "see the failed ones in the admin", "failed")
 
 
-def _of_draws(picture: Picture) -> Iterator[Trouble]:
+def _of_draws(picture: Snapshot) -> Iterator[Diagnostic]:
     draws = picture.draws
     if draws.newest is None:
         advice = "`manage.py import_draws`"
-        yield Trouble("error", "no_draws", "No official draw is stored.", advice)
+        yield Diagnostic("error", "no_draws", "No official draw is stored.", advice)
     elif draws.missing == 1 and picture.at < last_look(draws.last):
         text = f"The draw of {draws.last} was held; its numbers are awaited."
-        yield Trouble("notice", "awaited_draw", text)
+        yield Diagnostic("notice", "awaited_draw", text)
     elif draws.missing:
-        yield Trouble(
+        yield Diagnostic(
             "warning",
             "missing_draws",
             f"{_count(draws.missing, 'draw', 'draws')} since {draws.newest} "
@@ -145,32 +145,32 @@ def _of_draws(picture: Picture) -> Iterator[Trouble]:
         )
 
 
-def _of_pipeline(picture: Picture) -> Iterator[Trouble]:
+def _of_pipeline(picture: Snapshot) -> Iterator[Diagnostic]:
     ended = picture.pipeline
     if ended is None:
         advice = "`manage.py run_pipeline`"
-        yield Trouble("warning", "no_pipeline", "The pipeline has never run to its end.", advice)
+        yield Diagnostic("warning", "no_pipeline", "The pipeline has never run to its end.", advice)
     elif ended.status == "failed":
         text = f"The last pipeline run, {ended.pipeline_run_id}, failed: {ended.error}"
-        yield Trouble("error", "failed_pipeline", text, "`manage.py run_pipeline`", str(ended.id))
+        yield Diagnostic("error", "failed_pipeline", text, "`manage.py run_pipeline`", str(ended.id))
 
 
-def _of_mode(mode: ModePicture, picture: Picture) -> Iterator[Trouble]:
+def _of_mode(mode: ModeSnapshot, picture: Snapshot) -> Iterator[Diagnostic]:
     yield from _of_stock(mode, picture)
     if mode.model is None:
         advice = f"`manage.py run_pipeline --modes {mode.mode}`"
-        yield Trouble("warning", "no_model", f"{mode.mode} has no trained model.", advice, mode.mode)
+        yield Diagnostic("warning", "no_model", f"{mode.mode} has no trained model.", advice, mode.mode)
     elif mode.model.held:
         text = f"{mode.mode} is held at its model of {mode.model.created_at:%Y-%m-%d}: no fit replaces it."
-        yield Trouble("notice", "held_model", text, "activate its newest model in the admin", mode.mode)
+        yield Diagnostic("notice", "held_model", text, "activate its newest model in the admin", mode.mode)
 
 
-def _of_stock(mode: ModePicture, picture: Picture) -> Iterator[Trouble]:
+def _of_stock(mode: ModeSnapshot, picture: Snapshot) -> Iterator[Diagnostic]:
     stock, name = mode.stock, mode.mode
     is_on_sale = picture.at < picture.draws.sales_close_at
     if mode.is_paused:
         advice = "resume it in the admin's mode policies"
-        yield Trouble("notice", "paused_mode", f"{name} is paused.", advice, name)
+        yield Diagnostic("notice", "paused_mode", f"{name} is paused.", advice, name)
     elif not stock.free and is_on_sale:
         if mode.is_predicted:
             advice = f"`manage.py generate_batch --modes {name}`"
@@ -178,11 +178,11 @@ def _of_stock(mode: ModePicture, picture: Picture) -> Iterator[Trouble]:
             advice = f"it has no prediction for this draw: `manage.py run_pipeline --modes {name}`"
         text = f"{name} has no ticket free for the draw of {picture.draws.next}"
         text += f"; {stock.coming:,} are coming." if stock.coming else "."
-        yield Trouble("warning" if stock.coming else "error", "no_tickets", text, advice, name)
+        yield Diagnostic("warning" if stock.coming else "error", "no_tickets", text, advice, name)
     elif stock.lacking:
         text = f"{name} has {stock.free:,} tickets free, {stock.lacking:,} fewer than its floor asks for."
         advice = "run_cluster orders what is lacking; if it does not, see the mode's policy"
-        yield Trouble("warning", "low_stock", text, advice, name)
+        yield Diagnostic("warning", "low_stock", text, advice, name)
 
 
 def _count(number: int, one: str, many: str) -> str:

@@ -9,7 +9,7 @@ from django.db.models import Count, F, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber, TruncDate
 
 from predictions.modes.registry import MODE_NAMES
-from tickets.demand.sales_window import hour_of
+from tickets.demand.sales_window import floor_to_hour
 from tickets.models import TicketBatch
 from tickets.models.claims import ClaimHour
 
@@ -22,7 +22,7 @@ Status = TicketBatch.Status
 
 
 @dataclass(frozen=True)
-class EndedBatch:
+class FinishedBatch:
     """One batch that has ended; `seconds` is None where it was never begun."""
 
     id: int
@@ -36,15 +36,15 @@ class EndedBatch:
 class ModeHistory:
     """A mode's newest batches that were made, and that failed, the newest first."""
 
-    made: list[EndedBatch] = field(default_factory=list)
-    failed: list[EndedBatch] = field(default_factory=list)
+    made: list[FinishedBatch] = field(default_factory=list)
+    failed: list[FinishedBatch] = field(default_factory=list)
 
     @property
-    def last_success(self) -> EndedBatch | None:
+    def last_success(self) -> FinishedBatch | None:
         return self.made[0] if self.made else None
 
     @property
-    def last_failure(self) -> EndedBatch | None:
+    def last_failure(self) -> FinishedBatch | None:
         return self.failed[0] if self.failed else None
 
     @property
@@ -102,7 +102,7 @@ def mode_histories() -> dict[str, ModeHistory]:
     for row in newest:
         history = histories[row.mode]
         kept = history.made if row.status == Status.READY else history.failed
-        kept.append(EndedBatch(row.pk, row.finished_at, row.seconds, row.generated, row.error))
+        kept.append(FinishedBatch(row.pk, row.finished_at, row.seconds, row.generated, row.error))
     return histories
 
 
@@ -141,7 +141,7 @@ def error_rate(days: Iterable[Day]) -> ErrorRate:
 
 def claim_counts(now: datetime, hours: int = HOURS) -> list[ClaimCount]:
     """Each mode's claims in so many clock hours, the present one the last; those without any are left out."""
-    since = hour_of(now) - timedelta(hours=hours - 1)
+    since = floor_to_hour(now) - timedelta(hours=hours - 1)
     # The draw leads the index; no draw that is over since a day is claimed any more.
     counts = ClaimHour.objects.filter(draw_date__gte=since.date() - timedelta(days=1), hour__gte=since)
     sums = counts.order_by().values("hour", "mode")

@@ -7,12 +7,12 @@ from typing import Any
 from predictions.evaluation.comparison import Comparison
 from predictions.models import TrainedModel
 from predictions.powerball import last_draw
-from tickets.demand.inventory import Shelf
+from tickets.demand.inventory import StockLevel
 from tickets.monitoring.conditions import Condition
-from tickets.monitoring.history import ClaimCount, Day, EndedBatch, ErrorRate
+from tickets.monitoring.history import ClaimCount, Day, ErrorRate, FinishedBatch
 from tickets.monitoring.workload import Work
 from tickets.scoring.results import ModeResult
-from tickets.store.retrieval import utc_text
+from tickets.store.retrieval import isoformat_utc
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Stock:
     hours_to_empty: float | None
 
     @classmethod
-    def of(cls, shelf: Shelf) -> "Stock":
+    def of(cls, shelf: StockLevel) -> "Stock":
         return cls(
             stored=shelf.stored,
             claimed=shelf.claimed,
@@ -147,16 +147,16 @@ class Prizes:
 
 
 @dataclass(frozen=True)
-class ModePicture:
+class ModeSnapshot:
     """Everything of one mode; `is_predicted` says whether it has a law for the next draw."""
 
     mode: str
     is_paused: bool
     is_predicted: bool
     stock: Stock
-    made: list[EndedBatch]
-    last_success: EndedBatch | None
-    last_failure: EndedBatch | None
+    made: list[FinishedBatch]
+    last_success: FinishedBatch | None
+    last_failure: FinishedBatch | None
     is_failing: bool
     model: Model | None
     skill: Skill | None
@@ -186,14 +186,14 @@ class Pipeline:
 
 
 @dataclass(frozen=True)
-class Picture:
+class Snapshot:
     """All of it at one instant."""
 
     at: datetime
     draws: Draws
     workers: Workers
     work: Work
-    modes: list[ModePicture]
+    modes: list[ModeSnapshot]
     days: list[Day]
     error_rate: ErrorRate
     claims: list[ClaimCount]
@@ -214,5 +214,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(one) for one in value]
     if isinstance(value, datetime):
-        return utc_text(value)
+        return isoformat_utc(value)
     return value.isoformat() if isinstance(value, date) else value

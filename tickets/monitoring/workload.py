@@ -14,7 +14,7 @@ Status = TicketBatch.Status
 
 
 @dataclass(frozen=True)
-class BatchUnderWay:
+class ActiveBatch:
     """A batch that is being made, or was begun and goes on with its next task."""
 
     id: int
@@ -30,7 +30,7 @@ class BatchUnderWay:
 
 
 @dataclass(frozen=True)
-class PipelineUnderWay:
+class ActivePipeline:
     """A pipeline run that has not ended, and the step it is in: "" while it waits for a worker."""
 
     id: int
@@ -46,8 +46,8 @@ class PipelineUnderWay:
 class Work:
     """`waiting` counts the queued batches that nobody has begun; the oldest was asked for so long ago."""
 
-    batches: list[BatchUnderWay]
-    pipelines: list[PipelineUnderWay]
+    batches: list[ActiveBatch]
+    pipelines: list[ActivePipeline]
     waiting: int
     oldest_waiting_seconds: float | None
 
@@ -56,7 +56,7 @@ class Work:
         return not (self.batches or self.pipelines or self.waiting)
 
 
-def work_at(now: datetime) -> Work:
+def workload_at(now: datetime) -> Work:
     """What is under way and what waits at an instant: three queries, one more while a pipeline runs."""
     unbegun = Q(status=Status.QUEUED, started_at=None)
     waiting = TicketBatch.objects.aggregate(
@@ -71,8 +71,8 @@ def work_at(now: datetime) -> Work:
     )
 
 
-def _batch(batch: TicketBatch) -> BatchUnderWay:
-    return BatchUnderWay(
+def _batch(batch: TicketBatch) -> ActiveBatch:
+    return ActiveBatch(
         id=batch.pk,
         mode=batch.mode,
         status=batch.status,
@@ -86,14 +86,14 @@ def _batch(batch: TicketBatch) -> BatchUnderWay:
     )
 
 
-def _pipelines() -> list[PipelineUnderWay]:
+def _pipelines() -> list[ActivePipeline]:
     runs = PipelineRun.objects.unfinished().order_by("id").prefetch_related("steps")
     return [_pipeline(run, list(run.steps.all())) for run in runs]
 
 
-def _pipeline(run: PipelineRun, steps: list[PipelineStep]) -> PipelineUnderWay:
+def _pipeline(run: PipelineRun, steps: list[PipelineStep]) -> ActivePipeline:
     now_in = next((one for one in steps if one.status == PipelineStep.Status.RUNNING), None)
-    return PipelineUnderWay(
+    return ActivePipeline(
         id=run.pk,
         pipeline_run_id=run.pipeline_run_id,
         draw_date=run.draw_date,

@@ -101,7 +101,7 @@ def mode_results() -> list[ModeResult]:
 def _results(scores: BatchScoreQuerySet) -> list[Result]:
     """One result for each mode and draw, the modes in their usual order."""
     sums = {name: Sum(name) for name in ("tickets", "white_matches", "prize_usd", *TIER_FIELDS)}
-    scored = scores.standing().order_by().values("batch__mode", "draw_date")
+    scored = scores.for_current_numbers().order_by().values("batch__mode", "draw_date")
     rows: Any = scored.annotate(batches=Count("pk"), **sums)
     results = [
         Result(

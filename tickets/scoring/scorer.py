@@ -35,10 +35,10 @@ class Verdict(StrEnum):
     EMPTY = "without tickets"
     UNFINISHED = "not finished"
     DELETED = "not scored, since the draw was deleted meanwhile"
-    LOST = "cannot be scored again, since some of its tickets were purged"
+    UNSCORABLE = "cannot be scored again, since some of its tickets were purged"
 
 
-class Outcome(NamedTuple):
+class ScoringOutcome(NamedTuple):
     """A batch, what came of scoring it, and the score that it has now."""
 
     batch: TicketBatch
@@ -46,12 +46,12 @@ class Outcome(NamedTuple):
     score: BatchScore | None
 
 
-Watcher = Callable[[Outcome], None]
+Watcher = Callable[[ScoringOutcome], None]
 
 
 def score_known_draws(watch: Watcher = lambda outcome: None) -> list[BatchScore]:
     """Score whatever is due, oldest draw first; returns the scores that were made."""
-    return [score for draw in due_draws() for score in score_draw(draw, watch)]
+    return [score for draw in draws_to_score() for score in score_draw(draw, watch)]
 
 
 def score_if_drawn(day: date) -> list[BatchScore]:
@@ -60,7 +60,7 @@ def score_if_drawn(day: date) -> list[BatchScore]:
     return [] if draw is None else score_draw(draw)
 
 
-def due_draws() -> list[Draw]:
+def draws_to_score() -> list[Draw]:
     """The stored draws that have a batch with no score, or not with all its tickets against these numbers.
 
     A batch that is not finished is not due, nor is one that never had a score and has no tickets.
@@ -87,7 +87,7 @@ def score_draw(draw: Draw, watch: Watcher = lambda outcome: None) -> list[BatchS
         outcome = _score_batch(batch, draw)
         if outcome.verdict == Verdict.SCORED and outcome.score is not None:
             made.append(outcome.score)
-        elif outcome.verdict == Verdict.LOST:
+        elif outcome.verdict == Verdict.UNSCORABLE:
             logger.warning("%s of %s for %s %s", batch, batch.run, draw.draw_date, outcome.verdict)
         watch(outcome)
     if made:
@@ -95,41 +95,41 @@ def score_draw(draw: Draw, watch: Watcher = lambda outcome: None) -> list[BatchS
     return made
 
 
-def _score_batch(batch: TicketBatch, draw: Draw) -> Outcome:
-    if outcome := _settled(batch, draw):
+def _score_batch(batch: TicketBatch, draw: Draw) -> ScoringOutcome:
+    if outcome := _early_outcome(batch, draw):
         return outcome
     counted = _count(batch, draw)  # outside the transaction: a million tickets take a second
     with transaction.atomic():
         locked = TicketBatch.objects.select_related("run").select_for_update(of=("self",)).get(pk=batch.pk)
-        if not _is_as_it_was(locked, batch):
+        if not _unchanged(locked, batch):
             # Its tickets were purged or added to meanwhile; under the lock they stay as they are.
-            if outcome := _settled(locked, draw):
+            if outcome := _early_outcome(locked, draw):
                 return outcome
             counted = _count(locked, draw)
         if not counted:
-            return Outcome(locked, Verdict.EMPTY, None)
+            return ScoringOutcome(locked, Verdict.EMPTY, None)
         if not Draw.objects.select_for_update().filter(pk=draw.pk).first():
-            return Outcome(locked, Verdict.DELETED, None)
+            return ScoringOutcome(locked, Verdict.DELETED, None)
         score = _score(locked, draw, counted)
         score.save()
-    return Outcome(locked, Verdict.SCORED, score)
+    return ScoringOutcome(locked, Verdict.SCORED, score)
 
 
-def _settled(batch: TicketBatch, draw: Draw) -> Outcome | None:
+def _early_outcome(batch: TicketBatch, draw: Draw) -> ScoringOutcome | None:
     """The outcome where nothing is to be counted; None where the batch is due."""
     score: BatchScore | None = getattr(batch, "score", None)
     if batch.status in TicketBatch.UNFINISHED:
-        return Outcome(batch, Verdict.UNFINISHED, score)
+        return ScoringOutcome(batch, Verdict.UNFINISHED, score)
     if score is None:
-        return None if batch.stored else Outcome(batch, Verdict.EMPTY, None)
-    if score.is_of(draw) and batch.generated <= score.tickets + score.purged:
-        return Outcome(batch, Verdict.UNCHANGED, score)
+        return None if batch.stored else ScoringOutcome(batch, Verdict.EMPTY, None)
+    if score.matches(draw) and batch.generated <= score.tickets + score.purged:
+        return ScoringOutcome(batch, Verdict.UNCHANGED, score)
     if batch.generated - batch.stored > score.purged:
-        return Outcome(batch, Verdict.LOST, score)
+        return ScoringOutcome(batch, Verdict.UNSCORABLE, score)
     return None
 
 
-def _is_as_it_was(now: TicketBatch, then: TicketBatch) -> bool:
+def _unchanged(now: TicketBatch, then: TicketBatch) -> bool:
     """Whether no ticket came or went and it was not taken up again; every door to the table counts them."""
     return (now.status, now.generated, now.stored) == (then.status, then.generated, then.stored)
 

@@ -7,12 +7,12 @@ that a batch's counts are always true.
 from tickets.store.deletion import (
     MAX_DAYS,
     clear_old_batch_tickets,
-    instant_before,
-    kept_claims,
-    old_claimed_tickets,
-    old_tickets,
+    days_ago,
+    expired_claimed_tickets,
+    expired_tickets,
     purge_batch,
     tickets_of_batch,
+    unpurgeable_claims,
 )
 from tickets.store.insertion import TicketRow, insert_batch_tickets, insert_rows
 from tickets.store.retrieval import get_batch_ticket_stats, get_cached_tickets
@@ -21,14 +21,14 @@ __all__ = [
     "MAX_DAYS",
     "TicketRow",
     "clear_old_batch_tickets",
+    "days_ago",
+    "expired_claimed_tickets",
+    "expired_tickets",
     "get_batch_ticket_stats",
     "get_cached_tickets",
     "insert_batch_tickets",
     "insert_rows",
-    "instant_before",
-    "kept_claims",
-    "old_claimed_tickets",
-    "old_tickets",
     "purge_batch",
     "tickets_of_batch",
+    "unpurgeable_claims",
 ]

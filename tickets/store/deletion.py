@@ -22,8 +22,8 @@ from tickets.models.policies import MAX_DAYS, policy_of
 from tickets.models.scores import BatchScore
 
 DELETE_CHUNK = 5000  # rows a transaction, so that readers and other writers get their turn
-REST = 0.5  # of the time that a chunk took, left to others before the next
-KEYS_AT_ONCE = 250_000  # read ahead of the chunks, so that none passes over what earlier ones deleted
+IDLE_RATIO = 0.5  # of the time that a chunk took, left to others before the next
+KEY_BATCH = 250_000  # read ahead of the chunks, so that none passes over what earlier ones deleted
 
 Tickets = QuerySet[PreGeneratedTicket]
 Watcher = Callable[[int], None]
@@ -39,14 +39,14 @@ SCORED = Q(
 # What may go
 
 
-def instant_before(days: int) -> datetime:
+def days_ago(days: int) -> datetime:
     """The instant `days` times 24 hours ago; ValueError for bad days."""
     if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= MAX_DAYS:
         raise ValueError(f"days {days!r}: allowed is an integer from 1 to {MAX_DAYS}")
     return timezone.now() - timedelta(days=days)
 
 
-def old_tickets(days: int | None = None, mode: str | None = None) -> list[Tickets]:
+def expired_tickets(days: int | None = None, mode: str | None = None) -> list[Tickets]:
     """The tickets that nobody claimed and that were made more than `days` times 24 hours ago.
 
     Without `days`, as many as each mode's policy says. One query a mode and draw in stock, since so they lie
@@ -56,10 +56,10 @@ def old_tickets(days: int | None = None, mode: str | None = None) -> list[Ticket
     if mode is not None:
         batches = batches.filter(mode=check_mode(mode))
     if days is not None:
-        instant_before(days)
+        days_ago(days)
     stock = batches.order_by("draw_date", "mode").values_list("mode", "draw_date").distinct()
     before = {
-        one: instant_before(policy_of(one).keep_days if days is None else days)
+        one: days_ago(policy_of(one).keep_days if days is None else days)
         for one in sorted({mode for mode, _ in stock})
     }
     return [
@@ -70,9 +70,9 @@ def old_tickets(days: int | None = None, mode: str | None = None) -> list[Ticket
     ]
 
 
-def old_claimed_tickets(mode: str | None = None) -> Tickets:
+def expired_claimed_tickets(mode: str | None = None) -> Tickets:
     """The claimed tickets whose draw is scored, and was held more than CLAIM_KEEP_DAYS ago."""
-    before = instant_before(settings.CLAIM_KEEP_DAYS)
+    before = days_ago(settings.CLAIM_KEEP_DAYS)
     day = before.astimezone(EASTERN).date()
     last = day if draw_instant(day) < before else day - timedelta(days=1)
     tickets = PreGeneratedTicket.objects.filter(SCORED, claim__isnull=False, draw_date__lte=last)
@@ -85,7 +85,7 @@ def tickets_of_batch(batch: TicketBatch, before: datetime | None = None) -> Tick
     return (tickets if before is None else tickets.filter(created_at__lt=before)).order_by("id")
 
 
-def kept_claims(batch: TicketBatch) -> int:
+def unpurgeable_claims(batch: TicketBatch) -> int:
     """How many of a batch's tickets no purge deletes: claimed, and not scored yet."""
     claimed = PreGeneratedTicket.objects.filter(draw_date=batch.draw_date, claim__isnull=False, batch=batch)
     return claimed.exclude(SCORED).count()
@@ -106,11 +106,11 @@ def clear_old_batch_tickets(
     `time.monotonic()` no chunk is begun but the first, and the rest is left to another call.
     """
     total = 0
-    for tickets in old_tickets(days, mode):
+    for tickets in expired_tickets(days, mode):
         total += _delete(tickets, UNCLAIMED, watch, until)
         if total and _is_over(until):
             return total
-    return total + _delete(old_claimed_tickets(mode), SCORED, watch, until)
+    return total + _delete(expired_claimed_tickets(mode), SCORED, watch, until)
 
 
 def purge_batch(
@@ -133,7 +133,7 @@ def _delete(
     """Delete tickets that are `allowed` to go at the moment they go, until none is left."""
     total = 0
     while True:
-        count = KEYS_AT_ONCE if at_most is None else min(KEYS_AT_ONCE, at_most - total)
+        count = KEY_BATCH if at_most is None else min(KEY_BATCH, at_most - total)
         keys = _keys(tickets, count)
         deleted = _delete_keys(keys, allowed, watch, until)
         total += deleted
@@ -147,7 +147,7 @@ def _delete_keys(keys: Sequence[Key], allowed: Q, watch: Watcher, until: float |
         time.sleep(rest)
         started = time.monotonic()
         deleted = _delete_chunk(keys[first : first + DELETE_CHUNK], allowed)
-        rest = REST * (time.monotonic() - started)
+        rest = IDLE_RATIO * (time.monotonic() - started)
         total += deleted
         watch(deleted)
         if _is_over(until):

@@ -12,27 +12,27 @@ from predictions.modes.registry import check_mode
 from predictions.workqueue import clusters
 from shiolplus.logs.context import current_request, log_ids
 from tickets.models import TicketBatch
-from tickets.store import kept_claims, purge_batch, tickets_of_batch
+from tickets.store import purge_batch, tickets_of_batch, unpurgeable_claims
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 50_000  # tickets deleted while a person waits, a few seconds; more are left to tasks
-A_TASK = 500_000  # tickets one task deletes before the next goes on, well within the queue's time limit
+INLINE_LIMIT = 50_000  # tickets deleted while a person waits, a few seconds; more are left to tasks
+TASK_LIMIT = 500_000  # tickets one task deletes before the next goes on, well within the queue's time limit
 
 
-class Doomed(NamedTuple):
+class PurgeCandidate(NamedTuple):
     """A batch, and how many of its tickets a purge would delete."""
 
     batch: TicketBatch
     tickets: int
 
 
-def purgeable(
+def purge_candidates(
     batches: Sequence[int] = (),
     mode: str | None = None,
     draw_date: date | None = None,
     before: datetime | None = None,
-) -> list[Doomed]:
+) -> list[PurgeCandidate]:
     """The batches with tickets that a purge would delete, made before an instant, and how many.
 
     What is not named is not asked. ValueError for a bad mode.
@@ -44,22 +44,22 @@ def purgeable(
         rows = rows.filter(mode=check_mode(mode))
     if draw_date is not None:
         rows = rows.filter(draw_date=draw_date)
-    counted = [Doomed(batch, _count(batch, before)) for batch in rows]
+    counted = [PurgeCandidate(batch, _count(batch, before)) for batch in rows]
     return [one for one in counted if one.tickets]
 
 
 def _count(batch: TicketBatch, before: datetime | None) -> int:
     if before is None:  # all of it, and no million rows need be counted
-        return batch.stored - kept_claims(batch)
+        return batch.stored - unpurgeable_claims(batch)
     return tickets_of_batch(batch, before).count()
 
 
-def is_much(doomed: Sequence[Doomed]) -> bool:
+def needs_background(doomed: Sequence[PurgeCandidate]) -> bool:
     """Whether a purge takes longer than a person should wait."""
-    return sum(one.tickets for one in doomed) > AT_ONCE
+    return sum(one.tickets for one in doomed) > INLINE_LIMIT
 
 
-def enqueue_purge(doomed: Sequence[Doomed], before: datetime | None) -> None:
+def enqueue_purge(doomed: Sequence[PurgeCandidate], before: datetime | None) -> None:
     """Leave the deletion to tasks, one a batch."""
     with transaction.atomic():
         for batch, _ in doomed:
@@ -76,9 +76,9 @@ def purge_in_task(batch_pk: int, before: datetime | None, request_id: str = "") 
     """Delete a task's part of a batch's tickets and enqueue the rest; delivered twice is done once."""
     batch = TicketBatch.objects.select_related("run").get(pk=batch_pk)
     with log_ids(request=request_id, batch=batch_pk):
-        deleted = purge_batch(batch, before=before, at_most=A_TASK)
+        deleted = purge_batch(batch, before=before, at_most=TASK_LIMIT)
         logger.info("%s: %d tickets purged", batch.mode, deleted)
-        if deleted == A_TASK:
+        if deleted == TASK_LIMIT:
             _enqueue(batch_pk, before)
     return deleted
 

@@ -11,7 +11,7 @@ from tickets.store import clear_old_batch_tickets
 SLICE_SECONDS = 60  # well within the queue's time limit, whatever there is to delete
 
 
-def clean_up_in_task(seconds: float = SLICE_SECONDS) -> dict[str, int]:
+def apply_retention(seconds: float = SLICE_SECONDS) -> dict[str, int]:
     """Delete tickets that are older than their mode's policy keeps; returns how many, a mode.
 
     When the time is over before all is done, the rest is enqueued.

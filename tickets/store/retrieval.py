@@ -34,10 +34,10 @@ def get_cached_tickets(mode: str, limit: int = 10, draw_date: date | None = None
     with connection.cursor() as cursor:
         cursor.execute(_NEWEST, [mode, connection.ops.adapt_datefield_value(day), limit])
         rows = cursor.fetchall()
-    return ticket_dicts(mode, day, [(*row[:8], utc_text(row[8]), row[9]) for row in rows], draw)
+    return serialize_tickets(mode, day, [(*row[:8], isoformat_utc(row[8]), row[9]) for row in rows], draw)
 
 
-def ticket_dicts(
+def serialize_tickets(
     mode: str, day: date, rows: Iterable[Sequence[Any]], draw: Draw | None
 ) -> list[dict[str, Any]]:
     """Tickets as the API shows them, with what each won where the draw is given.
@@ -68,7 +68,7 @@ def _result(white_balls: Sequence[int], powerball: int, draw: Draw | None) -> di
     return {"white_matches": matches, "powerball_match": red, "prize_usd": prize_of(matches, red)}
 
 
-def utc_text(instant: datetime | None) -> str | None:
+def isoformat_utc(instant: datetime | None) -> str | None:
     """ISO 8601 with Z; what has no zone is UTC, as a bare cursor gives it on SQLite."""
     if instant is None:
         return None
@@ -115,8 +115,8 @@ def get_batch_ticket_stats() -> dict[str, Any]:
         "total_tickets": sum(by_mode.values()),
         "by_mode": by_mode,
         "available_by_mode": available,
-        "oldest_ticket": utc_text(oldest[0]) if oldest else None,
-        "newest_ticket": utc_text(newest[0]) if newest else None,
+        "oldest_ticket": isoformat_utc(oldest[0]) if oldest else None,
+        "newest_ticket": isoformat_utc(newest[0]) if newest else None,
         "last_run": _run_summary(*last_run) if last_run else None,
     }
 
@@ -126,5 +126,5 @@ def _run_summary(pk: int, run_id: str, status: str, finished_at: datetime | None
         "generation_run_id": pk,
         "pipeline_run_id": run_id,
         "status": status,
-        "finished_at": utc_text(finished_at),
+        "finished_at": isoformat_utc(finished_at),
     }

@@ -16,7 +16,7 @@ from predictions.signals import predictions_generated
 from predictions.tasks import run_pipeline
 from tests.factories import make_prediction
 from tickets.models import GenerationRun, TicketBatch
-from tickets.receivers import resume_missed
+from tickets.receivers import enqueue_missing_batches
 
 STEPS = ["data", "analytics", "evaluation", "adaptive_weights", "training", "predictions"]
 pytestmark = pytest.mark.usefixtures("real_draws", "small_models")
@@ -278,6 +278,6 @@ def test_a_completed_run_whose_signal_was_lost_is_found_and_gets_its_tickets_onc
         run = accepted(pipeline_run_id="died")
         PipelineRun.objects.filter(pk=run.pk).update(status="completed")
 
-        assert [resume_missed(), resume_missed()] == [1, 0]
+        assert [enqueue_missing_batches(), enqueue_missing_batches()] == [1, 0]
 
     assert GenerationRun.objects.get().pipeline_run_id == "died"

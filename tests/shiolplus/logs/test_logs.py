@@ -13,8 +13,8 @@ from django.conf import settings
 from django.test import Client
 
 from shiolplus.logs.context import current_ids, current_request, log_ids
-from shiolplus.logs.filters import IdsFilter
-from shiolplus.logs.json_formatter import JsonLines
+from shiolplus.logs.filters import ContextFilter
+from shiolplus.logs.json_formatter import JsonFormatter
 from tests.factories import WEDNESDAY, make_prediction
 from tests.processes import environment
 from tickets.generation.generator import BatchTicketGenerator
@@ -116,8 +116,8 @@ def as_json(message: object, *args: object, **values: object) -> dict[str, str]:
     """The object that a line is, which must be one line."""
     record = logging.LogRecord("tickets.x", logging.ERROR, "x.py", 1, message, args, None)
     vars(record).update(values)
-    IdsFilter().filter(record)
-    line = JsonLines().format(record)
+    ContextFilter().filter(record)
+    line = JsonFormatter().format(record)
     assert line.isascii()
     assert len(line.splitlines()) == 1
     found: dict[str, str] = json.loads(line)

@@ -11,7 +11,7 @@ from django.core.signals import request_started
 from django.db import close_old_connections
 from django.test import RequestFactory, override_settings
 
-from shiolplus.web.fast_path import KeptAnswers
+from shiolplus.web.fast_path import CachedTicketsFastPath
 from shiolplus.web.trusted_proxies import parse_peers
 from tests.factories import make_client, make_key, some_tickets
 from tickets.api.response_cache import ANSWERS
@@ -58,7 +58,7 @@ def ask() -> Ask:
         asked.append(environ["PATH_INFO"])
         return handler(environ, start_response)
 
-    application = KeptAnswers(django)
+    application = CachedTicketsFastPath(django)
 
     def get(address: str = V1, method: str = "GET", **environ: str) -> Given:
         found: list[Any] = []

@@ -34,7 +34,7 @@ STATES = ("queued", "running", "ready", "failed", "cancelled")
 def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that has kept nothing of another test's past draws."""
     registry = CollectorRegistry()
-    registry.register(metrics.Scrape())
+    registry.register(metrics.SnapshotCollector())
     monkeypatch.setattr(metrics, "REGISTRY", registry)
 
 

@@ -7,12 +7,12 @@ import pytest
 from django.http import HttpRequest
 from django.test import RequestFactory
 
-from shiolplus.web.request_classes import AsyncWebRequest, WebRequest
+from shiolplus.web.request_classes import AsyncWebRequest, TolerantWSGIRequest
 
 
 def by_wsgi(content_type: str) -> HttpRequest:
     environ = RequestFactory().get("/api/v1/draws", {"cursor": "ä"}, content_type=content_type).environ
-    return WebRequest(environ | {"CONTENT_TYPE": content_type})
+    return TolerantWSGIRequest(environ | {"CONTENT_TYPE": content_type})
 
 
 def by_asgi(content_type: str) -> HttpRequest:

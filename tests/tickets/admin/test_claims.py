@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.factories import WEDNESDAY, make_client, make_draw, some_tickets
 from tests.staff import heard_of, text_of
-from tickets.claims.allocation import Asked, claim_tickets
+from tickets.claims.allocation import ClaimRequest, claim_tickets
 from tickets.models import Claim
 from tickets.models.clients import ApiClient
 from tickets.store import insert_batch_tickets
@@ -43,7 +43,7 @@ def claims() -> list[Claim]:
         client = ApiClient.objects.filter(name=name).first() or make_client(name)
         day = date(2026, 11, 28) if name == "other" else WEDNESDAY
         insert_batch_tickets(some_tickets(2, powerball=number + 1), mode, f"run-{number}", day)
-        made.append(claim_tickets(client, Asked(mode, 2, day), f"key-{number}")[0])
+        made.append(claim_tickets(client, ClaimRequest(mode, 2, day), f"key-{number}")[0])
     return made
 
 
@@ -72,7 +72,7 @@ def test_claims_are_found_by_client_mode_and_draw_newest_first(admin: Client, cl
 def test_the_list_of_claims_neither_counts_nor_asks_for_each_client(
     admin: Client, claims: list[Claim], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tickets.admin.tickets.FOUND_AT_MOST", 3)
+    monkeypatch.setattr("tickets.admin.tickets.RESULT_LIMIT", 3)
 
     with CaptureQueriesContext(connection) as queries:
         page = admin.get(CLAIMS)

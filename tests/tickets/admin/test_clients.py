@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.factories import WEDNESDAY, make_client, make_key, some_tickets
 from tests.staff import text_of
-from tickets.claims.allocation import Asked, claim_tickets
+from tickets.claims.allocation import ClaimRequest, claim_tickets
 from tickets.models.clients import ApiClient, ApiKey
 from tickets.store import insert_batch_tickets
 
@@ -108,7 +108,7 @@ def test_the_model_itself_wants_known_modes(modes: object) -> None:
 def test_a_change_is_stored_and_keeps_todays_use(admin: Client) -> None:
     client = make_client(daily_quota=10)
     insert_batch_tickets(some_tickets(5), "v1", draw_date=WEDNESDAY)
-    claim_tickets(client, Asked("v1", 5), "one")
+    claim_tickets(client, ClaimRequest("v1", 5), "one")
 
     assert admin.post(change(client), GOOD | {"active": ""}).status_code == 302
 
@@ -122,7 +122,7 @@ def test_the_list_shows_what_each_may_and_has_done_today(admin: Client) -> None:
     client = make_client(daily_quota=1500, rate=2000)
     make_client("narrow", modes=["v2"], active=False)
     insert_batch_tickets(some_tickets(20), "v1", draw_date=WEDNESDAY)
-    claim_tickets(client, Asked("v1", 7), "one")
+    claim_tickets(client, ClaimRequest("v1", 7), "one")
     client.days.create(day=date(2026, 11, 23), used=99)
     make_key(client)
     make_key(client, expiry_date=NOON + timedelta(seconds=1))
@@ -159,7 +159,7 @@ def test_the_list_asks_as_many_queries_for_many_clients_as_for_one(admin: Client
 def test_a_client_with_claims_is_not_deleted_and_the_page_says_why(admin: Client) -> None:
     client = make_client()
     insert_batch_tickets(some_tickets(5), "v1", draw_date=WEDNESDAY)
-    claim_tickets(client, Asked("v1", 5), "one")
+    claim_tickets(client, ClaimRequest("v1", 5), "one")
     address = change(client).replace("change", "delete")
 
     for response in (admin.get(address, follow=True), admin.post(address, {"post": "yes"}, follow=True)):
@@ -177,7 +177,7 @@ def test_a_client_that_claims_while_it_is_deleted_stays(
     log_deletions = ModelAdmin.log_deletions
 
     def claim_first(*args: Any, **options: Any) -> Any:
-        claim_tickets(client, Asked("v1", 5), "meanwhile")
+        claim_tickets(client, ClaimRequest("v1", 5), "meanwhile")
         return log_deletions(*args, **options)
 
     monkeypatch.setattr("django.contrib.admin.options.ModelAdmin.log_deletions", claim_first)

@@ -32,9 +32,9 @@ from tickets.generation.lifecycle import finish_batch
 from tickets.models import TicketBatch
 from tickets.models.policies import ModePolicy
 from tickets.monitoring.charts import plots_of
-from tickets.monitoring.collector import picture_at
+from tickets.monitoring.collector import take_snapshot
 from tickets.monitoring.history import error_rate, mode_histories, recent_days
-from tickets.monitoring.snapshot import ModePicture
+from tickets.monitoring.snapshot import ModeSnapshot
 from tickets.scoring.scorer import score_known_draws
 from tickets.store import insert_batch_tickets
 
@@ -49,8 +49,8 @@ def _now() -> Iterator[None]:
         yield
 
 
-def mode(name: str) -> ModePicture:
-    return {one.mode: one for one in picture_at(NOW).modes}[name]
+def mode(name: str) -> ModeSnapshot:
+    return {one.mode: one for one in take_snapshot(NOW).modes}[name]
 
 
 def made(size: int = 20, modes: tuple[str, ...] = ("random_forest",), **values: Any) -> TicketBatch:
@@ -164,7 +164,7 @@ def test_what_runs_is_told_with_its_progress_and_what_waits_with_its_age() -> No
         status = "running" if name == "training" else "pending"
         run.steps.create(number=number, name=name, status=status)
 
-    work = picture_at(NOW).work
+    work = take_snapshot(NOW).work
 
     (one,) = work.batches
     assert (one.id, one.generated, one.requested, one.rate, one.seconds_left) == (
@@ -185,7 +185,7 @@ def test_a_batch_passed_on_between_two_tasks_is_under_way_and_waits_for_nobody()
     make_prediction()
     queued_batch(started_at=NOW - timedelta(hours=1), created_at=NOW - timedelta(hours=1))
 
-    work = picture_at(NOW).work
+    work = take_snapshot(NOW).work
 
     assert (len(work.batches), work.waiting, work.oldest_waiting_seconds) == (1, 0, None)
 
@@ -210,7 +210,7 @@ def test_the_picture_is_plain_json_with_instants_as_the_api_writes_them() -> Non
     make_prediction()
     made(started_at=NOW)
 
-    told = json.loads(json.dumps(picture_at(NOW).as_json()))
+    told = json.loads(json.dumps(take_snapshot(NOW).as_json()))
 
     assert told["at"] == "2026-11-24T12:30:00Z"
     assert told["draws"]["next"] == "2026-11-25"
@@ -229,7 +229,7 @@ def test_every_chart_has_a_value_a_label_and_the_same_in_its_table() -> None:
     count_claims("v1", NOW.replace(minute=0) - timedelta(hours=47), claims=2)
     count_claims("v1", NOW.replace(minute=0) - timedelta(hours=48), claims=9)
 
-    plots = {one.name: one for one in plots_of(picture_at(NOW))}
+    plots = {one.name: one for one in plots_of(take_snapshot(NOW))}
 
     assert list(plots) == ["stock", "tickets", "batches", "claims", "durations"]
     for plot in plots.values():

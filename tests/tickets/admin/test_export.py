@@ -23,7 +23,7 @@ from tests.processes import web_server
 from tests.staff import client_of, heard_of, staff_who_may, superuser
 from tickets.models import Claim, PreGeneratedTicket, TicketBatch
 from tickets.store import insert_batch_tickets
-from tickets.store.retrieval import utc_text
+from tickets.store.retrieval import isoformat_utc
 
 pytestmark = pytest.mark.django_db
 
@@ -67,7 +67,7 @@ def as_exported(one: PreGeneratedTicket) -> dict[str, Any]:
         "batch": one.batch_id,
         "claim": one.claim_id,
         "pipeline_run_id": one.pipeline_run_id,
-        "created_at": utc_text(one.created_at),
+        "created_at": isoformat_utc(one.created_at),
     }
 
 
@@ -90,7 +90,7 @@ def test_every_row_of_what_is_filtered_is_exported_oldest_first(
     query: str, asked: dict[str, Any], cut_off: bool, admin: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if cut_off:  # then the keys are not known before
-        monkeypatch.setattr("tickets.admin.tickets.FOUND_AT_MOST", 5)
+        monkeypatch.setattr("tickets.admin.tickets.RESULT_LIMIT", 5)
         monkeypatch.setattr("tickets.admin.tickets.FOUND_BY_NUMBERS", 5)
     expected = [as_exported(one) for one in PreGeneratedTicket.objects.filter(**asked).order_by("id")]
 
@@ -168,7 +168,7 @@ def test_the_page_says_how_many_which_and_in_which_columns(
     assert "Columns: id, mode, draw_date, n1, n2, n3, n4, n5, powerball, confidence" in heard_of(page)
     assert f'href="{TICKETS}?mode__exact=v1"' in page.content.decode()
     assert "40 tickets, all that there are" in heard_of(admin.get(f"{TICKETS}export/"))
-    monkeypatch.setattr("tickets.admin.tickets.FOUND_AT_MOST", 5)
+    monkeypatch.setattr("tickets.admin.tickets.RESULT_LIMIT", 5)
     assert "More than 4 tickets, filtered by mode v1" in heard_of(
         admin.get(f"{TICKETS}export/?mode__exact=v1")
     )

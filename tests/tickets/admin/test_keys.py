@@ -12,8 +12,8 @@ from django.test import Client
 
 from tests.factories import make_client, make_key
 from tests.staff import staff_who_may, text_of
-from tickets.claims.api_keys import end_of_day
-from tickets.claims.api_keys import make_key as make_named_key
+from tickets.claims.api_keys import create_key as make_named_key
+from tickets.claims.api_keys import key_expiry
 from tickets.models.clients import ApiClient, ApiKey
 
 pytestmark = pytest.mark.django_db
@@ -114,10 +114,10 @@ def test_a_bad_order_of_a_key_is_named(values: dict[str, str], error: str, admin
 
 
 def test_the_last_day_ends_at_midnight_in_new_york() -> None:
-    assert end_of_day(date(2026, 11, 24)) == datetime(2026, 11, 25, 5, tzinfo=UTC)
-    assert end_of_day(date(2027, 7, 1)) == datetime(2027, 7, 2, 4, tzinfo=UTC)
+    assert key_expiry(date(2026, 11, 24)) == datetime(2026, 11, 25, 5, tzinfo=UTC)
+    assert key_expiry(date(2027, 7, 1)) == datetime(2027, 7, 2, 4, tzinfo=UTC)
     with pytest.raises(ValueError, match="allowed is a day from 2026-11-24"):
-        end_of_day(date(2026, 11, 23))
+        key_expiry(date(2026, 11, 23))
     with pytest.raises(ValueError, match="to come"):
         make_named_key(make_client(), "late", NOON)
 

@@ -9,7 +9,7 @@ from predictions.models import new_run_id
 from tests.factories import WEDNESDAY, claim_tickets, make_prediction, queued_batch, some_tickets
 from tests.staff import staff_who_may, text_of
 from tickets.generation.generator import BatchTicketGenerator
-from tickets.generation.lifecycle import cancel_batch, fail_exhausted, retry_batch
+from tickets.generation.lifecycle import cancel_batch, fail_if_exhausted, retry_batch
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.models.policies import ModePolicy
 from tickets.store import get_cached_tickets, insert_batch_tickets
@@ -104,7 +104,7 @@ def test_a_new_batch_that_comes_to_nothing_replaces_nothing_until_it_is_tried_ag
     new = TicketBatch.objects.get(run__pipeline_run_id__startswith="admin-")
     if end == "failed":
         TicketBatch.objects.filter(pk=new.pk).update(attempts=TicketBatch.MAX_ATTEMPTS)
-    assert fail_exhausted(new) if end == "failed" else cancel_batch(new)
+    assert fail_if_exhausted(new) if end == "failed" else cancel_batch(new)
 
     assert "purge_ticket_batch" not in work()
     assert stock() == [("v1", 200), ("v2", 4), ("v1", 0)]

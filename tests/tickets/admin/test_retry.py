@@ -10,7 +10,7 @@ from tests.staff import staff_who_may, superuser, text_of
 from tickets.admin import batch_pages
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.generation.lifecycle import cancel_batch, retry_batch
-from tickets.generation.worker import make_batch, make_next_batch
+from tickets.generation.worker import run_batch, run_next_batch
 from tickets.models import TicketBatch
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
@@ -80,7 +80,7 @@ def test_confirmed_the_batches_shown_are_queued_again_and_logged_and_go_on_where
     assert f"1 batch is queued again: batch {failed.pk} of random_forest." in done
     assert (states(), OrmQ.objects.count()) == (["queued"], 1)
     assert logged() == [(str(failed.pk), "Queued again; it goes on at 100 of 300 tickets.")]
-    assert make_next_batch() == failed.pk
+    assert run_next_batch() == failed.pk
     failed.refresh_from_db()
     assert (failed.status, failed.generated) == ("ready", 300)
 
@@ -89,7 +89,7 @@ def test_what_changed_its_state_since_the_preview_is_named_and_nothing_is_done_t
     failed: TicketBatch, without_a_law: TicketBatch, admin: Client
 ) -> None:
     retry_batch(failed)
-    make_batch(failed.pk)
+    run_batch(failed.pk)
     OrmQ.objects.all().delete()
     confirmed = {"batches": f"{failed.pk} {without_a_law.pk}"}
 
@@ -155,7 +155,7 @@ def test_what_a_worker_is_making_stops_at_its_next_chunk(admin: Client) -> None:
         if now.generated == 100:
             admin.post(CANCEL, {"batches": now.pk})
 
-    make_batch(batch.pk, watch=cancel)
+    run_batch(batch.pk, watch=cancel)
 
     batch.refresh_from_db()
     assert (batch.status, batch.stored) == ("cancelled", 100)

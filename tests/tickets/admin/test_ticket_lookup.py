@@ -7,9 +7,9 @@ import pytest
 
 from tests.factories import WEDNESDAY, ticket
 from tickets.admin import ticket_lookup as finder
-from tickets.admin.ticket_lookup import newest
+from tickets.admin.ticket_lookup import newest_ids
 from tickets.models import PreGeneratedTicket
-from tickets.models.number_query import wanted_numbers
+from tickets.models.number_query import parse_number_query
 from tickets.store import insert_batch_tickets
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +24,7 @@ NUMBERS = [
 @pytest.fixture
 def tickets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two draws and three modes, in batches of which the older go on when the newer have begun."""
-    monkeypatch.setattr(finder, "READ_TOGETHER", 7)  # so that some are read together and some alone
+    monkeypatch.setattr(finder, "BATCH_GROUP_ROWS", 7)  # so that some are read together and some alone
     whites = [
         (5, 12, 33, 41, 60),
         (1, 2, 3, 4, 5),
@@ -55,14 +55,14 @@ def test_they_are_the_newest_of_all_that_have_what_is_asked(asked: dict[str, obj
     assert PreGeneratedTicket.objects.count() > 50
 
     for text in NUMBERS:
-        list_ = PreGeneratedTicket.objects.along_age(**asked)
+        list_ = PreGeneratedTicket.objects.filter_keeping_id_order(**asked)
         white, red = (), None
         if text:
-            white, red = wanted = wanted_numbers(text)
+            white, red = wanted = parse_number_query(text)
             list_ = list_.with_numbers(wanted)
         have = [one.pk for one in rows if set(white) <= set(one.white_balls) and red in (None, one.powerball)]
         for limit in (3, 1000):
-            assert newest(list_, limit) == have[:limit], (text, limit)
+            assert newest_ids(list_, limit) == have[:limit], (text, limit)
 
 
 @pytest.mark.usefixtures("tickets")
@@ -71,9 +71,11 @@ def test_an_age_is_asked_beside_everything_else(asked: dict[str, object]) -> Non
     keys = list(PreGeneratedTicket.objects.filter(**asked).order_by("id").values_list("pk", flat=True))
     old, young = keys[: len(keys) // 2], keys[len(keys) // 2 :]
     PreGeneratedTicket.objects.filter(pk__in=old).update(created_at="2026-11-01T00:00:00Z")
-    list_ = PreGeneratedTicket.objects.along_age(**asked)
+    list_ = PreGeneratedTicket.objects.filter_keeping_id_order(**asked)
 
-    assert newest(list_.of_age(created_at__gte="2026-11-02 00:00:00Z"), 1000) == young[::-1]
-    aged = list_.of_age(created_at__gte="2026-11-01 00:00:00Z", created_at__lt="2026-11-01 00:00:01Z")
-    assert newest(aged, 2) == old[:-3:-1]
-    assert len(newest(aged.with_numbers(wanted_numbers("5")), 1000)) > 5
+    assert newest_ids(list_.created_between(created_at__gte="2026-11-02 00:00:00Z"), 1000) == young[::-1]
+    aged = list_.created_between(
+        created_at__gte="2026-11-01 00:00:00Z", created_at__lt="2026-11-01 00:00:01Z"
+    )
+    assert newest_ids(aged, 2) == old[:-3:-1]
+    assert len(newest_ids(aged.with_numbers(parse_number_query("5")), 1000)) > 5

@@ -12,7 +12,7 @@ from tests.staff import heard_of
 from tickets.admin import tickets as ticket_admin
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import PreGeneratedTicket, TicketBatch
-from tickets.models.number_query import Wanted, wanted_numbers
+from tickets.models.number_query import NumberQuery, parse_number_query
 from tickets.store import insert_batch_tickets
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
@@ -54,17 +54,17 @@ def found(client: Client, **query: object) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("5 12 33 41 60 +7", Wanted((5, 12, 33, 41, 60), 7)),
-        ("60, 41,33 12 5 + 7", Wanted((5, 12, 33, 41, 60), 7)),
-        ("  12 5 ", Wanted((5, 12), None)),
-        ("+7", Wanted((), 7)),
-        ("+7 5", Wanted((5,), 7)),
-        ("07", Wanted((7,), None)),
-        ("5+7", Wanted((5,), 7)),
+        ("5 12 33 41 60 +7", NumberQuery((5, 12, 33, 41, 60), 7)),
+        ("60, 41,33 12 5 + 7", NumberQuery((5, 12, 33, 41, 60), 7)),
+        ("  12 5 ", NumberQuery((5, 12), None)),
+        ("+7", NumberQuery((), 7)),
+        ("+7 5", NumberQuery((5,), 7)),
+        ("07", NumberQuery((7,), None)),
+        ("5+7", NumberQuery((5,), 7)),
     ],
 )
-def test_numbers_are_read_in_any_order(text: str, wanted: Wanted) -> None:
-    assert wanted_numbers(text) == wanted
+def test_numbers_are_read_in_any_order(text: str, wanted: NumberQuery) -> None:
+    assert parse_number_query(text) == wanted
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_numbers_are_read_in_any_order(text: str, wanted: Wanted) -> None:
 )
 def test_what_is_no_ticket_is_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason.replace("+", r"\+").replace(".", r"\.")):
-        wanted_numbers(text)
+        parse_number_query(text)
 
 
 # Found
@@ -183,8 +183,8 @@ def test_a_filtered_count_stops_at_its_limit_and_says_so(
     admin: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     insert_batch_tickets(some_tickets(250), "v1", "run-1", WEDNESDAY)
-    monkeypatch.setattr(ticket_admin, "FOUND_AT_MOST", 201)
-    monkeypatch.setattr(ticket_admin.StockPaginator, "shown_at_most", "200")
+    monkeypatch.setattr(ticket_admin, "RESULT_LIMIT", 201)
+    monkeypatch.setattr(ticket_admin.CappedPaginator, "shown_at_most", "200")
 
     page = admin.get(TICKETS, {"mode__exact": "v1"}).content.decode()
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.factories import WEDNESDAY, make_client, make_draw, make_key, some_tickets
-from tickets.claims.allocation import Asked, ModeNotAllowed, QuotaSpent, claim_tickets
+from tickets.claims.allocation import ClaimRequest, ModeNotAllowed, QuotaExceeded, claim_tickets
 from tickets.models import Claim, ClaimHour, PreGeneratedTicket, TicketBatch
 from tickets.models.clients import ApiClient, ApiKey, ClientDay
 from tickets.store import get_batch_ticket_stats, get_cached_tickets, insert_batch_tickets
@@ -234,12 +234,12 @@ def test_a_day_of_the_quota_is_new_yorks(api: Client, client_row: ApiClient) -> 
 def test_what_staff_changed_while_a_request_was_on_its_way_holds(client_row: ApiClient) -> None:
     """The quota and the modes that count are those at the moment of the claim."""
     ApiClient.objects.update(daily_quota=1)
-    with pytest.raises(QuotaSpent):
-        claim_tickets(client_row, Asked("v1", 2), "one")
+    with pytest.raises(QuotaExceeded):
+        claim_tickets(client_row, ClaimRequest("v1", 2), "one")
 
     ApiClient.objects.update(daily_quota=10, modes=["v2"])
     with pytest.raises(ModeNotAllowed):
-        claim_tickets(client_row, Asked("v1", 2), "one")
+        claim_tickets(client_row, ClaimRequest("v1", 2), "one")
 
 
 def test_a_mode_that_the_client_may_not_claim_is_403(api: Client) -> None:

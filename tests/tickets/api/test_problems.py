@@ -11,7 +11,7 @@ from django.db import connection
 from django.http import HttpResponse
 from django.test import Client, RequestFactory, override_settings
 
-from shiolplus.logs.filters import IdsFilter
+from shiolplus.logs.filters import ContextFilter
 from tests.factories import WEDNESDAY, some_tickets
 from tickets.api.problems import server_error
 from tickets.store import insert_batch_tickets
@@ -267,7 +267,7 @@ def test_a_broken_view_is_a_500_whose_id_finds_its_traceback_in_the_log(
     assert body["request_id"] == "0123456789abcdef0123456789abcdef"
     assert "secret" not in response.content.decode()
     (record,) = [one for one in caplog.records if one.name == "django.request"]
-    IdsFilter().filter(record)
+    ContextFilter().filter(record)
     assert record.ids == " [request=0123456789abcdef0123456789abcdef]"  # type: ignore[attr-defined]
     assert record.exc_info
     assert "secret" in str(record.exc_info[1])

@@ -20,7 +20,7 @@ from tests.callers import CLAIMS, Answer, ask, at_once
 from tests.factories import make_client, make_key, make_prediction, some_tickets
 from tests.processes import web_server
 from tests.staff import superuser
-from tickets.claims.allocation import Asked, QuotaSpent, claim_tickets, quota_of
+from tickets.claims.allocation import ClaimRequest, QuotaExceeded, claim_tickets, quota_of
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import Claim, ClaimHour, PreGeneratedTicket, TicketBatch
 from tickets.models.clients import ApiClient, ClientDay
@@ -88,8 +88,8 @@ def test_fifty_threads_of_one_client_get_exactly_its_quota(day: date) -> None:
 
     def claim(number: int) -> str:
         try:
-            claim_tickets(client, Asked("v1", 3, day), f"key-{number}")
-        except QuotaSpent:
+            claim_tickets(client, ClaimRequest("v1", 3, day), f"key-{number}")
+        except QuotaExceeded:
             return "spent"
         return "granted"
 
@@ -144,7 +144,7 @@ def test_the_same_key_from_sixteen_threads_is_one_claim(day: date) -> None:
     client = fast_client(daily_quota=5)
     insert_batch_tickets(some_tickets(100), "v1", draw_date=day)
 
-    made = at_once(16, lambda _: claim_tickets(client, Asked("v1", 5, day), "one"), range(16))
+    made = at_once(16, lambda _: claim_tickets(client, ClaimRequest("v1", 5, day), "one"), range(16))
 
     assert [is_new for _, is_new in made].count(True) == 1
     assert {claim.pk for claim, _ in made} == {Claim.objects.get().pk}
@@ -208,7 +208,7 @@ def test_claims_amid_a_generation_a_cleanup_and_a_purge_lose_nothing(
 
     def claim(client: ApiClient) -> int:
         for number in range(60):
-            claim_tickets(client, Asked("v1", 3, day), f"key-{number}")
+            claim_tickets(client, ClaimRequest("v1", 3, day), f"key-{number}")
         return 180
 
     def generate() -> int:
@@ -239,7 +239,7 @@ def test_the_deletion_of_a_client_waits_for_its_claim_that_is_being_made(day: da
 
     def claim() -> None:
         with transaction.atomic():
-            claim_tickets(client, Asked("v1", 5, day), "one")
+            claim_tickets(client, ClaimRequest("v1", 5, day), "one")
             made.set()
             time.sleep(1)  # the deletion is asked for, and the claim not committed
 
@@ -259,7 +259,7 @@ def test_a_client_that_is_deleted_while_it_claims_is_gone_or_keeps_all_it_claime
 
     def claim(client: ApiClient, number: int) -> str:
         try:
-            claim_tickets(client, Asked("v1", 2, day), f"key-{number}")
+            claim_tickets(client, ClaimRequest("v1", 2, day), f"key-{number}")
         except ApiClient.DoesNotExist:
             return "gone"
         return "claimed"

@@ -14,7 +14,7 @@ from predictions.pipeline.runner import accept_run
 from predictions.workqueue import clusters
 from tests.factories import draw_on_sale, make_prediction
 from tests.processes import cluster, group_of, wait_until
-from tickets.cluster.scheduler import install, run_due
+from tickets.cluster.scheduler import enqueue_due, sync_schedules
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.generation.verification import verify_batch
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
@@ -44,7 +44,7 @@ def test_a_pipeline_on_the_heavy_cluster_ends_in_tickets_made_by_the_other(
     }
     batch = TicketBatch.objects.get()
     assert (batch.status, batch.stored, batch.tickets.count()) == ("ready", 100, 100)
-    assert verify_batch(batch).proven
+    assert verify_batch(batch).is_reproducible
     body = client.get(f"/api/v1/tickets/cached?mode=random_forest&limit=100&draw_date={DRAW}").json()
     assert body["count"] == 100
     assert {ticket["pipeline_run_id"] for ticket in body["tickets"]} == {"real"}
@@ -68,7 +68,7 @@ def test_a_task_delivered_four_times_makes_its_batch_once(tmp_path: Path) -> Non
     assert (batch.status, batch.attempts, batch.stored) == ("ready", 1, 3000)
     assert PreGeneratedTicket.objects.count() == 3000
     assert all(Task.objects.values_list("success", flat=True))
-    assert verify_batch(batch).proven
+    assert verify_batch(batch).is_reproducible
 
 
 def test_the_generating_worker_never_loads_the_libraries_that_models_need(tmp_path: Path) -> None:
@@ -90,10 +90,10 @@ def test_the_generating_worker_never_loads_the_libraries_that_models_need(tmp_pa
 def test_what_is_due_by_the_clock_is_done_by_a_cluster(tmp_path: Path) -> None:
     long_ago = timezone.now() - timedelta(days=30)
     Task.objects.create(id="old", name="old", func="math.floor", started=long_ago, stopped=long_ago)
-    install()
+    sync_schedules()
     Schedule.objects.filter(cluster=clusters.DEFAULT).update(next_run=long_ago)
 
-    assert run_due() == 2
+    assert enqueue_due() == 2
     with cluster(clusters.DEFAULT, tmp_path / "log"):
         wait_until(lambda: Task.objects.exclude(pk="old").count() == 2, 30, "both tasks")
 

@@ -9,11 +9,11 @@ from django_q.models import OrmQ
 from predictions.models import PipelineRun
 from predictions.pipeline.runner import accept_run
 from tests.factories import make_prediction, queued_batch
-from tickets.cluster.reaper import Reaped, reap
+from tickets.cluster.reaper import ReapResult, reap
 from tickets.models import GenerationRun, TicketBatch
 
 pytestmark = pytest.mark.django_db
-NOTHING = Reaped()
+NOTHING = ReapResult()
 
 
 def past() -> object:
@@ -38,7 +38,7 @@ def test_a_batch_that_waits_for_its_task_is_left_alone(batch: TicketBatch) -> No
 def test_an_overdue_batch_is_sent_again_once(batch: TicketBatch) -> None:
     TicketBatch.objects.update(deliver_by=past())
 
-    assert reap() == Reaped(batches=1)
+    assert reap() == ReapResult(batches=1)
     assert reap() == NOTHING
 
     (task,) = OrmQ.objects.all()
@@ -51,14 +51,14 @@ def test_a_batch_whose_worker_was_killed_is_sent_again_when_its_lease_has_run_ou
 
     TicketBatch.objects.update(lease_until=past(), deliver_by=past())
 
-    assert reap() == Reaped(batches=1)
+    assert reap() == ReapResult(batches=1)
 
 
 def test_a_batch_that_was_begun_too_often_fails_with_its_run(batch: TicketBatch) -> None:
     assert TicketBatch.objects.take(batch.pk, "there")
     TicketBatch.objects.update(lease_until=past(), deliver_by=past(), attempts=TicketBatch.MAX_ATTEMPTS)
 
-    assert reap() == Reaped(given_up=1)
+    assert reap() == ReapResult(failed=1)
 
     assert TicketBatch.objects.get().status == GenerationRun.objects.get().status == "failed"
     assert "given up after 5 attempts" in GenerationRun.objects.get().error
@@ -79,7 +79,7 @@ def test_an_overdue_pipeline_is_sent_to_the_heavy_queue_and_a_hopeless_one_given
     PipelineRun.objects.update(deliver_by=past())
     PipelineRun.objects.filter(pk=hopeless.pk).update(attempts=PipelineRun.MAX_ATTEMPTS)
 
-    assert reap() == Reaped(runs=1, given_up=1)
+    assert reap() == ReapResult(runs=1, failed=1)
 
     (task,) = OrmQ.objects.all()
     assert (task.key, task.func()) == ("heavy", "predictions.tasks.run_pipeline")
@@ -90,7 +90,7 @@ def test_an_overdue_pipeline_is_sent_to_the_heavy_queue_and_a_hopeless_one_given
 def test_a_completed_pipeline_whose_tickets_nobody_ordered_is_signalled(batch: TicketBatch) -> None:
     PipelineRun.objects.update(status="completed")
 
-    assert reap() == Reaped(signalled=1)
+    assert reap() == ReapResult(signalled=1)
     assert reap() == NOTHING
 
     run_id = PipelineRun.objects.get().pipeline_run_id

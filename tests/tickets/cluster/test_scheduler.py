@@ -16,7 +16,7 @@ from django_q.models import Failure, OrmQ, Schedule, Task
 
 from predictions.workqueue import clusters
 from tests.staff import superuser
-from tickets.cluster.scheduler import JOBS, Job, install, run_due
+from tickets.cluster.scheduler import JOBS, Job, enqueue_due, sync_schedules
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -47,9 +47,9 @@ def tasks() -> list[dict[str, Any]]:
 
 
 def test_the_jobs_are_installed_once_however_often_it_is_asked_for() -> None:
-    install()
+    sync_schedules()
     rows = list(Schedule.objects.order_by("pk").values())
-    install()
+    sync_schedules()
 
     assert list(Schedule.objects.order_by("pk").values()) == rows
     shown = [(row["name"], row["func"], row["cron"], row["cluster"], row["schedule_type"]) for row in rows]
@@ -70,10 +70,10 @@ def test_every_job_is_a_task_that_can_be_called_again_and_again(job: Job, settin
 
 
 def test_a_pause_and_the_next_time_are_kept() -> None:
-    install([NIGHTLY])
+    sync_schedules([NIGHTLY])
     Schedule.objects.update(repeats=0, next_run=NOW + 5 * DAY, func="os.getcwd", args="1", cluster="heavy")
 
-    install([NIGHTLY])
+    sync_schedules([NIGHTLY])
 
     row = Schedule.objects.get()
     assert (row.repeats, row.next_run) == (0, NOW + 5 * DAY)
@@ -81,10 +81,10 @@ def test_a_pause_and_the_next_time_are_kept() -> None:
 
 
 def test_a_changed_cron_changes_the_next_time_and_not_the_pause() -> None:
-    install([NIGHTLY])
+    sync_schedules([NIGHTLY])
     Schedule.objects.update(repeats=0)
 
-    install([Job("nightly", "math.floor", "30 13 * * *", clusters.DEFAULT, "")])
+    sync_schedules([Job("nightly", "math.floor", "30 13 * * *", clusters.DEFAULT, "")])
 
     row = Schedule.objects.get()
     assert (row.repeats, row.next_run) == (0, datetime(2026, 11, 24, 13, 30, tzinfo=UTC))
@@ -95,14 +95,14 @@ def test_of_a_job_that_was_installed_twice_the_oldest_row_stays() -> None:
     schedule(name="nightly", schedule_type=Schedule.CRON, cron=NIGHTLY.cron)
     other = schedule(name="another's")
 
-    install([NIGHTLY])
+    sync_schedules([NIGHTLY])
 
     assert set(Schedule.objects.values_list("pk", flat=True)) == {oldest.pk, other.pk}
 
 
 @pytest.mark.django_db(transaction=True)
 def test_hosts_that_install_at_once_leave_one_row_a_job() -> None:
-    at_once(lambda: install([NIGHTLY]))
+    at_once(lambda: sync_schedules([NIGHTLY]))
 
     assert Schedule.objects.get().name == "nightly"
 
@@ -138,7 +138,7 @@ def test_what_is_due_is_sent_once_and_what_is_not_due_or_paused_is_not() -> None
     schedule(name="later", next_run=NOW + timedelta(seconds=1))
     schedule(name="paused", repeats=0)
 
-    assert [run_due(), run_due()] == [1, 0]
+    assert [enqueue_due(), enqueue_due()] == [1, 0]
 
     (task,) = tasks()
     assert (task["func"], task["args"], task["group"]) == ("math.floor", (1.5,), "mine")
@@ -148,7 +148,7 @@ def test_what_is_due_is_sent_once_and_what_is_not_due_or_paused_is_not() -> None
 
 def test_a_schedule_is_due_at_its_very_time() -> None:
     schedule(next_run=NOW)
-    assert run_due() == 1
+    assert enqueue_due() == 1
 
 
 # From the minute before noon on Tuesday, 24 November 2026, as `next_run` or, for what lasts, years ago.
@@ -173,7 +173,7 @@ def test_each_kind_that_staff_can_make_is_sent_and_due_again(
 ) -> None:
     row = schedule(**values)
 
-    assert run_due() == 1
+    assert enqueue_due() == 1
 
     row.refresh_from_db()
     assert row.next_run == following
@@ -192,7 +192,7 @@ def test_each_kind_that_staff_can_make_is_sent_and_due_again(
 def test_what_was_missed_for_years_is_not_made_up_for(kind: str, following: datetime) -> None:
     row = schedule(schedule_type=kind, cron="30 * * * *", next_run=datetime(2015, 11, 24, 12, tzinfo=UTC))
 
-    assert run_due() == 1
+    assert enqueue_due() == 1
 
     row.refresh_from_db()
     assert row.next_run == following
@@ -201,14 +201,14 @@ def test_what_was_missed_for_years_is_not_made_up_for(kind: str, following: date
 def test_once_is_once_and_the_row_goes() -> None:
     schedule(schedule_type=Schedule.ONCE)
 
-    assert [run_due(), run_due()] == [1, 0]
+    assert [enqueue_due(), enqueue_due()] == [1, 0]
     assert not Schedule.objects.exists()
 
 
 def test_once_with_a_number_of_repeats_is_once_and_the_row_stays() -> None:
     row = schedule(schedule_type=Schedule.ONCE, repeats=3)
 
-    assert [run_due(), run_due()] == [1, 0]
+    assert [enqueue_due(), enqueue_due()] == [1, 0]
     row.refresh_from_db()
     assert (row.repeats, row.task) == (0, tasks()[0]["id"])
 
@@ -216,7 +216,7 @@ def test_once_with_a_number_of_repeats_is_once_and_the_row_stays() -> None:
 def test_repeats_are_counted_down_to_the_end() -> None:
     row = schedule(schedule_type=Schedule.MINUTES, repeats=2)
 
-    assert [run_due(NOW + place * MINUTE) for place in range(4)] == [1, 1, 0, 0]
+    assert [enqueue_due(NOW + place * MINUTE) for place in range(4)] == [1, 1, 0, 0]
     row.refresh_from_db()
     assert row.repeats == 0
 
@@ -241,7 +241,7 @@ def test_arguments_are_read_as_the_queue_reads_them(
 ) -> None:
     schedule(**values)
 
-    run_due()
+    enqueue_due()
 
     (task,) = tasks()
     assert (task["args"], task["kwargs"]) == (args, kwargs)
@@ -262,7 +262,7 @@ def test_the_row_s_queue_comes_first_then_its_option_then_the_default(
 ) -> None:
     schedule(**values)
 
-    run_due()
+    enqueue_due()
 
     assert OrmQ.objects.get().key == queue
 
@@ -271,7 +271,7 @@ def test_the_queue_s_options_are_honoured_but_nothing_is_done_here_and_now() -> 
     options = {"group": "ours", "timeout": 5, "task_name": "called so", "sync": True}
     schedule(kwargs=f"x=1, q_options={options}", hook="math.ceil")
 
-    assert run_due() == 1
+    assert enqueue_due() == 1
 
     (task,) = tasks()
     shown = {name: task[name] for name in ("group", "timeout", "name", "hook", "sync")}
@@ -286,7 +286,7 @@ def test_watchdogs_that_look_at_once_send_each_task_once() -> None:
         schedule(name=f"schedule {number}")
     sent: list[int] = []
 
-    at_once(lambda: sent.append(run_due()))
+    at_once(lambda: sent.append(enqueue_due()))
 
     assert sum(sent) == 5
     assert sorted(task["group"] for task in tasks()) == [f"schedule {number}" for number in range(5)]
@@ -315,7 +315,7 @@ def test_a_bad_row_is_reported_and_put_off_and_stops_nobody(
     bad = schedule(**({"name": "bad", "next_run": NOW - HOUR} | values))
     good = schedule(name="good")
 
-    assert [run_due(), run_due()] == [1, 0]
+    assert [enqueue_due(), enqueue_due()] == [1, 0]
 
     assert [task["group"] for task in tasks()] == ["good"]
     failure = Failure.objects.get()
@@ -343,12 +343,12 @@ def test_a_row_that_cannot_say_when_it_is_next_due_is_put_off_for_an_hour(values
     Schedule.objects.filter(pk=row.pk).update(**values)
     schedule(name="good")
 
-    assert run_due() == 1
+    assert enqueue_due() == 1
 
     row.refresh_from_db()
     assert (row.next_run, row.task) == (NOW + HOUR, Failure.objects.get().pk)
     assert [task["group"] for task in tasks()] == ["good"]
-    assert run_due(NOW + HOUR) == 0
+    assert enqueue_due(NOW + HOUR) == 0
     assert Failure.objects.count() == 2
 
 
@@ -359,7 +359,7 @@ def test_a_module_that_does_not_import_is_reported_and_does_not_end_the_watchdog
     monkeypatch.syspath_prepend(str(tmp_path))
     schedule(func="leaving.now")
 
-    assert run_due() == 0
+    assert enqueue_due() == 0
     assert "SystemExit" in Failure.objects.get().result
 
 
@@ -367,22 +367,22 @@ def test_a_module_that_does_not_import_is_reported_and_does_not_end_the_watchdog
 def test_watchdogs_that_look_at_once_report_a_bad_row_once() -> None:
     schedule(args="oops")
 
-    at_once(run_due)
+    at_once(enqueue_due)
 
     assert Failure.objects.count() == 1
 
 
 def test_a_row_that_was_mended_is_sent_again() -> None:
     row = schedule(args="oops")
-    run_due()
+    enqueue_due()
     Schedule.objects.filter(pk=row.pk).update(args="1.5", next_run=NOW)
 
-    assert run_due() == 1
+    assert enqueue_due() == 1
 
 
 def test_staff_see_in_the_list_of_schedules_which_one_failed_and_why() -> None:
     schedule(name="bad", args="oops")
-    run_due()
+    enqueue_due()
 
     admin = superuser()
     failure = Failure.objects.get()

@@ -14,8 +14,8 @@ from predictions.tasks import answer
 from predictions.workqueue import clusters
 from tests.factories import make_prediction, queued_batch
 from tickets.cluster import supervised
-from tickets.cluster.supervised import CANARY_EVERY, HUNG_AFTER, WatchedCluster
-from tickets.cluster.watchdog import Waiting, Watchdog, summary
+from tickets.cluster.supervised import CANARY_EVERY, HUNG_AFTER, SupervisedCluster
+from tickets.cluster.watchdog import BacklogTimer, Watchdog, summary
 from tickets.models import TicketBatch
 
 pytestmark = pytest.mark.django_db
@@ -44,50 +44,52 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def one(clock: Clock) -> WatchedCluster:
+def one(clock: Clock) -> SupervisedCluster:
     """A cluster that is watched, and whose processes are left out."""
-    one = WatchedCluster(clusters.HEAVY)
-    one.enter()
+    one = SupervisedCluster(clusters.HEAVY)
+    one.register()
     return one
 
 
-def signed(one: WatchedCluster) -> None:
+def signed(one: SupervisedCluster) -> None:
     Cluster.objects.filter(holder=one.name).update(sign_at=timezone.now())
 
 
 def test_a_new_cluster_is_asked_for_a_sign_at_once_and_runs_when_it_has_given_one(
-    one: WatchedCluster, clock: Clock
+    one: SupervisedCluster, clock: Clock
 ) -> None:
     clock.now += 1
-    assert one.look() == ""
+    assert one.check() == ""
     assert Cluster.objects.get().status == "starting"
     (canary,) = OrmQ.objects.all()
     assert (canary.key, canary.func()) == ("heavy", "predictions.tasks.answer")
 
     signed(one)
-    one.look()
+    one.check()
 
     assert Cluster.objects.get().status == "running"
     assert clusters.alive() == [f"heavy on {one.host}"]
 
 
-def test_one_that_gives_signs_is_never_asked_and_never_called_hung(one: WatchedCluster, clock: Clock) -> None:
+def test_one_that_gives_signs_is_never_asked_and_never_called_hung(
+    one: SupervisedCluster, clock: Clock
+) -> None:
     for _ in range(30):
         signed(one)
-        assert one.look() == ""
+        assert one.check() == ""
         clock.now += 5
     assert not OrmQ.objects.exists()
 
 
 def test_a_silent_one_is_asked_again_and_again_and_then_called_hung(
-    one: WatchedCluster, clock: Clock
+    one: SupervisedCluster, clock: Clock
 ) -> None:
     signed(one)
-    one.look()
+    one.check()
     looks = []
     for _ in range(HUNG_AFTER + 1):
         clock.now += 1
-        looks.append(one.look())
+        looks.append(one.check())
 
     assert looks[:-1] == [""] * HUNG_AFTER
     assert looks[-1] == f"it got nothing done for {HUNG_AFTER + 1} seconds"
@@ -95,46 +97,46 @@ def test_a_silent_one_is_asked_again_and_again_and_then_called_hung(
 
 
 def test_silence_while_the_watchdog_itself_could_not_look_does_not_count(
-    one: WatchedCluster, clock: Clock
+    one: SupervisedCluster, clock: Clock
 ) -> None:
-    one.look()
+    one.check()
     clock.now += 10 * HUNG_AFTER
-    one.was_not_watched()
+    one.reset_timer()
 
-    assert one.look() == ""
+    assert one.check() == ""
 
 
 def test_a_machine_that_slept_says_nothing_about_its_clusters(clock: Clock) -> None:
     watchdog = Watchdog()
     for one in watchdog.clusters:
-        one.enter()
+        one.register()
     watchdog.looked = clock.now
     clock.now += 3600
     for one in watchdog.clusters:
         one.process = object()  # type: ignore[assignment]
 
-    watchdog._notice_pause()
+    watchdog._detect_suspend()
 
-    assert [clock.now - one.fresh for one in watchdog.clusters] == [0, 0]
+    assert [clock.now - one.last_progress for one in watchdog.clusters] == [0, 0]
 
 
 def test_a_cluster_that_ends_at_once_is_started_later_and_later_a_steady_one_at_once(
-    one: WatchedCluster, clock: Clock
+    one: SupervisedCluster, clock: Clock
 ) -> None:
     pauses = []
     for _ in range(7):
         one.started = clock.now
-        one.plan_restart()
+        one.schedule_restart()
         pauses.append(one.start_at - clock.now)
     assert pauses == [3, 7, 15, 30, 30, 30, 30]
 
     clock.now += HUNG_AFTER  # the least that one which hangs has run
-    one.plan_restart()
+    one.schedule_restart()
     assert one.start_at == clock.now
     assert one.restarts == 8
 
 
-def test_what_a_stopped_cluster_held_is_due_at_once(one: WatchedCluster) -> None:
+def test_what_a_stopped_cluster_held_is_due_at_once(one: SupervisedCluster) -> None:
     make_prediction()
     PipelineRun.objects.update(status="failed")  # the factory's own
     batch, (run, _), (fetched, _) = queued_batch(), accept_run(source="none"), accept_run(source="none")
@@ -142,7 +144,7 @@ def test_what_a_stopped_cluster_held_is_due_at_once(one: WatchedCluster) -> None
     for model, row in ((TicketBatch, batch), (PipelineRun, run), (Training, fit)):
         assert model.objects.take(row.pk, one.name)
 
-    one.stopped("it got nothing done")
+    one.record_stopped("it got nothing done")
 
     assert list(TicketBatch.objects.due()) == [batch]
     assert set(PipelineRun.objects.due()) == {run, fetched}
@@ -154,7 +156,7 @@ def test_what_a_stopped_cluster_held_is_due_at_once(one: WatchedCluster) -> None
 
 def test_work_waits_only_while_nobody_does_any(clock: Clock) -> None:
     make_prediction()
-    waiting, first = Waiting(TicketBatch.objects.drawn()), queued_batch()
+    waiting, first = BacklogTimer(TicketBatch.objects.drawn()), queued_batch()
     assert waiting.seconds() == 0
     clock.now += 50
     second = queued_batch()
@@ -206,15 +208,15 @@ def test_a_task_is_told_when_its_cluster_is_about_to_end(monkeypatch: pytest.Mon
     def stop(now: TicketBatch) -> None:
         Cluster.objects.update(status="stopping")
 
-    from tickets.generation.worker import make_batch
+    from tickets.generation.worker import run_batch
 
-    make_batch(batch.pk, watch=stop, seconds=60)
+    run_batch(batch.pk, watch=stop, seconds=60)
 
     batch.refresh_from_db()
     assert (batch.status, batch.stored, batch.token) == ("queued", 100, None)
 
 
-def test_a_cluster_not_seen_for_a_while_is_not_alive(one: WatchedCluster, tmp_path: Path) -> None:
+def test_a_cluster_not_seen_for_a_while_is_not_alive(one: SupervisedCluster, tmp_path: Path) -> None:
     assert clusters.alive()
     Cluster.objects.update(seen_at=timezone.now() - timedelta(minutes=1))
     assert not clusters.alive()

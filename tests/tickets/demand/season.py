@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictions.powerball import draw_instant, next_draw
-from tickets.demand.forecast import PAST_DRAWS, Pattern, learn
-from tickets.demand.reorder import LEAST, Outlook
-from tickets.demand.sales_window import HOURS, Sale, Span, believed
+from tickets.demand.forecast import PAST_DRAWS, DemandModel, fit
+from tickets.demand.reorder import MIN_STOCK, ReorderPolicy
+from tickets.demand.sales_window import HOURS, SalesHistory, SalesWindow, estimated_requests
 
 SEED = 1  # of the season that the tests go through
 DRAWS = 156  # a year of three a week
@@ -39,21 +39,21 @@ SURGE_MINUTES, SURGE = 180, 5.0
 SIZES, SIZE_CHANCES = (1, 2, 5, 10, 50), (0.3, 0.25, 0.25, 0.15, 0.05)
 
 
-Decide = Callable[[Outlook, int, int], int]  # tickets to order, by what is free and coming
+Decide = Callable[[ReorderPolicy, int, int], int]  # tickets to order, by what is free and coming
 
 
 @dataclass(frozen=True)
 class Day:
     """One draw's demand: how many claims come in each minute of its sale, and each one's tickets."""
 
-    span: Span
+    span: SalesWindow
     is_rush: bool
     counts: NDArray[np.int64]
     sizes: NDArray[np.int64]
 
-    def known_at(self, minute: int) -> Sale:
+    def known_at(self, minute: int) -> SalesHistory:
         """What is counted of the sale after so many minutes, if everything asked for was granted."""
-        places = self.span.place(self.span.opened) - np.arange(minute) / 60
+        places = self.span.hours_to_close(self.span.opened) - np.arange(minute) / 60
         counts = self.counts[:minute]
         granted = int(counts.sum())
         return replace(
@@ -82,7 +82,7 @@ def days(seed: int) -> Iterator[Day]:
     generator = np.random.default_rng(seed)
     draw_date, rushes = FIRST_DRAW, generator.choice(DRAWS, RUSHES, replace=False)
     for number in range(DRAWS):
-        span = Span.of(draw_date, CUTOFF)
+        span = SalesWindow.of(draw_date, CUTOFF)
         is_rush = bool((rushes == number).any())
         level = LEVEL * BY_WEEKDAY[draw_date.weekday()] * generator.gamma(LEVEL_SHAPE) / LEVEL_SHAPE
         profile = _profile(span)
@@ -93,22 +93,22 @@ def days(seed: int) -> Iterator[Day]:
         draw_date = next_draw(draw_instant(draw_date))
 
 
-def _profile(span: Span) -> NDArray[np.float64]:
+def _profile(span: SalesWindow) -> NDArray[np.float64]:
     """How many times the level claims come, in each minute of the sale: most at 18:00, and the surge."""
     left = np.arange((span.closed - span.opened) // MINUTE, 0, -1)
     by_day = 1 + 0.5 * np.cos(2 * np.pi * (left / 60 - 4) / 24)
     return by_day * np.where(left <= SURGE_MINUTES, SURGE, 1.0)
 
 
-def fixed_floor(outlook: Outlook, free: int, coming: int) -> int:
+def fixed_floor(outlook: ReorderPolicy, free: int, coming: int) -> int:
     """The baseline, which forecasts nothing: what has been sold of the least floor is made again."""
-    return max(0, LEAST - free - coming)
+    return max(0, MIN_STOCK - free - coming)
 
 
 class Shelf:
     """The stock of one draw while it is sold, and what of its demand is counted, as production counts it."""
 
-    def __init__(self, span: Span, pattern: Pattern, decide: Decide, delivery: int) -> None:
+    def __init__(self, span: SalesWindow, pattern: DemandModel, decide: Decide, delivery: int) -> None:
         self.pattern, self.sale, self.decide = pattern, span.sale([]), decide
         self.due = deque([0] * delivery)  # tickets of each minute to come
         self.free = self.made = PIPELINE_BATCH
@@ -120,7 +120,7 @@ class Shelf:
         arrived, order = self.due.popleft(), 0
         self.free, self.coming = self.free + arrived, self.coming - arrived
         if is_looked_at:
-            order = self.decide(Outlook(self.pattern, self.sale, place, MOST), self.free, self.coming)
+            order = self.decide(ReorderPolicy(self.pattern, self.sale, place, MOST), self.free, self.coming)
         self.due.append(order)
         self.coming, self.made, self.orders = (
             self.coming + order,
@@ -145,12 +145,12 @@ class Shelf:
         if hour != self.hour:
             self.hour, self.claims, self.short = hour, 0, 0
         self.claims, self.short = self.claims + granted, self.short + refused
-        self.sale.asked[hour] = believed(self.claims, self.short)
+        self.sale.asked[hour] = estimated_requests(self.claims, self.short)
 
 
 def sell(day: Day, shelf: Shelf) -> Outcome:
     """Sell one draw's tickets, minute by minute."""
-    opened, sizes = day.span.place(day.span.opened), iter(day.sizes.tolist())
+    opened, sizes = day.span.hours_to_close(day.span.opened), iter(day.sizes.tolist())
     counts = day.counts.tolist()
     for minute, (before, count) in enumerate(zip([1, *counts], counts, strict=False)):
         place = opened - minute / 60
@@ -168,12 +168,12 @@ def sell(day: Day, shelf: Shelf) -> Outcome:
     )
 
 
-def season(seed: int, decide: Decide = Outlook.order, delivery: int = 1) -> list[Outcome]:
+def season(seed: int, decide: Decide = ReorderPolicy.order, delivery: int = 1) -> list[Outcome]:
     """A whole season; each draw is met with what those before it taught. `delivery` is in minutes."""
-    past: list[Sale] = []
+    past: list[SalesHistory] = []
     outcomes = []
     for day in days(seed):
-        shelf = Shelf(day.span, learn(past[-PAST_DRAWS:]), decide, delivery)
+        shelf = Shelf(day.span, fit(past[-PAST_DRAWS:]), decide, delivery)
         outcomes.append(sell(day, shelf))
         past.append(shelf.sale)
     return outcomes

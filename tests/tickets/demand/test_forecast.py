@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import nbinom
 
 from tests.tickets.demand.past_sales import BY_WEEKDAY, gamma_past, known, sold, spans, surge, up_to
-from tickets.demand.forecast import PAST_DRAWS, Demand, claims_quantile, learn
+from tickets.demand.forecast import PAST_DRAWS, Demand, claims_quantile, fit
 from tickets.demand.sales_window import HOURS
 
 # The quantile
@@ -61,7 +61,7 @@ def test_sizes_that_vary_as_much_as_their_mean_are_in_the_law_of_the_tickets(sha
 
 
 def test_without_a_past_little_is_expected_and_hardly_known_until_minutes_tell() -> None:
-    pattern, sale = learn([]), spans(1)[0].sale([])
+    pattern, sale = fit([]), spans(1)[0].sale([])
 
     assert not pattern.is_known
     assert pattern.profile.tolist() == [1.0] * HOURS
@@ -76,7 +76,7 @@ def test_without_a_past_little_is_expected_and_hardly_known_until_minutes_tell()
 def test_the_profile_and_the_weekdays_levels_are_found_again_though_saturday_sells_longer() -> None:
     past = [sold(span, 30 * BY_WEEKDAY[span.draw_date.weekday()], surge()) for span in spans(PAST_DRAWS)]
 
-    pattern = learn(past)
+    pattern = fit(past)
 
     assert pattern.is_known
     assert pattern.size == 4
@@ -91,7 +91,7 @@ def test_a_draw_of_a_hundred_times_the_claims_does_not_make_the_profile_alone() 
     usual = [sold(span, 30.0, surge()) for span in spans(20)]
     strange = sold(spans(21)[-1], 3000.0, surge(times=1.0))
 
-    profile = learn([*usual, strange]).profile
+    profile = fit([*usual, strange]).profile
 
     assert profile[:3] / profile[10] == pytest.approx([5.0] * 3, rel=0.15)
 
@@ -99,7 +99,7 @@ def test_a_draw_of_a_hundred_times_the_claims_does_not_make_the_profile_alone() 
 def test_a_weekday_that_was_seen_once_is_not_taken_at_its_word() -> None:
     saturday, monday, wednesday = spans(3)
 
-    levels = learn([sold(saturday, 300.0), sold(monday, 30.0), sold(wednesday, 30.0)]).levels
+    levels = fit([sold(saturday, 300.0), sold(monday, 30.0), sold(wednesday, 30.0)]).levels
 
     assert levels[0] == pytest.approx(levels[2])
     assert 30 < levels[0] < levels[5] < 160  # the mean of all is 120
@@ -110,7 +110,7 @@ def test_few_claims_make_no_hour_nought_and_move_the_profile_little() -> None:
     asked = np.zeros(HOURS)
     asked[7] = 3.0
 
-    pattern = learn([replace(span.sale([]), asked=asked, granted=3, tickets=3)])
+    pattern = fit([replace(span.sale([]), asked=asked, granted=3, tickets=3)])
 
     assert pattern.profile.min() > 0.5
     assert 1 < pattern.profile[7] < 3  # by its own claims alone it would be 70
@@ -118,7 +118,7 @@ def test_few_claims_make_no_hour_nought_and_move_the_profile_little() -> None:
 
 @pytest.mark.parametrize("shape", [0.7, 2.0])
 def test_the_law_of_levels_is_as_wide_as_they_were(shape: float) -> None:
-    found = learn(gamma_past(seed=1, draws=PAST_DRAWS, shape=shape)).shape
+    found = fit(gamma_past(seed=1, draws=PAST_DRAWS, shape=shape)).shape
 
     assert shape / 2 < found < shape * 2
 
@@ -131,8 +131,8 @@ def test_hours_that_follow_their_draw_show_no_unrest_and_those_that_do_not_their
         for one in calm
     ]
 
-    assert learn(calm).unrest < 0.02
-    assert learn(restless).unrest == pytest.approx(1 / 5, rel=0.35)
+    assert fit(calm).overdispersion < 0.02
+    assert fit(restless).overdispersion == pytest.approx(1 / 5, rel=0.35)
 
 
 def test_however_alike_the_draws_were_the_next_may_differ() -> None:
@@ -165,7 +165,7 @@ def test_a_window_ends_with_the_sale_and_windows_add_up() -> None:
 
 @pytest.mark.parametrize("times", [0.1, 1.0, 10.0])
 def test_after_three_hours_a_draw_is_known_for_what_it_is(times: float) -> None:
-    pattern = learn(gamma_past(seed=1, draws=PAST_DRAWS, shape=4.0))
+    pattern = fit(gamma_past(seed=1, draws=PAST_DRAWS, shape=4.0))
     sale = sold(spans(1)[0], 30.0 * times, surge())
     hours = np.floor(sale.opened)
 
@@ -177,14 +177,14 @@ def test_after_three_hours_a_draw_is_known_for_what_it_is(times: float) -> None:
 
 
 def test_the_present_hour_counts_for_as_much_of_it_as_is_over() -> None:
-    pattern, sale = learn([]), spans(1)[0].sale([])
+    pattern, sale = fit([]), spans(1)[0].sale([])
     asked = np.where(np.arange(HOURS) >= 20, 60.0, 0.0)
     asked[20] = 15.0  # of the hour from place 21 to 20, a quarter is over
 
-    steady = pattern.level(replace(sale, asked=asked), 20.75).mean
+    steady = pattern.rate(replace(sale, asked=asked), 20.75).mean
 
     assert steady == pytest.approx(60, rel=0.05)
-    assert pattern.level(replace(sale, asked=asked), 20.001).mean < 0.85 * steady
+    assert pattern.rate(replace(sale, asked=asked), 20.001).mean < 0.85 * steady
 
 
 def test_a_claim_s_size_follows_the_running_draw_and_is_one_where_none_was_granted() -> None:
@@ -192,8 +192,8 @@ def test_a_claim_s_size_follows_the_running_draw_and_is_one_where_none_was_grant
 
     assert known().claim_size(sale) == 4
     assert known().claim_size(replace(sale, granted=50, tickets=1000)) == 12
-    assert learn([]).claim_size(sale) == 1
-    assert learn([]).claim_size(replace(sale, granted=2, tickets=14)) == 7
+    assert fit([]).claim_size(sale) == 1
+    assert fit([]).claim_size(replace(sale, granted=2, tickets=14)) == 7
 
 
 def test_the_place_after_a_weight_is_where_so_much_has_passed() -> None:
@@ -216,7 +216,7 @@ def test_whatever_was_claimed_a_forecast_is_finite_and_no_less_for_more_time(
 ) -> None:
     generator = np.random.default_rng(seed)
     past = [replace(one, asked=np.floor(one.asked * scale)) for one in gamma_past(seed, draws + 1, 0.5)]
-    pattern = learn(past[:-1])
+    pattern = fit(past[:-1])
     sale = replace(past[-1], asked=past[-1].asked * generator.integers(0, 2, HOURS))
     place = min(place, sale.opened)
 

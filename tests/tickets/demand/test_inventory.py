@@ -18,10 +18,10 @@ from tests.factories import (
     queued_batch,
     some_tickets,
 )
-from tickets.claims.allocation import Asked, ShortStock, claim_tickets
-from tickets.demand.inventory import Patterns, Shelf, shelves
-from tickets.demand.reorder import LEAST
-from tickets.demand.sales_window import believed
+from tickets.claims.allocation import ClaimRequest, InsufficientStock, claim_tickets
+from tickets.demand.inventory import DemandModelCache, StockLevel, stock_levels
+from tickets.demand.reorder import MIN_STOCK
+from tickets.demand.sales_window import estimated_requests
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import ClaimHour, TicketBatch
 from tickets.models.policies import ModePolicy
@@ -32,8 +32,8 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MONDAY, SATURDAY = date(2026, 11, 23), date(2026, 11, 21)
 
 
-def shelf(mode: str = "random_forest", now: datetime = NOW) -> Shelf:
-    return {one.mode: one for one in shelves(now, Patterns())}[mode]
+def shelf(mode: str = "random_forest", now: datetime = NOW) -> StockLevel:
+    return {one.mode: one for one in stock_levels(now, DemandModelCache())}[mode]
 
 
 def hours_ago(hours: int) -> datetime:
@@ -41,10 +41,10 @@ def hours_ago(hours: int) -> datetime:
 
 
 def test_a_fresh_installation_lacks_nothing() -> None:
-    for one in shelves(NOW, Patterns()):
+    for one in stock_levels(NOW, DemandModelCache()):
         assert (one.stored, one.claimed, one.free, one.coming, one.short, one.order) == (0, 0, 0, 0, 0, 0)
-        assert not one.outlook.is_asked_for
-    assert [one.mode for one in shelves(NOW, Patterns())] == list(MODE_NAMES)
+        assert not one.outlook.has_demand
+    assert [one.mode for one in stock_levels(NOW, DemandModelCache())] == list(MODE_NAMES)
 
 
 def test_free_is_what_is_stored_for_the_next_draw_without_what_was_claimed_whoever_counted_it() -> None:
@@ -67,12 +67,12 @@ def test_free_is_what_is_stored_for_the_next_draw_without_what_was_claimed_whoev
 def test_free_is_what_a_client_can_really_claim() -> None:
     insert_batch_tickets(some_tickets(12), "v1", draw_date=WEDNESDAY)
     client = make_client()
-    claim_tickets(client, Asked("v1", 5), "one")
+    claim_tickets(client, ClaimRequest("v1", 5), "one")
     assert (shelf("v1").free, shelf("v1").short) == (7, 0)
 
-    with pytest.raises(ShortStock):
-        claim_tickets(client, Asked("v1", 8), "two")
-    claim_tickets(client, Asked("v1", 7), "three")
+    with pytest.raises(InsufficientStock):
+        claim_tickets(client, ClaimRequest("v1", 8), "two")
+    claim_tickets(client, ClaimRequest("v1", 7), "three")
 
     one = shelf("v1")
     assert (one.free, one.short) == (0, 1)
@@ -97,7 +97,7 @@ def test_what_is_queued_or_being_made_is_coming_and_what_has_ended_is_not() -> N
 def test_the_database_believes_of_refused_claims_what_the_season_does(claims: int, short: int) -> None:
     count_claims("v1", claims=claims, tickets=claims, short=short)
 
-    assert shelf("v1").outlook.sale.asked.sum() == believed(claims, short)
+    assert shelf("v1").outlook.sale.asked.sum() == estimated_requests(claims, short)
 
 
 def test_one_client_s_retries_stay_in_its_own_row() -> None:
@@ -113,30 +113,30 @@ def test_one_client_s_retries_stay_in_its_own_row() -> None:
 def test_who_was_only_ever_refused_has_asked() -> None:
     count_claims("v1", claims=0, tickets=0, short=40)
 
-    assert shelf("v1").outlook.floor == LEAST
+    assert shelf("v1").outlook.floor == MIN_STOCK
 
 
 def test_past_draws_are_learned_from_their_first_claim_on_also_those_without_any() -> None:
     count_claims("v1", datetime(2026, 11, 21, 20, tzinfo=UTC), SATURDAY, claims=120, tickets=600)
 
-    past = Patterns().before(WEDNESDAY)
+    past = DemandModelCache().before(WEDNESDAY)
 
     assert past["v1"].is_known
     assert past["v1"].size == 5
     assert not past["v2"].is_known
     # Saturday's and none of Monday's: about half of it is expected, in each hour.
-    alone = Patterns().before(MONDAY)["v1"]
+    alone = DemandModelCache().before(MONDAY)["v1"]
     assert past["v1"].levels[0] < 0.7 * alone.levels[0]
 
 
 def test_claims_of_long_ago_are_forgotten() -> None:
     count_claims("v1", datetime(2026, 7, 20, 20, tzinfo=UTC), date(2026, 7, 20), claims=500, tickets=500)
 
-    assert not Patterns().before(WEDNESDAY)["v1"].is_known
+    assert not DemandModelCache().before(WEDNESDAY)["v1"].is_known
 
 
 def test_a_draw_s_past_is_read_once_and_that_of_the_next_draw_anew() -> None:
-    patterns = Patterns()
+    patterns = DemandModelCache()
     assert not patterns.before(MONDAY)["v1"].is_known
     count_claims("v1", datetime(2026, 11, 21, 20, tzinfo=UTC), SATURDAY)
 
@@ -155,10 +155,10 @@ def test_however_many_rows_there_are_it_takes_four_queries_and_three_from_then_o
         for hour in range(30)
         for slot in range(8)
     )
-    patterns = Patterns()
+    patterns = DemandModelCache()
     for count in (4, 3):
         with CaptureQueriesContext(connection) as queries:
-            shelves(NOW, patterns)
+            stock_levels(NOW, patterns)
         assert len(queries) == count
     plan = plan_of(ClaimHour.objects.filter(draw_date=WEDNESDAY))
     assert "one_row_an_hour_and_slot" in plan or "INDEX sqlite_autoindex_tickets_claimhour" in plan
@@ -181,7 +181,7 @@ def test_policies_say_what_is_paused_and_how_much_may_be_ready() -> None:
     paused, default = shelf("v1"), shelf("v2")
 
     assert (paused.is_paused, paused.order, paused.outlook.floor) == (True, 0, 70)
-    assert (default.is_paused, default.outlook.most) == (False, 100_000)
+    assert (default.is_paused, default.outlook.max_stock) == (False, 100_000)
 
 
 def test_from_the_cut_off_until_the_draw_nothing_is_needed_and_after_it_the_next_one_s_sale_is_open() -> None:

@@ -8,46 +8,46 @@ import pytest
 
 from tests.tickets.demand.past_sales import known, sold, spans, surge, up_to
 from tickets.claims.allocation import MAX_COUNT
-from tickets.demand.forecast import learn
-from tickets.demand.reorder import COVER, LEAST, Outlook
-from tickets.demand.sales_window import HOURS, Sale, Span
+from tickets.demand.forecast import fit
+from tickets.demand.reorder import COVER_HOURS, MIN_STOCK, ReorderPolicy
+from tickets.demand.sales_window import HOURS, SalesHistory, SalesWindow
 
-SPAN = Span.of(date(2026, 1, 3), time(21, 59))
+SPAN = SalesWindow.of(date(2026, 1, 3), time(21, 59))
 NOTHING = SPAN.sale([])
 
 
-def outlook(place: float = 24.0, level: float = 30.0, most: int = 100_000) -> Outlook:
+def outlook(place: float = 24.0, level: float = 30.0, most: int = 100_000) -> ReorderPolicy:
     """Of a mode claimed steadily in the past, and at such a level now."""
-    return Outlook(known(), up_to(sold(spans(1)[0], level, surge()), place), place, most)
+    return ReorderPolicy(known(), up_to(sold(spans(1)[0], level, surge()), place), place, most)
 
 
-def asked_once() -> Sale:
+def asked_once() -> SalesHistory:
     return replace(NOTHING, asked=np.where(np.arange(HOURS) == 30, 1.0, 0.0))
 
 
 def test_where_nobody_ever_claimed_nothing_is_needed() -> None:
-    one = Outlook(learn([]), NOTHING, 24.0, 100_000)
+    one = ReorderPolicy(fit([]), NOTHING, 24.0, 100_000)
 
-    assert not one.is_asked_for
+    assert not one.has_demand
     assert (one.floor, one.shortfall(0, 0), one.order(0, 0)) == (0, 0, 0)
     assert one.hours_to_empty(0) is None
 
 
 def test_a_single_claim_ever_keeps_the_largest_allowed_one_in_stock() -> None:
     now, before = (
-        Outlook(learn([]), asked_once(), 24.0, 10**6),
-        Outlook(learn([asked_once()]), NOTHING, 24.0, 10**6),
+        ReorderPolicy(fit([]), asked_once(), 24.0, 10**6),
+        ReorderPolicy(fit([asked_once()]), NOTHING, 24.0, 10**6),
     )
 
-    assert now.floor == before.floor == LEAST == MAX_COUNT
-    assert now.order(LEAST - 1, 0) > 0
-    assert now.order(LEAST, 0) == 0
+    assert now.floor == before.floor == MIN_STOCK == MAX_COUNT
+    assert now.order(MIN_STOCK - 1, 0) > 0
+    assert now.order(MIN_STOCK, 0) == 0
 
 
 def test_the_floor_is_what_ten_minutes_need_at_most_and_rises_with_the_surge_and_with_the_draw() -> None:
     quiet, late, rush = outlook(24.0), outlook(3.0), outlook(3.0, level=300.0)
 
-    assert quiet.floor == LEAST  # 5 claims of 4 tickets are expected
+    assert quiet.floor == MIN_STOCK  # 5 claims of 4 tickets are expected
     assert 4 * 150 / 6 < late.floor < 4 * 4 * 150 / 6
     assert 4 * 1500 / 6 < rush.floor < 4 * 4 * 1500 / 6
 
@@ -65,7 +65,7 @@ def test_an_order_fills_the_floor_and_what_is_expected_for_hours_beyond() -> Non
 
     order = quiet.order(60, 10)
 
-    assert order == pytest.approx(quiet.floor + COVER * 30 * 4 - 70, rel=0.05)
+    assert order == pytest.approx(quiet.floor + COVER_HOURS * 30 * 4 - 70, rel=0.05)
 
 
 def test_near_the_end_an_order_lasts_until_then_and_not_longer() -> None:
@@ -87,7 +87,7 @@ def test_once_sales_are_closed_nothing_is_needed() -> None:
     sale = sold(spans(1)[0], 30.0, surge())
 
     for place in (sale.closed, 0.0, -0.5):
-        closed = Outlook(known(), sale, place, 100_000)
+        closed = ReorderPolicy(known(), sale, place, 100_000)
         assert (closed.floor, closed.order(0, 0), closed.rest.mean) == (0, 0, 0)
         assert closed.hours_to_empty(0) is None
 

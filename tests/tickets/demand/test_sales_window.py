@@ -5,14 +5,14 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from predictions.powerball import draw_instant, sales_close, scheduled_draws
-from tickets.demand.sales_window import HOURS, HourCount, Span, believed
+from tickets.demand.sales_window import HOURS, HourCount, SalesWindow, estimated_requests
 
 CUTOFF = time(21, 59)
 WEDNESDAY = date(2026, 11, 25)  # closes at 02:59 UTC on Thursday
 
 
-def span(day: date = WEDNESDAY, cutoff: time = CUTOFF) -> Span:
-    return Span.of(day, cutoff)
+def span(day: date = WEDNESDAY, cutoff: time = CUTOFF) -> SalesWindow:
+    return SalesWindow.of(day, cutoff)
 
 
 def count(hours_before: int, asked: int = 1, granted: int = 1, tickets: int = 1) -> HourCount:
@@ -24,18 +24,18 @@ def count(hours_before: int, asked: int = 1, granted: int = 1, tickets: int = 1)
 def test_a_sale_opens_with_the_draw_before_and_closes_at_the_cut_off() -> None:
     assert span().opened == draw_instant(date(2026, 11, 23))
     assert span().closed == sales_close(WEDNESDAY, CUTOFF)
-    assert span().place(span().closed) == pytest.approx(1 / 60)
-    assert span().place(span().opened) == pytest.approx(47 + 1 / 60)
+    assert span().hours_to_close(span().closed) == pytest.approx(1 / 60)
+    assert span().hours_to_close(span().opened) == pytest.approx(47 + 1 / 60)
 
 
 def test_a_cut_off_on_the_hour_ends_that_hour() -> None:
-    assert span(cutoff=time(21)).place(span(cutoff=time(21)).closed) == 0
+    assert span(cutoff=time(21)).hours_to_close(span(cutoff=time(21)).closed) == 0
 
 
 def test_a_place_is_an_instant_and_back() -> None:
     instant = datetime(2026, 11, 25, 12, 34, tzinfo=UTC)
 
-    assert span().instant(span().place(instant)) == instant
+    assert span().instant(span().hours_to_close(instant)) == instant
 
 
 def test_every_sale_of_two_years_has_room_in_its_hours_and_is_exposed_as_long_as_it_lasts() -> None:
@@ -68,4 +68,4 @@ def test_what_was_claimed_before_the_sale_opened_or_after_its_end_is_no_demand_o
 def test_of_the_refused_no_more_are_believed_than_were_granted_and_one(
     claims: int, short: int, asked: int
 ) -> None:
-    assert believed(claims, short) == asked
+    assert estimated_requests(claims, short) == asked

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.tickets.demand.season import DRAWS, SEED, Outcome, Totals, days, fixed_floor, season
-from tickets.demand.forecast import PAST_DRAWS, learn
-from tickets.demand.sales_window import Sale
+from tickets.demand.forecast import PAST_DRAWS, fit
+from tickets.demand.sales_window import SalesHistory
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +51,12 @@ def test_a_floor_that_forecasts_nothing_would_not_do() -> None:
 def test_what_is_still_claimed_is_as_forecast_on_average_and_seldom_above_the_upper_decile(
     hours_left: int,
 ) -> None:
-    past: list[Sale] = []
+    past: list[SalesHistory] = []
     below: list[bool] = []
     errors: list[float] = []
     for day in days(SEED):
         minute = len(day.counts) - 60 * hours_left
-        sale, pattern = day.known_at(minute), learn(past[-PAST_DRAWS:])
+        sale, pattern = day.known_at(minute), fit(past[-PAST_DRAWS:])
         place = sale.closed + hours_left
         claimed = day.sizes.sum() - sale.tickets
         forecast = pattern.forecast(sale, place, hours_left)

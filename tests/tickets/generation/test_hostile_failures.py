@@ -12,7 +12,7 @@ from django.utils import timezone
 from predictions.draws import download
 from predictions.pipeline.runner import accept_run, execute
 from predictions.powerball import next_draw
-from shiolplus.logs.line_formatter import LogLines
+from shiolplus.logs.line_formatter import LineFormatter
 from tests.factories import make_prediction
 from tests.feed_server import Answer, FeedServer
 from tests.shiolplus.logs.test_safe_text import BAD_NAMES, HOSTILE, STORED
@@ -89,6 +89,6 @@ def test_data_forges_no_line_in_the_log_file() -> None:
 
 
 def test_every_handler_of_the_settings_escapes() -> None:
-    assert settings.LOGGING["formatters"]["console"]["()"] == "shiolplus.logs.line_formatter.LogLines"
+    assert settings.LOGGING["formatters"]["console"]["()"] == "shiolplus.logs.line_formatter.LineFormatter"
     record = logging.LogRecord("gunicorn.error", 20, __file__, 1, "a\rb", (), sys.exc_info())
-    assert LogLines("[%(levelname)s] %(message)s").format(record).startswith(r"[INFO] a\rb")
+    assert LineFormatter("[%(levelname)s] %(message)s").format(record).startswith(r"[INFO] a\rb")

@@ -6,20 +6,20 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from predictions.workqueue.leases import Lost
+from predictions.workqueue.leases import LeaseLost
 from tests.factories import WEDNESDAY, make_prediction, queued_batch, some_tickets
 from tickets.generation import worker
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.generation.lifecycle import (
     cancel_batch,
-    fail_exhausted,
+    fail_if_exhausted,
     finish_batch,
-    leave,
-    pass_on,
+    requeue,
+    requeue_with_backoff,
     retry_batch,
 )
 from tickets.generation.verification import verify_batch
-from tickets.generation.worker import make_batch, make_next_batch
+from tickets.generation.worker import run_batch, run_next_batch
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.store import deletion, insert_batch_tickets
 
@@ -56,13 +56,13 @@ def test_a_batch_longer_than_its_slice_is_passed_on_with_a_task_and_goes_on(
     batch = queued_batch(300, chunk_size=100)
     OrmQ.objects.all().delete()
 
-    assert make_batch(batch.pk, seconds=0)  # over before the first chunk
+    assert run_batch(batch.pk, seconds=0)  # over before the first chunk
 
     batch.refresh_from_db()
     assert (batch.status, batch.generated, batch.token, batch.lease_until) == ("queued", 0, None, None)
     assert OrmQ.objects.count() == 1
     assert run_of(batch).status == "running"
-    assert make_batch(batch.pk)
+    assert run_batch(batch.pk)
     batch.refresh_from_db()
     assert (batch.status, batch.stored) == ("ready", 300)
 
@@ -75,13 +75,13 @@ def test_the_slices_of_a_batch_make_the_tickets_that_it_would_have_made_at_once(
     monkeypatch.setattr(worker.time, "monotonic", lambda: next(clock))
     slices = 0
     while TicketBatch.objects.get().status != "ready":
-        assert make_batch(batch.pk, seconds=4)
+        assert run_batch(batch.pk, seconds=4)
         slices += 1
 
     batch.refresh_from_db()
     assert slices > 1
     assert (batch.stored, batch.attempts) == (500, 1)
-    assert verify_batch(batch).proven
+    assert verify_batch(batch).is_reproducible
 
 
 def test_the_next_batch_is_the_one_of_the_highest_priority_then_the_oldest() -> None:
@@ -89,26 +89,26 @@ def test_the_next_batch_is_the_one_of_the_highest_priority_then_the_oldest() -> 
     TicketBatch.objects.filter(pk=urgent.pk).update(priority=5)
     TicketBatch.objects.filter(pk=cancelled.pk).update(priority=9, status="cancelled")
 
-    assert [make_next_batch() for _ in range(4)] == [urgent.pk, first.pk, second.pk, None]
+    assert [run_next_batch() for _ in range(4)] == [urgent.pk, first.pk, second.pk, None]
 
 
 def test_what_another_has_is_not_next_until_its_lease_runs_out() -> None:
     batch = taken_batch()
-    assert make_next_batch() is None
+    assert run_next_batch() is None
 
     TicketBatch.objects.filter(pk=batch.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
 
-    assert make_next_batch() == batch.pk
+    assert run_next_batch() == batch.pk
     batch.refresh_from_db()
     assert (batch.status, batch.stored) == ("ready", 100)
 
 
-@pytest.mark.parametrize("act", [pass_on, lambda batch: finish_batch(batch, "ready")])
+@pytest.mark.parametrize("act", [requeue, lambda batch: finish_batch(batch, "ready")])
 def test_who_lost_a_batch_can_neither_pass_it_on_nor_end_it(act: object) -> None:
     batch = stolen(taken_batch())
     OrmQ.objects.all().delete()
 
-    with pytest.raises(Lost):
+    with pytest.raises(LeaseLost):
         act(batch)
 
     assert TicketBatch.objects.get().holder == "there"
@@ -122,7 +122,7 @@ def test_who_lost_a_batch_stores_no_further_chunk() -> None:
         if now.generated == 200:
             stolen(now)
 
-    assert make_batch(batch.pk, watch=steal)
+    assert run_batch(batch.pk, watch=steal)
 
     batch.refresh_from_db()
     assert (batch.status, batch.holder, batch.stored) == ("running", "there", 200)
@@ -132,16 +132,16 @@ def test_who_lost_a_batch_stores_no_further_chunk() -> None:
 def test_a_batch_that_met_an_outage_is_nobodys_for_a_while_and_then_due() -> None:
     batch = taken_batch()
 
-    leave(batch, "the disk is full")
+    requeue_with_backoff(batch, "the disk is full")
 
     batch.refresh_from_db()
     assert (batch.status, batch.error, batch.token) == ("queued", "the disk is full", None)
-    assert make_next_batch() is None
+    assert run_next_batch() is None
     assert not TicketBatch.objects.due().exists()
     past = timezone.now() - timedelta(seconds=1)
     TicketBatch.objects.update(lease_until=past, deliver_by=past)
     assert list(TicketBatch.objects.due()) == [batch]
-    assert make_next_batch() == batch.pk
+    assert run_next_batch() == batch.pk
     batch.refresh_from_db()
     assert (batch.status, batch.error) == ("ready", "")
 
@@ -149,7 +149,7 @@ def test_a_batch_that_met_an_outage_is_nobodys_for_a_while_and_then_due() -> Non
 def test_after_its_last_attempt_a_batch_has_failed_with_the_reason_of_the_last() -> None:
     batch = taken_batch(attempts=TicketBatch.MAX_ATTEMPTS - 1)
 
-    leave(batch, "the disk is full")
+    requeue_with_backoff(batch, "the disk is full")
 
     batch.refresh_from_db()
     assert batch.status == "failed"
@@ -159,14 +159,14 @@ def test_after_its_last_attempt_a_batch_has_failed_with_the_reason_of_the_last()
 
 def test_a_batch_whose_processes_were_killed_each_time_fails_and_says_so() -> None:
     batch = taken_batch(attempts=TicketBatch.MAX_ATTEMPTS - 1)
-    assert not fail_exhausted(batch)  # it may still be at work
+    assert not fail_if_exhausted(batch)  # it may still be at work
 
     TicketBatch.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
 
-    assert fail_exhausted(batch)
+    assert fail_if_exhausted(batch)
     batch.refresh_from_db()
     assert batch.error.endswith("the last: its process was killed")
-    assert not fail_exhausted(batch)
+    assert not fail_if_exhausted(batch)
 
 
 @pytest.mark.parametrize("make", [queued_batch, taken_batch])
@@ -177,7 +177,7 @@ def test_a_batch_that_is_not_done_can_be_cancelled_and_keeps_its_tickets(make: o
 
     batch.refresh_from_db()
     assert (batch.status, batch.error, run_of(batch).status) == ("cancelled", "by staff", "cancelled")
-    assert not make_batch(batch.pk)
+    assert not run_batch(batch.pk)
     assert not cancel_batch(batch)
 
 
@@ -188,7 +188,7 @@ def test_a_cancelled_batch_tried_again_goes_on_where_it_was_as_if_nothing_had_be
         if now.generated == 100:
             cancel_batch(now)
 
-    make_batch(batch.pk, watch=cancel)
+    run_batch(batch.pk, watch=cancel)
     OrmQ.objects.all().delete()
     TicketBatch.objects.update(attempts=4)
 
@@ -197,10 +197,10 @@ def test_a_cancelled_batch_tried_again_goes_on_where_it_was_as_if_nothing_had_be
     batch.refresh_from_db()
     assert (batch.status, batch.attempts, batch.stored, run_of(batch).status) == ("queued", 0, 100, "running")
     assert OrmQ.objects.count() == 1
-    assert make_next_batch() == batch.pk
+    assert run_next_batch() == batch.pk
     batch.refresh_from_db()
     assert (batch.status, batch.stored, run_of(batch).status) == ("ready", 300, "completed")
-    assert verify_batch(batch).proven
+    assert verify_batch(batch).is_reproducible
 
 
 def test_a_batch_that_failed_for_want_of_a_prediction_gets_the_newest_when_it_is_tried_again() -> None:
@@ -208,17 +208,17 @@ def test_a_batch_that_failed_for_want_of_a_prediction_gets_the_newest_when_it_is
     batch = TicketBatch.objects.get(mode="lstm")
     assert (batch.status, batch.prediction) == ("failed", None)
     retry_batch(batch)
-    make_next_batch()
+    run_next_batch()
     batch.refresh_from_db()
     assert (batch.status, batch.error) == ("failed", f"lstm has no prediction for the draw of {WEDNESDAY}")
     prediction = make_prediction("lstm")
 
     retry_batch(batch)
-    make_next_batch()
+    run_next_batch()
 
     batch.refresh_from_db()
     assert (batch.status, batch.prediction, batch.stored) == ("ready", prediction, 100)
-    assert verify_batch(batch).proven
+    assert verify_batch(batch).is_reproducible
 
 
 @pytest.mark.parametrize("status", ["queued", "running", "ready"])
@@ -250,7 +250,7 @@ def test_a_cleanup_longer_than_the_slice_goes_on_in_the_next_and_is_no_attempt_i
     batch, left = queued_batch(), []
 
     while TicketBatch.objects.get(pk=batch.pk).status != "ready" and len(left) < 10:
-        make_batch(batch.pk, seconds=0 if len(left) < 2 else 60)
+        run_batch(batch.pk, seconds=0 if len(left) < 2 else 60)
         left.append(PreGeneratedTicket.objects.filter(pipeline_run_id="old").count())
 
     batch.refresh_from_db()
@@ -269,7 +269,7 @@ def test_who_loses_a_batch_while_it_cleans_up_goes_no_further(monkeypatch: pytes
 
     monkeypatch.setattr(TicketBatch.objects, "renew", stolen_first)
 
-    make_batch(batch.pk)
+    run_batch(batch.pk)
 
     assert PreGeneratedTicket.objects.count() == 15
     assert TicketBatch.objects.get(pk=batch.pk).holder == "there"

@@ -18,7 +18,7 @@ from tests.factories import (
     tilted_component,
 )
 from tickets.generation.verification import verify_batch
-from tickets.generation.worker import make_batch
+from tickets.generation.worker import run_batch
 from tickets.models import TicketBatch
 from tickets.store import insert_batch_tickets
 
@@ -39,7 +39,7 @@ def test_tickets_that_exist_already_are_replaced_recorded_and_counted() -> None:
     assert insert_batch_tickets(handed_in, "v1", draw_date=WEDNESDAY) == 3
     batch = queued_batch()
 
-    make_batch(batch.pk)
+    run_batch(batch.pk)
 
     batch.refresh_from_db()
     assert (batch.status, batch.stored, batch.replaced) == ("ready", 100, 3)
@@ -48,20 +48,20 @@ def test_tickets_that_exist_already_are_replaced_recorded_and_counted() -> None:
     assert {record["round"] for record in records} == {1}
     verification = verify_batch(batch)
     assert (verification.equal, verification.replaced) == (97, 3)
-    assert verification.proven
+    assert verification.is_reproducible
 
 
 def test_two_batches_of_one_seed_share_no_ticket_and_both_are_reproducible() -> None:
     """Every ticket of the second exists already, and some of its replacements do too."""
     make_prediction(components=[peaked_component()])
     first, second = queued_batch(200), queued_batch(200)
-    make_batch(first.pk)
-    make_batch(second.pk)
+    run_batch(first.pk)
+    run_batch(second.pk)
 
     second.refresh_from_db()
     assert (second.status, second.stored) == ("ready", 200)
     assert second.replaced == 200
-    assert verify_batch(second).proven
+    assert verify_batch(second).is_reproducible
 
 
 def test_repeats_of_one_law_are_refused_by_the_table_then_replaced_recorded_and_counted() -> None:
@@ -71,7 +71,7 @@ def test_repeats_of_one_law_are_refused_by_the_table_then_replaced_recorded_and_
     first_places = np.unique(drawn, axis=0, return_index=True)[1]
     assert len(first_places) < 1990
 
-    make_batch(batch.pk)
+    run_batch(batch.pk)
 
     batch.refresh_from_db()
     assert (batch.status, batch.stored) == ("ready", 2000)
@@ -80,7 +80,7 @@ def test_repeats_of_one_law_are_refused_by_the_table_then_replaced_recorded_and_
     assert {record["place"] for record in records} == set(range(2000)) - set(first_places.tolist())
     verification = verify_batch(batch)
     assert (verification.equal, verification.replaced) == (len(first_places), batch.replaced)
-    assert verification.proven
+    assert verification.is_reproducible
 
 
 def test_a_repeat_in_a_later_chunk_is_replaced_as_one_in_the_same_chunk_is() -> None:
@@ -89,12 +89,12 @@ def test_a_repeat_in_a_later_chunk_is_replaced_as_one_in_the_same_chunk_is() -> 
     chunks = [sample(peaked_component(), 400, generator_for(7, chunk, 0)) for chunk in range(5)]
     within = sum(400 - len(np.unique(chunk, axis=0)) for chunk in chunks)
 
-    make_batch(batch.pk)
+    run_batch(batch.pk)
 
     batch.refresh_from_db()
     assert (batch.status, batch.stored) == ("ready", 2000)
     assert batch.replaced >= 2000 - len(np.unique(np.concatenate(chunks), axis=0)) > within > 0
-    assert verify_batch(batch).proven
+    assert verify_batch(batch).is_reproducible
 
 
 def test_a_mixture_of_weights_strata_and_a_deck_is_made_and_proven_though_some_tickets_exist() -> None:
@@ -114,7 +114,7 @@ def test_a_mixture_of_weights_strata_and_a_deck_is_made_and_proven_though_some_t
     ]
     assert insert_batch_tickets(handed_in, "lstm", draw_date=WEDNESDAY) == 40
 
-    make_batch(batch.pk)
+    run_batch(batch.pk)
 
     batch.refresh_from_db()
     assert (batch.status, batch.stored) == ("ready", 800)
@@ -129,5 +129,5 @@ def test_a_mixture_of_weights_strata_and_a_deck_is_made_and_proven_though_some_t
     decks = batch.tickets.filter(strategy_used="coverage_optimizer")
     assert set(decks.values_list("confidence_score", flat=True)) == {0.5}
     verification = verify_batch(batch)
-    assert verification.proven
+    assert verification.is_reproducible
     assert verification.replaced == batch.replaced > 40

@@ -14,11 +14,11 @@ from django_q.models import OrmQ
 from predictions.models import Prediction
 from tests.factories import WEDNESDAY, count_claims, make_prediction, queued_batch, some_tickets
 from tickets.cluster.watchdog import Watchdog
-from tickets.demand.inventory import Patterns, Shelf, shelves
-from tickets.demand.reorder import LEAST
+from tickets.demand.inventory import DemandModelCache, StockLevel, stock_levels
+from tickets.demand.reorder import MIN_STOCK
 from tickets.generation import replenishment
 from tickets.generation.lifecycle import cancel_batch
-from tickets.generation.replenishment import LOOK_SECONDS, WAIT, Replenisher
+from tickets.generation.replenishment import LOOK_SECONDS, RETRY_AFTER, Replenisher
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.models.policies import MAX_PRIORITY, ModePolicy
 from tickets.store import insert_batch_tickets
@@ -47,8 +47,8 @@ def orders() -> list[tuple[str, int]]:
     return list(TicketBatch.objects.order_by("id").values_list("mode", "requested"))
 
 
-def shelf(mode: str = "random_forest", now: datetime = NOW) -> Shelf:
-    return {one.mode: one for one in shelves(now, Patterns())}[mode]
+def shelf(mode: str = "random_forest", now: datetime = NOW) -> StockLevel:
+    return {one.mode: one for one in stock_levels(now, DemandModelCache())}[mode]
 
 
 @pytest.mark.django_db
@@ -64,7 +64,7 @@ def test_what_is_lacking_is_a_run_of_its_own_that_deletes_nothing_and_is_made_be
     lacking()
     expected = shelf().order
 
-    assert Replenisher().replenish(NOW) == expected > LEAST
+    assert Replenisher().replenish(NOW) == expected > MIN_STOCK
 
     run, batch = GenerationRun.objects.get(), TicketBatch.objects.get()
     assert run.pipeline_run_id.startswith("replenish-")
@@ -183,9 +183,9 @@ def test_after_an_order_that_came_to_nothing_the_next_waits(end: str) -> None:
     batch.refresh_from_db()
     assert (batch.status, batch.generated) == (end, 0)
 
-    for moment in (timedelta(), WAIT - timedelta(seconds=5)):
+    for moment in (timedelta(), RETRY_AFTER - timedelta(seconds=5)):
         assert Replenisher().replenish(NOW + moment) == 0
-    assert Replenisher().replenish(NOW + WAIT + timedelta(minutes=1)) > 0
+    assert Replenisher().replenish(NOW + RETRY_AFTER + timedelta(minutes=1)) > 0
 
 
 @pytest.mark.django_db
@@ -213,7 +213,7 @@ def test_a_prediction_that_is_broken_stops_neither_the_other_modes_nor_the_watch
         "v1 cannot be replenished; tried again in 0:10:00"
     ]
     Prediction.objects.filter(mode="v1").update(components=Prediction.objects.get(mode="v2").components)
-    assert replenisher.replenish(NOW + WAIT) > 0
+    assert replenisher.replenish(NOW + RETRY_AFTER) > 0
 
 
 # Who looks, and how often
@@ -235,16 +235,16 @@ def test_it_looks_every_ten_seconds_however_often_it_is_called(monkeypatch: pyte
     monkeypatch.setattr(replenishment, "time", clock)
     lacking("v1")
     replenisher = Replenisher()
-    replenisher.look()
+    replenisher.run_if_due()
     assert [mode for mode, _ in orders()] == ["v1"]
     make_prediction("v2")
     count_claims("v2", claims=0, tickets=0, short=1)
 
     clock.now += LOOK_SECONDS - 1
-    replenisher.look()
+    replenisher.run_if_due()
     assert len(orders()) == 1
     clock.now += 1
-    replenisher.look()
+    replenisher.run_if_due()
     assert len(orders()) == 2
 
 
@@ -253,10 +253,10 @@ def test_the_watchdog_s_pass_replenishes() -> None:
     lacking()
     watchdog = Watchdog()
     for one in watchdog.clusters:
-        one.enter()
+        one.register()
         one.start_at = time.monotonic() + 3600  # no process is wanted here
 
-    watchdog._pass()
+    watchdog._tick()
 
     assert [mode for mode, _ in orders()] == ["random_forest"]
 
@@ -264,8 +264,8 @@ def test_the_watchdog_s_pass_replenishes() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_watchdogs_that_see_the_same_shortage_at_once_order_it_once() -> None:
     lacking()
-    patterns = Patterns()
-    expected = next(one.order for one in shelves(NOW, patterns) if one.mode == "random_forest")
+    patterns = DemandModelCache()
+    expected = next(one.order for one in stock_levels(NOW, patterns) if one.mode == "random_forest")
     ordered: list[int] = []
 
     def look() -> None:

@@ -9,7 +9,7 @@ from predictions.distributions.sampling import generator_for, sample
 from tests.factories import WEDNESDAY, make_prediction, queued_batch, tilted_component
 from tickets.generation import worker
 from tickets.generation.verification import verify_batch
-from tickets.generation.worker import make_batch
+from tickets.generation.worker import run_batch
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.store import clear_old_batch_tickets, insert_batch_tickets
 
@@ -26,7 +26,7 @@ def test_a_batch_holds_exactly_the_requested_tickets_all_different() -> None:
     make_prediction()
     batch = queued_batch(1234, chunk_size=500)
 
-    assert make_batch(batch.pk)
+    assert run_batch(batch.pk)
 
     batch.refresh_from_db()
     assert (batch.status, batch.stored, batch.generated, batch.attempts) == ("ready", 1234, 1234, 1)
@@ -37,7 +37,7 @@ def test_a_batch_holds_exactly_the_requested_tickets_all_different() -> None:
 def test_its_tickets_are_the_ones_that_prediction_and_seed_say() -> None:
     make_prediction()
     batch = queued_batch(700, chunk_size=500)
-    make_batch(batch.pk)
+    run_batch(batch.pk)
 
     expected = [
         *sample(tilted_component(), 500, generator_for(7, 0, 0)).tolist(),
@@ -49,14 +49,14 @@ def test_its_tickets_are_the_ones_that_prediction_and_seed_say() -> None:
 def test_the_same_row_made_elsewhere_gives_the_same_tickets_and_another_seed_does_not() -> None:
     make_prediction()
     first, second = queued_batch(300), queued_batch(300, seed=8)
-    make_batch(first.pk)
-    make_batch(second.pk)
+    run_batch(first.pk)
+    run_batch(second.pk)
     tickets = stored_numbers(first)
     assert not set(tickets) & set(stored_numbers(second))
     PreGeneratedTicket.objects.all().delete()
 
     again = queued_batch(300)
-    make_batch(again.pk)
+    run_batch(again.pk)
 
     assert stored_numbers(again) == tickets
 
@@ -64,9 +64,9 @@ def test_the_same_row_made_elsewhere_gives_the_same_tickets_and_another_seed_doe
 def test_a_second_delivery_of_its_task_does_nothing() -> None:
     make_prediction()
     batch = queued_batch()
-    assert make_batch(batch.pk) is True
+    assert run_batch(batch.pk) is True
 
-    assert make_batch(batch.pk) is False
+    assert run_batch(batch.pk) is False
 
     batch.refresh_from_db()
     assert (batch.attempts, batch.stored, PreGeneratedTicket.objects.count()) == (1, 100, 100)
@@ -77,13 +77,13 @@ def test_a_mixture_deals_its_tickets_by_share_and_names_the_component_of_each() 
     batch = queued_batch(1001, chunk_size=100)
     assert batch.component_counts == [701, 300]
 
-    make_batch(batch.pk)
+    run_batch(batch.pk)
 
     batch.refresh_from_db()
     strategies = list(batch.tickets.order_by("id").values_list("strategy_used", flat=True))
     assert (strategies.count("a"), strategies.count("b")) == (701, 300)
     assert 10 < strategies[:100].count("b") < 60  # every prefix is mixed
-    assert verify_batch(batch).proven
+    assert verify_batch(batch).is_reproducible
 
 
 def test_an_interrupted_batch_resumes_at_its_last_committed_chunk_with_the_same_tickets(
@@ -91,7 +91,7 @@ def test_an_interrupted_batch_resumes_at_its_last_committed_chunk_with_the_same_
 ) -> None:
     make_prediction()
     whole = queued_batch(500, chunk_size=100)
-    make_batch(whole.pk)
+    run_batch(whole.pk)
     tickets = stored_numbers(whole)
     PreGeneratedTicket.objects.all().delete()
     batch = queued_batch(500, chunk_size=100)
@@ -101,12 +101,12 @@ def test_an_interrupted_batch_resumes_at_its_last_committed_chunk_with_the_same_
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        make_batch(batch.pk, stop_after_two)
+        run_batch(batch.pk, stop_after_two)
     batch.refresh_from_db()
     assert (batch.status, batch.stored) == ("failed", 200)
     assert batch.error == "stopped: KeyboardInterrupt"
     TicketBatch.objects.filter(pk=batch.pk).update(status="queued")  # as a retry does
-    make_batch(batch.pk)
+    run_batch(batch.pk)
 
     batch.refresh_from_db()
     assert (batch.status, batch.stored, batch.generated) == ("ready", 500, 500)
@@ -120,7 +120,7 @@ def test_a_batch_cancelled_meanwhile_gets_no_more_tickets() -> None:
     def cancel(now: TicketBatch) -> None:
         TicketBatch.objects.filter(pk=now.pk).update(status="cancelled")
 
-    make_batch(batch.pk, cancel)
+    run_batch(batch.pk, cancel)
 
     batch.refresh_from_db()
     assert (batch.status, batch.stored, PreGeneratedTicket.objects.count()) == ("cancelled", 100, 100)
@@ -135,7 +135,7 @@ def test_a_failure_in_the_middle_of_a_chunk_leaves_none_of_it(monkeypatch: pytes
     )
     monkeypatch.setattr(worker, "MAX_ROUNDS", 0)
 
-    make_batch(batch.pk)
+    run_batch(batch.pk)
 
     batch.refresh_from_db()
     assert (batch.status, batch.stored, batch.tickets.count()) == ("failed", 100, 100)
@@ -149,7 +149,7 @@ def test_cleanup_before_a_batch_takes_old_tickets_of_its_own_mode_only() -> None
         insert_batch_tickets([{"white_balls": balls, "powerball": 1}], mode, draw_date=WEDNESDAY)
     PreGeneratedTicket.objects.update(created_at=datetime(2020, 1, 1, tzinfo=UTC))
 
-    make_batch(queued_batch().pk)
+    run_batch(queued_batch().pk)
 
     assert PreGeneratedTicket.objects.filter(mode="random_forest").count() == 100
     assert PreGeneratedTicket.objects.filter(mode="lstm").count() == 1
@@ -161,7 +161,7 @@ def test_a_broken_prediction_fails_the_batch_by_name() -> None:
     prediction.components[0]["white"][3] = 0.0
     prediction.save()
 
-    make_batch(batch.pk)
+    run_batch(batch.pk)
 
     batch.refresh_from_db()
     assert batch.status == "failed"
@@ -171,7 +171,7 @@ def test_a_broken_prediction_fails_the_batch_by_name() -> None:
 def test_a_ticket_changed_in_the_table_is_found_by_verification() -> None:
     make_prediction()
     batch = queued_batch()
-    make_batch(batch.pk)
+    run_batch(batch.pk)
     batch.refresh_from_db()
     with connection.cursor() as cursor, transaction.atomic():
         cursor.execute(
@@ -182,17 +182,17 @@ def test_a_ticket_changed_in_the_table_is_found_by_verification() -> None:
     verification = verify_batch(batch)
 
     assert (verification.equal, verification.missing, verification.unexplained) == (99, 1, 1)
-    assert not verification.proven
+    assert not verification.is_reproducible
 
 
 def test_a_purged_batch_is_not_called_proven() -> None:
     make_prediction()
     batch = queued_batch()
-    make_batch(batch.pk)
+    run_batch(batch.pk)
     PreGeneratedTicket.objects.update(created_at=datetime(2020, 1, 1, tzinfo=UTC))
     clear_old_batch_tickets(7)
     batch.refresh_from_db()
 
     assert (batch.stored, batch.generated) == (0, 100)
     assert verify_batch(batch).missing == 100
-    assert not verify_batch(batch).proven
+    assert not verify_batch(batch).is_reproducible

@@ -11,7 +11,7 @@ from django.db.models import ProtectedError
 from django.test.utils import CaptureQueriesContext
 
 from tests.factories import WEDNESDAY, make_client, make_key, some_tickets
-from tickets.claims.allocation import Asked, claim_tickets
+from tickets.claims.allocation import ClaimRequest, claim_tickets
 from tickets.models.claims import Claim, ClaimHour
 from tickets.models.clients import ApiClient, ApiKey, ClientDay
 from tickets.store import insert_batch_tickets
@@ -191,7 +191,7 @@ def revoked_and_revived(key: ApiKey) -> None:
 @pytest.mark.usefixtures("on_tuesday")
 def test_a_client_with_claims_and_a_claim_with_tickets_cannot_be_deleted(shop: ApiClient) -> None:
     insert_batch_tickets(some_tickets(2), "v1", draw_date=WEDNESDAY)
-    claim, _ = claim_tickets(shop, Asked("v1", 2, WEDNESDAY), "one")
+    claim, _ = claim_tickets(shop, ClaimRequest("v1", 2, WEDNESDAY), "one")
 
     for row in (shop, claim):
         with pytest.raises(ProtectedError):

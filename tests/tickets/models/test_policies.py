@@ -14,8 +14,8 @@ from predictions.modes.registry import MODE_NAMES
 from tests.factories import WEDNESDAY, make_prediction
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
-from tickets.models.policies import PAUSED, ModePolicy, policies, policy_of
-from tickets.receivers import make_tickets, resume_missed
+from tickets.models.policies import PAUSED_REASON, ModePolicy, policies_by_mode, policy_of
+from tickets.receivers import enqueue_missing_batches, make_tickets
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -38,8 +38,8 @@ def test_every_mode_has_a_policy_and_the_defaults_hold_where_its_row_is_missing(
     assert list(ModePolicy.objects.values_list("mode", flat=True)) == list(MODE_NAMES)
     ModePolicy.objects.all().delete()
 
-    assert list(policies()) == list(MODE_NAMES)
-    for one in (*policies().values(), policy_of("v1")):
+    assert list(policies_by_mode()) == list(MODE_NAMES)
+    for one in (*policies_by_mode().values(), policy_of("v1")):
         assert (one.batch_size, one.keep_days, one.priority, one.paused) == (100, 7, 0, False)
 
 
@@ -215,8 +215,8 @@ def test_a_paused_mode_is_left_out_and_named_also_when_it_is_asked_for(arguments
     assert generator.modes == ["v1", "v2"]
     assert (result["status"], result["modes"], result["modes_processed"]) == ("completed", ["v1"], ["v1"])
     assert set(result["modes_skipped"]) == {"v9", "v2"}
-    assert result["errors"]["v2"] == PAUSED
-    assert "admin: Mode policies" in PAUSED
+    assert result["errors"]["v2"] == PAUSED_REASON
+    assert "admin: Mode policies" in PAUSED_REASON
     assert result["errors"]["v9"].startswith("unknown mode")
 
 
@@ -230,7 +230,7 @@ def test_a_run_all_of_whose_modes_are_left_out_is_cancelled_with_the_reason() ->
     assert (result["tickets_generated"], result["by_mode"]) == (0, {})
     assert (again["created"], again["status"]) == (False, "cancelled")
     run = GenerationRun.objects.get()
-    assert run.error == f"v9: unknown mode; allowed are {', '.join(MODE_NAMES)}; v2: {PAUSED}"
+    assert run.error == f"v9: unknown mode; allowed are {', '.join(MODE_NAMES)}; v2: {PAUSED_REASON}"
     assert run.finished_at is not None
     assert not OrmQ.objects.exists()
     assert BatchTicketGenerator().get_status()["metrics"]["cancelled_runs"] == 1
@@ -249,5 +249,5 @@ def test_a_pipeline_run_makes_what_the_policies_say_and_a_pause_is_not_signalled
         pipeline_run_id="q", draw_date=WEDNESDAY, source="none", modes=["v1"], status="completed"
     )
     with time_machine.travel(NOW):
-        assert [resume_missed(), resume_missed()] == [1, 0]
+        assert [enqueue_missing_batches(), enqueue_missing_batches()] == [1, 0]
     assert GenerationRun.objects.get(pipeline_run_id=other.pipeline_run_id).status == "cancelled"

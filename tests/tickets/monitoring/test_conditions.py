@@ -22,9 +22,9 @@ from tests.postgres_server import free_port
 from tests.redis_server import RedisServer, redis_server
 from tests.staff import superuser
 from tickets.monitoring import probes
-from tickets.monitoring.collector import picture_at
+from tickets.monitoring.collector import take_snapshot
 from tickets.monitoring.conditions import find_conditions
-from tickets.monitoring.diagnostics import troubles_of
+from tickets.monitoring.diagnostics import diagnose
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +46,7 @@ def ready_part(name: str, status: int) -> tuple[str, dict[str, Any]]:
 
 def diagnostics() -> dict[str, dict[str, str]]:
     """Return the diagnostics that `status` and the dashboard show, by kind."""
-    return {trouble.kind: trouble.as_json() for trouble in troubles_of(picture_at(timezone.now()))}
+    return {trouble.kind: trouble.as_json() for trouble in diagnose(take_snapshot(timezone.now()))}
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from tests.factories import (
 from tickets.generation.lifecycle import finish_batch
 from tickets.models import TicketBatch
 from tickets.models.policies import ModePolicy
-from tickets.monitoring.collector import picture_at
-from tickets.monitoring.diagnostics import Trouble, state_of, troubles_of
+from tickets.monitoring.collector import take_snapshot
+from tickets.monitoring.diagnostics import Diagnostic, diagnose, overall_status
 from tickets.store import insert_batch_tickets
 
 pytestmark = pytest.mark.django_db
@@ -36,9 +36,9 @@ def _now() -> Iterator[None]:
         yield
 
 
-def told() -> dict[str, list[Trouble]]:
-    found: dict[str, list[Trouble]] = {}
-    for one in troubles_of(picture_at(timezone.now())):
+def told() -> dict[str, list[Diagnostic]]:
+    found: dict[str, list[Diagnostic]] = {}
+    for one in diagnose(take_snapshot(timezone.now())):
         found.setdefault(one.kind, []).append(one)
     return found
 
@@ -78,7 +78,7 @@ def sound() -> None:
 
 def test_of_a_sound_system_nothing_is_said(sound: None) -> None:
     assert told() == {}
-    assert state_of([]) == "well"
+    assert overall_status([]) == "well"
 
 
 def test_a_new_installation_is_told_what_to_do_first() -> None:
@@ -96,9 +96,9 @@ def test_a_new_installation_is_told_what_to_do_first() -> None:
     assert found["no_tickets"][0].advice == (
         "it has no prediction for this draw: `manage.py run_pipeline --modes random_forest`"
     )
-    levels = [one.level for one in troubles_of(picture_at(NOW))]
+    levels = [one.level for one in diagnose(take_snapshot(NOW))]
     assert levels == sorted(levels, key=["error", "warning", "notice"].index)
-    assert state_of(troubles_of(picture_at(NOW))) == "error"
+    assert overall_status(diagnose(take_snapshot(NOW))) == "error"
 
 
 def test_a_cluster_that_fell_silent_is_missed_and_said_when_it_was_seen(sound: None) -> None:
@@ -223,10 +223,10 @@ def test_what_somebody_wanted_so_is_a_notice_and_all_is_well(sound: None) -> Non
     make_model("v1", active=False)
     TrainedModel.objects.filter(mode="v1", active=True).update(held=True)
 
-    found = troubles_of(picture_at(NOW))
+    found = diagnose(take_snapshot(NOW))
 
     assert [(one.level, one.kind, one.about) for one in found] == [
         ("notice", "held_model", "v1"),
         ("notice", "paused_mode", "v2"),
     ]
-    assert state_of(found) == "well"
+    assert overall_status(found) == "well"

@@ -26,7 +26,7 @@ from tests.factories import claim_tickets, make_draw, make_prediction, ticket, t
 from tests.staff import heard_of, staff_who_may, superuser
 from tickets.models import Claim, PreGeneratedTicket, TicketBatch
 from tickets.models.scores import BatchScore
-from tickets.scoring.scorer import Verdict, due_draws, score_draw, score_known_draws
+from tickets.scoring.scorer import Verdict, draws_to_score, score_draw, score_known_draws
 from tickets.store import clear_old_batch_tickets, insert_batch_tickets, purge_batch
 
 pytestmark = pytest.mark.django_db
@@ -91,10 +91,10 @@ def test_no_door_deletes_a_claimed_ticket_of_a_deleted_draw() -> None:
 @pytest.mark.usefixtures("draw")
 def test_the_right_draw_is_scored_when_it_is_stored() -> None:
     delete()
-    assert due_draws() == []
+    assert draws_to_score() == []
     right = make_draw(MONDAY, (1, 2, 3, 4, 5), 6)
 
-    assert due_draws() == [right]
+    assert draws_to_score() == [right]
     score_draw(right)
 
     assert BatchScore.objects.get().white_balls == [1, 2, 3, 4, 5]

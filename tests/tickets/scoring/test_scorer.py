@@ -18,7 +18,7 @@ from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import PreGeneratedTicket, TicketBatch
 from tickets.models.scores import TIER_FIELDS, BatchScore
 from tickets.scoring import scorer
-from tickets.scoring.scorer import Outcome, Verdict, due_draws, score_draw, score_known_draws
+from tickets.scoring.scorer import ScoringOutcome, Verdict, draws_to_score, score_draw, score_known_draws
 from tickets.store import clear_old_batch_tickets, insert_batch_tickets, purge_batch
 
 pytestmark = pytest.mark.usefixtures("on_tuesday")
@@ -57,8 +57,8 @@ def insert_of_two_ages(
     return insert(new, run_id)
 
 
-def outcomes_of(draw: Draw) -> list[Outcome]:
-    outcomes: list[Outcome] = []
+def outcomes_of(draw: Draw) -> list[ScoringOutcome]:
+    outcomes: list[ScoringOutcome] = []
     score_draw(draw, outcomes.append)
     return outcomes
 
@@ -201,7 +201,7 @@ def test_a_score_outlives_the_purge_of_its_tickets_and_stays_as_it_is() -> None:
 
     assert verdicts(draw) == [Verdict.UNCHANGED]
     assert BatchScore.objects.values().get() == before
-    assert due_draws() == []
+    assert draws_to_score() == []
     with pytest.raises(ProtectedError):
         batch.delete()
 
@@ -217,10 +217,10 @@ def test_a_corrected_draw_is_scored_again() -> None:
 
     correct(draw, powerball=8)
 
-    assert due_draws() == [draw]
+    assert draws_to_score() == [draw]
     (score,) = score_known_draws()
     assert (score.powerball, score.tiers) == (8, [1, 1, 1, 1, 1, 1, 0, 0, 0])
-    assert due_draws() == []
+    assert draws_to_score() == []
 
 
 @pytest.mark.django_db
@@ -232,7 +232,7 @@ def test_a_correction_of_any_number_is_noticed(name: str) -> None:
 
     correct(draw, **{name: 1 if name != "n5" else 69})
 
-    assert due_draws() == [draw]
+    assert draws_to_score() == [draw]
 
 
 @pytest.mark.django_db
@@ -245,7 +245,7 @@ def test_a_correction_after_a_purge_keeps_the_old_score_under_its_own_numbers_an
     before = BatchScore.objects.values().get()
     clear_old_batch_tickets()
 
-    assert verdicts(correct(draw, powerball=8)) == [Verdict.LOST]
+    assert verdicts(correct(draw, powerball=8)) == [Verdict.UNSCORABLE]
 
     assert BatchScore.objects.values().get() == before
     assert BatchScore.objects.get().powerball == 7
@@ -261,7 +261,7 @@ def test_tickets_added_after_the_draw_are_scored_with_the_others_next_time() -> 
 
     insert(ONE_A_TIER[3:])
 
-    assert due_draws() == [draw]
+    assert draws_to_score() == [draw]
     (score,) = score_known_draws()
     assert (score.tickets, score.tiers) == (9, [1] * 9)
 
@@ -275,7 +275,7 @@ def test_tickets_added_when_others_were_purged_do_not_pass_for_all() -> None:
 
     insert(ONE_A_TIER[3:])
 
-    assert verdicts(draw) == [Verdict.LOST]
+    assert verdicts(draw) == [Verdict.UNSCORABLE]
     assert BatchScore.objects.get().tickets == 3
 
 
@@ -289,12 +289,12 @@ def test_a_batch_that_is_not_finished_waits(status: str) -> None:
     TicketBatch.objects.update(status=status)
     draw = make_draw()
 
-    assert due_draws() == []
+    assert draws_to_score() == []
     assert verdicts(draw) == [Verdict.UNFINISHED]
     assert not BatchScore.objects.exists()
 
     TicketBatch.objects.update(status="failed")
-    assert due_draws() == [draw]
+    assert draws_to_score() == [draw]
     assert verdicts(draw) == [Verdict.SCORED]
 
 
@@ -309,14 +309,14 @@ def test_a_batch_is_scored_with_the_tickets_that_are_left_and_one_without_any_is
 
     score = BatchScore.objects.get()
     assert (score.tickets, score.purged) == (2, 1)
-    assert due_draws() == []
+    assert draws_to_score() == []
 
 
 @pytest.mark.django_db
 def test_without_its_draw_nothing_is_due() -> None:
     insert(ONE_A_TIER)
 
-    assert due_draws() == []
+    assert draws_to_score() == []
     assert score_known_draws() == []
 
 
@@ -336,7 +336,7 @@ def test_tickets_that_come_while_a_batch_is_counted_are_counted_too(monkeypatch:
     (score,) = score_draw(draw)
 
     assert (score.tickets, score.tiers) == (9, [1] * 9)
-    assert due_draws() == []
+    assert draws_to_score() == []
 
 
 @pytest.mark.django_db

@@ -20,17 +20,17 @@ from tests.staff import superuser
 from tickets.cluster.reaper import reap
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.generation.lifecycle import cancel_batch, retry_batch
-from tickets.generation.worker import make_batch
+from tickets.generation.worker import run_batch
 from tickets.models import ApiClient, Claim, GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.scoring.scorer import score_draw, score_known_draws
 from tickets.store import (
     clear_old_batch_tickets,
     deletion,
+    expired_claimed_tickets,
     insert_batch_tickets,
-    old_claimed_tickets,
     purge_batch,
 )
-from tickets.store.purge import purgeable
+from tickets.store.purge import purge_candidates
 from tickets.tasks import clean_up_tickets, purge_ticket_batch
 
 pytestmark = pytest.mark.django_db
@@ -100,7 +100,7 @@ def cancel_and_retry(batch: TicketBatch) -> None:
     TicketBatch.objects.update(status=TicketBatch.Status.RUNNING, origin="generated")
     assert cancel_batch(batch)
     assert retry_batch(batch)
-    make_batch(batch.pk)
+    run_batch(batch.pk)
 
 
 DOORS: dict[str, Callable[[TicketBatch], object]] = {
@@ -218,7 +218,7 @@ def test_the_preview_of_a_purge_counts_what_really_goes(
     if scored:
         score_draw(make_draw())
 
-    doomed = purgeable(before=before)
+    doomed = purge_candidates(before=before)
 
     with time_machine.travel(LATER):
         deleted = {one.batch.mode: purge_batch(one.batch, before=before) for one in doomed}
@@ -298,7 +298,7 @@ def test_old_claimed_tickets_are_found_by_their_own_index() -> None:
         pytest.skip("EXPLAIN QUERY PLAN is SQLite's; PostgreSQL chooses by the size of the table")
 
     with CaptureQueriesContext(connection) as queries:
-        list(old_claimed_tickets().values_list("batch", "pk")[:10])
+        list(expired_claimed_tickets().values_list("batch", "pk")[:10])
 
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {queries[0]['sql']}")

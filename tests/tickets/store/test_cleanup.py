@@ -19,7 +19,7 @@ from tests.factories import (
     ticket,
 )
 from tickets.claims import allocation
-from tickets.claims.allocation import Asked, ShortStock
+from tickets.claims.allocation import ClaimRequest, InsufficientStock
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import Claim, PreGeneratedTicket, TicketBatch
 from tickets.models.policies import ModePolicy
@@ -30,7 +30,7 @@ from tickets.store import (
     insert_batch_tickets,
     purge_batch,
 )
-from tickets.store.purge import purgeable
+from tickets.store.purge import purge_candidates
 
 SATURDAY = date(2026, 11, 28)
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -199,10 +199,10 @@ def test_whatever_is_done_to_the_table_every_count_is_that_of_the_rows() -> None
 
     client = make_client()
     for mode, number in (("v1", 2), ("v1", 3), ("hybrid", 3)):  # of the next draw
-        allocation.claim_tickets(client, Asked(mode, number), f"{mode} {number}")
+        allocation.claim_tickets(client, ClaimRequest(mode, number), f"{mode} {number}")
         assert_every_count_is_true()
-    with pytest.raises(ShortStock):
-        allocation.claim_tickets(client, Asked("v1", 2), "too many")
+    with pytest.raises(InsufficientStock):
+        allocation.claim_tickets(client, ClaimRequest("v1", 2), "too many")
     assert purge_batch(TicketBatch.objects.get(mode="v1", draw_date=WEDNESDAY)) == 1  # what is free
     assert clear_old_batch_tickets(1) == 0
     assert_every_count_is_true()
@@ -216,7 +216,7 @@ def test_whatever_is_done_to_the_table_every_count_is_that_of_the_rows() -> None
         assert purge_batch(given) == 0
 
     score_draw(make_draw(SATURDAY))
-    claimed = sum(one.tickets for one in purgeable(mode="v1"))
+    claimed = sum(one.tickets for one in purge_candidates(mode="v1"))
     with time_machine.travel(NOON + 14 * WEEK, tick=False):
         assert clear_old_batch_tickets(mode="v1") == claimed == 3
     assert_every_count_is_true()

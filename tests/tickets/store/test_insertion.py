@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from tests.factories import WEDNESDAY, draw_on_sale, make_prediction, queued_batch, some_tickets
-from tickets.generation.worker import make_batch
+from tickets.generation.worker import run_batch
 from tickets.models import PreGeneratedTicket, TicketBatch
 from tickets.store import TicketRow, insert_batch_tickets, insert_rows
 from tickets.store.retrieval import _NEWEST
@@ -175,7 +175,7 @@ def test_a_growing_batch_keeps_the_planner_informed_so_that_its_newest_tickets_a
     if connection.vendor != "postgresql":
         pytest.skip("SQLite plans by its indexes alone")
     make_prediction()
-    make_batch(queued_batch(20_000, chunk_size=1000).pk)
+    run_batch(queued_batch(20_000, chunk_size=1000).pk)
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT reltuples FROM pg_class WHERE relname = 'pre_generated_tickets'")

@@ -10,7 +10,7 @@ from tests.factories import WEDNESDAY, some_tickets
 from tickets.models import PreGeneratedTicket, TicketBatch
 from tickets.models.policies import ModePolicy
 from tickets.store import deletion, insert_batch_tickets
-from tickets.store.retention import clean_up_in_task
+from tickets.store.retention import apply_retention
 from tickets.tasks import clean_up_tickets
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +46,7 @@ def test_a_cleanup_whose_time_is_up_leaves_the_rest_to_another_task(monkeypatch:
     with time_machine.travel(NOW, tick=False):
         stocked("lstm", 8, timedelta(days=8), 1)
 
-        deleted = clean_up_in_task(seconds=0)
+        deleted = apply_retention(seconds=0)
 
         assert deleted == {"random_forest": 0, "lstm": 3}
         task = OrmQ.objects.get()

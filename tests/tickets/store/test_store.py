@@ -11,7 +11,7 @@ import time_machine
 from predictions.models import Prediction
 from tests.factories import WEDNESDAY, make_prediction, some_tickets, ticket
 from tickets.generation.generator import BatchTicketGenerator
-from tickets.generation.worker import make_batch
+from tickets.generation.worker import run_batch
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.store import insert_batch_tickets
 
@@ -278,6 +278,6 @@ def test_tickets_handed_in_do_not_decide_how_their_run_ends() -> None:
     Prediction.objects.update(components=[])
     insert_batch_tickets([FIRST], "v1", "pipe-1", WEDNESDAY)
 
-    make_batch(TicketBatch.objects.get(origin="generated").pk)
+    run_batch(TicketBatch.objects.get(origin="generated").pk)
 
     assert GenerationRun.objects.get().status == "failed"

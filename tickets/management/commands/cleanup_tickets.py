@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from predictions.modes.registry import MODE_NAMES
 from shiolplus.cli import positive, progress, quiet_logs, say
-from tickets.store import clear_old_batch_tickets, old_claimed_tickets, old_tickets
+from tickets.store import clear_old_batch_tickets, expired_claimed_tickets, expired_tickets
 
 
 class Command(BaseCommand):
@@ -29,8 +29,8 @@ class Command(BaseCommand):
         age = f"older than {days} days" if days else "older than their mode's policy keeps them"
         late = f"more than {settings.CLAIM_KEEP_DAYS} days after their draw"
         try:
-            old = sum(tickets.count() for tickets in old_tickets(days, mode))
-            claimed = old_claimed_tickets(mode).count()
+            old = sum(tickets.count() for tickets in expired_tickets(days, mode))
+            claimed = expired_claimed_tickets(mode).count()
             if options["dry_run"]:
                 beside = f", and {claimed} claimed ones, {late}," if claimed else ""
                 say(self.stdout, verbosity, f"{old} {whose} {age}{beside} would be deleted")

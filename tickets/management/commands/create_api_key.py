@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from predictions.modes.registry import MODE_NAMES
 from shiolplus.cli import add_modes, day, quiet_logs, say
-from tickets.claims.api_keys import MAX_DAYS, end_of_day, make_key
+from tickets.claims.api_keys import MAX_DAYS, create_key, key_expiry
 from tickets.models.clients import MAX_NAME, MAX_QUOTA, MAX_RATE, ApiClient, ApiKey
 
 OF_CLIENT = {"quota": "daily_quota", "rate": "rate", "modes": "modes"}  # options, and the fields they set
@@ -49,7 +49,7 @@ class Command(BaseCommand):
         try:
             with transaction.atomic():
                 client, is_new = _client(options)
-                key, text = make_key(client, options["key_name"], options["expires"])
+                key, text = create_key(client, options["key_name"], options["expires"])
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         except ValueError as error:
@@ -114,6 +114,6 @@ def _end(text: str) -> datetime:
     try:
         if text.isascii() and text.isdigit():
             return timezone.now() + timedelta(days=_whole(1, MAX_DAYS)(text))
-        return end_of_day(day(text))
+        return key_expiry(day(text))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error

@@ -15,7 +15,7 @@ from predictions.draws.sources import freshness
 from predictions.models import Draw, PipelineRun, TrainedModel, new_run_id
 from predictions.pipeline.runner import accept_run
 from shiolplus.cli import console, quiet_logs, say
-from tickets.cluster.local_stack import Stack, StartError, running_stack
+from tickets.cluster.local_stack import LocalStack, StartError, run_local_stack
 from tickets.models import GenerationRun, PreGeneratedTicket
 
 PIPELINE_SECONDS = 900
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         self.verbosity = options["verbosity"]
         quiet_logs(self.verbosity)
         try:
-            with running_stack() as stack:
+            with run_local_stack() as stack:
                 self._say(f"web server at {stack.url}, two clusters; logs in var/logs/")
                 run = self._pipeline(stack)
                 tickets = self._batches(stack, run)
@@ -49,7 +49,7 @@ class Command(BaseCommand):
         say(self.stdout, self.verbosity, line)
         self.stdout.flush()
 
-    def _pipeline(self, stack: Stack) -> PipelineRun:
+    def _pipeline(self, stack: LocalStack) -> PipelineRun:
         run, _ = accept_run(source="bundled", pipeline_run_id=new_run_id("demo"))
         self._say(f"pipeline {run} enqueued for the draw of {run.draw_date}")
         told: set[int] = set()
@@ -70,7 +70,7 @@ class Command(BaseCommand):
             raise CommandError(f"the pipeline failed: {run.error}")
         return run
 
-    def _batches(self, stack: Stack, run: PipelineRun) -> GenerationRun:
+    def _batches(self, stack: LocalStack, run: PipelineRun) -> GenerationRun:
         runs = GenerationRun.objects.filter(pipeline_run_id=run.pipeline_run_id)
         _wait(stack, lambda: runs.exclude(status="running").exists(), BATCH_SECONDS, "the background batch")
         tickets = runs.get()
@@ -136,7 +136,7 @@ def _verdict(skill: dict[str, float]) -> str:
     return "measurably worse than chance" if skill["skill_nats"] < 0 else "better than chance on these draws"
 
 
-def _wait(stack: Stack, ended: Callable[[], bool], seconds: float, what: str) -> None:
+def _wait(stack: LocalStack, ended: Callable[[], bool], seconds: float, what: str) -> None:
     deadline = time.monotonic() + seconds
     while not ended():
         if trouble := stack.ended():

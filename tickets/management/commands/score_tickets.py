@@ -12,7 +12,7 @@ from predictions.models import Draw
 from predictions.powerball import check_ticket_day, draw_instant
 from shiolplus.cli import console, day, quiet_logs, say
 from tickets.models.scores import BatchScore
-from tickets.scoring.scorer import Outcome, Verdict, score_draw, score_known_draws
+from tickets.scoring.scorer import ScoringOutcome, Verdict, score_draw, score_known_draws
 
 FIGURES = ("Tickets", "Prize", "Expected", "Cost")
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity, day = options["verbosity"], options["draw_date"]
         quiet_logs(verbosity)
-        outcomes: list[Outcome] = []
+        outcomes: list[ScoringOutcome] = []
         screen = console(verbosity)
         with screen.status("counting …"):
             if day is None:
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         if outcomes:
             screen.print(_table(outcomes))
         summary = _summary(outcomes, day)
-        if any(outcome.verdict == Verdict.LOST for outcome in outcomes):
+        if any(outcome.verdict == Verdict.UNSCORABLE for outcome in outcomes):
             raise CommandError(summary)
         say(self.stdout, verbosity, summary)
 
@@ -61,7 +61,7 @@ def _stored_draw(day: date) -> Draw:
     return draw
 
 
-def _table(outcomes: list[Outcome]) -> Table:
+def _table(outcomes: list[ScoringOutcome]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for title in ("Draw", "Batch", "Mode", *FIGURES):
         table.add_column(title, justify="right" if title in FIGURES else "left", no_wrap=True)
@@ -78,7 +78,7 @@ def _figures(score: BatchScore) -> list[str]:
     return [f"{score.tickets:,}", f"${prize:,}", f"${expected:,.2f}", f"${cost:,}", score.won]
 
 
-def _summary(outcomes: list[Outcome], day: date | None) -> str:
+def _summary(outcomes: list[ScoringOutcome], day: date | None) -> str:
     scope = "due draws" if day is None else f"the draw of {day}"
     if not outcomes:
         return f"{scope}: nothing to score"

@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from shiolplus.cli import quiet_logs, say
-from tickets.cluster.local_stack import StartError, running_stack
+from tickets.cluster.local_stack import StartError, run_local_stack
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         if not 0 <= options["port"] <= 65535:
             raise CommandError(f"--port {options['port']}: allowed is 0 to 65535")
         try:
-            with running_stack(options["port"]) as stack:
+            with run_local_stack(options["port"]) as stack:
                 self._admin_account()
                 say(self.stdout, verbosity, f"API    {stack.url}/api/v1/tickets/cached")
                 say(self.stdout, verbosity, f"admin  {stack.url}/admin/dashboard/")

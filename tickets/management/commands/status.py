@@ -14,11 +14,11 @@ from rich.text import Text
 from predictions.draws.sources import freshness
 from predictions.powerball import EASTERN
 from shiolplus.cli import quiet_logs, say
-from tickets.monitoring.collector import picture_at
-from tickets.monitoring.diagnostics import LEVELS, Trouble, state_of, troubles_of
+from tickets.monitoring.collector import take_snapshot
+from tickets.monitoring.diagnostics import LEVELS, Diagnostic, diagnose, overall_status
 from tickets.monitoring.durations import duration
 from tickets.monitoring.history import HOURS
-from tickets.monitoring.snapshot import ModePicture, Picture
+from tickets.monitoring.snapshot import ModeSnapshot, Snapshot
 
 UNTIL_PIPED = 160  # columns where no terminal says how many there are
 COLOURS = {"error": "bold red", "warning": "yellow", "notice": "cyan"}
@@ -40,31 +40,31 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         quiet_logs(options["verbosity"])
-        picture = picture_at(timezone.now())
-        troubles = troubles_of(picture)
+        picture = take_snapshot(timezone.now())
+        troubles = diagnose(picture)
         if options["json"]:
             self.stdout.write(json.dumps(as_json(picture, troubles), indent=1))
         elif options["verbosity"] > 0:
             _print(self.stdout, picture, troubles)
             say(self.stdout, options["verbosity"], summary(troubles))
-        if state_of(troubles) == "error":
+        if overall_status(troubles) == "error":
             sys.exit(1)
 
 
-def as_json(picture: Picture, troubles: list[Trouble]) -> dict[str, Any]:
+def as_json(picture: Snapshot, troubles: list[Diagnostic]) -> dict[str, Any]:
     """The picture with what is wrong of it; `state` is well, warning or error."""
     told = [trouble.as_json() for trouble in troubles]
-    return {"state": state_of(troubles), "troubles": told} | picture.as_json()
+    return {"state": overall_status(troubles), "troubles": told} | picture.as_json()
 
 
-def summary(troubles: list[Trouble]) -> str:
+def summary(troubles: list[Diagnostic]) -> str:
     """One line: well, or 2 errors, 1 warning."""
     counts = {level: sum(one.level == level for one in troubles) for level in LEVELS}
     told = [f"{count} {level}{'' if count == 1 else 's'}" for level, count in counts.items() if count]
-    return ("well; " if state_of(troubles) == "well" and told else "") + (", ".join(told) or "well")
+    return ("well; " if overall_status(troubles) == "well" and told else "") + (", ".join(told) or "well")
 
 
-def _print(stdout: Any, picture: Picture, troubles: list[Trouble]) -> None:
+def _print(stdout: Any, picture: Snapshot, troubles: list[Diagnostic]) -> None:
     screen = Console(file=stdout, highlight=False)
     if not screen.is_terminal:
         screen = Console(file=stdout, highlight=False, width=UNTIL_PIPED)
@@ -78,7 +78,7 @@ def _print(stdout: Any, picture: Picture, troubles: list[Trouble]) -> None:
     screen.print(_table(picture))
 
 
-def _lines(picture: Picture) -> dict[str, list[str]]:
+def _lines(picture: Snapshot) -> dict[str, list[str]]:
     draws, errors = picture.draws, picture.error_rate
     held = f"{draws.held_at.astimezone(EASTERN):%Y-%m-%d %H:%M} New York"
     left = (draws.sales_close_at - picture.at).total_seconds()
@@ -95,7 +95,7 @@ def _lines(picture: Picture) -> dict[str, list[str]]:
     }
 
 
-def _workers(picture: Picture) -> list[str]:
+def _workers(picture: Snapshot) -> list[str]:
     watched = [
         f"{one.queue} on {one.host}: {one.state}, last sign "
         + ("not yet" if one.last_sign_seconds is None else f"{duration(one.last_sign_seconds)} ago")
@@ -104,7 +104,7 @@ def _workers(picture: Picture) -> list[str]:
     return [*watched, *picture.workers.unwatched] or ["none"]
 
 
-def _work(picture: Picture) -> list[str]:
+def _work(picture: Snapshot) -> list[str]:
     work = picture.work
     batches = [
         f"batch {one.id} of {one.mode}: {one.generated:,} of {one.requested:,} tickets"
@@ -122,7 +122,7 @@ def _work(picture: Picture) -> list[str]:
     return pipelines + batches + waiting or ["nothing to do"]
 
 
-def _pipeline(picture: Picture) -> str:
+def _pipeline(picture: Snapshot) -> str:
     last, completed = picture.pipeline, picture.pipeline_completed
     if last is None or last.finished_at is None:
         return "never ended"
@@ -133,12 +133,12 @@ def _pipeline(picture: Picture) -> str:
     return text
 
 
-def _claims(picture: Picture) -> str:
+def _claims(picture: Snapshot) -> str:
     granted, refused = (sum(getattr(one, name) for one in picture.claims) for name in ("claims", "refused"))
     return f"{granted:,} in {HOURS} hours, {refused:,} refused for want of stock"
 
 
-def _prizes(mode: ModePicture) -> str:
+def _prizes(mode: ModeSnapshot) -> str:
     one = mode.prizes
     return (
         f"{mode.mode}: ${one.won_usd:,} won, ${one.expected_usd:,.2f} expected of {one.tickets:,} tickets in "
@@ -146,7 +146,7 @@ def _prizes(mode: ModePicture) -> str:
     )
 
 
-def _table(picture: Picture) -> Table:
+def _table(picture: Snapshot) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, caption=CAPTION)
     titles = ("Mode", "Free", "Floor", "Coming", "Claimed", "Last made", "Took", "Tickets", "Draws through")
     for title in titles:
@@ -157,7 +157,7 @@ def _table(picture: Picture) -> Table:
     return table
 
 
-def _row(mode: ModePicture) -> list[str]:
+def _row(mode: ModeSnapshot) -> list[str]:
     stock, made, skill = mode.stock, mode.last_success, mode.skill
     figures = [f"{number:,}" for number in (stock.free, stock.floor, stock.coming, stock.claimed)]
     batch = ["-", "", ""]

@@ -33,7 +33,7 @@ class Command(BaseCommand):
         except GenerationError as error:
             raise CommandError(f"{title} cannot be made again: {error}") from error
         summary = f"{title} ({batch.status}): {batch.stored} stored; {verification.summary()}"
-        if not verification.proven or not batch.stored:
+        if not verification.is_reproducible or not batch.stored:
             purged = batch.generated - batch.stored
             hint = f"; {purged} of its tickets were purged" if purged else ""
             raise CommandError(f"{summary}{hint}: not proven")
