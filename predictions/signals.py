@@ -20,7 +20,7 @@ predictions_generated = Signal()
 draws_stored = Signal()
 
 
-def tell(signal: Signal, sender: type[Model], about: str, **values: Any) -> None:
+def send_logged(signal: Signal, sender: type[Model], about: str, **values: Any) -> None:
     """Send a signal to whoever listens; their trouble is logged and is not the sender's."""
     for receiver, answer in signal.send_robust(sender=sender, **values):
         if isinstance(answer, Exception):

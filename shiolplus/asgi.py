@@ -11,6 +11,6 @@ os.environ.setdefault("SHIOL_DB_POOL", "8")  # connections its threads share; on
 application = get_asgi_application()
 application.request_class = AsyncWebRequest
 
-from tickets.api.response_cache import start  # noqa: E402 - it needs the settings, which are read above
+from tickets.api.response_cache import enable  # noqa: E402 - it needs the settings, which are read above
 
-start()
+enable()

@@ -28,7 +28,7 @@ APPS = ("predictions", "tickets", "django-q")
 LOG_LEVELS = {0: logging.ERROR, 1: logging.WARNING, 2: logging.INFO, 3: logging.DEBUG}
 
 
-def quiet_logs(verbosity: int) -> None:
+def configure_console_logging(verbosity: int) -> None:
     """Let a command speak for itself: log lines are shown from -v 2 on, warnings always but at -v 0.
 
     The log file has them all the same.
@@ -46,7 +46,7 @@ def console(verbosity: int) -> Console:
     return Console(stderr=True, quiet=verbosity == 0)
 
 
-def _bar(verbosity: int, *columns: ProgressColumn, **options: Any) -> Progress:
+def _progress(verbosity: int, *columns: ProgressColumn, **options: Any) -> Progress:
     """What it is, and how far it is, then these columns; plain nothing when stderr is not a terminal."""
     screen = console(verbosity)
     disable = verbosity == 0 or not screen.is_terminal
@@ -56,12 +56,12 @@ def _bar(verbosity: int, *columns: ProgressColumn, **options: Any) -> Progress:
 
 def progress(verbosity: int, unit: str) -> Progress:
     """A bar that counts `unit`."""
-    return _bar(verbosity, MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn())
+    return _progress(verbosity, MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn())
 
 
-def time_left(verbosity: int) -> Progress:
+def eta_progress(verbosity: int) -> Progress:
     """A bar over work whose parts differ in length, with the time that is left of it."""
-    return _bar(
+    return _progress(
         verbosity,
         TimeElapsedColumn(),
         TextColumn("left"),
@@ -82,9 +82,9 @@ class _Rate(ProgressColumn):
         return Text("" if rate is None else f"{rate:,.0f} {self.unit}/s")
 
 
-def with_rate(verbosity: int, unit: str) -> Progress:
+def rate_progress(verbosity: int, unit: str) -> Progress:
     """A bar that counts `unit`, with how many a second, and the time that is left of them."""
-    return _bar(
+    return _progress(
         verbosity,
         TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
         _Rate(unit),
@@ -94,7 +94,7 @@ def with_rate(verbosity: int, unit: str) -> Progress:
     )
 
 
-def say(stdout: OutputWrapper, verbosity: int, line: str) -> None:
+def write_line(stdout: OutputWrapper, verbosity: int, line: str) -> None:
     """One line for people, unless they asked for silence."""
     if verbosity > 0:
         stdout.write(line)
@@ -120,12 +120,12 @@ class _Modes(argparse.Action):
         setattr(namespace, self.dest, modes)
 
 
-def add_modes(parser: CommandParser, allowed: Iterable[str], help: str) -> None:
+def add_modes_argument(parser: CommandParser, allowed: Iterable[str], help: str) -> None:
     """Add `--modes`, restricted to the allowed names."""
     parser.add_argument("--modes", nargs="+", action=_Modes, allowed=allowed, metavar="MODE", help=help)
 
 
-def day(text: str) -> date:
+def iso_date(text: str) -> date:
     """An argument that is a date, written 2026-11-25."""
     try:
         return date.fromisoformat(text)
@@ -133,7 +133,7 @@ def day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2026-11-25") from error
 
 
-def positive(text: str) -> int:
+def positive_int(text: str) -> int:
     """An argument that is an integer from 1."""
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not an integer from 1")

@@ -161,9 +161,9 @@ MIDDLEWARE = [
     "shiolplus.web.security_headers.HeadersMiddleware",
     # Before whatever asks for the client's address, or for TLS.
     "shiolplus.web.trusted_proxies.TrustedProxies",
-    "tickets.api.problems.PlainErrors",
+    "tickets.api.problems.ProblemJsonMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "tickets.api.middleware.RateHeaders",
+    "tickets.api.middleware.RateLimitHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "shiolplus.web.page_middleware.PageSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -254,13 +254,13 @@ if not DEBUG:
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tickets.api.authentication.ApiKeyAuthentication"],
-    "DEFAULT_THROTTLE_CLASSES": ["tickets.api.throttling.RequestRate"],
+    "DEFAULT_THROTTLE_CLASSES": ["tickets.api.throttling.ClientRateThrottle"],
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["tickets.api.parsers.StrictJson"],
+    "DEFAULT_PARSER_CLASSES": ["tickets.api.parsers.StrictJSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tickets.api.negotiation.JsonNegotiation",
     "DEFAULT_SCHEMA_CLASS": "tickets.api.schema.ApiSchema",
-    "DEFAULT_METADATA_CLASS": "tickets.api.metadata.Options",
+    "DEFAULT_METADATA_CLASS": "tickets.api.metadata.OptionsMetadata",
     "EXCEPTION_HANDLER": "tickets.api.problems.problem_from_exception",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
@@ -288,7 +288,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "tickets.api.schema.complete",
+        "tickets.api.schema.add_components",
     ],
 }
 

@@ -10,7 +10,7 @@ from shiolplus.web.metrics import MetricsView
 from shiolplus.web.sign_in import sign_in, sign_out
 from shiolplus.web.static_version import DIGITS, redirect_to_current_version
 from tickets.admin.dashboard import dashboard
-from tickets.api.not_found import UnknownAddress
+from tickets.api.not_found import NotFoundView
 from tickets.api.schema_views import SchemaView, docs
 
 admin.site.site_header = "SHIOL+ batch tickets"
@@ -21,7 +21,7 @@ urlpatterns = [
     path("api/v1/", include("tickets.api.urls")),  # first: looked up most often
     path("api/schema", SchemaView.as_view(), name="schema"),
     path("api/docs", docs, name="docs"),
-    re_path("^api(/|$)", UnknownAddress.as_view()),
+    re_path("^api(/|$)", NotFoundView.as_view()),
     path("healthz", HealthView.as_view(), name="healthz"),
     path("readyz", ReadyView.as_view(), name="readyz"),
     path("metrics", MetricsView.as_view(), name="metrics"),

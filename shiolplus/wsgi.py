@@ -16,7 +16,7 @@ django.request_class = TolerantWSGIRequest
 import_module(settings.ROOT_URLCONF)
 
 from shiolplus.web.fast_path import CachedTicketsFastPath  # noqa: E402 - it needs the settings, which are read above
-from tickets.api.response_cache import start  # noqa: E402
+from tickets.api.response_cache import enable  # noqa: E402
 
 application = CachedTicketsFastPath(django)
-start()
+enable()

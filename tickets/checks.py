@@ -12,7 +12,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 from django.db.models import Model
 
-from predictions.draws.sources import freshness, is_stale, newest_draw_day
+from predictions.draws.sources import freshness_text, is_stale, newest_draw_day
 from predictions.models import Cluster, Draw, TrainedModel
 from predictions.modes.registry import MODE_NAMES
 from predictions.workqueue.clusters import with_other_key
@@ -128,7 +128,7 @@ def check_draws(
         return []
     return [
         Warning(
-            f"The draws are not up to date: {freshness(newest)}.",
+            f"The draws are not up to date: {freshness_text(newest)}.",
             hint="Run `manage.py import_draws --source ny` (or texas), or `manage.py run_pipeline`.",
             id="shiolplus.W004",
         )

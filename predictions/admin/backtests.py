@@ -9,24 +9,31 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest
 
 from predictions.evaluation.backtest import BASELINE, comparisons, complete_figures, outcome
-from predictions.evaluation.comparison import ChanceClass, Comparison, gains
+from predictions.evaluation.comparison import CalibrationBin, Comparison, log_loss_gains
 from predictions.models import Backtest
 from predictions.powerball import CURRENT_ERA, EXPECTED_WHITE_MATCHES, POWERBALL_MAX
-from shiolplus.adminsite.columns import NOTHING, MoreThanFields, ReadOnly, day, minute, shortened
-from shiolplus.charts.interval import Mean, WhiskerChart, whisker_chart
+from shiolplus.adminsite.columns import (
+    EMPTY,
+    ExtraContextMixin,
+    ReadOnlyAdminMixin,
+    date_column,
+    datetime_column,
+    truncated_column,
+)
+from shiolplus.charts.interval import Estimate, IntervalChart, interval_chart
 from shiolplus.charts.line import LineChart, line_chart
 
 
 @admin.register(Backtest)
-class BacktestAdmin(ReadOnly, MoreThanFields):
+class BacktestAdmin(ReadOnlyAdminMixin, ExtraContextMixin):
     list_display = [
-        minute("created_at", "created"),
+        datetime_column("created_at", "created"),
         "status",
         "came_of_it",
         "draws",
-        day("draws_through"),
+        date_column("draws_through"),
         "stretches_stored",
-        shortened("error", 40),
+        truncated_column("error", 40),
     ]
     list_filter = ["status", ("created_at", admin.DateFieldListFilter)]
     fields = [
@@ -67,7 +74,7 @@ class BacktestAdmin(ReadOnly, MoreThanFields):
 
     @admin.display(description="the modes on these draws")
     def came_of_it(self, backtest: Backtest) -> str:
-        return outcome(comparisons(backtest)) if backtest.results else NOTHING
+        return outcome(comparisons(backtest)) if backtest.results else EMPTY
 
     @admin.display(description="versions")
     def made_by(self, backtest: Backtest) -> str:
@@ -84,7 +91,7 @@ def _shown(backtest: Backtest, found: Sequence[Comparison]) -> dict[str, Any]:
     return {
         "table": [_row(one) for one in found],
         "verdicts": [(one.mode, one.verdict) for one in modes],
-        "whiskers": [interval_chart(modes)] if modes else [],
+        "whiskers": [_difference_chart(modes)] if modes else [],
         "lines": [gain_chart(backtest)] if modes else [],
         "calibration": [_class_row(one.mode, each) for one in modes for each in one.calibration],
         "tickets": f"{CURRENT_ERA.tickets:,}",
@@ -105,13 +112,13 @@ def _row(one: Comparison) -> dict[str, str]:
     }
 
 
-def interval_chart(modes: Sequence[Comparison]) -> WhiskerChart:
+def _difference_chart(modes: Sequence[Comparison]) -> IntervalChart:
     """Each mode's mean difference to uniform, with its interval."""
-    return whisker_chart(
+    return interval_chart(
         "Better than uniform by, in nats a draw, with the 95 % interval",
         "difference",
         [
-            Mean(
+            Estimate(
                 one.mode,
                 one.difference,
                 one.low,
@@ -131,7 +138,7 @@ def gain_chart(backtest: Backtest) -> LineChart:
         f"Gained on uniform since {backtest.tested_from}, in nats, summed draw by draw",
         "gains",
         "uniform: nothing gained, nothing lost",
-        {mode: list(accumulate(gains(one, uniform), initial=0.0)) for mode, one in figures.items()},
+        {mode: list(accumulate(log_loss_gains(one, uniform), initial=0.0)) for mode, one in figures.items()},
         level=0.0,
         places={
             number: f"{number} draws" if number else "0"
@@ -150,7 +157,7 @@ def _places(draws: int, refit_every: int, most: int = 8) -> list[int]:
     return places
 
 
-def _class_row(mode: str, one: ChanceClass) -> dict[str, str]:
+def _class_row(mode: str, one: CalibrationBin) -> dict[str, str]:
     return {
         "mode": mode,
         "range": _range(one),
@@ -161,7 +168,7 @@ def _class_row(mode: str, one: ChanceClass) -> dict[str, str]:
     }
 
 
-def _range(one: ChanceClass) -> str:
+def _range(one: CalibrationBin) -> str:
     if one.low is None:
         return f"under {one.high:.2f}"
     return f"{one.low:.2f} or more" if one.high is None else f"{one.low:.2f} to {one.high:.2f}"

@@ -18,7 +18,7 @@ class Numbers(Protocol):
     def powerball(self) -> int: ...
 
 
-def balls(white_balls: Sequence[int], powerball: int, drawn: Numbers | None = None) -> str:
+def render_balls(white_balls: Sequence[int], powerball: int, drawn: Numbers | None = None) -> str:
     """Five white balls and the Powerball; "5 12 33 41 60 Powerball 7" to those who hear it.
 
     Those that a draw has hit are outlined and underlined, and said.
@@ -36,16 +36,16 @@ def _ball(number: int, kind: str, is_hit: bool, said_before: str = "") -> str:
     return format_html(
         '<span class="{}">{}{}{}</span>',
         f"{kind} hit" if is_hit else kind,
-        _spoken(said_before),
+        _screen_reader_only(said_before),
         number,
-        _spoken(" hit" if is_hit else ""),
+        _screen_reader_only(" hit" if is_hit else ""),
     )
 
 
-def _spoken(text: str) -> str:
+def _screen_reader_only(text: str) -> str:
     """Said by a screen reader, and not seen."""
     return format_html('<span class="spoken">{}</span>', text) if text else ""
 
 
-def balls_of(row: Numbers, drawn: Numbers | None = None) -> str:
-    return balls(row.white_balls, row.powerball, drawn)
+def render_row_balls(row: Numbers, drawn: Numbers | None = None) -> str:
+    return render_balls(row.white_balls, row.powerball, drawn)

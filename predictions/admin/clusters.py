@@ -3,20 +3,20 @@
 from django.contrib import admin
 
 from predictions.models import Cluster
-from shiolplus.adminsite.changelist import Browsed
-from shiolplus.adminsite.columns import ReadOnly, minute, shortened
+from shiolplus.adminsite.changelist import RememberedFiltersAdmin
+from shiolplus.adminsite.columns import ReadOnlyAdminMixin, datetime_column, truncated_column
 
 
 @admin.register(Cluster)
-class ClusterAdmin(ReadOnly, Browsed):
+class ClusterAdmin(ReadOnlyAdminMixin, RememberedFiltersAdmin):
     list_display = [
         "queue",
         "host",
         "state",
-        minute("started_at", "started"),
-        minute("sign_at", "last sign"),
+        datetime_column("started_at", "started"),
+        datetime_column("sign_at", "last sign"),
         "restarts",
-        shortened("trouble", 60),
+        truncated_column("trouble", 60),
     ]
     list_filter = ["queue", "host", "status"]
     fields = ["holder", "queue", "host", "state", "started_at", "seen_at", "sign_at", "restarts", "trouble"]

@@ -9,10 +9,10 @@ from django.http import HttpRequest
 from django_q.admin import FailAdmin, QueueAdmin, ScheduleAdmin, TaskAdmin
 from django_q.models import Failure, OrmQ, Schedule, Success
 
-from shiolplus.adminsite.changelist import Browsed
+from shiolplus.adminsite.changelist import RememberedFiltersAdmin
 
 
-class SuperuserChanges(Browsed):
+class SuperuserOnlyMixin(RememberedFiltersAdmin):
     """Permissions beyond looking count for superusers only."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -40,29 +40,29 @@ class ScheduleForm(forms.ModelForm):
         return given
 
 
-class GuardedSchedules(SuperuserChanges, ScheduleAdmin):
+class RestrictedScheduleAdmin(SuperuserOnlyMixin, ScheduleAdmin):
     """Their tasks are sent by `run_cluster`; repeats 0 is a pause, and a failed sending is the last run."""
 
     form = ScheduleForm
 
 
-class GuardedQueue(SuperuserChanges, QueueAdmin):
+class RestrictedQueueAdmin(SuperuserOnlyMixin, QueueAdmin):
     pass
 
 
-class GuardedSuccesses(SuperuserChanges, TaskAdmin):
+class RestrictedSuccessAdmin(SuperuserOnlyMixin, TaskAdmin):
     pass
 
 
-class GuardedFailures(SuperuserChanges, FailAdmin):
+class RestrictedFailureAdmin(SuperuserOnlyMixin, FailAdmin):
     pass
 
 
 for model, guarded in (
-    (Schedule, GuardedSchedules),
-    (OrmQ, GuardedQueue),
-    (Success, GuardedSuccesses),
-    (Failure, GuardedFailures),
+    (Schedule, RestrictedScheduleAdmin),
+    (OrmQ, RestrictedQueueAdmin),
+    (Success, RestrictedSuccessAdmin),
+    (Failure, RestrictedFailureAdmin),
 ):
     if admin.site.is_registered(model):  # the queued tasks only where the broker is the database
         admin.site.unregister(model)

@@ -18,7 +18,7 @@ from predictions.draws.deletion import (
     preview_deletion,
 )
 from predictions.models import Draw
-from shiolplus.adminsite.action_pages import ActionPage, Refused
+from shiolplus.adminsite.action_pages import ActionPage, ActionRefused
 from shiolplus.adminsite.changelist import log_about
 
 
@@ -82,7 +82,7 @@ class DeletePage(ActionPage):
 
     def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
         if not asked["draw_dates"]:
-            raise Refused("Nothing was done: name the dates, or preview the draws of the source first.")
+            raise ActionRefused("Nothing was done: name the dates, or preview the draws of the source first.")
         try:
             with transaction.atomic():
                 draws_to_delete(asked["draw_dates"], asked["source"])
@@ -94,5 +94,5 @@ class DeletePage(ActionPage):
         self.model_admin.message_user(request, f"{said}.", messages.SUCCESS)
 
 
-def _refused(error: ValueError) -> Refused:
-    return Refused(f"Nothing was done: {error}.")
+def _refused(error: ValueError) -> ActionRefused:
+    return ActionRefused(f"Nothing was done: {error}.")

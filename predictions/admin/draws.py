@@ -8,18 +8,18 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.http import urlencode
 
-from predictions.admin.balls import BALLS_CSS, balls_of
+from predictions.admin.balls import BALLS_CSS, render_row_balls
 from predictions.admin.draw_deletion import DeletePage
 from predictions.admin.uploads import ALLOWED, DrawsFile
 from predictions.draws.feed_columns import REQUIRED
-from predictions.draws.feeds import READERS, FeedError, RawDraw
-from predictions.draws.importer import ImportRefused, ImportReport, Problem, Taken
+from predictions.draws.feeds import READERS, FeedError, ParsedDraw
+from predictions.draws.importer import ImportedDraw, ImportRefused, ImportReport, RejectedRow
 from predictions.draws.sources import SOURCES, import_content, import_source
 from predictions.models import Draw
-from shiolplus.adminsite.action_pages import ActionAdmin, ActionPage, Button, Refused, choice_field
+from shiolplus.adminsite.action_pages import ActionAdmin, ActionPage, ActionRefused, Button, choice_field
 from shiolplus.adminsite.changelist import log_about
-from shiolplus.adminsite.columns import ReadOnly, day
-from shiolplus.adminsite.export import BALLS, ExportColumn, Exporting
+from shiolplus.adminsite.columns import ReadOnlyAdminMixin, date_column
+from shiolplus.adminsite.export import BALLS, ExportColumn, ExportMixin
 
 SHOWN = 20  # rows of a kind listed before "and … more"
 SOURCE_LABELS = {
@@ -101,18 +101,18 @@ class ImportPage(ActionPage):
                 )
                 if rows
             ],
-            "confirm": {} if file is None else {"file_name": file.name, "packed": file.packed},
+            "confirm": {} if file is None else {"file_name": file.name, "packed": file.encoded},
         }
 
     def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
         report = _import(asked, dry_run=False)
         file: DrawsFile | None = asked["draws_file"]
-        came_from = asked["source"] if file is None else file.said
+        came_from = asked["source"] if file is None else file.description
         how = ", replacing those that differ" if asked["overwrite"] else ""
         how += ", the valid rows only" if asked["partial"] else ""
         said = f"Imported draws from {came_from}{how}. {report.summary()}"
         log_about(request, Draw, said, report.summary())
-        level = messages.WARNING if report.fell_short else messages.SUCCESS
+        level = messages.WARNING if report.is_incomplete else messages.SUCCESS
         self.model_admin.message_user(request, f"{report.summary()}.", level)
 
 
@@ -128,31 +128,31 @@ def _import(asked: dict[str, Any], *, dry_run: bool) -> ImportReport:
         hint = ""
         if isinstance(error, ImportRefused):
             hint = ". To import its valid rows, choose it again and tick “Import the valid rows anyway”"
-        raise Refused(f"The draws of {name} cannot be imported: {error}{hint}") from error
+        raise ActionRefused(f"The draws of {name} cannot be imported: {error}{hint}") from error
 
 
-def _shown(row: Taken | Problem) -> dict[str, Any]:
+def _shown(row: ImportedDraw | RejectedRow) -> dict[str, Any]:
     """A line of the preview: what is stored, what is given, and why it is not taken."""
     return {
         "line": row.line,
-        "day": row.given.draw_date if row.given else None,
-        "before": _drawn(row.before),
-        "given": _drawn(row.given),
-        "reason": row.reason if isinstance(row, Problem) and row.given is None else "",
+        "day": row.incoming.draw_date if row.incoming else None,
+        "before": _drawn(row.stored),
+        "given": _drawn(row.incoming),
+        "reason": row.reason if isinstance(row, RejectedRow) and row.incoming is None else "",
     }
 
 
-def _drawn(draw: RawDraw | None) -> str:
+def _drawn(draw: ParsedDraw | None) -> str:
     if draw is None:
         return ""
     times = f" multiplier {draw.multiplier}" if draw.multiplier else ""
-    return format_html("{}{}", balls_of(draw), times)
+    return format_html("{}{}", render_row_balls(draw), times)
 
 
 @admin.register(Draw)
-class DrawAdmin(ReadOnly, Exporting, ActionAdmin):
+class DrawAdmin(ReadOnlyAdminMixin, ExportMixin, ActionAdmin):
     exported = [ExportColumn("draw_date"), *BALLS, ExportColumn("multiplier"), ExportColumn("source")]
-    list_display = [day("draw_date"), "numbers", "multiplier", "source"]
+    list_display = [date_column("draw_date"), "numbers", "multiplier", "source"]
     list_filter = ["source", "multiplier"]
     date_hierarchy = "draw_date"
     search_fields = ["draw_date"]
@@ -172,4 +172,4 @@ class DrawAdmin(ReadOnly, Exporting, ActionAdmin):
 
     @admin.display(ordering="n1")
     def numbers(self, draw: Draw) -> str:
-        return balls_of(draw)
+        return render_row_balls(draw)

@@ -9,10 +9,10 @@ from predictions.draws.sources import upcoming_draw
 from predictions.models import RUN_ID_LENGTH, new_run_id
 from predictions.models.fields import validate_name
 from predictions.powerball import check_ticket_day
-from shiolplus.adminsite.action_pages import DayField
+from shiolplus.adminsite.action_pages import DateField
 
 
-class TicketDayField(DayField):
+class TicketDayField(DateField):
     """The day of a draw that tickets may be made for; left empty, the next one."""
 
     def __init__(self) -> None:

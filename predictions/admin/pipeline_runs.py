@@ -11,13 +11,20 @@ from django.utils.safestring import SafeString
 
 from predictions.admin.cluster_pages import ClusterActionPage
 from predictions.admin.fields import run_id_field
-from predictions.draws.sources import freshness, known_draws, upcoming_draw
+from predictions.draws.sources import freshness_text, known_draws, upcoming_draw
 from predictions.models import PipelineRun, PipelineStep, TrainedModel
 from predictions.modes.registry import MODE_NAMES
 from predictions.pipeline.runner import SOURCES, accept_run
 from predictions.pipeline.steps import STEPS
-from shiolplus.adminsite.action_pages import ActionAdmin, Refused, choice_field, modes_field
-from shiolplus.adminsite.columns import NOTHING, DrawDateFilter, ReadOnly, day, minute, shortened
+from shiolplus.adminsite.action_pages import ActionAdmin, ActionRefused, choice_field, modes_field
+from shiolplus.adminsite.columns import (
+    EMPTY,
+    DrawDateFilter,
+    ReadOnlyAdminMixin,
+    date_column,
+    datetime_column,
+    truncated_column,
+)
 
 SOURCE_LABELS = {
     "ny": "ny: New York Open Data, downloaded",
@@ -45,7 +52,7 @@ class RunPage(ClusterActionPage):
         return asked | {
             "draw_date": upcoming_draw(),
             "steps": list(STEPS),
-            "known": freshness(known_draws().through),
+            "known": freshness_text(known_draws().through),
             "unfinished": PipelineRun.objects.unfinished().count(),
             "fits": [(mode, _held_or_newest(mode)) for mode in asked["modes"]],
         }
@@ -56,7 +63,7 @@ class RunPage(ClusterActionPage):
                 source=asked["source"], modes=asked["modes"], pipeline_run_id=asked["run_id"] or None
             )
         except ValueError as error:
-            raise Refused(str(error)) from error
+            raise ActionRefused(str(error)) from error
         if not created:
             text = f"Run {run} exists already; nothing is done twice."
             self.model_admin.message_user(request, text, messages.WARNING)
@@ -72,21 +79,21 @@ def _held_or_newest(mode: str) -> TrainedModel | None:
     return TrainedModel.objects.filter(mode=mode).order_by("-held", "-id").first()
 
 
-class StepInline(ReadOnly, admin.TabularInline):
+class StepInline(ReadOnlyAdminMixin, admin.TabularInline):
     model = PipelineStep
     fields = readonly_fields = ("status", "started", "took", "said", "figures")
 
     @admin.display(description="started (UTC)")
     def started(self, step: PipelineStep) -> str:
-        return NOTHING if step.started_at is None else f"{step.started_at:%H:%M:%S}"
+        return EMPTY if step.started_at is None else f"{step.started_at:%H:%M:%S}"
 
     @admin.display
     def took(self, step: PipelineStep) -> str:
-        return NOTHING if step.seconds is None else f"{step.seconds:.1f}\N{NO-BREAK SPACE}s"
+        return EMPTY if step.seconds is None else f"{step.seconds:.1f}\N{NO-BREAK SPACE}s"
 
     @admin.display(description="what came of it")
     def said(self, step: PipelineStep) -> str:
-        text = step.error or step.summary or NOTHING
+        text = step.error or step.summary or EMPTY
         report = step.detail.get("report")
         if report is None:
             return text
@@ -96,7 +103,7 @@ class StepInline(ReadOnly, admin.TabularInline):
     @admin.display
     def figures(self, step: PipelineStep) -> str:
         if not step.detail:
-            return NOTHING
+            return EMPTY
         return format_html("<details><summary>show</summary>{}</details>", as_list(step.detail))
 
 
@@ -113,20 +120,20 @@ def as_list(value: Any) -> str | SafeString:
         return ", ".join(str(as_list(one)) for one in value) or "none"
     if isinstance(value, float):
         return f"{value:.6g}"
-    return NOTHING if value is None else str(value)
+    return EMPTY if value is None else str(value)
 
 
 @admin.register(PipelineRun)
-class PipelineRunAdmin(ReadOnly, ActionAdmin):
+class PipelineRunAdmin(ReadOnlyAdminMixin, ActionAdmin):
     list_display = [
-        shortened("pipeline_run_id", 18, "run"),
+        truncated_column("pipeline_run_id", 18, "run"),
         "status",
-        day("draw_date"),
+        date_column("draw_date"),
         "source",
         "trained",
-        minute("created_at", "created"),
-        minute("finished_at", "finished"),
-        shortened("error", 40),
+        datetime_column("created_at", "created"),
+        datetime_column("finished_at", "finished"),
+        truncated_column("error", 40),
     ]
     date_hierarchy = "draw_date"
     list_filter = ["status", "source", DrawDateFilter, ("created_at", admin.DateFieldListFilter)]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from predictions.distributions.components import Component, mixture_inclusion
 from predictions.powerball import POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
-from shiolplus.charts.bar import BarChart, Line, bar_chart
+from shiolplus.charts.bar import BarChart, Reference, bar_chart
 
 
 def bar_charts(components: Sequence[Component]) -> list[BarChart]:
@@ -25,5 +25,5 @@ def _law_chart(title: str, name: str, chances: Sequence[float], drawn: int, ball
         ("Chance", "Times uniform"),
         chances,
         [(f"{chance:.2%}", f"{chance / uniform:.3f}") for chance in chances],
-        Line(uniform, f"uniform, {fraction}", fraction, f"{uniform:.2%}"),
+        Reference(uniform, f"uniform, {fraction}", fraction, f"{uniform:.2%}"),
     )

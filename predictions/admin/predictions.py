@@ -10,18 +10,25 @@ from predictions.admin.prediction_charts import bar_charts
 from predictions.distributions.components import UNIFORM_LOG_LOSS, components_from_json
 from predictions.models import Prediction
 from predictions.powerball import CURRENT_ERA
-from shiolplus.adminsite.columns import NOTHING, DrawDateFilter, MoreThanFields, ReadOnly, day, minute
+from shiolplus.adminsite.columns import (
+    EMPTY,
+    DrawDateFilter,
+    ExtraContextMixin,
+    ReadOnlyAdminMixin,
+    date_column,
+    datetime_column,
+)
 
 
 @admin.register(Prediction)
-class PredictionAdmin(ReadOnly, MoreThanFields):
+class PredictionAdmin(ReadOnlyAdminMixin, ExtraContextMixin):
     list_display = [
         "mode",
-        day("draw_date"),
-        day("draws_through"),
+        date_column("draw_date"),
+        date_column("draws_through"),
         "loss",
-        minute("evaluated_at", "evaluated"),
-        minute("created_at", "created"),
+        datetime_column("evaluated_at", "evaluated"),
+        datetime_column("created_at", "created"),
     ]
     date_hierarchy = "draw_date"
     list_filter = ["mode", DrawDateFilter, ("created_at", admin.DateFieldListFilter)]
@@ -38,7 +45,7 @@ class PredictionAdmin(ReadOnly, MoreThanFields):
 
     @admin.display(description=f"log-loss (uniform's is {UNIFORM_LOG_LOSS:.4f})", ordering="log_loss")
     def loss(self, prediction: Prediction) -> str:
-        return NOTHING if prediction.log_loss is None else f"{prediction.log_loss:.4f}"
+        return EMPTY if prediction.log_loss is None else f"{prediction.log_loss:.4f}"
 
     def page_context(self, request: HttpRequest, prediction: Prediction) -> dict[str, Any]:
         """What the page draws; a broken law is said to be one, as generation does."""

@@ -10,8 +10,14 @@ from django.http import HttpRequest
 from predictions.draws.randomness import AT_LEVEL, BALLS, chi_square_text, p_text
 from predictions.models import RandomnessReport
 from predictions.powerball import CURRENT_ERA, POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
-from shiolplus.adminsite.columns import NOTHING, MoreThanFields, ReadOnly, day, minute
-from shiolplus.charts.bar import BarChart, Line, Range, bar_chart
+from shiolplus.adminsite.columns import (
+    EMPTY,
+    ExtraContextMixin,
+    ReadOnlyAdminMixin,
+    date_column,
+    datetime_column,
+)
+from shiolplus.charts.bar import Band, BarChart, Reference, bar_chart
 
 Figures = dict[str, Any]
 
@@ -29,14 +35,14 @@ class Row:
 
 
 @admin.register(RandomnessReport)
-class RandomnessReportAdmin(ReadOnly, MoreThanFields):
+class RandomnessReportAdmin(ReadOnlyAdminMixin, ExtraContextMixin):
     list_display = [
-        day("draws_through"),
+        date_column("draws_through"),
         "draws",
         "white_balls",
         "powerball",
         "verdict",
-        minute("created_at", "created"),
+        datetime_column("created_at", "created"),
     ]
     fields = ["verdict", "draws", "draws_through", "draws_fingerprint", "created_at"]
     change_form_template = "admin/predictions/randomnessreport/change_form.html"
@@ -77,16 +83,16 @@ def _count_chart(title: str, name: str, stored: Figures, product: str) -> BarCha
         ("Times drawn", "z"),
         stored["counts"],
         [(str(count), f"{z:+.2f}") for count, z in zip(stored["counts"], stored["ball_z"], strict=True)],
-        Line(expected, f"expected of fair draws, {product}", "fair", f"{expected:.1f}"),
+        Reference(expected, f"expected of fair draws, {product}", "fair", f"{expected:.1f}"),
         [
-            Range(
+            Band(
                 "usual",
                 f"expected ± 2 standard deviations of {deviation:.1f}: "
                 "about one ball in twenty lies outside by chance",
                 max(0.0, expected - 2 * deviation),
                 expected + 2 * deviation,
             ),
-            Range(
+            Band(
                 "corrected",
                 f"{low} to {high} times: a ball outside would differ alone, "
                 f"{AT_LEVEL} after correction for all {BALLS} balls",
@@ -114,7 +120,7 @@ def _chi_square_row(name: str, stored: Figures) -> Row:
         name,
         measured=f"chi-square {stored['statistic']:.2f}",
         expected=f"{degrees} ± {math.sqrt(2 * degrees):.1f}",
-        z=NOTHING,
+        z=EMPTY,
         p=_p(stored["p"]),
         verdict=stored["verdict"],
     )
@@ -138,7 +144,7 @@ def _extreme_row(stored: Figures) -> Row:
         measured=f"{stored['kind']} {stored['ball']}, {stored['count']:,} times",
         expected=_expected(stored),
         z=f"{stored['z']:+.2f}",
-        p=NOTHING if p is None else f"{_p(p)}: {stored['balls']} times {_p(stored['p_alone'])}",
+        p=EMPTY if p is None else f"{_p(p)}: {stored['balls']} times {_p(stored['p_alone'])}",
         verdict=stored["verdict"],
     )
 
@@ -148,4 +154,4 @@ def _expected(stored: Figures) -> str:
 
 
 def _p(p: float | None) -> str:
-    return NOTHING if p is None else p_text(p).removeprefix("p ")
+    return EMPTY if p is None else p_text(p).removeprefix("p ")

@@ -9,9 +9,9 @@ from django.utils.html import format_html, format_html_join
 
 from predictions.models import StrategyShares
 from predictions.modes.v1 import STRATEGIES
-from predictions.training.strategy_shares import WEIGHED
-from shiolplus.adminsite.changelist import Browsed
-from shiolplus.adminsite.columns import NOTHING, Column, ReadOnly, day
+from predictions.training.strategy_shares import ADAPTIVE_MODE
+from shiolplus.adminsite.changelist import RememberedFiltersAdmin
+from shiolplus.adminsite.columns import EMPTY, Column, ReadOnlyAdminMixin, date_column
 from shiolplus.charts.line import LineChart, line_chart
 
 PLOTTED = 200  # rows, the newest
@@ -29,12 +29,12 @@ def share_of(strategy: str) -> Column:
 
 
 def _percent(share: float | None) -> str:
-    return NOTHING if share is None else f"{share:.2%}"
+    return EMPTY if share is None else f"{share:.2%}"
 
 
 @admin.register(StrategyShares)
-class StrategySharesAdmin(ReadOnly, Browsed):
-    list_display = [day("draw_date"), "origin", *map(share_of, STRATEGIES)]
+class StrategySharesAdmin(ReadOnlyAdminMixin, RememberedFiltersAdmin):
+    list_display = [date_column("draw_date"), "origin", *map(share_of, STRATEGIES)]
     fields = readonly_fields = ("mode", "origin", "draw_date", "prediction", "table", "created_at")
     change_list_template = "admin/predictions/strategyshares/change_list.html"
 
@@ -52,7 +52,7 @@ class StrategySharesAdmin(ReadOnly, Browsed):
             "",
             "<tr><td>{}</td><td>{}</td><td>{}</td></tr>",
             (
-                (name, _percent(share), f"{row.log_losses[name]:.4f}" if name in row.log_losses else NOTHING)
+                (name, _percent(share), f"{row.log_losses[name]:.4f}" if name in row.log_losses else EMPTY)
                 for name, share in row.shares.items()
             ),
         )
@@ -65,13 +65,13 @@ class StrategySharesAdmin(ReadOnly, Browsed):
 
 def share_chart() -> LineChart | None:
     """The shares after each draw or reset that moved them, the newest of many; None before the first."""
-    newest = list(StrategyShares.objects.filter(mode=WEIGHED).order_by("-draw_date", "-id")[:PLOTTED])
+    newest = list(StrategyShares.objects.filter(mode=ADAPTIVE_MODE).order_by("-draw_date", "-id")[:PLOTTED])
     if not newest:
         return None
     rows = newest[::-1]
     resets = [place for place, row in enumerate(rows) if row.origin == StrategyShares.Origin.RESET]
     return line_chart(
-        f"The shares of {WEIGHED}'s strategies from draw to draw"
+        f"The shares of {ADAPTIVE_MODE}'s strategies from draw to draw"
         + (" (dotted: set by hand)" if resets else ""),
         "shares",
         "equal shares",

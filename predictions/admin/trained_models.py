@@ -10,10 +10,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from predictions.models import TrainedModel, Training
-from predictions.training.trainer import check_usable, choose
-from shiolplus.adminsite.action_pages import ActionAdmin, ActionPage, Button, Refused
-from shiolplus.adminsite.changelist import Browsed
-from shiolplus.adminsite.columns import ReadOnly, day, minute, shortened
+from predictions.training.trainer import activate_by_hand, check_usable
+from shiolplus.adminsite.action_pages import ActionAdmin, ActionPage, ActionRefused, Button
+from shiolplus.adminsite.changelist import RememberedFiltersAdmin
+from shiolplus.adminsite.columns import ReadOnlyAdminMixin, date_column, datetime_column, truncated_column
 
 
 class ActivateForm(forms.Form):
@@ -75,7 +75,7 @@ class ActivatePage(ActionPage):
             return
         with transaction.atomic():
             try:
-                choose(chosen)
+                activate_by_hand(chosen)
             except ValueError as error:
                 raise _refused(chosen, error) from error
             held = "; held until another is activated" if chosen.held else "; the next fit replaces it"
@@ -99,8 +99,8 @@ def _check(model: TrainedModel) -> None:
         raise _refused(model, error) from error
 
 
-def _refused(model: TrainedModel, reason: ValueError) -> Refused:
-    return Refused(f"Model {model.pk}, {model}, cannot be activated: {reason}.")
+def _refused(model: TrainedModel, reason: ValueError) -> ActionRefused:
+    return ActionRefused(f"Model {model.pk}, {model}, cannot be activated: {reason}.")
 
 
 def _parameters(model: TrainedModel) -> str:
@@ -108,16 +108,16 @@ def _parameters(model: TrainedModel) -> str:
 
 
 @admin.register(TrainedModel)
-class TrainedModelAdmin(ReadOnly, ActionAdmin):
+class TrainedModelAdmin(ReadOnlyAdminMixin, ActionAdmin):
     list_display = [
         "id",
         "mode",
         "predicts",
-        day("draws_through"),
+        date_column("draws_through"),
         "log_loss",
         "uniform",
         "gain",
-        minute("created_at", "created"),
+        datetime_column("created_at", "created"),
     ]
     list_filter = [
         "mode",
@@ -216,14 +216,14 @@ def _address(pk: int) -> str:
 
 
 @admin.register(Training)
-class TrainingAdmin(ReadOnly, Browsed):
+class TrainingAdmin(ReadOnlyAdminMixin, RememberedFiltersAdmin):
     list_display = [
         "mode",
         "status",
         "attempts",
         "holder",
-        minute("started_at", "started"),
-        minute("finished_at", "finished"),
-        shortened("error", 60),
+        datetime_column("started_at", "started"),
+        datetime_column("finished_at", "finished"),
+        truncated_column("error", 60),
     ]
     list_filter = ["mode", "status", ("created_at", admin.DateFieldListFilter)]

@@ -57,16 +57,16 @@ class DrawsFile:
         except FeedError as error:
             raise ValueError(f"{name} cannot be read: {sanitize_line(str(error))}; {ALLOWED}") from error
         file = cls(name, content)
-        if len(file.packed) > MOST_PACKED:
+        if len(file.encoded) > MOST_PACKED:
             raise ValueError(f"{name} is no text of draws; {ALLOWED}")
         return file
 
     @property
-    def packed(self) -> str:
+    def encoded(self) -> str:
         return base64.urlsafe_b64encode(zlib.compress(self.content)).decode("ascii")
 
     @property
-    def said(self) -> str:
+    def description(self) -> str:
         """For the admin log."""
         digest = hashlib.sha256(self.content).hexdigest()
         return f"the file {self.name} ({len(self.content):,} bytes, SHA-256 {digest})"

@@ -41,7 +41,7 @@ def elementary_symmetric(weights: Sequence[float] | NDArray[np.float64], order: 
     return sums
 
 
-def relative(weights: Sequence[float]) -> list[float]:
+def normalize_mean(weights: Sequence[float]) -> list[float]:
     """The same weights around a mean of one, since their scale says nothing; equal ones are exactly 1."""
     largest = max(weights)
     parts = [weight / largest for weight in weights]  # first, for the sum of huge ones overflows
@@ -49,7 +49,7 @@ def relative(weights: Sequence[float]) -> list[float]:
     return [part / mean for part in parts]
 
 
-class WhiteLaw:
+class WhiteBallDistribution:
     """The exact law of five different balls out of any number, given their weights and strata if any.
 
     `weights` holds one array a stratum, each around a mean of one; `symmetric` their e0 … e5; `offsets`
@@ -60,7 +60,7 @@ class WhiteLaw:
         self, weights: Sequence[float], cuts: tuple[int, ...] = (), table: Table = _UNDIVIDED
     ) -> None:
         self.cuts, self.table = cuts, table
-        parts = [relative(weights[low:high]) for low, high in pairwise((0, *cuts, len(weights)))]
+        parts = [normalize_mean(weights[low:high]) for low, high in pairwise((0, *cuts, len(weights)))]
         self.weights = [np.array(part) for part in parts]
         self.log_weights = [math.log(weight) for part in parts for weight in part]
         self.symmetric = [elementary_symmetric(part, WHITE_BALLS)[-1].tolist() for part in self.weights]
@@ -76,7 +76,7 @@ class WhiteLaw:
             counts[bisect_left(self.cuts, ball)] += 1
         return math.fsum(self.log_weights[ball - 1] for ball in balls) + self.offsets[tuple(counts)]
 
-    def inclusion(self) -> NDArray[np.float64]:
+    def inclusion_probabilities(self) -> NDArray[np.float64]:
         """Each ball's exact chance to be among the five, one number a ball.
 
         In a stratum that gives c balls it is w_i * e_(c-1)(w without i) / e_c(w), and the chances of c come
@@ -87,7 +87,7 @@ class WhiteLaw:
             of_count = [0.0] * (WHITE_BALLS + 1)
             for counts, chance in self.table:
                 of_count[counts[stratum]] += chance
-            without = _without_each(weights)
+            without = _leave_one_out_symmetric(weights)
             each = np.zeros(len(weights))
             for count in range(1, WHITE_BALLS + 1):
                 if of_count[count]:  # the stratum may have fewer balls
@@ -96,7 +96,7 @@ class WhiteLaw:
         return np.concatenate(chances)
 
 
-def _without_each(weights: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+def _leave_one_out_symmetric(weights: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     """e0 … e4 of all weights but one: entry k holds e_k without each of them in turn.
 
     Products of what stands before and after it: to divide the one out of the whole would cancel digits.
@@ -134,16 +134,16 @@ class Component:
             raise ValueError(f"{self.strategy}: a deck is dealt with equal weights and no strata")
 
     @cached_property
-    def white_law(self) -> WhiteLaw:
+    def white_law(self) -> WhiteBallDistribution:
         """The law of the white balls, computed once."""
         if self.strata is None:
-            return WhiteLaw(self.white)
-        return WhiteLaw(self.white, self.strata.cuts, self.strata.table)
+            return WhiteBallDistribution(self.white)
+        return WhiteBallDistribution(self.white, self.strata.cuts, self.strata.table)
 
     @cached_property
     def powerball_chances(self) -> tuple[float, ...]:
         """The chance of each Powerball, 1 to 26."""
-        return tuple(weight / POWERBALL_MAX for weight in relative(self.powerball))
+        return tuple(weight / POWERBALL_MAX for weight in normalize_mean(self.powerball))
 
     def as_json(self) -> dict[str, Any]:
         """The stored form, which `from_json` reads back; strata and decks only where there are any."""
@@ -261,7 +261,7 @@ def _log_sum_exp(logs: Sequence[float]) -> float:
 
 def inclusion_probabilities(component: Component) -> NDArray[np.float64]:
     """Each white ball's exact chance to be among the five, shape (69,): w_i * e4(w without i) / e5(w)."""
-    return component.white_law.inclusion()
+    return component.white_law.inclusion_probabilities()
 
 
 class Inclusion(NamedTuple):

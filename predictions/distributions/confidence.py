@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from predictions.distributions.components import Component, WhiteLaw, uniform_component
+from predictions.distributions.components import Component, WhiteBallDistribution, uniform_component
 from predictions.distributions.sampling import Tickets, generator_for, sample
 from predictions.powerball import WHITE_BALLS
 
@@ -76,7 +76,7 @@ def _by_ball(values: Sequence[float]) -> NDArray[np.float64]:
     return np.array([0.0, *values])
 
 
-def _composition_scores(law: WhiteLaw) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _composition_scores(law: WhiteBallDistribution) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """What each ball adds to its ticket's composition code, and the score of each code.
 
     The code is the composition's counts as the digits of a number. Scores are relative to the first one's,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 ALPHA = 0.01  # of the mass is dealt out equally after each draw: forgetting and a floor in one
 
 
-def updated_shares(shares: Mapping[str, float], log_likelihoods: Mapping[str, float]) -> dict[str, float]:
+def fixed_share_update(shares: Mapping[str, float], log_likelihoods: Mapping[str, float]) -> dict[str, float]:
     """The shares after one draw: s <- (1 - a) * s * P / sum(s * P) + a / K.
 
     `log_likelihoods` is the log of P, the chance that each strategy's law, as it was before the draw, gave to

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from predictions.distributions.components import Component, WhiteLaw
+from predictions.distributions.components import Component, WhiteBallDistribution
 from predictions.powerball import POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
 
 SAMPLER_VERSION = 2
@@ -103,7 +103,7 @@ class _Sampler:
 class _Stratum:
     """Draws sets of different balls from one stratum of a law."""
 
-    def __init__(self, law: WhiteLaw, number: int, first_ball: int) -> None:
+    def __init__(self, law: WhiteBallDistribution, number: int, first_ball: int) -> None:
         weights = law.weights[number].tolist()
         self.table = _AliasTable(weights)
         self.first_ball = np.uint8(first_ball)

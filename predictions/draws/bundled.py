@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 from predictions.draws import feeds
-from predictions.draws.feeds import Row
+from predictions.draws.feeds import FeedRow
 
 DATA = Path(__file__).parent.parent / "data"
 BUNDLED_FILES = (DATA / "powerball_draws.csv", DATA / "powerball_supplement.csv")
@@ -18,7 +18,7 @@ BUNDLED_DRAWS = 1988
 DEVELOPMENT_END = date(2025, 12, 22)
 
 
-def read_bundled_draws() -> Iterator[Row]:
+def read_bundled_draws() -> Iterator[FeedRow]:
     """Return the rows of all bundled files, each in date order, one file after the other."""
     texts = (feeds.decode(file.read_bytes()) for file in BUNDLED_FILES)
     return chain.from_iterable(feeds.read(text, "bundled") for text in texts)

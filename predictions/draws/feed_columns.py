@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 
-from predictions.draws.feed_rows import RawDraw, make_draw, parse_date, parse_number, split_winning_numbers
+from predictions.draws.feed_rows import ParsedDraw, make_draw, parse_date, parse_number, split_winning_numbers
 from shiolplus.logs.safe_text import sanitize_line
 
 WHITE_BALLS = ("n1", "n2", "n3", "n4", "n5")
@@ -69,7 +69,7 @@ def unknown_columns(names: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def draw_of(fields: Mapping[str, str]) -> RawDraw:
+def draw_of(fields: Mapping[str, str]) -> ParsedDraw:
     """Return the draw in the fields of one row; ValueError says what is wrong with it."""
     if (game := fields.get("game", "Powerball")) and normalize(game) != "powerball":
         raise ValueError(f"the game is {game!r}, not Powerball")

@@ -19,7 +19,7 @@ from predictions.draws.feed_columns import (
     other_game_columns,
     unknown_columns,
 )
-from predictions.draws.feed_rows import FeedError, FeedRows, RawDraw, Row
+from predictions.draws.feed_rows import FeedError, FeedRow, FeedRows, ParsedDraw
 from shiolplus.logs.safe_text import sanitize_line
 
 DELIMITERS = (",", ";", "\t")
@@ -51,13 +51,15 @@ def split_cells(line: str, delimiter: str) -> list[str]:
         raise ValueError(f"not a line of CSV: {error}") from error
 
 
-def read_rows(lines: Sequence[Line], delimiter: str, parse: Callable[[list[str]], RawDraw]) -> list[Row]:
+def read_rows(
+    lines: Sequence[Line], delimiter: str, parse: Callable[[list[str]], ParsedDraw]
+) -> list[FeedRow]:
     rows = []
     for number, line in lines:
         try:
-            rows.append(Row(number, parse(split_cells(line, delimiter))))
+            rows.append(FeedRow(number, parse(split_cells(line, delimiter))))
         except ValueError as error:
-            rows.append(Row(number, None, str(error)))
+            rows.append(FeedRow(number, None, str(error)))
     return rows
 
 
@@ -79,7 +81,7 @@ def read_table(
         columns |= {name: first + place for place, name in enumerate(WHITE_BALLS)}
     width = 1 + max(index for field, index in columns.items() if field in (*required, *WHITE_BALLS))
 
-    def parse(cells: list[str]) -> RawDraw:
+    def parse(cells: list[str]) -> ParsedDraw:
         if len(cells) < width:
             raise ValueError(f"too few columns: {len(cells)}")
         return draw_of({field: cells[index] for field, index in columns.items() if index < len(cells)})
@@ -125,7 +127,7 @@ def read_texas(text: str) -> FeedRows:
     if lines and set(DATE_PARTS) <= map_columns(lines[0][1].replace('"', "").split(delimiter)).keys():
         return read_table(lines, {field: field for field in (*DATE_PARTS, *WHITE_BALLS, "powerball")})
 
-    def parse(cells: list[str]) -> RawDraw:
+    def parse(cells: list[str]) -> ParsedDraw:
         if normalize(cells[0]) != "powerball":
             raise ValueError(f"the game is {cells[0]!r}, not Powerball")
         while len(cells) > len(TEXAS_FIELDS) and not cells[-1].strip():
@@ -148,9 +150,9 @@ def read_ny_json(text: str) -> FeedRows:
     rows = []
     for number, item in enumerate(items, start=1):
         try:
-            rows.append(Row(number, draw_of(_fields_of_item(item))))
+            rows.append(FeedRow(number, draw_of(_fields_of_item(item))))
         except ValueError as error:
-            rows.append(Row(number, None, str(error)))
+            rows.append(FeedRow(number, None, str(error)))
     return FeedRows(
         rows,
         unit="item",

@@ -20,7 +20,7 @@ class FeedError(Exception):
 
 
 @dataclass(frozen=True)
-class RawDraw:
+class ParsedDraw:
     """A draw as published; the balls are ascending but not yet checked against any era."""
 
     draw_date: date
@@ -30,11 +30,11 @@ class RawDraw:
 
 
 @dataclass(frozen=True)
-class Row:
+class FeedRow:
     """One line (or JSON item) of a feed: a draw, or the reason why it is none."""
 
     line: int
-    draw: RawDraw | None
+    draw: ParsedDraw | None
     reason: str = ""
 
 
@@ -42,12 +42,12 @@ class Row:
 class FeedRows:
     """The rows of a feed, and what its header says about the whole file."""
 
-    rows: Iterable[Row]
+    rows: Iterable[FeedRow]
     unit: str = "line"  # what `Row.line` counts
     unknown_columns: tuple[str, ...] = ()
     other_game_columns: tuple[str, ...] = ()
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[FeedRow]:
         return iter(self.rows)
 
 
@@ -86,8 +86,8 @@ def split_winning_numbers(text: str) -> tuple[list[str], str]:
     return balls[:5], balls[5]
 
 
-def make_draw(draw_date: date, whites: Sequence[str], powerball: str, multiplier: str) -> RawDraw:
-    return RawDraw(
+def make_draw(draw_date: date, whites: Sequence[str], powerball: str, multiplier: str) -> ParsedDraw:
+    return ParsedDraw(
         draw_date=draw_date,
         white_balls=tuple(sorted(parse_number("white ball", ball) for ball in whites)),
         powerball=parse_number("powerball", powerball),

@@ -3,16 +3,16 @@
 import codecs
 
 from predictions.draws.feed_layouts import READERS, format_of
-from predictions.draws.feed_rows import FeedError, FeedRows, RawDraw, Row
+from predictions.draws.feed_rows import FeedError, FeedRow, FeedRows, ParsedDraw
 from predictions.draws.spreadsheets import is_spreadsheet, spreadsheet_to_csv
 
 __all__ = [
     "READERS",
     "SIZE_CAP",
     "FeedError",
+    "FeedRow",
     "FeedRows",
-    "RawDraw",
-    "Row",
+    "ParsedDraw",
     "decode",
     "format_of",
     "read",

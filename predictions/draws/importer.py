@@ -7,7 +7,7 @@ from datetime import date
 from django.utils import timezone
 
 from predictions.draws.feed_columns import REQUIRED
-from predictions.draws.feed_rows import FeedError, FeedRows, RawDraw, Row
+from predictions.draws.feed_rows import FeedError, FeedRow, FeedRows, ParsedDraw
 from predictions.models import Draw
 from predictions.powerball import check_draw_day, check_numbers, draw_instant, era_of
 
@@ -18,22 +18,22 @@ MIN_SHARED_DATES = 3
 
 
 @dataclass(frozen=True)
-class Problem:
+class RejectedRow:
     """A row that was not taken, and why; in a conflict with what is stored and what is given."""
 
     line: int
     reason: str
-    before: RawDraw | None = field(default=None, compare=False)
-    given: RawDraw | None = field(default=None, compare=False)
+    stored: ParsedDraw | None = field(default=None, compare=False)
+    incoming: ParsedDraw | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
-class Taken:
+class ImportedDraw:
     """A row whose draw is new or, with what was stored `before`, changed."""
 
     line: int
-    given: RawDraw
-    before: RawDraw | None = None
+    incoming: ParsedDraw
+    stored: ParsedDraw | None = None
 
 
 @dataclass
@@ -45,11 +45,11 @@ class ImportReport:
     not_modified: bool = False  # the server said that nothing changed since the last import
     unit: str = "line"  # what the `line` of a row counts: "line" or, in JSON, "item"
     unknown_columns: tuple[str, ...] = ()
-    new_draws: list[Taken] = field(default_factory=list)
-    changed_draws: list[Taken] = field(default_factory=list)
+    new_draws: list[ImportedDraw] = field(default_factory=list)
+    changed_draws: list[ImportedDraw] = field(default_factory=list)
     unchanged: int = 0
-    rejected: list[Problem] = field(default_factory=list)
-    conflicts: list[Problem] = field(default_factory=list)
+    rejected: list[RejectedRow] = field(default_factory=list)
+    conflicts: list[RejectedRow] = field(default_factory=list)
 
     @property
     def new(self) -> int:
@@ -64,7 +64,7 @@ class ImportReport:
         return self.new + self.changed + self.unchanged + len(self.rejected) + len(self.conflicts)
 
     @property
-    def fell_short(self) -> bool:
+    def is_incomplete(self) -> bool:
         """Whether some row was not taken."""
         return bool(self.rejected or self.conflicts)
 
@@ -95,7 +95,7 @@ class ImportRefused(FeedError):
         self.report = report
 
 
-class Import:
+class DrawImporter:
     """One import's passage over the stored draws."""
 
     def __init__(self, report: ImportReport, overwrite: bool, partial: bool = False) -> None:
@@ -103,13 +103,14 @@ class Import:
         self.overwrite = overwrite
         self.partial = partial
         self.stored = {draw.draw_date: draw for draw in Draw.objects.all()}
-        self.given: dict[date, tuple[int, RawDraw]] = {}  # what this feed said of a date, and on which line
+        # What this feed says of a date, and on which line.
+        self.given: dict[date, tuple[int, ParsedDraw]] = {}
         self.shared: set[date] = set()  # dates of this feed that were stored before it
         self.contradicted: set[date] = set()  # those of them for which it has other numbers
         self.new: list[Draw] = []
         self.changed: list[Draw] = []
 
-    def take(self, rows: Iterable[Row]) -> list[date]:
+    def run(self, rows: Iterable[FeedRow]) -> list[date]:
         """Take what is valid; returns the dates of the new and the changed draws, ascending.
 
         Raise ImportRefused, before anything is stored, if the file cannot be Powerball's unless `partial`.
@@ -120,9 +121,9 @@ class Import:
             try:
                 if row.draw is None:
                     raise ValueError(row.reason)
-                self._take_draw(row.line, row.draw)
+                self._import_draw(row.line, row.draw)
             except ValueError as error:
-                self.report.rejected.append(Problem(row.line, str(error)))
+                self.report.rejected.append(RejectedRow(row.line, str(error)))
         if not self.partial and (reason := self._refusal(feed)):
             raise ImportRefused(reason, self.report)
         if not self.report.dry_run:
@@ -153,7 +154,7 @@ class Import:
             )
         return ""
 
-    def _take_draw(self, line: int, given: RawDraw) -> None:
+    def _import_draw(self, line: int, given: ParsedDraw) -> None:
         _check(given)
         self._check_against_feed(line, given)
         draw = self.stored.get(given.draw_date)
@@ -166,54 +167,54 @@ class Import:
             _fill(draw, given, self.report.source)
             self.stored[given.draw_date] = draw
             self.new.append(draw)
-            self.report.new_draws.append(Taken(line, given))
+            self.report.new_draws.append(ImportedDraw(line, given))
         elif _same_numbers(draw, given) and given.multiplier in (None, draw.multiplier):
             self.report.unchanged += 1
         elif _same_numbers(draw, given) and draw.multiplier is None:
-            self._change(draw, Taken(line, given, _as_raw(draw)))
+            self._change(draw, ImportedDraw(line, given, _as_raw(draw)))
             draw.multiplier = given.multiplier
         elif self.overwrite:
-            self._change(draw, Taken(line, given, _as_raw(draw)))
+            self._change(draw, ImportedDraw(line, given, _as_raw(draw)))
             _fill(draw, given, self.report.source)
         else:
             reason = f"stored is {_text(draw)}; given is {_text(given)}"
-            self.report.conflicts.append(Problem(line, reason, _as_raw(draw), given))
+            self.report.conflicts.append(RejectedRow(line, reason, _as_raw(draw), given))
 
-    def _check_against_feed(self, line: int, given: RawDraw) -> None:
+    def _check_against_feed(self, line: int, given: ParsedDraw) -> None:
         """Of two lines that contradict each other the first stands, whatever may be overwritten."""
         first_line, first = self.given.setdefault(given.draw_date, (line, given))
         numbers = (given.white_balls, given.powerball)
         if numbers != (first.white_balls, first.powerball):
             raise ValueError(f"{given.draw_date} has other numbers on {self.report.unit} {first_line}")
 
-    def _change(self, draw: Draw, taken: Taken) -> None:
+    def _change(self, draw: Draw, taken: ImportedDraw) -> None:
         if draw.pk is not None:  # one that is new in this very import is stored as it then is
             self.changed.append(draw)
         self.report.changed_draws.append(taken)
 
 
-def _check(given: RawDraw) -> None:
+def _check(given: ParsedDraw) -> None:
     check_draw_day(given.draw_date)
     check_numbers(given.white_balls, given.powerball, era_of(given.draw_date))
     if draw_instant(given.draw_date) > timezone.now():
         raise ValueError(f"the draw of {given.draw_date} has not been held yet")
 
 
-def _as_raw(draw: Draw) -> RawDraw:
-    return RawDraw(draw.draw_date, tuple(draw.white_balls), draw.powerball, draw.multiplier)
+def _as_raw(draw: Draw) -> ParsedDraw:
+    return ParsedDraw(draw.draw_date, tuple(draw.white_balls), draw.powerball, draw.multiplier)
 
 
-def _fill(draw: Draw, given: RawDraw, source: str) -> None:
+def _fill(draw: Draw, given: ParsedDraw, source: str) -> None:
     draw.n1, draw.n2, draw.n3, draw.n4, draw.n5 = given.white_balls
     draw.powerball = given.powerball
     draw.multiplier = given.multiplier or draw.multiplier
     draw.source = source
 
 
-def _same_numbers(draw: Draw, given: RawDraw) -> bool:
+def _same_numbers(draw: Draw, given: ParsedDraw) -> bool:
     return (tuple(draw.white_balls), draw.powerball) == (given.white_balls, given.powerball)
 
 
-def _text(draw: Draw | RawDraw) -> str:
+def _text(draw: Draw | ParsedDraw) -> str:
     balls = " ".join(map(str, draw.white_balls))
     return f"{draw.draw_date}: {balls} +{draw.powerball} multiplier {draw.multiplier}"

@@ -1,11 +1,11 @@
 """Whether the stored draws look as fair draws would: one report a set of draws."""
 
 from predictions.draws.randomness import randomness_report
-from predictions.draws.sources import KnownDraws
+from predictions.draws.sources import DrawHistory
 from predictions.models import RandomnessReport
 
 
-def report_of(known: KnownDraws) -> RandomnessReport:
+def report_of(known: DrawHistory) -> RandomnessReport:
     """The report of exactly these draws: taken once, and found again by their fingerprint.
 
     ValueError where there is no draw.

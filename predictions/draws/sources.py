@@ -13,8 +13,8 @@ from django.utils import timezone
 from predictions.draws import feeds
 from predictions.draws.bundled import read_bundled_draws
 from predictions.draws.download import URLS, download
-from predictions.draws.feeds import FeedError, Row
-from predictions.draws.importer import Import, ImportReport
+from predictions.draws.feeds import FeedError, FeedRow
+from predictions.draws.importer import DrawImporter, ImportReport
 from predictions.models import Draw, Feed
 from predictions.modes.features import History
 from predictions.powerball import (
@@ -25,7 +25,7 @@ from predictions.powerball import (
     next_draw,
     scheduled_draws,
 )
-from predictions.signals import draws_stored, tell
+from predictions.signals import draws_stored, send_logged
 from shiolplus.logs.safe_text import is_storable, sanitize_line
 
 STALE_AFTER = timedelta(days=5)  # draws are two or three days apart, and results may come a day late
@@ -99,7 +99,7 @@ def import_url(
         Feed.objects.update_or_create(
             url=url,
             defaults={
-                "etag": "" if report.fell_short else downloaded.etag[:200],
+                "etag": "" if report.is_incomplete else downloaded.etag[:200],
                 "fetched_at": timezone.now(),
             },
         )
@@ -107,7 +107,12 @@ def import_url(
 
 
 def import_rows(
-    rows: Iterable[Row], source: str, *, overwrite: bool = False, dry_run: bool = False, partial: bool = False
+    rows: Iterable[FeedRow],
+    source: str,
+    *,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    partial: bool = False,
 ) -> ImportReport:
     """Store the valid rows in one transaction; the others are reported and stop nothing.
 
@@ -117,10 +122,10 @@ def import_rows(
     report = ImportReport(source, dry_run=dry_run)
     try:
         with transaction.atomic():
-            dates = Import(report, overwrite, partial).take(rows)
+            dates = DrawImporter(report, overwrite, partial).run(rows)
             if dates and not dry_run:
                 about = f"{len(dates)} stored draws"
-                transaction.on_commit(lambda: tell(draws_stored, Draw, about, dates=dates))
+                transaction.on_commit(lambda: send_logged(draws_stored, Draw, about, dates=dates))
     except IntegrityError as error:
         raise FeedError("another import stored the same draws at the same time; run it again") from error
     return report
@@ -157,26 +162,26 @@ def newest_draw_day() -> date | None:
     return Draw.objects.order_by("-draw_date").values_list("draw_date", flat=True).first()
 
 
-def age_of(day: date) -> timedelta:
+def age(day: date) -> timedelta:
     """Whole days from a draw to today, in New York."""
     return eastern_date(timezone.now()) - day
 
 
 def is_stale(newest: date | None) -> bool:
     """Whether a draw that should be known by now is not."""
-    return newest is None or age_of(newest) > STALE_AFTER
+    return newest is None or age(newest) > STALE_AFTER
 
 
-def freshness(newest: date | None) -> str:
+def freshness_text(newest: date | None) -> str:
     """The newest known draw and its age in days, or that there is none."""
     if newest is None:
         return "no draw is stored"
-    age = age_of(newest).days
-    return f"newest draw {newest}, {age} day{'' if age == 1 else 's'} old"
+    days = age(newest).days
+    return f"newest draw {newest}, {days} day{'' if days == 1 else 's'} old"
 
 
 @dataclass(frozen=True)
-class KnownDraws:
+class DrawHistory:
     """The draws of the 69/26 era before a date, as a mode learns from them."""
 
     history: History
@@ -191,7 +196,7 @@ class KnownDraws:
         return digest.hexdigest()
 
 
-def known_draws(*, before: date | None = None, through: date | None = None) -> KnownDraws:
+def known_draws(*, before: date | None = None, through: date | None = None) -> DrawHistory:
     """The era's stored draws, oldest first: those strictly before a date, or up to and with one."""
     draws = Draw.objects.filter(draw_date__gte=CURRENT_ERA.since).order_by("draw_date")
     if before is not None:
@@ -200,7 +205,7 @@ def known_draws(*, before: date | None = None, through: date | None = None) -> K
         draws = draws.filter(draw_date__lte=through)
     rows = list(draws.values_list("draw_date", "n1", "n2", "n3", "n4", "n5", "powerball"))
     numbers = np.array([row[1:] for row in rows], dtype=np.int64).reshape(-1, 6)
-    return KnownDraws(
+    return DrawHistory(
         History(numbers[:, :5], numbers[:, 5]),
         first=rows[0][0] if rows else None,
         through=rows[-1][0] if rows else None,

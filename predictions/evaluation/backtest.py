@@ -17,15 +17,21 @@ from django.conf import settings
 from django.utils import timezone
 
 from predictions.draws.bundled import DEVELOPMENT_END
-from predictions.draws.sources import KnownDraws, known_draws
-from predictions.evaluation.comparison import Comparison, compared
+from predictions.draws.sources import DrawHistory, known_draws
+from predictions.evaluation.comparison import Comparison, compare
 from predictions.models import Backtest, BacktestStretch, Draw
 from predictions.modes.features import History
 from predictions.modes.registry import MEASURED, MEASURED_NAMES
 from predictions.modes.uniform import Uniform
 from predictions.modes.walk_forward import WalkFigures
 from predictions.powerball import CURRENT_ERA
-from predictions.training.subprocesses import Answer, FitError, end_children, in_child, request_of
+from predictions.training.subprocesses import (
+    FitError,
+    FitResult,
+    build_request,
+    end_children,
+    run_in_subprocess,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +40,11 @@ BASELINE = Uniform.name
 MIN_DRAWS = 30  # with fewer nothing is said of a mode
 DEFAULT_DRAWS, DEFAULT_REFIT_EVERY = 200, 50
 # What a stretch of each mode takes beside one of the others, roughly: for the order and the time left.
-COSTS = {"lstm": 35, "hybrid": 16, "v1": 13, "random_forest": 12, "v2": 8, BASELINE: 1}
+RELATIVE_COST = {"lstm": 35, "hybrid": 16, "v1": 13, "random_forest": 12, "v2": 8, BASELINE: 1}
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Fold:
     """What one child process is asked for: the draws [first, stop), fitted on those before."""
 
     mode: str
@@ -83,19 +89,19 @@ def start_or_resume(
     )
 
 
-def most_draws(modes: Sequence[str], known: KnownDraws) -> int:
+def max_draws(modes: Sequence[str], known: DrawHistory) -> int:
     """How many draws can be tested, if every mode is to learn from enough before them; below one: none."""
     return len(known.history) - max(MEASURED[name].minimum_draws for name in (*modes, BASELINE))
 
 
-def _check(modes: Sequence[str], draws: int, refit_every: int, through: date, known: KnownDraws) -> None:
+def _check(modes: Sequence[str], draws: int, refit_every: int, through: date, known: DrawHistory) -> None:
     unknown = [name for name in modes if name not in MEASURED]
     if unknown or not modes:
         allowed = ", ".join(MEASURED_NAMES)
         raise ValueError(f"modes {', '.join(unknown) or 'none'}: allowed are {allowed}")
     if refit_every < 1:
         raise ValueError(f"refit every {refit_every} draws: allowed is an integer from 1")
-    most = most_draws(modes, known)
+    most = max_draws(modes, known)
     if not MIN_DRAWS <= draws <= most:
         allowed = f"{MIN_DRAWS} to {most}" if most >= MIN_DRAWS else f"none from {MIN_DRAWS} on"
         raise ValueError(
@@ -116,16 +122,16 @@ def _versions() -> dict[str, Any]:
     }
 
 
-def missing_stretches(backtest: Backtest) -> list[Stretch]:
+def missing_stretches(backtest: Backtest) -> list[Fold]:
     """What has not been measured yet or could not be; the longest first, so that all cores end together."""
     measured = set(backtest.stretches.filter(error="").values_list("mode", "first"))
     stretches = [
-        Stretch(mode, first, min(first + backtest.refit_every, backtest.draws_known))
+        Fold(mode, first, min(first + backtest.refit_every, backtest.draws_known))
         for mode in backtest.modes
         for first in range(backtest.draws_known - backtest.draws, backtest.draws_known, backtest.refit_every)
         if (mode, first) not in measured
     ]
-    return sorted(stretches, key=lambda one: -COSTS[one.mode])
+    return sorted(stretches, key=lambda one: -RELATIVE_COST[one.mode])
 
 
 def run(backtest: Backtest, watch: Callable[[BacktestStretch], None] = lambda stretch: None) -> None:
@@ -138,7 +144,7 @@ def run(backtest: Backtest, watch: Callable[[BacktestStretch], None] = lambda st
     history = _history_of(backtest)
     Backtest.objects.filter(pk=backtest.pk, started_at=None).update(started_at=timezone.now())
     Backtest.objects.filter(pk=backtest.pk).update(status=Status.RUNNING, finished_at=None, error="")
-    with closing(_measured(backtest, history)) as stretches:
+    with closing(_run_folds(backtest, history)) as stretches:
         for stretch in stretches:
             watch(stretch)
     finish(backtest)
@@ -151,7 +157,7 @@ def _history_of(backtest: Backtest) -> History:
     return known.history
 
 
-def _measured(backtest: Backtest, history: History) -> Generator[BacktestStretch, None, None]:
+def _run_folds(backtest: Backtest, history: History) -> Generator[BacktestStretch, None, None]:
     """Each missing stretch when its child has ended. The threads only wait for children: no database."""
     with ThreadPoolExecutor(settings.FIT_PROCESSES) as threads:
         fits = {
@@ -167,14 +173,14 @@ def _measured(backtest: Backtest, history: History) -> Generator[BacktestStretch
             raise
 
 
-def _measure(stretch: Stretch, seed: int, history: History) -> Answer:
+def _measure(stretch: Fold, seed: int, history: History) -> FitResult:
     known = history.before(stretch.stop)  # a child is not even given what comes after
-    asked = request_of("backtest", stretch.mode, first=stretch.first, stop=stretch.stop, seed=seed)
-    return in_child(asked, known)
+    asked = build_request("backtest", stretch.mode, first=stretch.first, stop=stretch.stop, seed=seed)
+    return run_in_subprocess(asked, known)
 
 
 def _store(
-    backtest: Backtest, stretch: Stretch, fit: Future[Answer], fits: dict[Future[Answer], Stretch]
+    backtest: Backtest, stretch: Fold, fit: Future[FitResult], fits: dict[Future[FitResult], Fold]
 ) -> BacktestStretch:
     values: dict[str, Any] = {"draws": stretch.stop - stretch.first}
     try:
@@ -196,7 +202,7 @@ def finish(backtest: Backtest) -> None:
     """Compare the modes that have every stretch; say why of the others."""
     figures = complete_figures(backtest)
     uniform = figures.get(BASELINE)
-    results = {} if uniform is None else {mode: compared(mode, one, uniform) for mode, one in figures.items()}
+    results = {} if uniform is None else {mode: compare(mode, one, uniform) for mode, one in figures.items()}
     errors = dict.fromkeys(backtest.stretches.exclude(error="").values_list("error", flat=True))
     backtest.status = _status(backtest, results)
     backtest.results = {mode: one.as_json() for mode, one in results.items()}

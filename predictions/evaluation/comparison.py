@@ -15,7 +15,7 @@ from predictions.modes.walk_forward import CALIBRATION_EDGES, WalkFigures
 
 
 @dataclass(frozen=True)
-class ChanceClass:
+class CalibrationBin:
     """White balls that were given about the same chance, in times uniform from `low` up to `high`.
 
     None is no bound. `expected` is the sum of their chances: where a law is calibrated, about so many fall.
@@ -53,7 +53,7 @@ class Comparison:
     high: float
     white_matches: float  # expected of one ticket; 25/69 for the uniform law
     powerball_matches: float  # 1/26 for the uniform law
-    calibration: list[ChanceClass]  # those that have balls
+    calibration: list[CalibrationBin]  # those that have balls
     note: str = ""  # what was left out of the laws that were measured
 
     @property
@@ -77,17 +77,17 @@ class Comparison:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
         """What `as_json` wrote."""
-        return cls(**stored | {"calibration": [ChanceClass(**one) for one in stored["calibration"]]})
+        return cls(**stored | {"calibration": [CalibrationBin(**one) for one in stored["calibration"]]})
 
 
-def gains(figures: WalkFigures, uniform: WalkFigures) -> list[float]:
+def log_loss_gains(figures: WalkFigures, uniform: WalkFigures) -> list[float]:
     """Each draw's difference in nats: uniform's joint log-loss minus the mode's."""
     return [theirs - own for theirs, own in zip(uniform.joint, figures.joint, strict=True)]
 
 
-def compared(mode: str, figures: WalkFigures, uniform: WalkFigures) -> Comparison:
+def compare(mode: str, figures: WalkFigures, uniform: WalkFigures) -> Comparison:
     """A mode's figures beside uniform's of the same draws; ValueError for fewer than five draws."""
-    interval = mean_interval(gains(figures, uniform))
+    interval = mean_interval(log_loss_gains(figures, uniform))
     return Comparison(
         mode=mode,
         draws=interval.draws,
@@ -109,10 +109,10 @@ def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
 
 
-def _classes(figures: WalkFigures) -> list[ChanceClass]:
+def _classes(figures: WalkFigures) -> list[CalibrationBin]:
     lows, highs = (None, *CALIBRATION_EDGES), (*CALIBRATION_EDGES, None)
     return [
-        ChanceClass(low, high, one.balls, one.expected, one.drawn)
+        CalibrationBin(low, high, one.balls, one.expected, one.drawn)
         for low, high, one in zip(lows, highs, figures.calibration, strict=True)
         if one.balls
     ]

@@ -3,11 +3,11 @@
 from predictions.models.backtests import Backtest, BacktestQuerySet, BacktestStretch
 from predictions.models.clusters import Cluster, ClusterQuerySet
 from predictions.models.draws import Draw, Feed
-from predictions.models.leases import Leased, LeasedQuerySet, lease_end
+from predictions.models.leases import LeasedModel, LeasedQuerySet, lease_expiry
 from predictions.models.pipeline import PipelineRun, PipelineStep
 from predictions.models.predictions import Prediction, PredictionQuerySet, StrategyShares
 from predictions.models.randomness import RandomnessReport
-from predictions.models.timed import REQUEST_ID_LENGTH, RUN_ID_LENGTH, Recorded, check_run_id, new_run_id
+from predictions.models.timed import REQUEST_ID_LENGTH, RUN_ID_LENGTH, TimedModel, check_run_id, new_run_id
 from predictions.models.training import TrainedModel, TrainedModelQuerySet, Training
 
 __all__ = [
@@ -20,19 +20,19 @@ __all__ = [
     "ClusterQuerySet",
     "Draw",
     "Feed",
-    "Leased",
+    "LeasedModel",
     "LeasedQuerySet",
     "PipelineRun",
     "PipelineStep",
     "Prediction",
     "PredictionQuerySet",
     "RandomnessReport",
-    "Recorded",
     "StrategyShares",
+    "TimedModel",
     "TrainedModel",
     "TrainedModelQuerySet",
     "Training",
     "check_run_id",
-    "lease_end",
+    "lease_expiry",
     "new_run_id",
 ]

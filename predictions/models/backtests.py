@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from predictions.models.fields import SafeJSONField, SafeTextField
-from predictions.models.timed import Recorded
+from predictions.models.timed import TimedModel
 from predictions.modes.registry import MEASURED_NAMES
 
 
@@ -16,7 +16,7 @@ class BacktestQuerySet(models.QuerySet["Backtest"]):
         return self.filter(status__in=(Backtest.Status.COMPLETED, Backtest.Status.PARTIAL)).order_by("-id")
 
 
-class Backtest(Recorded):
+class Backtest(TimedModel):
     """Modes and their baseline on the newest draws; one that is `running` may be interrupted and resumed."""
 
     class Status(models.TextChoices):

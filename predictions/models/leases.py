@@ -16,12 +16,12 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from predictions.models.fields import SafeCharField
-from predictions.models.timed import Recorded
+from predictions.models.timed import TimedModel
 
 LONGEST_DELAY = timedelta(minutes=15)  # between two tasks for work that nobody takes
 
 
-def lease_end(now: datetime) -> datetime:
+def lease_expiry(now: datetime) -> datetime:
     """Until when a lease taken or renewed at an instant holds."""
     return now + timedelta(seconds=settings.LEASE_SECONDS)
 
@@ -32,7 +32,7 @@ class LeasedQuerySet(models.QuerySet[Any]):
     def unfinished(self) -> Self:
         return self.filter(status__in=self.model.UNFINISHED)
 
-    def free(self) -> Self:
+    def unleased(self) -> Self:
         """Unfinished, and nobody's: never taken, or the lease ran out."""
         return self.unfinished().filter(Q(lease_until=None) | Q(lease_until__lt=timezone.now()))
 
@@ -40,23 +40,23 @@ class LeasedQuerySet(models.QuerySet[Any]):
         """Unfinished, and somebody's."""
         return self.unfinished().filter(lease_until__gte=timezone.now()).exclude(token=None)
 
-    def due(self) -> Self:
+    def overdue(self) -> Self:
         """Free, and the task that was to do it is overdue."""
-        return self.free().filter(deliver_by__lte=timezone.now())
+        return self.unleased().filter(deliver_by__lte=timezone.now())
 
-    def exhausted(self) -> Self:
+    def out_of_attempts(self) -> Self:
         """Free, and begun too often."""
-        return self.free().filter(attempts__gte=self.model.MAX_ATTEMPTS)
+        return self.unleased().filter(attempts__gte=self.model.MAX_ATTEMPTS)
 
-    def put_off(self, row: "Leased") -> bool:
+    def postpone(self, row: "LeasedModel") -> bool:
         """Put off the task after the one that is sent now; False when the row is no longer due."""
-        return bool(self.due().filter(pk=row.pk).update(deliver_by=row.next_delivery()))
+        return bool(self.overdue().filter(pk=row.pk).update(deliver_by=row.next_delivery()))
 
-    def take(self, pk: int, holder: str) -> uuid.UUID | None:
+    def acquire(self, pk: int, holder: str) -> uuid.UUID | None:
         """Take a free row; its token, or None when it is not free or was begun too often."""
         now, token = timezone.now(), uuid.uuid4()
-        until = lease_end(now)
-        taken = self.free().filter(pk=pk, attempts__lt=self.model.MAX_ATTEMPTS)
+        until = lease_expiry(now)
+        taken = self.unleased().filter(pk=pk, attempts__lt=self.model.MAX_ATTEMPTS)
         won = taken.update(
             status=self.model.Status.RUNNING,
             token=token,
@@ -68,29 +68,29 @@ class LeasedQuerySet(models.QuerySet[Any]):
         )
         return token if won else None
 
-    def held(self, row: "Leased") -> Self:
+    def owned_by(self, row: "LeasedModel") -> Self:
         """The row, if it is still this holder's: what it writes, it writes through here."""
         if row.token is None:  # which would find a row that is nobody's
             return self.none()
         return self.filter(pk=row.pk, token=row.token, status=self.model.Status.RUNNING)
 
-    def renew(self, row: "Leased", **values: Any) -> bool:
+    def renew(self, row: "LeasedModel", **values: Any) -> bool:
         """Lengthen the lease and set more; False when the row is no longer this holder's."""
-        until = lease_end(timezone.now())
-        return bool(self.held(row).update(lease_until=until, deliver_by=until, **values))
+        until = lease_expiry(timezone.now())
+        return bool(self.owned_by(row).update(lease_until=until, deliver_by=until, **values))
 
     def release(self, holder: str) -> int:
         """Free what a holder has that is known to be dead; returns how many rows."""
         held = self.leased().filter(holder=holder)
         return held.update(lease_until=None, token=None, deliver_by=timezone.now())
 
-    def hurry(self) -> int:
+    def redeliver_now(self) -> int:
         """Have a task sent at once for all that is free and waits for one; returns how many rows."""
         now = timezone.now()
-        return self.free().filter(deliver_by__gt=now).update(deliver_by=now)
+        return self.unleased().filter(deliver_by__gt=now).update(deliver_by=now)
 
 
-class Leased(Recorded):
+class LeasedModel(TimedModel):
     """Recorded work with a lease; `attempts` counts beginnings since it last got further, with this one."""
 
     MAX_ATTEMPTS = 5  # begun so often without getting any further, it is given up

@@ -5,15 +5,15 @@ from django.db import models
 from django.db.models import Q
 
 from predictions.models.fields import NameField, SafeCharField, SafeJSONField, SafeTextField
-from predictions.models.leases import Leased, LeasedQuerySet
-from predictions.models.timed import REQUEST_ID_LENGTH, RUN_ID_LENGTH, Recorded
+from predictions.models.leases import LeasedModel, LeasedQuerySet
+from predictions.models.timed import REQUEST_ID_LENGTH, RUN_ID_LENGTH, TimedModel
 
 
 class PipelineRunQuerySet(LeasedQuerySet):
     """Runs; what they can do, every lease can."""
 
 
-class PipelineRun(Leased):
+class PipelineRun(LeasedModel):
     """One execution of the six steps. It is `running` from the moment it is accepted, leased or not."""
 
     class Status(models.TextChoices):
@@ -53,7 +53,7 @@ class PipelineRun(Leased):
         return self.pipeline_run_id
 
 
-class PipelineStep(Recorded):
+class PipelineStep(TimedModel):
     """One of the six steps of a run, and what came of it."""
 
     class Name(models.TextChoices):

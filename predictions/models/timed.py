@@ -22,7 +22,7 @@ def check_run_id(run_id: str) -> str:
     return check_name("pipeline_run_id", run_id, RUN_ID_LENGTH)
 
 
-class Recorded(models.Model):
+class TimedModel(models.Model):
     """Something that is done: when it was asked for, begun and ended, and why it fell short."""
 
     created_at = models.DateTimeField(default=timezone.now)

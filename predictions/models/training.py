@@ -5,7 +5,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from predictions.models.fields import SafeJSONField
-from predictions.models.leases import Leased, LeasedQuerySet
+from predictions.models.leases import LeasedModel, LeasedQuerySet
 from predictions.modes.registry import MODE_NAMES
 
 
@@ -73,7 +73,7 @@ class TrainingQuerySet(LeasedQuerySet):
     """Fits; what they can do, every lease can."""
 
 
-class Training(Leased):
+class Training(LeasedModel):
     """The fit of one mode on certain draws, which one process at a time does."""
 
     class Status(models.TextChoices):

@@ -16,7 +16,9 @@ from predictions.modes.features import History
 HELD_OUT = 200  # draws that choose a strength, and as many later ones that measure the result
 
 Mixture = list[Component]  # a mode's law of one draw
-Parts = Mapping[str, Sequence[Mixture]]  # other modes' laws, one for each draw that is asked for
+DependencyPredictions = Mapping[
+    str, Sequence[Mixture]
+]  # other modes' laws, one for each draw that is asked for
 
 
 class Mode(ABC):
@@ -32,8 +34,8 @@ class Mode(ABC):
     suffix: ClassVar[str]  # of the artefact's file name
     minimum_draws: ClassVar[int]
     libraries: ClassVar[tuple[str, ...]]  # whose versions are recorded with a model, where installed
-    needs: ClassVar[tuple[str, ...]] = ()  # modes whose laws it is made of: without one it fails by name
-    uses: ClassVar[tuple[str, ...]] = ()  # modes whose laws it takes in where they are to be had
+    requires: ClassVar[tuple[str, ...]] = ()  # modes whose laws it is made of: without one it fails by name
+    optional: ClassVar[tuple[str, ...]] = ()  # modes whose laws it takes in where they are to be had
 
     skill_: "Skill | None" = None
     walk_: list[Mixture]  # after a measured fit: its laws of the held-out draws, each from its own past
@@ -50,7 +52,7 @@ class Mode(ABC):
         """
 
     @abstractmethod
-    def laws(self, history: History, draws: range, parts: Parts) -> list[Mixture]:
+    def predict_many(self, history: History, draws: range, parts: DependencyPredictions) -> list[Mixture]:
         """The law of each of these draws, from the fitted model and the draws before it.
 
         `parts[mode][i]` is that mode's law of draw `draws[i]`. ValueError when a needed one is missing.
@@ -66,7 +68,7 @@ class Mode(ABC):
         """Read what `save` wrote; ValueError for anything else. The caller has checked the digest."""
 
     @classmethod
-    def restored(cls, path: Path, state: Any) -> Self:
+    def from_state(cls, path: Path, state: Any) -> Self:
         """A mode with the parameters and the skill of a state; ValueError when it is not this mode's."""
         mine = isinstance(state, dict) and state.get("mode") == cls.name
         if not mine or state.get("code_version") != cls.code_version:
@@ -83,7 +85,7 @@ class Mode(ABC):
     def predict(self, history: History, parts: Mapping[str, Mixture] | None = None) -> Mixture:
         """The law of the draw that follows the history."""
         following = range(len(history), len(history) + 1)
-        return self.laws(history, following, {name: [law] for name, law in (parts or {}).items()})[0]
+        return self.predict_many(history, following, {name: [law] for name, law in (parts or {}).items()})[0]
 
     def note(self, available: Sequence[str]) -> str:
         """What is left out of a prediction when only these parts are to be had; empty when nothing is."""
@@ -97,10 +99,10 @@ class Mode(ABC):
                 f"there are {len(history)}"
             )
 
-    def check_parts(self, parts: Parts) -> None:
+    def check_dependencies(self, parts: DependencyPredictions) -> None:
         """Raise ValueError, naming the mode and what it lacks, unless every needed part is there."""
-        if missing := [name for name in self.needs if name not in parts]:
-            raise ValueError(f"{self.name} is made of {' and '.join(self.needs)}: {missing[0]} has no law")
+        if missing := [name for name in self.requires if name not in parts]:
+            raise ValueError(f"{self.name} is made of {' and '.join(self.requires)}: {missing[0]} has no law")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from predictions.powerball import POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
 
 WARM_UP = 100  # draws before the first one that is learned from
 WINDOWS = (10, 30, 100)  # draws
-NAMES = (*(f"rate_{window}" for window in WINDOWS), "rate_all", "gap", "succession")
+FEATURE_NAMES = (*(f"rate_{window}" for window in WINDOWS), "rate_all", "gap", "succession")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def ball_features(hits: NDArray[np.float64]) -> NDArray[np.float32]:
     last seen (at most 100, and 100 if never), and how often it followed the balls of the latest draw.
     """
     draws, balls = hits.shape
-    features = np.zeros((draws + 1, balls, len(NAMES)), dtype=np.float32)
+    features = np.zeros((draws + 1, balls, len(FEATURE_NAMES)), dtype=np.float32)
     seen = np.vstack([np.zeros((1, balls)), np.cumsum(hits, axis=0)])  # row t counts draws before t
     times = np.arange(draws + 1)
     for column, window in enumerate((*WINDOWS, draws + 1)):
@@ -96,12 +96,12 @@ def _successions(hits: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
-def labelled(hits: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+def training_set(hits: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
     """What trees learn from: a row a ball a draw from WARM_UP on, and whether the ball was drawn then."""
     rows = slice(WARM_UP, len(hits))
-    return flat(ball_features(hits)[rows]), hits[rows].reshape(-1).astype(np.int8)
+    return flatten(ball_features(hits)[rows]), hits[rows].reshape(-1).astype(np.int8)
 
 
-def flat(features: NDArray[np.float32]) -> NDArray[np.float32]:
+def flatten(features: NDArray[np.float32]) -> NDArray[np.float32]:
     """One row a ball a draw: shape (draws * balls, len(NAMES))."""
     return features.reshape(-1, features.shape[2])

@@ -4,7 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from predictions.modes.base import Mixture, Mode, Parts, held_out, measured_skill, read_state, write_state
+from predictions.modes.base import (
+    DependencyPredictions,
+    Mixture,
+    Mode,
+    held_out,
+    measured_skill,
+    read_state,
+    write_state,
+)
 from predictions.modes.features import History
 from predictions.modes.v1 import V1
 from predictions.modes.v2 import V2
@@ -18,7 +26,7 @@ class Hybrid(Mode):
     suffix = ".json"
     minimum_draws = max(V1.minimum_draws, V2.minimum_draws)
     libraries = ("numpy",)
-    needs = (V2.name, V1.name)
+    requires = (V2.name, V1.name)
 
     def __init__(self, v2_share: float = 0.7) -> None:
         if not 0 < v2_share < 1:
@@ -31,12 +39,12 @@ class Hybrid(Mode):
             v2 = V2().fit(history, seed)
             v1 = V1().fit(history, seed, v2_walk=v2.walk_)
             parts = {V2.name: v2.walk_, V1.name: v1.walk_}
-            self.walk_ = self.laws(history, held_out(history), parts)
+            self.walk_ = self.predict_many(history, held_out(history), parts)
             self.skill_ = measured_skill(self.walk_, history)
         return self
 
-    def laws(self, history: History, draws: range, parts: Parts) -> list[Mixture]:
-        self.check_parts(parts)
+    def predict_many(self, history: History, draws: range, parts: DependencyPredictions) -> list[Mixture]:
+        self.check_dependencies(parts)
         return [
             _scaled(of_v2, self.v2_share) + _scaled(of_v1, 1 - self.v2_share)
             for of_v2, of_v1 in zip(parts[V2.name], parts[V1.name], strict=True)
@@ -47,7 +55,7 @@ class Hybrid(Mode):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        return cls.restored(path, read_state(path))
+        return cls.from_state(path, read_state(path))
 
 
 def _scaled(mixture: Mixture, share: float) -> Mixture:

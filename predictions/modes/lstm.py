@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from predictions.modes.base import HELD_OUT, state_of
 from predictions.modes.features import History
-from predictions.modes.shrinkage import Learned, RawWeights, raw_weights
+from predictions.modes.shrinkage import RawWeights, ShrinkageMode, raw_weights
 from predictions.powerball import POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ KNOWN_LAYERS = {"Functional", "InputLayer", "LSTM", "Dropout", "Dense"}  # none 
 STOPPING_DRAWS = 100  # the newest of those fitted on; the loss on them says when to stop
 
 
-class Lstm(Learned):
+class Lstm(ShrinkageMode):
     """The network starts at the uniform law and learns only as long as the loss on later draws falls.
 
     Each input is the latest `window` draws, one row of 69 + 26 zeros and ones a draw.
@@ -47,7 +47,7 @@ class Lstm(Learned):
         """Shape (draws, window, 95): what came right before each draw, and nothing of it or after it."""
         return np.stack([rows[draw - self.window : draw] for draw in draws])
 
-    def learn(self, history: History, seed: int) -> "keras.Model":
+    def fit_raw(self, history: History, seed: int) -> "keras.Model":
         """A network that has seen this history; the newest draws only stop it and never move a weight."""
         keras = _keras()
         keras.utils.set_random_seed(seed)
@@ -92,7 +92,7 @@ class Lstm(Learned):
         )
         return network
 
-    def weights(self, model: "keras.Model", history: History, draws: range) -> RawWeights:
+    def raw_weights(self, model: "keras.Model", history: History, draws: range) -> RawWeights:
         chances = model(self._windows(_rows(history), draws), training=False)
         white, red = (np.asarray(chances[name], dtype=np.float64) for name in ("white", "powerball"))
         return raw_weights(white, red)
@@ -115,7 +115,7 @@ class Lstm(Learned):
             raise ValueError(
                 f"{path.name} holds layers that {cls.name} has not: {', '.join(sorted(unknown))}"
             )
-        mode = cls.restored(path, state)
+        mode = cls.from_state(path, state)
         mode.strength_ = float(state["strength"])
         mode.model_ = _keras().models.load_model(path, compile=False, safe_mode=True)
         return mode

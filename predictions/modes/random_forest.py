@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictions.modes.base import HELD_OUT, state_of
-from predictions.modes.features import WARM_UP, History, ball_features, flat, labelled
-from predictions.modes.shrinkage import Learned, RawWeights, raw_weights
+from predictions.modes.features import WARM_UP, History, ball_features, flatten, training_set
+from predictions.modes.shrinkage import RawWeights, ShrinkageMode, raw_weights
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TRUSTED_TYPES = ["sklearn.tree._tree.Tree"]
 
 
-class RandomForest(Learned):
+class RandomForest(ShrinkageMode):
     """Each row of the training set is one ball before one draw; the label is whether it was drawn.
 
     Leaves are large and trees shallow: on a fair lottery a forest that fits more only memorises.
@@ -37,7 +37,7 @@ class RandomForest(Learned):
         self.max_depth = max_depth
         self.min_samples_leaf = min_samples_leaf
 
-    def learn(self, history: History, seed: int) -> "Forests":
+    def fit_raw(self, history: History, seed: int) -> "Forests":
         white, red = history.white_hits(), history.powerball_hits()
         return self._forest(white, seed), self._forest(red, seed)
 
@@ -53,11 +53,11 @@ class RandomForest(Learned):
             random_state=seed,
             n_jobs=-1,
         )
-        forest.fit(*labelled(hits))
+        forest.fit(*training_set(hits))
         # Threads add up the trees' votes in no fixed order; one thread gives the same sum every time.
         return forest.set_params(n_jobs=1)
 
-    def weights(self, model: "Forests", history: History, draws: range) -> RawWeights:
+    def raw_weights(self, model: "Forests", history: History, draws: range) -> RawWeights:
         white, red = (
             _chances(forest, ball_features(hits)[draws.start : draws.stop])
             for forest, hits in zip(model, (history.white_hits(), history.powerball_hits()), strict=True)
@@ -81,7 +81,7 @@ class RandomForest(Learned):
 
         try:
             state = load(path, trusted=TRUSTED_TYPES)
-            mode = cls.restored(path, state)
+            mode = cls.from_state(path, state)
             mode.strength_, mode.model_ = state["strength"], (state["white"], state["powerball"])
         except (zipfile.BadZipFile, UntrustedTypesFoundException, KeyError, TypeError) as error:
             raise ValueError(f"{path.name} is not a model that {cls.name} has saved: {error}") from error
@@ -90,5 +90,5 @@ class RandomForest(Learned):
 
 def _chances(forest: "RandomForestClassifier", features: NDArray[np.float32]) -> NDArray[np.float64]:
     """The chance of each ball before each draw: shape (draws, balls)."""
-    chances: NDArray[np.float64] = forest.predict_proba(flat(features))[:, 1]
+    chances: NDArray[np.float64] = forest.predict_proba(flatten(features))[:, 1]
     return chances.reshape(features.shape[:2])

@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictions.distributions.components import Component, shrink
-from predictions.modes.base import HELD_OUT, Mixture, Mode, Parts, held_out, losses_of, measured_skill
+from predictions.modes.base import (
+    HELD_OUT,
+    DependencyPredictions,
+    Mixture,
+    Mode,
+    held_out,
+    losses_of,
+    measured_skill,
+)
 from predictions.modes.features import History
 
 # How much of a model's opinion is kept. The smallest is not zero: a mode keeps an opinion of its own even
@@ -26,7 +34,7 @@ def raw_weights(white: NDArray[np.float64], powerball: NDArray[np.float64]) -> R
     return white / (1 - white), powerball
 
 
-class Learned(Mode):
+class ShrinkageMode(Mode):
     """The strength is the best on HELD_OUT draws, for a model that had seen only the draws before them.
 
     The skill is then measured on the HELD_OUT draws after those, and the model learns anew from all.
@@ -36,41 +44,41 @@ class Learned(Mode):
     model_: Any
 
     @abstractmethod
-    def learn(self, history: History, seed: int) -> Any:
+    def fit_raw(self, history: History, seed: int) -> Any:
         """The raw model of this history."""
 
     @abstractmethod
-    def weights(self, model: Any, history: History, draws: range) -> RawWeights:
+    def raw_weights(self, model: Any, history: History, draws: range) -> RawWeights:
         """A raw model's weights for each of these draws, from the draws before it."""
 
     def fit(self, history: History, seed: int, *, measure: bool = True) -> Self:
         self.check_enough(history)
         newest = held_out(history)
         older = range(newest.start - HELD_OUT, newest.start)
-        raw = self._raw_before(history, older, seed)
+        raw = self._out_of_sample(history, older, seed)
         self.strength_ = best_strength(self.name, raw, history, older)
         if measure:
-            raw = self._raw_before(history, newest, seed)
+            raw = self._out_of_sample(history, newest, seed)
             self.walk_ = [[law] for law in shrunk_laws(self.name, raw, self.strength_)]
             self.skill_ = measured_skill(self.walk_, history)
-        self.model_ = self.learn(history, seed)
+        self.model_ = self.fit_raw(history, seed)
         return self
 
-    def _raw_before(self, history: History, draws: range, seed: int) -> RawWeights:
+    def _out_of_sample(self, history: History, draws: range, seed: int) -> RawWeights:
         """The weights of a model that knows nothing of these draws but what came before each."""
-        return self.weights(self.learn(history.before(draws.start), seed), history, draws)
+        return self.raw_weights(self.fit_raw(history.before(draws.start), seed), history, draws)
 
-    def laws(self, history: History, draws: range, parts: Parts) -> list[Mixture]:
-        raw = self.weights(self.model_, history, draws)
+    def predict_many(self, history: History, draws: range, parts: DependencyPredictions) -> list[Mixture]:
+        raw = self.raw_weights(self.model_, history, draws)
         return [[law] for law in shrunk_laws(self.name, raw, self.strength_)]
 
 
 def shrunk_laws(strategy: str, raw: RawWeights, strength: float) -> list[Component]:
     """Each draw's weights as a whole component, drawn towards uniform."""
-    return [shrunk_law(strategy, white, red, strength) for white, red in zip(*raw, strict=True)]
+    return [shrink_component(strategy, white, red, strength) for white, red in zip(*raw, strict=True)]
 
 
-def shrunk_law(
+def shrink_component(
     strategy: str, white: Sequence[float], powerball: Sequence[float], strength: float
 ) -> Component:
     return Component(strategy, 1.0, shrink(white, strength), shrink(powerball, strength))

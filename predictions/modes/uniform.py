@@ -6,9 +6,9 @@ from typing import Self
 from predictions.distributions.components import uniform_component
 from predictions.modes.base import (
     HELD_OUT,
+    DependencyPredictions,
     Mixture,
     Mode,
-    Parts,
     held_out,
     measured_skill,
     read_state,
@@ -29,11 +29,11 @@ class Uniform(Mode):
     def fit(self, history: History, seed: int, *, measure: bool = True) -> Self:
         self.check_enough(history)
         if measure:
-            self.walk_ = self.laws(history, held_out(history), {})
+            self.walk_ = self.predict_many(history, held_out(history), {})
             self.skill_ = measured_skill(self.walk_, history)
         return self
 
-    def laws(self, history: History, draws: range, parts: Parts) -> list[Mixture]:
+    def predict_many(self, history: History, draws: range, parts: DependencyPredictions) -> list[Mixture]:
         return [[uniform_component(self.name)] for _ in draws]
 
     def save(self, path: Path) -> None:
@@ -41,4 +41,4 @@ class Uniform(Mode):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        return cls.restored(path, read_state(path))
+        return cls.from_state(path, read_state(path))

@@ -9,20 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictions.distributions.components import Component, log_likelihood, uniform_component
-from predictions.distributions.fixed_share import equal_shares, updated_shares
+from predictions.distributions.fixed_share import equal_shares, fixed_share_update
 from predictions.distributions.strata import Strata, balanced_table
 from predictions.modes.base import (
     HELD_OUT,
+    DependencyPredictions,
     Mixture,
     Mode,
-    Parts,
     held_out,
     measured_skill,
     read_state,
     write_state,
 )
 from predictions.modes.features import WARM_UP, History
-from predictions.modes.shrinkage import RawWeights, best_strength, shrunk_law
+from predictions.modes.shrinkage import RawWeights, best_strength, shrink_component
 from predictions.modes.v2 import V2
 from predictions.powerball import POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
 
@@ -52,7 +52,7 @@ class V1(Mode):
     suffix = ".json"
     minimum_draws = WARM_UP + 2 * HELD_OUT + 100
     libraries = ("numpy",)
-    uses = (V2.name,)
+    optional = (V2.name,)
 
     strengths_: dict[str, float]
     shares_: dict[str, float]
@@ -83,11 +83,11 @@ class V1(Mode):
         self.skill_ = measured_skill(self.walk_, history)
         return self
 
-    def laws(self, history: History, draws: range, parts: Parts) -> list[Mixture]:
+    def predict_many(self, history: History, draws: range, parts: DependencyPredictions) -> list[Mixture]:
         return [law for law, _ in self._walk(history, draws, parts)]
 
     def _walk(
-        self, history: History, draws: range, parts: Parts
+        self, history: History, draws: range, parts: DependencyPredictions
     ) -> Iterator[tuple[Mixture, dict[str, float]]]:
         """Each draw's law, and the shares after it; the law itself has not seen its draw."""
         shares = self.shares_
@@ -96,13 +96,13 @@ class V1(Mode):
             components = _fixed_laws()
             for strategy, (white, red) in counted.items():
                 strength = self.strengths_[strategy]
-                components[strategy] = shrunk_law(strategy, white[place], red[place], strength)
+                components[strategy] = shrink_component(strategy, white[place], red[place], strength)
             if V2.name in parts:
                 components[AI] = sharpened(parts[V2.name][place])
             law = weighed([components[one] for one in STRATEGIES if one in components], shares)
             if draw < len(history):
                 white_balls, powerball = history.numbers(draw)
-                shares = updated_shares(shares, log_likelihoods(components, white_balls, powerball))
+                shares = fixed_share_update(shares, log_likelihoods(components, white_balls, powerball))
             yield law, shares
 
     def note(self, available: Sequence[str]) -> str:
@@ -114,7 +114,7 @@ class V1(Mode):
     @classmethod
     def load(cls, path: Path) -> Self:
         state = read_state(path)
-        mode = cls.restored(path, state)
+        mode = cls.from_state(path, state)
         try:
             mode.strengths_ = {strategy: float(state["strengths"][strategy]) for strategy in COUNTING}
             mode.shares_ = {strategy: float(state["shares"][strategy]) for strategy in STRATEGIES}
@@ -157,7 +157,7 @@ def _fixed_laws() -> dict[str, Component]:
 def sharpened(mixture: Mixture) -> Component:
     """v2's law with more of its opinion."""
     (law,) = mixture
-    return shrunk_law(AI, law.white, law.powerball, SHARPENING)
+    return shrink_component(AI, law.white, law.powerball, SHARPENING)
 
 
 # Counting: the raw weights of each draw, from the draws before it

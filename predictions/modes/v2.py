@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictions.modes.base import HELD_OUT, state_of
-from predictions.modes.features import WARM_UP, History, ball_features, flat, labelled
-from predictions.modes.shrinkage import Learned, RawWeights, raw_weights
+from predictions.modes.features import WARM_UP, History, ball_features, flatten, training_set
+from predictions.modes.shrinkage import RawWeights, ShrinkageMode, raw_weights
 
 if TYPE_CHECKING:
     from xgboost import Booster
@@ -21,7 +21,7 @@ STATE_FILE = "shiol.json"
 BOOSTER_FILES = ("white.ubj", "powerball.ubj")  # XGBoost's own format, which holds numbers and no code
 
 
-class V2(Learned):
+class V2(ShrinkageMode):
     """Each row of the training set is one ball before one draw; the label is whether it was drawn."""
 
     name = "v2"
@@ -38,7 +38,7 @@ class V2(Learned):
         self.eta = eta
         self.min_child_weight = min_child_weight
 
-    def learn(self, history: History, seed: int) -> "Boosters":
+    def fit_raw(self, history: History, seed: int) -> "Boosters":
         return (
             self._booster(history.white_hits(), seed),
             self._booster(history.powerball_hits(), seed),
@@ -47,7 +47,7 @@ class V2(Learned):
     def _booster(self, hits: NDArray[np.float64], seed: int) -> "Booster":
         """Trees that have seen all draws from WARM_UP on."""
         xgboost = _xgboost()
-        features, drawn = labelled(hits)
+        features, drawn = training_set(hits)
         return xgboost.train(
             {
                 "objective": "binary:logistic",
@@ -63,7 +63,7 @@ class V2(Learned):
             num_boost_round=self.rounds,
         )
 
-    def weights(self, model: "Boosters", history: History, draws: range) -> RawWeights:
+    def raw_weights(self, model: "Boosters", history: History, draws: range) -> RawWeights:
         white, red = (
             _chances(booster, ball_features(hits)[draws.start : draws.stop])
             for booster, hits in zip(model, (history.white_hits(), history.powerball_hits()), strict=True)
@@ -83,7 +83,7 @@ class V2(Learned):
             with zipfile.ZipFile(path) as archive:
                 state = json.loads(archive.read(STATE_FILE))
                 boosters = [bytearray(archive.read(name)) for name in BOOSTER_FILES]
-            mode = cls.restored(path, state)
+            mode = cls.from_state(path, state)
             mode.strength_ = float(state["strength"])
             white, red = (xgboost.Booster(model_file=booster) for booster in boosters)
         except (zipfile.BadZipFile, KeyError, ValueError, xgboost.core.XGBoostError) as error:
@@ -94,7 +94,7 @@ class V2(Learned):
 
 def _chances(booster: "Booster", features: NDArray[np.float32]) -> NDArray[np.float64]:
     """The chance of each ball before each draw: shape (draws, balls)."""
-    chances = booster.inplace_predict(flat(features))
+    chances = booster.inplace_predict(flatten(features))
     return np.asarray(chances, dtype=np.float64).reshape(features.shape[:2])
 
 

@@ -32,14 +32,14 @@ def walk(mode: Mode, history: History, draws: range, seed: int) -> Walk:
     """
     history = history.before(draws.stop)
     mode.fit(history.before(draws.start), seed, measure=False)
-    walks = {name: walk(MODES[name](), history, draws, seed) for name in mode.needs}
-    for name in mode.uses:
+    walks = {name: walk(MODES[name](), history, draws, seed) for name in mode.requires}
+    for name in mode.optional:
         try:
             walks[name] = walk(MODES[name](), history, draws, seed)
         except ImportError:
             continue
     notes = [mode.note(list(walks)), *(one.note for one in walks.values())]
-    laws = mode.laws(history, draws, {name: one.laws for name, one in walks.items()})
+    laws = mode.predict_many(history, draws, {name: one.laws for name, one in walks.items()})
     return Walk(laws, "; ".join(filter(None, notes)))
 
 

@@ -39,13 +39,13 @@ def run_after_draw() -> PipelineRun | None:
     if PipelineRun.objects.filter(pipeline_run_id=run_id).exists():
         _look_for_late_draw(day, now)
         return None
-    if not _is_time(day, now):
+    if not _is_due(day, now):
         return None
     run, created = accept_run(source=settings.DRAWS_SOURCE, pipeline_run_id=run_id)
     return run if created else None
 
 
-def _is_time(day: date, now: datetime) -> bool:
+def _is_due(day: date, now: datetime) -> bool:
     """Half an hour after the draw, where nothing is waited for; else when it is stored, and at noon anyway.
 
     At noon it goes without the draw, for the next one needs its tickets.
@@ -54,10 +54,10 @@ def _is_time(day: date, now: datetime) -> bool:
         return False
     if settings.DRAWS_SOURCE not in LIVE_SOURCES:
         return True
-    is_last = now >= last_look(day)
+    is_last = now >= wait_deadline(day)
     if not is_last and now.minute < LOOK_FROM_MINUTE:
         return False
-    if _has_come(day):
+    if _is_published(day):
         return True
     if is_last:
         logger.warning("the draw of %s is still not known: the pipeline after it goes without it", day)
@@ -72,7 +72,7 @@ def _look_for_late_draw(day: date, now: datetime) -> None:
     """
     if settings.DRAWS_SOURCE not in LIVE_SOURCES or is_stored(day) or not _is_late_look(day, now):
         return
-    if _has_come(day):
+    if _is_published(day):
         logger.info("the draw of %s arrived after its pipeline run; the next run learns from it", day)
 
 
@@ -83,12 +83,12 @@ def _is_late_look(day: date, now: datetime) -> bool:
     return now < eastern_instant(day + HOURLY_LOOKS, FIRST_LOOK) or now.astimezone(EASTERN).hour in SIX_HOURLY
 
 
-def last_look(day: date) -> datetime:
+def wait_deadline(day: date) -> datetime:
     """Return until when the pipeline waits for a draw: noon in New York on the day after."""
     return eastern_instant(day + timedelta(days=1), LAST_LOOK)
 
 
-def _has_come(day: date) -> bool:
+def _is_published(day: date) -> bool:
     """Whether a draw is stored, after a look at the source if it was not."""
     if not is_stored(day):
         try:

@@ -16,13 +16,13 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from predictions.draws.sources import upcoming_draw
-from predictions.models import PipelineRun, PipelineStep, check_run_id, lease_end, new_run_id
+from predictions.models import PipelineRun, PipelineStep, check_run_id, lease_expiry, new_run_id
 from predictions.modes.registry import MODE_NAMES
-from predictions.pipeline.steps import RECALLS, STEPS, Status, StepFailed, Work, got_further
+from predictions.pipeline.steps import RESTORERS, STEPS, Status, StepContext, StepFailed, record_progress
 from predictions.powerball import check_ticket_day
-from predictions.signals import predictions_generated, tell
+from predictions.signals import predictions_generated, send_logged
 from predictions.workqueue import clusters
-from predictions.workqueue.leases import OUTAGES, LeaseLost, delay_after, holder, kept
+from predictions.workqueue.leases import DATABASE_OUTAGES, LeaseLost, backoff_delay, lease_holder, renewing
 from shiolplus.logs.context import current_request, log_ids
 from shiolplus.logs.safe_text import describe_error
 
@@ -51,7 +51,7 @@ def accept_run(
     }
     _check_wanted(**wanted)
     run_id = new_run_id("pipeline") if pipeline_run_id is None else check_run_id(pipeline_run_id)
-    noted = {"deliver_by": lease_end(timezone.now()), "request_id": current_request()}
+    noted = {"deliver_by": lease_expiry(timezone.now()), "request_id": current_request()}
     with transaction.atomic():
         run, created = PipelineRun.objects.get_or_create(pipeline_run_id=run_id, defaults=wanted | noted)
         if not created:
@@ -99,41 +99,41 @@ def execute(run: PipelineRun, watch: Watcher = lambda step: None) -> bool:
     `watch` is called after each change of a step. What is not a step's own failure is recorded and raised;
     an outage of the database is not the run's end: it is left to be taken up again.
     """
-    if PipelineRun.objects.take(run.pk, holder()) is None:
+    if PipelineRun.objects.acquire(run.pk, lease_holder()) is None:
         logger.info("pipeline %s is another's or has ended; nothing is done twice", run)
         return False
     run.refresh_from_db()
-    with log_ids(request=run.request_id, run=run.pipeline_run_id), kept([run]):
+    with log_ids(request=run.request_id, run=run.pipeline_run_id), renewing([run]):
         try:
             if _take_steps(run, watch):
                 _end(run, PipelineRun.Status.COMPLETED)
-                tell(predictions_generated, PipelineRun, f"pipeline {run}", run=run)
+                send_logged(predictions_generated, PipelineRun, f"pipeline {run}", run=run)
         except LeaseLost:
             logger.warning("pipeline %s was taken over by another", run)
-        except OUTAGES as error:
-            _leave(run, error)
+        except DATABASE_OUTAGES as error:
+            _release_after_outage(run, error)
     return True
 
 
 def _take_steps(run: PipelineRun, watch: Watcher) -> bool:
     """Take the steps that have not ended, in order; False when one has failed, and with it the run."""
-    work = Work(run)
+    work = StepContext(run)
     for step in run.steps.all():
         if step.finished_at:
-            RECALLS.get(step.name, _nothing)(work, step.detail)
+            RESTORERS.get(step.name, _restore_nothing)(work, step.detail)
             continue
-        _set(run, step, watch, status=Status.RUNNING, started_at=timezone.now())
+        _update_step(run, step, watch, status=Status.RUNNING, started_at=timezone.now())
         try:
             outcome = STEPS[step.name](work)
         except StepFailed as error:
             _fail(run, step, str(error), watch)
             return False
-        except (LeaseLost, *OUTAGES):
+        except (LeaseLost, *DATABASE_OUTAGES):
             raise
         except BaseException as error:  # the queue ends a task that takes too long with a SystemExit
             _fail(run, step, describe_error(error), watch)
             raise
-        _set(
+        _update_step(
             run,
             step,
             watch,
@@ -145,17 +145,17 @@ def _take_steps(run: PipelineRun, watch: Watcher) -> bool:
     return True
 
 
-def _nothing(work: Work, detail: dict[str, Any]) -> None:
+def _restore_nothing(work: StepContext, detail: dict[str, Any]) -> None:
     """What a step leaves that leaves nothing for the next."""
 
 
-def _set(run: PipelineRun, step: PipelineStep, watch: Watcher, **values: Any) -> None:
+def _update_step(run: PipelineRun, step: PipelineStep, watch: Watcher, **values: Any) -> None:
     """Write a step, if the run is still ours."""
     for name, value in values.items():
         setattr(step, name, value)
     with transaction.atomic():
         if step.finished_at:
-            got_further(run)
+            record_progress(run)
         elif not PipelineRun.objects.renew(run):
             raise LeaseLost
         step.save(update_fields=list(values))
@@ -165,7 +165,7 @@ def _set(run: PipelineRun, step: PipelineStep, watch: Watcher, **values: Any) ->
 
 
 def _fail(run: PipelineRun, step: PipelineStep, error: str, watch: Watcher) -> None:
-    _set(run, step, watch, status=Status.FAILED, error=error, finished_at=timezone.now())
+    _update_step(run, step, watch, status=Status.FAILED, error=error, finished_at=timezone.now())
     run.steps.filter(status=Status.PENDING).update(
         status=Status.SKIPPED, summary=f"not reached: {step.name} failed"
     )
@@ -174,31 +174,31 @@ def _fail(run: PipelineRun, step: PipelineStep, error: str, watch: Watcher) -> N
 
 def _end(run: PipelineRun, status: str, error: str = "") -> None:
     run.status, run.error, run.finished_at = status, error, timezone.now()
-    if not PipelineRun.objects.held(run).update(status=status, error=error, finished_at=run.finished_at):
+    if not PipelineRun.objects.owned_by(run).update(status=status, error=error, finished_at=run.finished_at):
         raise LeaseLost
     if error:
         logger.error("pipeline %s failed: %s", run, error)
 
 
-def _leave(run: PipelineRun, error: Exception) -> None:
+def _release_after_outage(run: PipelineRun, error: Exception) -> None:
     """Let go of a run that met an outage, to be taken up after a while; if not even that can be written,
     the lease runs out.
     """
     logger.error("pipeline %s met an outage of the database and is taken up again: %s", run, error)
-    later = timezone.now() + timedelta(seconds=delay_after(run.attempts))
+    later = timezone.now() + timedelta(seconds=backoff_delay(run.attempts))
     try:
-        PipelineRun.objects.held(run).update(
+        PipelineRun.objects.owned_by(run).update(
             token=None, lease_until=later, deliver_by=later, error=f"interrupted: {error}"
         )
-    except OUTAGES:
+    except DATABASE_OUTAGES:
         logger.warning("pipeline %s keeps its lease until it runs out", run)
 
 
-def give_up(run: PipelineRun, error: str) -> bool:
+def fail_abandoned(run: PipelineRun, error: str) -> bool:
     """Fail a run that is nobody's; False when somebody has taken it meanwhile, or it has ended."""
     with transaction.atomic():
         if (
-            not PipelineRun.objects.free()
+            not PipelineRun.objects.unleased()
             .filter(pk=run.pk)
             .update(status=PipelineRun.Status.FAILED, error=error, finished_at=timezone.now())
         ):

@@ -15,8 +15,8 @@ from predictions.draws.randomness import chi_square_text
 from predictions.draws.randomness_reports import report_of
 from predictions.draws.sources import (
     LIVE_SOURCES,
-    KnownDraws,
-    freshness,
+    DrawHistory,
+    freshness_text,
     import_source,
     is_stored,
     known_draws,
@@ -27,9 +27,9 @@ from predictions.evaluation.log_loss import evaluate_predictions
 from predictions.models import PipelineRun, PipelineStep, Prediction, TrainedModel
 from predictions.modes.registry import MODES
 from predictions.modes.v1 import weighed
-from predictions.training.strategy_shares import WEIGHED, current_shares, update_shares
+from predictions.training.strategy_shares import ADAPTIVE_MODE, current_shares, update_shares
 from predictions.training.subprocesses import FitError
-from predictions.training.trainer import Trained, predict, train_modes
+from predictions.training.trainer import TrainingOutcome, predict, train_modes
 from predictions.workqueue.leases import LeaseLost
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class StepFailed(Exception):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StepOutcome:
     """What a step came to: a line for people and figures for programs."""
 
     summary: str
@@ -51,22 +51,22 @@ class Outcome:
 
 
 @dataclass
-class Work:
+class StepContext:
     """What one step leaves for the next."""
 
     run: PipelineRun
-    known: KnownDraws = field(init=False)
+    known: DrawHistory = field(init=False)
     shares: dict[str, float] | None = None  # of v1's strategies; None: the model's own
     models: dict[str, TrainedModel] = field(default_factory=dict)
 
 
-def got_further(run: PipelineRun) -> None:
+def record_progress(run: PipelineRun) -> None:
     """Renew the run's lease and count its attempts anew; Lost when it is no longer ours."""
     if not PipelineRun.objects.renew(run, attempts=1):
         raise LeaseLost
 
 
-def _data(work: Work) -> Outcome:
+def _import_step(work: StepContext) -> StepOutcome:
     """Bring in new draws; a feed out of reach is a warning, for the stored draws still serve."""
     source = work.run.source
     report, trouble = None, ""
@@ -78,7 +78,7 @@ def _data(work: Work) -> Outcome:
             if isinstance(error, ImportRefused):
                 trouble = f"the draws of {source} were refused: {error}"
     work.known = known_draws(before=work.run.draw_date)
-    known = freshness(work.known.through)
+    known = freshness_text(work.known.through)
     if not len(work.known.history):
         raise StepFailed(
             f"{trouble}; no draw of the 69/26 era before {work.run.draw_date} is stored. "
@@ -91,10 +91,10 @@ def _data(work: Work) -> Outcome:
         detail["late"] = str(late)
     if report is None:
         status = Status.WARNING if trouble else Status.SKIPPED
-        return Outcome(f"{trouble or 'no source asked for'}; {known}", detail, status)
+        return StepOutcome(f"{trouble or 'no source asked for'}; {known}", detail, status)
     detail |= _import_detail(report)
-    status = Status.WARNING if report.fell_short or trouble else Status.COMPLETED
-    return Outcome(
+    status = Status.WARNING if report.is_incomplete or trouble else Status.COMPLETED
+    return StepOutcome(
         "; ".join(filter(None, [report.summary(), report.warning, trouble, known])), detail, status
     )
 
@@ -119,7 +119,7 @@ def _import_detail(report: ImportReport) -> dict[str, Any]:
     }
 
 
-def _analytics(work: Work) -> Outcome:
+def _analytics(work: StepContext) -> StepOutcome:
     """Test whether the era's draws look as fair draws would."""
     try:
         report = report_of(work.known)
@@ -137,7 +137,7 @@ def _analytics(work: Work) -> Outcome:
         "powerball": powerball["counts"],
         "tests": _main_figures(report.figures),
     }
-    return Outcome(summary, detail)
+    return StepOutcome(summary, detail)
 
 
 def _main_figures(figures: dict[str, Any]) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def _main_figures(figures: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _evaluation(work: Work) -> Outcome:
+def _evaluation(work: StepContext) -> StepOutcome:
     """Take the exact log-loss of stored predictions whose draw has come."""
     evaluated = evaluate_predictions()
     detail = {
@@ -166,28 +166,28 @@ def _evaluation(work: Work) -> Outcome:
         ],
     }
     if not evaluated:
-        return Outcome("no stored prediction's draw has newly become known", detail)
+        return StepOutcome("no stored prediction's draw has newly become known", detail)
     losses = ", ".join(f"{one.mode} {one.draw_date} {one.log_loss:.4f}" for one in evaluated[:5])
     more = f" and {len(evaluated) - 5} more" if len(evaluated) > 5 else ""
-    return Outcome(f"log-loss beside uniform's {UNIFORM_LOG_LOSS:.4f}: {losses}{more}", detail)
+    return StepOutcome(f"log-loss beside uniform's {UNIFORM_LOG_LOSS:.4f}: {losses}{more}", detail)
 
 
-def _adaptive_weights(work: Work) -> Outcome:
+def _adaptive_weights(work: StepContext) -> StepOutcome:
     """Move the shares of v1's strategies by each draw that has newly become known."""
     moved = update_shares(before=work.run.draw_date)
     work.shares = current_shares(before=work.run.draw_date)
     if work.shares is None:
-        return Outcome(f"no draw has moved the shares of {WEIGHED} yet; its model's own hold")
+        return StepOutcome(f"no draw has moved the shares of {ADAPTIVE_MODE} yet; its model's own hold")
     shares = ", ".join(f"{name} {share:.1%}" for name, share in work.shares.items())
     what = f"{len(moved)} new draw{'' if len(moved) == 1 else 's'} moved" if moved else "no new draw moves"
     detail = {
         "shares": work.shares,
         "moved": [{"draw_date": str(one.draw_date), "log_losses": one.log_losses} for one in moved],
     }
-    return Outcome(f"{what} the shares of {WEIGHED}: {shares}", detail)
+    return StepOutcome(f"{what} the shares of {ADAPTIVE_MODE}: {shares}", detail)
 
 
-def _training(work: Work) -> Outcome:
+def _training(work: StepContext) -> StepOutcome:
     """Fit every mode of the run whose draws, code or parameters have changed, each in its own process."""
     errors, figures, texts = {}, {}, {}
     for training in train_modes(work.run.modes, work.known):
@@ -196,9 +196,9 @@ def _training(work: Work) -> Outcome:
             errors[mode] = training.error
             continue
         if training.fitted:
-            got_further(work.run)
+            record_progress(work.run)
         work.models[mode] = model
-        texts[mode] = _what_became(training, model)
+        texts[mode] = _describe(training, model)
         figures[mode] = {
             "model": model.pk,
             "fitted": training.fitted,
@@ -208,16 +208,18 @@ def _training(work: Work) -> Outcome:
             "size_bytes": model.size_bytes,
             "skill": model.skill,
         }
-    return _of_modes("trained", [texts[one] for one in work.run.modes if one in texts], errors, figures)
+    return _outcome_by_mode(
+        "trained", [texts[one] for one in work.run.modes if one in texts], errors, figures
+    )
 
 
-def _what_became(training: Trained, model: TrainedModel) -> str:
+def _describe(training: TrainingOutcome, model: TrainedModel) -> str:
     if training.held:
         return f"{training.mode} held at the model through {model.draws_through}"
     return f"{training.mode} in {model.seconds:.1f} s" if training.fitted else f"{training.mode} unchanged"
 
 
-def _predictions(work: Work) -> Outcome:
+def _predictions(work: StepContext) -> StepOutcome:
     """Let every trained model leave its law for the draw, those that others are made of first."""
     errors, made = {}, []
     for mode in [name for name in MODES if name in work.models]:
@@ -229,21 +231,21 @@ def _predictions(work: Work) -> Outcome:
             continue
         made.append(prediction)
     texts = [f"{one.mode} ({one.note})" if one.note else one.mode for one in made]
-    return _of_modes(
+    return _outcome_by_mode(
         f"predicted {work.run.draw_date}", texts, errors, {one.mode: {"prediction": one.pk} for one in made}
     )
 
 
-def _prediction(work: Work, mode: str) -> Prediction:
+def _prediction(work: StepContext, mode: str) -> Prediction:
     """The mode's law of this run: once made, it stays, whoever takes the run up again."""
     if made := Prediction.objects.filter(run=work.run, mode=mode).first():
         return made
     model = work.models[mode]
     components, note = predict(model, work.known, _parts(work, mode))
-    if mode == WEIGHED and work.shares is not None:
+    if mode == ADAPTIVE_MODE and work.shares is not None:
         components = [one.as_json() for one in weighed(components_from_json(components), work.shares)]
     with transaction.atomic():
-        got_further(work.run)
+        record_progress(work.run)
         return Prediction.objects.create(
             mode=mode,
             draw_date=work.run.draw_date,
@@ -255,29 +257,31 @@ def _prediction(work: Work, mode: str) -> Prediction:
         )
 
 
-def _parts(work: Work, mode: str) -> dict[str, Any]:
+def _parts(work: StepContext, mode: str) -> dict[str, Any]:
     """The newest laws of this draw, made of the same draws, of the modes that this one is made of."""
     parts = {}
-    for name in (*MODES[mode].needs, *MODES[mode].uses):
+    for name in (*MODES[mode].requires, *MODES[mode].optional):
         law = Prediction.objects.newest(name, work.run.draw_date)
         if law is not None and law.draws_through == work.known.through:
             parts[name] = law.components
     return parts
 
 
-def _of_modes(what: str, done: Sequence[str], errors: dict[str, str], figures: dict[str, Any]) -> Outcome:
+def _outcome_by_mode(
+    what: str, done: Sequence[str], errors: dict[str, str], figures: dict[str, Any]
+) -> StepOutcome:
     """The outcome of a step that goes mode by mode: failed only when no mode got through."""
     failures = "; ".join(f"{mode} failed: {error}" for mode, error in errors.items())
     if not done:
         raise StepFailed(failures)
     summary = f"{what}: {', '.join(done)}" + (f"; {failures}" if failures else "")
-    return Outcome(
+    return StepOutcome(
         summary, {"modes": figures, "errors": errors}, Status.WARNING if errors else Status.COMPLETED
     )
 
 
-STEPS: dict[str, Callable[[Work], Outcome]] = {
-    PipelineStep.Name.DATA: _data,
+STEPS: dict[str, Callable[[StepContext], StepOutcome]] = {
+    PipelineStep.Name.DATA: _import_step,
     PipelineStep.Name.ANALYTICS: _analytics,
     PipelineStep.Name.EVALUATION: _evaluation,
     PipelineStep.Name.ADAPTIVE_WEIGHTS: _adaptive_weights,
@@ -289,21 +293,21 @@ STEPS: dict[str, Callable[[Work], Outcome]] = {
 # What a step that has ended left for the next, for a run that is taken up again.
 
 
-def _recall_draws(work: Work, detail: dict[str, Any]) -> None:
+def _recall_draws(work: StepContext, detail: dict[str, Any]) -> None:
     """The draws as the run first knew them: one that has arrived since is the next run's."""
     work.known = known_draws(through=date.fromisoformat(detail["draws_through"]))
 
 
-def _recall_shares(work: Work, detail: dict[str, Any]) -> None:
+def _recall_shares(work: StepContext, detail: dict[str, Any]) -> None:
     work.shares = detail.get("shares")
 
 
-def _recall_models(work: Work, detail: dict[str, Any]) -> None:
+def _recall_models(work: StepContext, detail: dict[str, Any]) -> None:
     models = TrainedModel.objects.in_bulk([figures["model"] for figures in detail["modes"].values()])
     work.models = {model.mode: model for model in models.values()}
 
 
-RECALLS: dict[str, Callable[[Work, dict[str, Any]], None]] = {
+RESTORERS: dict[str, Callable[[StepContext, dict[str, Any]], None]] = {
     PipelineStep.Name.DATA: _recall_draws,
     PipelineStep.Name.ADAPTIVE_WEIGHTS: _recall_shares,
     PipelineStep.Name.TRAINING: _recall_models,

@@ -30,7 +30,7 @@ from predictions.training.artefacts import ArtefactError, verify, write_aside
 
 
 @dataclass(frozen=True)
-class Request:
+class FitRequest:
     """What is asked of the process: to "fit" (writes `artefact`), "predict" (opens it) or "backtest".
 
     A backtest fits on the draws before `first` and measures the laws of those from there to `stop`.
@@ -55,13 +55,13 @@ class Request:
         (folder / "request.json").write_text(json.dumps(asdict(self)))
 
     @classmethod
-    def read(cls, folder: Path) -> tuple["Request", History]:
+    def read(cls, folder: Path) -> tuple["FitRequest", History]:
         request = cls(**json.loads((folder / "request.json").read_text()))
         with np.load(folder / "draws.npz", allow_pickle=False) as draws:
             return request, History(draws["white"], draws["powerball"])
 
 
-def fit(request: Request, history: History) -> dict[str, Any]:
+def fit(request: FitRequest, history: History) -> dict[str, Any]:
     """Fit, write the artefact, and prove that it can be read and predicts what the fitted model predicts."""
     mode = MODES[request.mode](**request.parameters).fit(history, request.seed)
     path = Path(request.artefact)
@@ -86,7 +86,9 @@ def _check(mode: Mode, path: Path, history: History) -> None:
 
     What a law needs, positive finite weights and shares that sum to one, `components_from_json` checks.
     """
-    parts = {name: [uniform_component(name)] for name in (*mode.needs, *mode.uses)}  # any law serves here
+    parts = {
+        name: [uniform_component(name)] for name in (*mode.requires, *mode.optional)
+    }  # any law serves here
     fitted = mode.predict(history, parts)
     components_from_json(_as_json(fitted))
     if type(mode).load(path).predict(history, parts) != fitted:
@@ -108,7 +110,7 @@ def _versions(libraries: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def predict(request: Request, history: History) -> dict[str, Any]:
+def predict(request: FitRequest, history: History) -> dict[str, Any]:
     """Open the artefact, its digest checked first, and give the law of the draw after the history."""
     path = Path(request.artefact)
     verify(path, request.sha256)
@@ -117,17 +119,17 @@ def predict(request: Request, history: History) -> dict[str, Any]:
     return {"components": _as_json(mode.predict(history, parts)), "note": mode.note(list(parts))}
 
 
-def backtest(request: Request, history: History) -> dict[str, Any]:
+def backtest(request: FitRequest, history: History) -> dict[str, Any]:
     """What the mode's laws of some draws were worth, fitted on nothing but the draws before them."""
     mode, draws = MEASURED[request.mode](**request.parameters), range(request.first, request.stop)
     laws, note = walk(mode, history, draws, request.seed)
     return figures_of(laws, history, draws, note).as_json()
 
 
-JOBS = {"fit": fit, "predict": predict, "backtest": backtest}
+COMMANDS = {"fit": fit, "predict": predict, "backtest": backtest}
 
 
-def _end_with(parent: int, folder: Path) -> None:
+def _exit_with_parent(parent: int, folder: Path) -> None:
     """End this process once its parent has been killed, which leaves nobody to read the answer."""
     while parent in (0, os.getppid()):
         time.sleep(0.5)
@@ -137,11 +139,11 @@ def _end_with(parent: int, folder: Path) -> None:
 
 def main(folder: Path) -> int:
     """Do what `folder` asks; returns the exit code."""
-    request, history = Request.read(folder)
-    Thread(target=_end_with, args=(request.parent, folder), daemon=True).start()
+    request, history = FitRequest.read(folder)
+    Thread(target=_exit_with_parent, args=(request.parent, folder), daemon=True).start()
     signal.alarm(request.time_limit)  # ends it even inside a long C call
     try:
-        result = JOBS[request.job](request, history)
+        result = COMMANDS[request.job](request, history)
     except (ValueError, ArtefactError, ImportError) as error:
         result = {"error": f"{error}"}
     result["peak_memory_kb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

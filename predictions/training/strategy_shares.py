@@ -6,12 +6,12 @@ from datetime import date
 from django.db import transaction
 
 from predictions.distributions.components import Component, components_from_json
-from predictions.distributions.fixed_share import equal_shares, updated_shares
+from predictions.distributions.fixed_share import equal_shares, fixed_share_update
 from predictions.models import Draw, Prediction, StrategyShares
 from predictions.modes.v1 import STRATEGIES, V1, log_likelihoods
 
 Origin = StrategyShares.Origin
-WEIGHED = V1.name  # the one mode whose mixture adapts
+ADAPTIVE_MODE = V1.name  # the one mode whose mixture adapts
 
 
 def current_shares(before: date | None = None) -> dict[str, float] | None:
@@ -19,7 +19,7 @@ def current_shares(before: date | None = None) -> dict[str, float] | None:
 
     What that draw or a later one has moved is not seen, though it may be stored already.
     """
-    rows = StrategyShares.objects.filter(mode=WEIGHED).order_by("-draw_date", "-id")
+    rows = StrategyShares.objects.filter(mode=ADAPTIVE_MODE).order_by("-draw_date", "-id")
     newest = (rows if before is None else rows.filter(draw_date__lt=before)).first()
     return None if newest is None else newest.shares
 
@@ -31,20 +31,20 @@ def update_shares(before: date | None = None) -> list[StrategyShares]:
     the one that tickets were made from. The likelihoods are those of the components as they were stored.
     A draw that comes late, after a later one, or is corrected, moves nothing: the history stays as it was.
     """
-    newest = StrategyShares.objects.filter(mode=WEIGHED).order_by("-draw_date").first()
-    laws = Prediction.objects.filter(mode=WEIGHED).order_by("draw_date", "id")
+    newest = StrategyShares.objects.filter(mode=ADAPTIVE_MODE).order_by("-draw_date").first()
+    laws = Prediction.objects.filter(mode=ADAPTIVE_MODE).order_by("draw_date", "id")
     if newest is not None:
         laws = laws.filter(draw_date__gt=newest.draw_date)
     if before is not None:
         laws = laws.filter(draw_date__lt=before)
     last_of_draw = {law.draw_date: law for law in laws}
     draws = Draw.objects.filter(draw_date__in=last_of_draw).order_by("draw_date")
-    moved = [_move(last_of_draw[draw.draw_date], draw) for draw in draws]
+    moved = [_apply_draw(last_of_draw[draw.draw_date], draw) for draw in draws]
     return [row for row, is_new in moved if row is not None and is_new]
 
 
 @transaction.atomic
-def _move(law: Prediction, draw: Draw) -> tuple[StrategyShares | None, bool]:
+def _apply_draw(law: Prediction, draw: Draw) -> tuple[StrategyShares | None, bool]:
     """Return the row of a draw and whether this call created it; None if the draw has been deleted.
 
     Another run may have created the row first. The draw is locked, so it cannot be deleted in between.
@@ -55,12 +55,12 @@ def _move(law: Prediction, draw: Draw) -> tuple[StrategyShares | None, bool]:
     shares = current_shares(before=draw.draw_date) or _shares_of(components)
     likelihoods = log_likelihoods(components, draw.white_balls, draw.powerball)
     return StrategyShares.objects.get_or_create(
-        mode=WEIGHED,
+        mode=ADAPTIVE_MODE,
         origin=Origin.DRAW,
         draw_date=draw.draw_date,
         defaults={
             "prediction": law,
-            "shares": updated_shares(shares, likelihoods),
+            "shares": fixed_share_update(shares, likelihoods),
             "log_losses": {name: -likelihood for name, likelihood in likelihoods.items()},
         },
     )
@@ -79,5 +79,5 @@ def _shares_of(components: Mapping[str, Component]) -> dict[str, float]:
 def reset_shares(on: date) -> StrategyShares:
     """Start again with equal shares; only draws after `on` will move them."""
     return StrategyShares.objects.create(
-        mode=WEIGHED, origin=Origin.RESET, draw_date=on, shares=equal_shares(STRATEGIES)
+        mode=ADAPTIVE_MODE, origin=Origin.RESET, draw_date=on, shares=equal_shares(STRATEGIES)
     )

@@ -13,9 +13,9 @@ from typing import Any
 from django.conf import settings
 
 from predictions.modes.features import History
-from predictions.training.fit_process import Request
+from predictions.training.fit_process import FitRequest
 
-GRACE = 5  # seconds between our limit and the one at which an orphaned child ends itself
+GRACE_SECONDS = 5  # seconds between our limit and the one at which an orphaned child ends itself
 
 _running: set[subprocess.Popen[str]] = set()
 
@@ -25,7 +25,7 @@ class FitError(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class FitResult:
     """What a child process left: `payload` as `predictions.training.fit_process` writes it."""
 
     payload: dict[str, Any]
@@ -33,19 +33,19 @@ class Answer:
     peak_memory_kb: int
 
 
-def request_of(job: str, mode: str, **values: Any) -> Request:
+def build_request(job: str, mode: str, **values: Any) -> FitRequest:
     """A request of this process, with the settings' time limit and parameters, if the mode takes some."""
-    return Request(
+    return FitRequest(
         job=job,
         mode=mode,
         parameters=settings.MODE_PARAMETERS.get(mode, {}),
-        time_limit=settings.FIT_TIME_LIMIT + GRACE,
+        time_limit=settings.FIT_TIME_LIMIT + GRACE_SECONDS,
         parent=os.getpid(),
         **values,
     )
 
 
-def in_child(request: Request, history: History) -> Answer:
+def run_in_subprocess(request: FitRequest, history: History) -> FitResult:
     """Let a process of its own do what is asked; FitError with the reason when it does not."""
     with tempfile.TemporaryDirectory(prefix="shiol-fit-") as name:
         folder = Path(name)
@@ -59,10 +59,10 @@ def in_child(request: Request, history: History) -> Answer:
         payload = json.loads(answer.read_text())
     if "error" in payload:
         raise FitError(payload["error"])
-    return Answer(payload, seconds, payload.pop("peak_memory_kb"))
+    return FitResult(payload, seconds, payload.pop("peak_memory_kb"))
 
 
-def _run(request: Request, folder: Path) -> str:
+def _run(request: FitRequest, folder: Path) -> str:
     """Run the child to its end, or kill it at the limit; returns the last it said on stderr."""
     command = [sys.executable, "-m", "predictions.training.fit_process", str(folder)]
     with subprocess.Popen(

@@ -12,13 +12,19 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from predictions.draws.sources import KnownDraws
+from predictions.draws.sources import DrawHistory
 from predictions.models import TrainedModel, Training
 from predictions.modes.registry import MODES
 from predictions.training import fit_leases
 from predictions.training.artefacts import ArtefactError, verify
-from predictions.training.subprocesses import Answer, FitError, end_children, in_child, request_of
-from predictions.workqueue.leases import LeaseLost, kept
+from predictions.training.subprocesses import (
+    FitError,
+    FitResult,
+    build_request,
+    end_children,
+    run_in_subprocess,
+)
+from predictions.workqueue.leases import LeaseLost, renewing
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +35,7 @@ Law = list[dict[str, Any]]  # components in their stored form
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingOutcome:
     """What became of one mode: its model, fitted now or unchanged, or the reason why there is none.
 
     `held` is the one that a person chose to predict: not fitted anew, or, by force, in the new one's stead.
@@ -48,8 +54,8 @@ class Trained:
 
 
 def train_modes(
-    modes: Sequence[str], known: KnownDraws, seed: int = DEFAULT_SEED, *, force: bool = False
-) -> Iterator[Trained]:
+    modes: Sequence[str], known: DrawHistory, seed: int = DEFAULT_SEED, *, force: bool = False
+) -> Iterator[TrainingOutcome]:
     """Train modes, as many at once as SHIOL_FIT_PROCESSES allows; each is given out when it is done.
 
     A mode whose draws, code version, parameters and seed are those of its active model is not fitted again,
@@ -59,24 +65,24 @@ def train_modes(
     ours, others = [], []
     for mode in modes:
         if not force and (held := TrainedModel.objects.held(mode)):
-            yield Trained(mode, held, held=held)
+            yield TrainingOutcome(mode, held, held=held)
         elif not force and (model := unchanged_model(mode, known, seed)):
-            yield Trained(mode, model)
-        elif (training := fit_leases.begin(mode, known, seed)).token:
+            yield TrainingOutcome(mode, model)
+        elif (training := fit_leases.acquire_fit(mode, known, seed)).token:
             ours.append(training)
         else:
             others.append(mode)
     yield from _fit_all(ours, known, seed)
     for mode in others:
-        yield _after_another(mode, known, seed)
+        yield _wait_for_other_process(mode, known, seed)
 
 
-def _fit_all(trainings: Sequence[Training], known: KnownDraws, seed: int) -> Iterator[Trained]:
+def _fit_all(trainings: Sequence[Training], known: DrawHistory, seed: int) -> Iterator[TrainingOutcome]:
     """Fit what is leased here; whatever ends this early also ends the children and gives the leases back."""
     if not trainings:
         return
     threads = ThreadPoolExecutor(settings.FIT_PROCESSES)  # they only wait for children
-    with kept(trainings):
+    with renewing(trainings):
         fitted = {threads.submit(_fit, one.mode, known, seed): one for one in trainings}
         try:
             for fit in as_completed(fitted):
@@ -86,41 +92,43 @@ def _fit_all(trainings: Sequence[Training], known: KnownDraws, seed: int) -> Ite
                 threads.shutdown(wait=False, cancel_futures=True)
                 end_children()
                 for training in unfinished:
-                    fit_leases.end(training, Training.Status.FAILED, error="stopped")
+                    fit_leases.finish_fit(training, Training.Status.FAILED, error="stopped")
             threads.shutdown()
 
 
-def _trained(training: Training, fit: "Future[tuple[str, Answer]]", known: KnownDraws, seed: int) -> Trained:
+def _trained(
+    training: Training, fit: "Future[tuple[str, FitResult]]", known: DrawHistory, seed: int
+) -> TrainingOutcome:
     mode = training.mode
     try:
         model = _store(training, known, seed, *fit.result())
-        return Trained(mode, model, fitted=True, held=TrainedModel.objects.held(mode))
+        return TrainingOutcome(mode, model, fitted=True, held=TrainedModel.objects.held(mode))
     except LeaseLost:
-        return _after_another(mode, known, seed)
+        return _wait_for_other_process(mode, known, seed)
     except (FitError, OSError) as error:
         logger.error("%s was not trained: %s", mode, error)
-        fit_leases.end(training, Training.Status.FAILED, error=str(error))
-        return Trained(mode, error=str(error))
+        fit_leases.finish_fit(training, Training.Status.FAILED, error=str(error))
+        return TrainingOutcome(mode, error=str(error))
 
 
-def _after_another(mode: str, known: KnownDraws, seed: int) -> Trained:
+def _wait_for_other_process(mode: str, known: DrawHistory, seed: int) -> TrainingOutcome:
     """The model that another process is fitting, or, if that comes to nothing, one fitted here."""
     deadline = time.monotonic() + settings.FIT_TIME_LIMIT + settings.LEASE_SECONDS
     while time.monotonic() < deadline:
         if held := TrainedModel.objects.held(mode):
-            return Trained(mode, held, held=held)
+            return TrainingOutcome(mode, held, held=held)
         if model := unchanged_model(mode, known, seed):
-            return Trained(mode, model)
-        training = fit_leases.begin(mode, known, seed)
+            return TrainingOutcome(mode, model)
+        training = fit_leases.acquire_fit(mode, known, seed)
         if training.token:
             return next(_fit_all([training], known, seed))
-        if error := fit_leases.given_up(training):
-            return Trained(mode, error=error)
+        if error := fit_leases.fail_if_exhausted(training):
+            return TrainingOutcome(mode, error=error)
         time.sleep(POLL_SECONDS)
-    return Trained(mode, error=f"{mode} is still being fitted by {training.holder}")
+    return TrainingOutcome(mode, error=f"{mode} is still being fitted by {training.holder}")
 
 
-def train(mode: str, known: KnownDraws, seed: int = DEFAULT_SEED) -> TrainedModel:
+def train(mode: str, known: DrawHistory, seed: int = DEFAULT_SEED) -> TrainedModel:
     """Fit a mode on the known draws and store its model, which predicts unless another is held.
 
     FitError with the reason when it cannot be fitted.
@@ -131,7 +139,7 @@ def train(mode: str, known: KnownDraws, seed: int = DEFAULT_SEED) -> TrainedMode
     return trained.model
 
 
-def unchanged_model(mode: str, known: KnownDraws, seed: int = DEFAULT_SEED) -> TrainedModel | None:
+def unchanged_model(mode: str, known: DrawHistory, seed: int = DEFAULT_SEED) -> TrainedModel | None:
     """The active model, if a fit would make the same again and its file is the one that was trained."""
     model = TrainedModel.objects.active(mode)
     if model is None or (model.draws_fingerprint, model.seed) != (known.fingerprint(), seed):
@@ -147,21 +155,21 @@ def unchanged_model(mode: str, known: KnownDraws, seed: int = DEFAULT_SEED) -> T
     return model
 
 
-def _fit(mode: str, known: KnownDraws, seed: int) -> tuple[str, Answer]:
+def _fit(mode: str, known: DrawHistory, seed: int) -> tuple[str, FitResult]:
     """The artefact's file name, and what the child said of it."""
     # A name of its own, so that no later fit writes over the file whose digest an older row holds.
     file = f"{mode}-{_newest(mode, known)}-{uuid.uuid4().hex[:12]}{MODES[mode].suffix}"
-    request = request_of("fit", mode, artefact=str(settings.MODELS_DIR / file), seed=seed)
-    return file, in_child(request, known.history)
+    request = build_request("fit", mode, artefact=str(settings.MODELS_DIR / file), seed=seed)
+    return file, run_in_subprocess(request, known.history)
 
 
-def _newest(mode: str, known: KnownDraws) -> date:
+def _newest(mode: str, known: DrawHistory) -> date:
     if known.through is None:
         raise FitError(f"{mode}: no draws of the 69/26 era are stored; run `manage.py import_draws`")
     return known.through
 
 
-def _store(training: Training, known: KnownDraws, seed: int, file: str, answer: Answer) -> TrainedModel:
+def _store(training: Training, known: DrawHistory, seed: int, file: str, answer: FitResult) -> TrainedModel:
     """Write the row of a model that has passed its checks, and make it the mode's active one, unless another
     is held.
 
@@ -193,19 +201,19 @@ def _store(training: Training, known: KnownDraws, seed: int, file: str, answer: 
             seconds=answer.seconds,
             peak_memory_kb=answer.peak_memory_kb,
         )
-        if not fit_leases.end(training, Training.Status.COMPLETED, model=model):
+        if not fit_leases.finish_fit(training, Training.Status.COMPLETED, model=model):
             (settings.MODELS_DIR / file).unlink(missing_ok=True)
             raise LeaseLost
         if TrainedModel.objects.held(mode) is None:
             activate(model)
-    forget_old_files(mode)
+    delete_old_artefacts(mode)
     return model
 
 
 # Which of a mode's models predicts
 
 
-def choose(model: TrainedModel) -> None:
+def activate_by_hand(model: TrainedModel) -> None:
     """Activate a model because a person wants it; ValueError with the reason when it could not predict."""
     with transaction.atomic():
         _lock(model.mode)  # so that its file is not forgotten between the look and the choice
@@ -253,7 +261,7 @@ def _lock(mode: str) -> None:
     list(models.values_list("pk", flat=True))
 
 
-def forget_old_files(mode: str) -> int:
+def delete_old_artefacts(mode: str) -> int:
     """Delete the files of all but a mode's newest models and its active one; returns how many."""
     with transaction.atomic():
         _lock(mode)
@@ -266,14 +274,14 @@ def forget_old_files(mode: str) -> int:
 
 
 def predict(
-    model: TrainedModel, known: KnownDraws, parts: Mapping[str, Law] | None = None
+    model: TrainedModel, known: DrawHistory, parts: Mapping[str, Law] | None = None
 ) -> tuple[Law, str]:
     """A model's law for the draw after the known ones, and a note of what is left out of it.
 
     `parts` are the stored laws of the modes that it is made of. The file's digest is checked before it is
     opened; FitError with the reason when it is not the one that was trained, or a part is missing.
     """
-    request = request_of(
+    request = build_request(
         "predict",
         model.mode,
         artefact=str(settings.MODELS_DIR / model.file),
@@ -281,5 +289,5 @@ def predict(
         sha256=model.sha256,
         parts=dict(parts or {}),
     )
-    payload = in_child(request, known.history).payload
+    payload = run_in_subprocess(request, known.history).payload
     return payload["components"], payload["note"]

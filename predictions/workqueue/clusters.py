@@ -29,15 +29,15 @@ logger = logging.getLogger(__name__)
 
 DEFAULT, HEAVY = "shiolplus", "heavy"
 HOLDER = "SHIOL_HOLDER"  # the environment variable in which a watchdog tells its cluster who it is
-BEAT_SECONDS = 5
+HEARTBEAT_SECONDS = 5
 
 
-def own_name() -> str | None:
+def current_cluster() -> str | None:
     """The name of the cluster that this process belongs to; None where no watchdog gave it one."""
     return os.environ.get(HOLDER)
 
 
-def key_print() -> str:
+def secret_key_fingerprint() -> str:
     """What tells whether two hosts share SECRET_KEY, with which tasks are signed, and not what it is."""
     return hmac.new(settings.SECRET_KEY.encode(), b"shiolplus key print", "sha256").hexdigest()[:16]
 
@@ -49,24 +49,24 @@ def with_other_key() -> list[Cluster]:
 
 
 def has_other_key(cluster: Cluster) -> bool:
-    return bool(cluster.key_print) and cluster.key_print != key_print()
+    return bool(cluster.key_print) and cluster.key_print != secret_key_fingerprint()
 
 
-def sign(**kwargs: Any) -> None:
+def heartbeat(**kwargs: Any) -> None:
     """Let the watchdog know that work gets done. While the database is away it cannot look either."""
     try:
-        Cluster.objects.filter(holder=own_name()).update(sign_at=timezone.now())
+        Cluster.objects.filter(holder=current_cluster()).update(sign_at=timezone.now())
     except (DatabaseError, InterfaceError) as error:
         logger.warning("no sign could be given: %s", error)
 
 
 def is_stopping() -> bool:
     """Whether this process's cluster is about to end, so that a long task should give back what is left."""
-    name = own_name()
+    name = current_cluster()
     return name is not None and Cluster.objects.filter(holder=name, status=Cluster.Status.STOPPING).exists()
 
 
-class _Beat:
+class HeartbeatThread:
     """Signs while a task runs; a worker runs one at a time."""
 
     def __init__(self) -> None:
@@ -81,21 +81,21 @@ class _Beat:
 
     def _beat(self, ended: Event) -> None:
         try:
-            while not ended.wait(BEAT_SECONDS):
-                sign()
+            while not ended.wait(HEARTBEAT_SECONDS):
+                heartbeat()
         finally:
             connection.close()
 
 
-_beat = _Beat()
+_beat = HeartbeatThread()
 
 
 def connect() -> None:
     """Sign what this process's cluster does, if it has a watchdog; called once, when the app is ready."""
-    if own_name():
+    if current_cluster():
         pre_execute.connect(_beat.begin, dispatch_uid="clusters.begin")
         post_execute_in_worker.connect(_beat.end, dispatch_uid="clusters.end")
-        post_execute.connect(sign, dispatch_uid="clusters.sign")
+        post_execute.connect(heartbeat, dispatch_uid="clusters.sign")
 
 
 def send_canary(queue: str, name: str, until: float) -> None:
@@ -117,7 +117,7 @@ def started_by_hand() -> list[str]:
 
     Their heartbeat does not name their queue; it is in var/, for three seconds.
     """
-    return [f"process {stat.pid} on {stat.host}" for stat in _read_heartbeats() if _lives(stat)]
+    return [f"process {stat.pid} on {stat.host}" for stat in _read_heartbeats() if _process_exists(stat)]
 
 
 def _read_heartbeats() -> list[Stat]:
@@ -136,7 +136,7 @@ def _read_heartbeats() -> list[Stat]:
     return stats
 
 
-def _lives(heartbeat: Stat) -> bool:
+def _process_exists(heartbeat: Stat) -> bool:
     """Whether a heartbeat is not that of a process of this machine that has ended since."""
     if heartbeat.host != socket.gethostname():
         return True

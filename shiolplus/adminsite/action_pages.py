@@ -11,16 +11,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from shiolplus.adminsite.changelist import Browsed
+from shiolplus.adminsite.changelist import RememberedFiltersAdmin
 
 Button = tuple[str, str]  # its text, and where it leads
 
 
-class Refused(Exception):
+class ActionRefused(Exception):
     """Why something cannot be shown or done now; a message, not an error page."""
 
 
-ASKED = "_asked"  # in what is posted only to be shown
+PREVIEW_MARKER = "_asked"  # in what is posted only to be shown
 
 
 class ActionPage(ABC):
@@ -32,7 +32,7 @@ class ActionPage(ABC):
     form_class: ClassVar[type[forms.Form]]
     template: ClassVar[str]
     uploads: ClassVar[bool] = False  # True: what is asked travels by POST, for there may be a file in it
-    asks_first: ClassVar[bool] = True  # False: without values it previews what it does by default
+    requires_input: ClassVar[bool] = True  # False: without values it previews what it does by default
 
     def __init__(self, model_admin: "admin.ModelAdmin[Any]") -> None:
         self.model_admin = model_admin
@@ -57,7 +57,7 @@ class ActionPage(ABC):
     def url(self) -> str:
         return reverse(f"admin:{self.url_name}")
 
-    def address_from(self, request: HttpRequest) -> str:
+    def url_for_list(self, request: HttpRequest) -> str:
         """Where the list's button leads, as the list is asked for."""
         return self.url
 
@@ -67,31 +67,31 @@ class ActionPage(ABC):
     def view(self, request: HttpRequest) -> HttpResponse:
         if not self.is_allowed(request):
             raise PermissionDenied
-        return self._post(request) if request.method == "POST" else self.ask(request)
+        return self._post(request) if request.method == "POST" else self.get(request)
 
-    def ask(self, request: HttpRequest) -> HttpResponse:
-        if self.asks_first and not request.GET.keys() & self.form_class.base_fields.keys():
-            return self.show(request, self.form_class())
-        return self.show(request, self.form_class(request.GET))
+    def get(self, request: HttpRequest) -> HttpResponse:
+        if self.requires_input and not request.GET.keys() & self.form_class.base_fields.keys():
+            return self.render(request, self.form_class())
+        return self.render(request, self.form_class(request.GET))
 
     def _post(self, request: HttpRequest) -> HttpResponse:
         form = self.form_class(request.POST, request.FILES)
-        if (self.uploads and ASKED in request.POST) or not form.is_valid():
-            return self.show(request, form)
+        if (self.uploads and PREVIEW_MARKER in request.POST) or not form.is_valid():
+            return self.render(request, form)
         try:
             shown = self.perform(request, form.cleaned_data)
-        except Refused as refusal:
+        except ActionRefused as refusal:
             self.model_admin.message_user(request, str(refusal), messages.ERROR)
-            return self.show(request, self.form_class(request.POST), with_preview=False)
-        return shown or HttpResponseRedirect(self._way_back(request))
+            return self.render(request, self.form_class(request.POST), with_preview=False)
+        return shown or HttpResponseRedirect(self._return_url(request))
 
-    def _way_back(self, request: HttpRequest) -> str:
+    def _return_url(self, request: HttpRequest) -> str:
         """The list, for those who may see it."""
         if self.model_admin.has_view_permission(request):
             return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
         return reverse("admin:index")
 
-    def show(self, request: HttpRequest, form: forms.Form, with_preview: bool = True) -> HttpResponse:
+    def render(self, request: HttpRequest, form: forms.Form, with_preview: bool = True) -> HttpResponse:
         preview = self._preview(request, form) if with_preview and form.is_bound and form.is_valid() else None
         context = self.model_admin.admin_site.each_context(request) | {
             "title": self.title,
@@ -100,7 +100,7 @@ class ActionPage(ABC):
             "uploads": self.uploads,
             "preview": preview,
             "confirmed": [] if preview is None else _confirmed(request, form, preview.get("confirm", {})),
-            "way_back": self._way_back(request),
+            "way_back": self._return_url(request),
         }
         return TemplateResponse(request, self.template, context | self.page_context(preview))
 
@@ -111,7 +111,7 @@ class ActionPage(ABC):
     def _preview(self, request: HttpRequest, form: forms.Form) -> dict[str, Any] | None:
         try:
             return self.preview(form.cleaned_data)
-        except Refused as refusal:
+        except ActionRefused as refusal:
             self.model_admin.message_user(request, str(refusal), messages.ERROR)
             return None
 
@@ -125,7 +125,7 @@ def _confirmed(request: HttpRequest, form: forms.Form, shown: dict[str, str]) ->
     return [*asked, *shown.items(), *((one.name, str(one.initial)) for one in hidden)]
 
 
-class ActionAdmin(Browsed):
+class ActionAdmin(RememberedFiltersAdmin):
     """With the addresses of its action pages, and buttons for those who may use them."""
 
     action_pages: ClassVar[Sequence[type[ActionPage]]] = ()
@@ -145,7 +145,7 @@ class ActionAdmin(Browsed):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         pages = [page(self) for page in self.action_pages]
-        buttons = [(page.title, page.address_from(request)) for page in pages if page.is_allowed(request)]
+        buttons = [(page.title, page.url_for_list(request)) for page in pages if page.is_allowed(request)]
         return super().changelist_view(request, (extra_context or {}) | {"buttons": buttons})
 
     def render_change_form(
@@ -198,7 +198,7 @@ def number_field(name: str, highest: int, **options: Any) -> forms.IntegerField:
     )
 
 
-class DayField(forms.DateField):
+class DateField(forms.DateField):
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(
             input_formats=["%Y-%m-%d"],

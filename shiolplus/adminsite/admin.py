@@ -6,10 +6,10 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.http import HttpRequest
 
-from shiolplus.adminsite.changelist import Browsed
+from shiolplus.adminsite.changelist import RememberedFiltersAdmin
 
 
-class SignInRecordAdmin(Browsed):
+class SignInRecordAdmin(RememberedFiltersAdmin):
     """Superusers may look at a record; nobody may change one."""
 
     search_fields = ["username", "ip_address"]

@@ -24,7 +24,7 @@ LONGEST = 1000  # characters of a query that are remembered
 Links = dict[str, Any]
 
 
-class Browsed(admin.ModelAdmin):
+class RememberedFiltersAdmin(admin.ModelAdmin):
     """A list that is opened again as it was left.
 
     Opened from another page of the admin without a query it shows what it was last filtered by in this

@@ -10,15 +10,15 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 
-from shiolplus.adminsite.changelist import Browsed
+from shiolplus.adminsite.changelist import RememberedFiltersAdmin
 
-NOTHING = "-"
+EMPTY = "-"
 DRAWS_OFFERED = 30
 
 Column = Callable[[Any], str]
 
 
-class ReadOnly:
+class ReadOnlyAdminMixin:
     """What a machine writes, people read."""
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
@@ -31,7 +31,7 @@ class ReadOnly:
         return False
 
 
-class MoreThanFields(Browsed):
+class ExtraContextMixin(RememberedFiltersAdmin):
     """A row's page whose template shows more than its fields."""
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
@@ -81,12 +81,12 @@ class DrawDateFilter(admin.SimpleListFilter):
 # Columns
 
 
-def day(field: str, title: str = "") -> Column:
+def date_column(field: str, title: str = "") -> Column:
     """A column of dates, sorted by their field: 2026-11-25."""
     return _dates(field, title, unbroken_day)
 
 
-def minute(field: str, title: str = "") -> Column:
+def datetime_column(field: str, title: str = "") -> Column:
     """A column of instants, sorted by their field: 2026-11-23 12:07, in UTC."""
     return _dates(field, title, minute_text)
 
@@ -104,18 +104,18 @@ def _dates(field: str, title: str, write: Callable[[Any], str]) -> Column:
     @admin.display(description=title or field.replace("_", " "), ordering=field)
     def column(row: Model) -> str:
         value = getattr(row, field)
-        return NOTHING if value is None else write(value)
+        return EMPTY if value is None else write(value)
 
     column.__name__ = field  # the column's class in the page
     return column
 
 
-def shortened(field: str, length: int, title: str = "") -> Column:
+def truncated_column(field: str, length: int, title: str = "") -> Column:
     """A column of texts cut to a length; the whole text is the cell's tooltip."""
 
     @admin.display(description=title or field.replace("_", " "), ordering=field)
     def column(row: Model) -> str:
-        text = str(getattr(row, field) or NOTHING)
+        text = str(getattr(row, field) or EMPTY)
         if len(text) <= length:
             return text
         return format_html('<span title="{}">{}…</span>', text, text[: length - 1])

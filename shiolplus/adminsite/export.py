@@ -26,9 +26,9 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from shiolplus.adminsite.action_pages import choice_field
-from shiolplus.adminsite.changelist import Browsed, filtered_by, log_about, query_to_keep
+from shiolplus.adminsite.changelist import RememberedFiltersAdmin, filtered_by, log_about, query_to_keep
 
-STRETCH = 5000  # keys a query
+CHUNK_ROWS = 5000  # keys a query
 FORMATS = {"csv": "CSV, for spreadsheets", "jsonl": "JSON Lines, exact, for programs"}
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 PLAIN = {int, float, type(None)}  # written as they are, and most of what there is
@@ -51,7 +51,7 @@ class ExportColumn:
         self.in_csv = in_csv
 
     @property
-    def heads(self) -> Sequence[str]:
+    def headers(self) -> Sequence[str]:
         return self.fields if len(self.fields) > 1 else [self.name]
 
     def value(self, given: Sequence[Any]) -> Any:
@@ -68,7 +68,7 @@ class ExportForm(forms.Form):
     format = choice_field("Format", FORMATS)
 
 
-class Exporting(Browsed):
+class ExportMixin(RememberedFiltersAdmin):
     """A list with a button that exports what it shows, to whoever may look at it."""
 
     exported: ClassVar[Sequence[ExportColumn]] = ()
@@ -109,7 +109,7 @@ class Exporting(Browsed):
             "form": form,
             "rows": rows_in_words(listed),
             "filtered_by": filtered_by(listed),
-            "columns": [head for one in self.exported for head in one.heads],
+            "columns": [head for one in self.exported for head in one.headers],
             "way_back": f"{way_back}?{query}" if query else way_back,
         }
         return TemplateResponse(request, "adminsite/export.html", context)
@@ -119,7 +119,7 @@ class Exporting(Browsed):
         conditions = filtered_by(listed) or "all"
         said = f"Exported {rows_in_words(listed)} as {form.upper()} ({conditions})."
         log_about(request, self.model, said)
-        rows = stretches(listed.queryset, fields_of(self.exported), known_keys(listed))
+        rows = iter_chunks(listed.queryset, fields_of(self.exported), listed_ids(listed))
         write = as_csv if form == "csv" else as_json_lines
         return StreamingHttpResponse(
             write(self.exported, rows),
@@ -145,27 +145,27 @@ def fields_of(columns: Sequence[ExportColumn]) -> list[str]:
     return [field for column in columns for field in column.fields]
 
 
-def known_keys(listed: ChangeList) -> list[int] | None:
+def listed_ids(listed: ChangeList) -> list[int] | None:
     """The keys of all rows of a list, where its paginator has found them already."""
     keys: list[int] | None = getattr(listed.paginator, "known_keys", None)
     return keys
 
 
-def stretches(
+def iter_chunks(
     rows: QuerySet[Any], fields: Sequence[str], keys: Iterable[int] | None = None
 ) -> Iterator[list[tuple[Any, ...]]]:
     """The fields of rows, by their keys ascending, some thousand at a time."""
     plain = rows.order_by("pk").values_list(*fields)
     if keys is not None:
         ascending = iter(sorted(keys))
-        while some := list(islice(ascending, STRETCH)):
+        while some := list(islice(ascending, CHUNK_ROWS)):
             yield list(plain.filter(pk__in=some))
         return
     every = rows.model._default_manager.order_by("pk").values_list("pk", flat=True)
     last = every.last() or 0
     first = every.first()
     while first is not None and first <= last:
-        end = min(first + STRETCH - 1, last)
+        end = min(first + CHUNK_ROWS - 1, last)
         yield list(plain.filter(pk__gte=first, pk__lte=end))
         first = every.filter(pk__gt=end).first()  # over any gap
 
@@ -176,7 +176,7 @@ def stretches(
 def as_csv(columns: Sequence[ExportColumn], rows: Iterable[list[tuple[Any, ...]]]) -> Iterator[str]:
     """A header, and a line a row; a text that a sheet would compute is preceded by '."""
     own = {part.start: one.in_csv for one, part in _parts(columns) if one.in_csv is not None}
-    yield _lines([[head for one in columns for head in one.heads]])
+    yield _lines([[head for one in columns for head in one.headers]])
     for some in rows:
         yield _lines(_cells(row, own) for row in some)
 
@@ -185,7 +185,7 @@ def _cells(row: Sequence[Any], own: dict[int, Callable[[Any], Any]]) -> list[obj
     """A row's cells; `own` says of some places how they are written."""
     if own:
         row = [own[place](one) if place in own else one for place, one in enumerate(row)]
-    return [one if type(one) in PLAIN else cell(one) for one in row]
+    return [one if type(one) in PLAIN else csv_cell(one) for one in row]
 
 
 def _lines(table: Iterable[Sequence[object]]) -> str:
@@ -196,7 +196,7 @@ def _lines(table: Iterable[Sequence[object]]) -> str:
 
 def as_json_lines(columns: Sequence[ExportColumn], rows: Iterable[list[tuple[Any, ...]]]) -> Iterator[str]:
     """An object a line, with the API's names."""
-    parts, encode = _parts(columns), json.JSONEncoder(default=written, ensure_ascii=False).encode
+    parts, encode = _parts(columns), json.JSONEncoder(default=isoformat, ensure_ascii=False).encode
     for some in rows:
         objects = ({one.name: one.value(row[part]) for one, part in parts} for row in some)
         yield "".join(f"{encode(one)}\n" for one in objects)
@@ -208,19 +208,19 @@ def _parts(columns: Sequence[ExportColumn]) -> list[tuple[ExportColumn, slice]]:
     return [(one, slice(end - len(one.fields), end)) for one, end in zip(columns, ends, strict=True)]
 
 
-def cell(value: object) -> object:
+def csv_cell(value: object) -> object:
     """What stands in a CSV cell."""
     if type(value) in PLAIN:
         return value
     if isinstance(value, (date, datetime)):
-        return written(value)
+        return isoformat(value)
     if isinstance(value, (list, dict)):
         value = json.dumps(value, ensure_ascii=False)
     text = str(value)
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def written(value: object) -> str:
+def isoformat(value: object) -> str:
     """Dates as ISO 8601, instants in UTC with Z."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"

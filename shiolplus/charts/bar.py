@@ -11,7 +11,7 @@ LEFT = 48  # for the axis' labels
 
 
 @dataclass(frozen=True)
-class Line:
+class Reference:
     """The value that the bars stand beside: what it means, and short texts for the axis."""
 
     at: float
@@ -21,7 +21,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Range:
+class Band:
     """Values to mark across the bars; `name` is its style."""
 
     name: str
@@ -44,7 +44,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Band:
+class DrawnBand:
     """A range where it is drawn."""
 
     name: str
@@ -60,11 +60,11 @@ class BarChart:
     title: str
     name: str
     headings: tuple[str, str]
-    line: Line
+    line: Reference
     line_y: str
     width: int
     bars: list[Bar]
-    bands: list[Band]
+    bands: list[DrawnBand]
 
 
 def bar_chart(
@@ -73,8 +73,8 @@ def bar_chart(
     headings: tuple[str, str],
     values: Sequence[float],
     texts: Sequence[tuple[str, str]],
-    line: Line,
-    ranges: Sequence[Range] = (),
+    line: Reference,
+    ranges: Sequence[Band] = (),
 ) -> BarChart:
     """A bar a ball, from ball 1 on, with its two texts; `name` tells apart the charts of one page."""
     unit = PLOT_HEIGHT / (HEADROOM * max(*values, line.at, *(one.high for one in ranges)))
@@ -90,7 +90,7 @@ def bar_chart(
             for ball, (value, of_ball) in enumerate(zip(values, texts, strict=True), start=1)
         ],
         bands=[
-            Band(one.name, one.meaning, _y(one.high, unit), f"{(one.high - one.low) * unit:.2f}")
+            DrawnBand(one.name, one.meaning, _y(one.high, unit), f"{(one.high - one.low) * unit:.2f}")
             for one in ranges
         ],
     )

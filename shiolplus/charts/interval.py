@@ -11,7 +11,7 @@ RIGHT = 198  # for the texts
 
 
 @dataclass(frozen=True)
-class Mean:
+class Estimate:
     """A named mean, the ends of its interval, and both as a text."""
 
     name: str
@@ -22,7 +22,7 @@ class Mean:
 
 
 @dataclass(frozen=True)
-class Whisker:
+class IntervalMark:
     """A mean where it is drawn."""
 
     name: str
@@ -34,12 +34,12 @@ class Whisker:
 
 
 @dataclass(frozen=True)
-class WhiskerChart:
+class IntervalChart:
     """All means of a chart; `zero_x` is where nothing differs."""
 
     title: str
     name: str
-    whiskers: list[Whisker]
+    whiskers: list[IntervalMark]
     zero_x: float
     ticks: list[Tick]
     bottom: int
@@ -54,14 +54,14 @@ class WhiskerChart:
         return self.bottom + BOTTOM
 
 
-def whisker_chart(title: str, name: str, means: Sequence[Mean]) -> WhiskerChart:
+def interval_chart(title: str, name: str, means: Sequence[Estimate]) -> IntervalChart:
     """At least one mean; zero is always in sight."""
     axis = Axis.around([0.0, *(end for one in means for end in (one.low, one.high))], ticks=6)
-    return WhiskerChart(
+    return IntervalChart(
         title=title,
         name=name,
         whiskers=[
-            Whisker(
+            IntervalMark(
                 name=one.name,
                 text=one.text,
                 y=TOP + ROW * number + ROW // 2,

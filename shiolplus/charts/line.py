@@ -12,7 +12,7 @@ APART = 14  # at least, from one name to the next
 
 
 @dataclass(frozen=True)
-class Line:
+class Series:
     """One line; `number` is its style, `text` its last value."""
 
     number: int
@@ -31,7 +31,7 @@ class LineChart:
     title: str
     name: str
     meaning: str
-    lines: list[Line]
+    lines: list[Series]
     level_y: float
     y_ticks: list[Tick]
     x_ticks: list[Tick]
@@ -61,13 +61,13 @@ def line_chart(
     axis = Axis.around([level, *(value for values in series.values() for value in values)])
     last = max(len(next(iter(series.values()))) - 1, 1)
     xs = [round(LEFT + WIDTH * number / last, 1) for number in range(last + 1)]
-    ends = _apart([_y(axis, values[-1]) for values in series.values()])
+    ends = _spread_labels([_y(axis, values[-1]) for values in series.values()])
     return LineChart(
         title=title,
         name=name,
         meaning=meaning,
         lines=[
-            Line(
+            Series(
                 number=number,
                 name=one,
                 text=format(values[-1], form),
@@ -98,7 +98,7 @@ def _tick_label(value: float, axis: Axis, form: str) -> str:
     return f"{value if sign else abs(value):{sign}.{axis.decimals}f}"
 
 
-def _apart(wanted: Sequence[float]) -> list[float]:
+def _spread_labels(wanted: Sequence[float]) -> list[float]:
     """The same places moved, in their order, until no two are closer than APART and none is outside."""
     order = sorted(range(len(wanted)), key=lambda one: wanted[one])
     placed = [0.0] * len(wanted)

@@ -10,10 +10,16 @@ from django.http.request import split_domain_port, validate_host
 
 from shiolplus.logs.filters import request_id_of
 from shiolplus.web.trusted_proxies import Proxies
-from tickets.api.problems import BadValues
-from tickets.api.request_params import CachedQuery, checked_query
-from tickets.api.response_cache import ANSWERS, Answer, is_known, kept_key, timed_body
-from tickets.api.throttling import window_of
+from tickets.api.problems import InvalidParameters
+from tickets.api.request_params import CachedQuery, validate_query
+from tickets.api.response_cache import (
+    CachedResponse,
+    body_with_timing,
+    cache_key,
+    etag_matches,
+    response_cache,
+)
+from tickets.api.throttling import hit
 
 CACHED = "/api/v1/tickets/cached"
 # What differs from one answer to the next.
@@ -48,44 +54,44 @@ class CachedTicketsFastPath:
     def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
         if environ["PATH_INFO"] != CACHED or environ["REQUEST_METHOD"] != "GET":
             return self.application(environ, start_response)
-        if "HTTP_AUTHORIZATION" in environ or not ANSWERS.seconds:
+        if "HTTP_AUTHORIZATION" in environ or not response_cache.seconds:
             return self.application(environ, start_response)
         started = time.perf_counter()
         origin = self.proxies.client_address_and_scheme(environ)
         is_secure = (origin.scheme or environ["wsgi.url_scheme"]) == "https"
         answer = self._lookup(environ, is_secure)
-        if answer is not None and not (window := window_of(origin.address, bool(origin.unknown))).is_over:
+        if answer is not None and not (window := hit(origin.address, bool(origin.unknown))).is_over:
             environ["REMOTE_ADDR"] = origin.address  # for the access log; Django would read it as the peer's
             own = {"X-Request-ID": request_id_of(environ), "ETag": answer.etag} | window.headers()
             return self._send(environ, start_response, answer, started, self.headers[is_secure], own)
         return self.application(environ, self._capture_headers(is_secure, start_response))
 
-    def _lookup(self, environ: Environ, is_secure: bool) -> Answer | None:
+    def _lookup(self, environ: Environ, is_secure: bool) -> CachedResponse | None:
         """A kept answer to this request, if that is what Django would give."""
         if is_secure not in self.headers or (settings.SECURE_SSL_REDIRECT and not is_secure):
             return None
         if not _is_allowed(environ.get("HTTP_HOST", "")):
             return None
         try:
-            key = kept_key(checked_query(CachedQuery, environ["QUERY_STRING"]))
-        except BadValues:
+            key = cache_key(validate_query(CachedQuery, environ["QUERY_STRING"]))
+        except InvalidParameters:
             return None
-        return ANSWERS.get(key) if key else None
+        return response_cache.get(key) if key else None
 
     def _send(
         self,
         environ: Environ,
         start_response: Start,
-        answer: Answer,
+        answer: CachedResponse,
         started: float,
         headers: Headers,
         own: dict[str, str],
     ) -> Iterable[bytes]:
-        if is_known(answer, environ.get("HTTP_IF_NONE_MATCH")):
+        if etag_matches(answer, environ.get("HTTP_IF_NONE_MATCH")):
             plain = [one for one in headers if one[0] not in BODY_HEADERS]
             start_response("304 Not Modified", [*plain, *own.items()])
             return []
-        body = timed_body(answer, started)
+        body = body_with_timing(answer, started)
         start_response("200 OK", [*headers, *own.items(), ("Content-Length", str(len(body)))])
         return [body]
 

@@ -22,10 +22,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from predictions.draws.sources import age_of, freshness, is_stale, newest_draw_day
+from predictions.draws.sources import age, freshness_text, is_stale, newest_draw_day
 from predictions.workqueue import clusters
-from tickets.api.problems import BadValues
-from tickets.api.request_params import bad_value
+from tickets.api.problems import InvalidParameters
+from tickets.api.request_params import invalid_parameter
 from tickets.demand.inventory import stock_levels
 from tickets.monitoring import conditions, probes
 from tickets.monitoring.collector import worker_status_at
@@ -77,17 +77,17 @@ class ReadyView(ProbeView):
 
 
 def required_parts(query: QueryDict) -> set[str]:
-    """The parts that must be well; BadValues for what is none."""
+    """The parts that must be well; InvalidParameters for what is none."""
     errors = [
-        bad_value(name, query.get(name), "no such parameter; allowed is require")
+        invalid_parameter(name, query.get(name), "no such parameter; allowed is require")
         for name in query
         if name != "require"
     ]
     asked = {name for names in query.getlist("require") for name in names.split(",")}
     allowed = f"one or more of {', '.join(PARTS)}, with commas between"
-    errors += [bad_value("require", name, allowed) for name in sorted(asked - PARTS.keys())]
+    errors += [invalid_parameter("require", name, allowed) for name in sorted(asked - PARTS.keys())]
     if errors:
-        raise BadValues(errors)
+        raise InvalidParameters(errors)
     return {*REQUIRED, *asked}
 
 
@@ -207,9 +207,9 @@ def _draws() -> ProbeResult:
     newest = newest_draw_day()
     figures = {
         "newest": newest.isoformat() if newest else None,
-        "age_days": age_of(newest).days if newest else None,
+        "age_days": age(newest).days if newest else None,
     }
-    text = freshness(newest)
+    text = freshness_text(newest)
     return ProbeResult(FAILED if is_stale(newest) else OK, f"{text[0].upper()}{text[1:]}.", figures)
 
 

@@ -25,8 +25,8 @@ def own_database(kept: str = "", **extra: str) -> Iterator[None]:
         django.setup()
         from django.core.management import call_command
 
-        from shiolplus.cli import quiet_logs
+        from shiolplus.cli import configure_console_logging
 
-        quiet_logs(0)
+        configure_console_logging(0)
         call_command("migrate", verbosity=0, skip_checks=True)
         yield

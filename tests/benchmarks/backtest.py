@@ -16,7 +16,7 @@ def main() -> None:
         from django.core.management import call_command
 
         from predictions.draws.sources import import_source
-        from predictions.evaluation.backtest import BASELINE, COSTS
+        from predictions.evaluation.backtest import BASELINE, RELATIVE_COST
         from predictions.models import Backtest
 
         import_source("bundled")
@@ -27,7 +27,7 @@ def main() -> None:
         print(
             f"\n{os.cpu_count()} cores, {settings.FIT_PROCESSES} children at a time: {seconds:.0f} s in all"
         )
-        for mode in COSTS:
+        for mode in RELATIVE_COST:
             taken = [stretch.seconds for stretch in stretches.filter(mode=mode)]
             beside = " (a bare child process)" if mode == BASELINE else ""
             print(f"{mode:14} {sum(taken) / len(taken):6.1f} s a stretch{beside}")

@@ -34,7 +34,7 @@ end
 """
 PREPARE = """
 import django; django.setup()
-from predictions.draws.sources.sources import upcoming_draw
+from predictions.draws.sources import upcoming_draw
 from tests.factories import make_client, make_key
 clients = [make_client(f"client-{number}", daily_quota=1_000_000, rate=1_000_000) for number in range(%d)]
 print(upcoming_draw(), *(make_key(client) for client in clients))

@@ -126,9 +126,9 @@ def step(name: str, *arguments: str) -> None:
     import django
 
     django.setup()
-    from shiolplus.cli import quiet_logs
+    from shiolplus.cli import configure_console_logging
 
-    quiet_logs(0)
+    configure_console_logging(0)
     STEPS[name](*arguments)
 
 

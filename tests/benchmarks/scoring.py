@@ -17,12 +17,12 @@ ROUNDS = 3
 SCORE = f"""
 import resource, statistics, time
 import django; django.setup()
-from predictions.draws.sources.sources import upcoming_draw
-from shiolplus.cli import quiet_logs
+from predictions.draws.sources import upcoming_draw
+from shiolplus.cli import configure_console_logging
 from tests.factories import make_draw
 from tickets.models import PreGeneratedTicket, TicketBatch
 from tickets.models.scores import BatchScore
-from tickets.scoring.scorer.scorer import score_draw
+from tickets.scoring.scorer import score_draw
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -32,7 +32,7 @@ def timed(work):
     work()
     return time.perf_counter() - started
 
-quiet_logs(0)
+configure_console_logging(0)
 draw = make_draw(upcoming_draw())
 rows = PreGeneratedTicket.objects.of_batch(TicketBatch.objects.get()).order_by()
 rows.count()

@@ -107,7 +107,7 @@ def fill(folder: str, tickets: int) -> None:
         "import django; django.setup()\n"
         "from django.core.management import call_command\n"
         "call_command('migrate', verbosity=0, skip_checks=True)\n"
-        "from predictions.draws.sources.sources import upcoming_draw\n"
+        "from predictions.draws.sources import upcoming_draw\n"
         "from tests.factories import make_prediction\n"
         "from tickets.generation.generator import BatchTicketGenerator\n"
         "make_prediction(draw_date=upcoming_draw())\n"

@@ -62,7 +62,7 @@ def _runs() -> None:
     for number, (name, status) in enumerate(steps, start=1):
         prediction.run.steps.create(number=number, name=name, status=status, summary="so it went")
     PipelineRun.objects.filter(pk=prediction.run.pk).update(status="failed", error="the feed was away")
-    fit_leases.begin("v1", known_draws(), 1)
+    fit_leases.acquire_fit("v1", known_draws(), 1)
 
 
 def _batches() -> None:

@@ -224,9 +224,9 @@ def main() -> int:
         import django
 
         django.setup()
-        from shiolplus.cli import quiet_logs
+        from shiolplus.cli import configure_console_logging
 
-        quiet_logs(0)
+        configure_console_logging(0)
         databases = ["sqlite", "postgresql"] if asked.database == "both" else [asked.database]
         many = len(databases)
         shares = [

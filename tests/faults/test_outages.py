@@ -12,7 +12,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.test import override_settings
 
-from predictions.models import Leased
+from predictions.models import LeasedModel
 from tests.faults.hosts import START_SECONDS
 from tests.faults.marks import IN_FULL, ON_POSTGRES
 from tests.faults.world import FINAL_SECONDS, World
@@ -68,8 +68,8 @@ def _pragma(text: str) -> object:
     return None if row is None else row[0]
 
 
-def _wait_for_lease(row: Leased) -> None:
-    wait_until(lambda: type(row).objects.free().filter(pk=row.pk).exists(), 30, "the end of the lease")
+def _wait_for_lease(row: LeasedModel) -> None:
+    wait_until(lambda: type(row).objects.unleased().filter(pk=row.pk).exists(), 30, "the end of the lease")
 
 
 @IN_FULL

@@ -15,7 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from predictions.models import Cluster
-from predictions.workqueue.clusters import key_print
+from predictions.workqueue.clusters import secret_key_fingerprint
 from tests.commands import call
 from tests.factories import make_model
 
@@ -164,7 +164,7 @@ HERE = socket.gethostname()
 
 def alive_on(host: str, queue: str = "shiolplus", **values: Any) -> Cluster:
     given = {"holder": f"{host}/{queue}", "queue": queue, "host": host, "status": "running"}
-    return Cluster.objects.create(**(given | {"key_print": key_print()} | values))
+    return Cluster.objects.create(**(given | {"key_print": secret_key_fingerprint()} | values))
 
 
 @pytest.mark.parametrize(
@@ -268,9 +268,9 @@ def test_a_cluster_alive_with_another_secret_key_is_an_error(settings: Any) -> N
 
 def test_the_print_of_a_key_is_the_same_for_the_same_key_and_does_not_show_it(settings: Any) -> None:
     settings.SECRET_KEY = RANDOM
-    print_of_it = key_print()
+    print_of_it = secret_key_fingerprint()
 
-    assert (len(print_of_it), print_of_it) == (16, key_print())
+    assert (len(print_of_it), print_of_it) == (16, secret_key_fingerprint())
     assert not set(print_of_it) - set("0123456789abcdef")
     settings.SECRET_KEY = RANDOM[:-1]
-    assert key_print() != print_of_it
+    assert secret_key_fingerprint() != print_of_it

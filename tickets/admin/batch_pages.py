@@ -15,7 +15,7 @@ from django.utils.http import urlencode
 
 from predictions.admin.cluster_pages import ClusterActionPage
 from predictions.draws.sources import upcoming_draw
-from shiolplus.adminsite.action_pages import Refused
+from shiolplus.adminsite.action_pages import ActionRefused
 from tickets.models import TicketBatch
 
 CHANGE_BATCH_PERMISSION = "tickets.change_ticketbatch"  # to have batches tried again, or cancelled
@@ -64,7 +64,7 @@ class BatchesPage(ClusterActionPage):
 
     permission = CHANGE_BATCH_PERMISSION
     form_class: ClassVar[type[forms.Form]]
-    asks_first = False
+    requires_input = False
 
     past_participle: ClassVar[str]  # what has become of a batch, as in "2 batches are queued again"
 
@@ -95,7 +95,7 @@ class BatchesPage(ClusterActionPage):
 
     def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
         if not asked["batches"]:
-            raise Refused("Nothing was done: name the batches, or have them shown first.")
+            raise ActionRefused("Nothing was done: name the batches, or have them shown first.")
         acted, late = [], []
         for batch in _with_all(TicketBatch.objects.filter(pk__in=asked["batches"])):
             if self._act_and_log(request, batch):

@@ -6,8 +6,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 
 from shiolplus.adminsite.action_pages import ActionAdmin, Button
-from shiolplus.adminsite.columns import DrawDateFilter, ReadOnly, day, minute, shortened
-from shiolplus.adminsite.export import ExportColumn, Exporting
+from shiolplus.adminsite.columns import (
+    DrawDateFilter,
+    ReadOnlyAdminMixin,
+    date_column,
+    datetime_column,
+    truncated_column,
+)
+from shiolplus.adminsite.export import ExportColumn, ExportMixin
 from tickets.admin.batch_pages import CHANGE_BATCH_PERMISSION, MAX_SELECTED, address_of
 from tickets.admin.cancel import CancelPage
 from tickets.admin.purge import PurgePage
@@ -35,7 +41,7 @@ def progress_bar(generated: int, requested: int) -> str:
 
 
 @admin.register(TicketBatch)
-class TicketBatchAdmin(ReadOnly, Exporting, ActionAdmin):
+class TicketBatchAdmin(ReadOnlyAdminMixin, ExportMixin, ActionAdmin):
     exported = [
         *(ExportColumn("id"), ExportColumn("pipeline_run_id", "run__pipeline_run_id"), ExportColumn("mode")),
         *map(ExportColumn, ["origin", "status", "draw_date", "requested", "generated", "stored", "replaced"]),
@@ -45,11 +51,11 @@ class TicketBatchAdmin(ReadOnly, Exporting, ActionAdmin):
         "id",
         "mode",
         "status",
-        day("draw_date"),
+        date_column("draw_date"),
         "progress",
         "in_stock",
-        minute("created_at", "created"),
-        shortened("error", 30),
+        datetime_column("created_at", "created"),
+        truncated_column("error", 30),
     ]
     date_hierarchy = "draw_date"
     list_filter = ["status", "mode", DrawDateFilter, "origin", ("created_at", admin.DateFieldListFilter)]

@@ -13,11 +13,17 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 
-from predictions.admin.balls import BALLS_CSS, balls
+from predictions.admin.balls import BALLS_CSS, render_balls
 from predictions.models import Draw
 from shiolplus.adminsite.changelist import DrawMonthFilter
-from shiolplus.adminsite.columns import DRAWS_OFFERED, DrawDateFilter, ReadOnly, day, minute
-from shiolplus.adminsite.export import ExportColumn, Exporting
+from shiolplus.adminsite.columns import (
+    DRAWS_OFFERED,
+    DrawDateFilter,
+    ReadOnlyAdminMixin,
+    date_column,
+    datetime_column,
+)
+from shiolplus.adminsite.export import ExportColumn, ExportMixin
 from tickets.admin.tickets import CappedChangeList, CappedPaginator
 from tickets.claims.allocation import tickets_of
 from tickets.models.claims import Claim, ClaimHour
@@ -70,7 +76,7 @@ def _in_one_cell(numbers: list[list[int]]) -> str:
 
 
 @admin.register(Claim)
-class ClaimAdmin(ReadOnly, Exporting):
+class ClaimAdmin(ReadOnlyAdminMixin, ExportMixin):
     exported = [
         *(ExportColumn("id"), ExportColumn("client", "client__name"), ExportColumn("mode")),
         *(ExportColumn("count"), ExportColumn("draw_date"), ExportColumn("created_at")),
@@ -81,8 +87,8 @@ class ClaimAdmin(ReadOnly, Exporting):
         "client",
         "mode",
         "count",
-        day("draw_date"),
-        minute("created_at", "made"),
+        date_column("draw_date"),
+        datetime_column("created_at", "made"),
     ]
     ordering = ["-id"]
     sortable_by = ()
@@ -136,7 +142,7 @@ class ClaimAdmin(ReadOnly, Exporting):
             "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
             (
                 (
-                    balls(ticket["white_balls"], ticket["powerball"], draw),
+                    render_balls(ticket["white_balls"], ticket["powerball"], draw),
                     ticket["strategy"],
                     f"{ticket['confidence']:.3f}",
                     _won(ticket["result"]),

@@ -13,8 +13,8 @@ from django.utils.http import urlencode
 from rest_framework_api_key.admin import APIKey
 
 from predictions.modes.registry import MODE_NAMES
-from shiolplus.adminsite.action_pages import ActionAdmin, Button, Refused, modes_field
-from shiolplus.adminsite.columns import MoreThanFields
+from shiolplus.adminsite.action_pages import ActionAdmin, ActionRefused, Button, modes_field
+from shiolplus.adminsite.columns import ExtraContextMixin
 from tickets.admin.keys import MakeKeyPage, RevokeKeyPage
 from tickets.admin.policies import WholeNumber
 from tickets.claims.allocation import quota_of
@@ -45,7 +45,7 @@ class ClientForm(forms.ModelForm):
 
 
 @admin.register(ApiClient)
-class ApiClientAdmin(MoreThanFields, ActionAdmin):
+class ApiClientAdmin(ExtraContextMixin, ActionAdmin):
     """Its use is counted in rows of its own, so saving a client overwrites no count."""
 
     form = ClientForm
@@ -104,7 +104,7 @@ class ApiClientAdmin(MoreThanFields, ActionAdmin):
     ) -> HttpResponse:
         try:
             return super().delete_view(request, object_id, extra_context)
-        except Refused as refusal:
+        except ActionRefused as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
             return HttpResponseRedirect(reverse("admin:tickets_apiclient_change", args=[object_id]))
 
@@ -124,7 +124,7 @@ class ApiClientAdmin(MoreThanFields, ActionAdmin):
 
 def _check_without_claims(client: ApiClient) -> None:
     if client.claims.exists():
-        raise Refused(
+        raise ActionRefused(
             f"The client {client} has claims, which are kept for good, so it is not deleted. "
             "Make it inactive: then none of its keys is accepted."
         )

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from shiolplus.charts.interval import Mean, WhiskerChart, whisker_chart
+from shiolplus.charts.interval import Estimate, IntervalChart, interval_chart
 from tickets.admin.links import links_for_diagnostic, links_for_mode, way_to_cancel
 from tickets.monitoring.charts import plots_of
 from tickets.monitoring.collector import take_snapshot
@@ -49,25 +49,27 @@ def page_of(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _skill(modes: list[ModeSnapshot]) -> list[WhiskerChart]:
+def _skill(modes: list[ModeSnapshot]) -> list[IntervalChart]:
     means = [
-        Mean(mode.mode, one.nats, one.low, one.high, f"{one.nats:+.4f} ({one.low:+.4f} to {one.high:+.4f})")
+        Estimate(
+            mode.mode, one.nats, one.low, one.high, f"{one.nats:+.4f} ({one.low:+.4f} to {one.high:+.4f})"
+        )
         for mode in modes
         if (one := mode.skill)
     ]
     title = "Better than chance by, in nats a draw, with the 95 % interval"
-    return [whisker_chart(title, "skill", means)] if means else []
+    return [interval_chart(title, "skill", means)] if means else []
 
 
-def _excess(modes: list[ModeSnapshot]) -> list[WhiskerChart]:
+def _excess(modes: list[ModeSnapshot]) -> list[IntervalChart]:
     """Only of modes with so many scored draws that something may be said."""
     means = []
     for mode in modes:
         mean, low, high = mode.prizes.excess_white, mode.prizes.excess_low, mode.prizes.excess_high
         if mean is not None and low is not None and high is not None:
-            means.append(Mean(mode.mode, mean, low, high, f"{mean:+.4f} ({low:+.4f} to {high:+.4f})"))
+            means.append(Estimate(mode.mode, mean, low, high, f"{mean:+.4f} ({low:+.4f} to {high:+.4f})"))
     title = "White balls a ticket hit beyond chance, with the 95 % interval between draws"
-    return [whisker_chart(title, "excess", means)] if means else []
+    return [interval_chart(title, "excess", means)] if means else []
 
 
 def _claimed(picture: Snapshot) -> dict[str, int]:

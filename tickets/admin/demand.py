@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from predictions.models import Prediction
 from predictions.modes.registry import MODE_NAMES
-from shiolplus.adminsite.columns import NOTHING, ReadOnly
+from shiolplus.adminsite.columns import EMPTY, ReadOnlyAdminMixin
 from shiolplus.charts.line import LineChart, line_chart
 from tickets.demand.inventory import StockLevel, stock_levels
 from tickets.demand.reorder import LEAD_TIME_HOURS, SERVICE_LEVEL
@@ -69,7 +69,7 @@ def _expected(shelf: StockLevel) -> str:
 def _lasts(shelf: StockLevel) -> str:
     """How long the free tickets do."""
     if not (shelf.outlook.has_demand and shelf.outlook.is_open):
-        return NOTHING
+        return EMPTY
     hours = shelf.hours_to_empty
     if hours is None:
         return "until the cut-off"
@@ -97,7 +97,7 @@ Counts = Mapping[tuple[str, datetime], ClaimCount]
 
 
 @admin.register(ClaimHour)
-class DemandAdmin(ReadOnly, admin.ModelAdmin):
+class DemandAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):
     """One page, of the counts together: a row of them says little."""
 
     def changelist_view(
@@ -145,7 +145,7 @@ def _hour(counts: Counts, begin: datetime) -> Hour:
 
 def _claims(count: ClaimCount | None) -> str:
     if count is None:
-        return NOTHING
+        return EMPTY
     text = f"{count.claims:,} ({count.tickets:,})"
     return text + (f", {count.refused:,} refused" if count.refused else "")
 

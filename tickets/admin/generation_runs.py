@@ -13,8 +13,16 @@ from predictions.admin.cluster_pages import ClusterActionPage
 from predictions.admin.fields import TicketDayField, run_id_field
 from predictions.models import Prediction
 from predictions.modes.registry import MODE_NAMES
-from shiolplus.adminsite.action_pages import ActionAdmin, Refused, modes_field, number_field
-from shiolplus.adminsite.columns import NOTHING, DrawDateFilter, ReadOnly, day, minute, minute_text, shortened
+from shiolplus.adminsite.action_pages import ActionAdmin, ActionRefused, modes_field, number_field
+from shiolplus.adminsite.columns import (
+    EMPTY,
+    DrawDateFilter,
+    ReadOnlyAdminMixin,
+    date_column,
+    datetime_column,
+    minute_text,
+    truncated_column,
+)
 from tickets.admin.batches import PROGRESS_CSS, progress_bar
 from tickets.admin.regenerate import RegeneratePage
 from tickets.generation.generator import DEFAULT_MODES, BatchTicketGenerator
@@ -83,7 +91,7 @@ class GeneratePage(ClusterActionPage):
             generator = BatchTicketGenerator(asked["batch_size"], asked["modes"], auto_cleanup=False)
             result = generator.generate_batch(asked["run_id"] or None, draw_date=asked["draw_date"])
         except ValueError as error:
-            raise Refused(str(error)) from error
+            raise ActionRefused(str(error)) from error
         run = GenerationRun.objects.get(pk=result["generation_run_id"])
         if not result["created"]:
             text = f"Run {run} exists already; nothing is made twice."
@@ -98,7 +106,7 @@ class GeneratePage(ClusterActionPage):
             self.model_admin.message_user(request, f"Run {run} is enqueued: {order}.", messages.SUCCESS)
 
 
-class BatchInline(ReadOnly, admin.TabularInline):
+class BatchInline(ReadOnlyAdminMixin, admin.TabularInline):
     model = TicketBatch
     fields = ["mode", "status", "progress", "stored", "replaced", "finished", "error"]
     readonly_fields = ["progress", "finished"]
@@ -110,19 +118,19 @@ class BatchInline(ReadOnly, admin.TabularInline):
 
     @admin.display(description="finished (UTC)")
     def finished(self, batch: TicketBatch) -> str:
-        return NOTHING if batch.finished_at is None else minute_text(batch.finished_at)
+        return EMPTY if batch.finished_at is None else minute_text(batch.finished_at)
 
 
 @admin.register(GenerationRun)
-class GenerationRunAdmin(ReadOnly, ActionAdmin):
+class GenerationRunAdmin(ReadOnlyAdminMixin, ActionAdmin):
     list_display = [
-        shortened("pipeline_run_id", 18, "run"),
+        truncated_column("pipeline_run_id", 18, "run"),
         "status",
-        day("draw_date"),
+        date_column("draw_date"),
         "asked",
         "progress",
-        minute("created_at", "created"),
-        shortened("error", 40),
+        datetime_column("created_at", "created"),
+        truncated_column("error", 40),
     ]
     date_hierarchy = "draw_date"
     list_filter = [
@@ -145,7 +153,7 @@ class GenerationRunAdmin(ReadOnly, ActionAdmin):
 
     @admin.display(description="modes")
     def asked(self, run: GenerationRun) -> str:
-        return ", ".join(run.modes) or NOTHING
+        return ", ".join(run.modes) or EMPTY
 
     @admin.display(description="made")
     def progress(self, run: Any) -> str:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from shiolplus.adminsite.action_pages import ActionPage, DayField, Refused
+from shiolplus.adminsite.action_pages import ActionPage, ActionRefused, DateField
 from tickets.claims.api_keys import (
     MAX_NAME,
     PREFIX_LENGTH,
@@ -36,7 +36,7 @@ class MakeKeyForm(forms.Form):
         help_text="To know it by, such as the program that uses it. Left empty: the day.",
         error_messages={"max_length": f"Name: allowed are at most {MAX_NAME} characters."},
     )
-    last_day = DayField(
+    last_day = DateField(
         "Last day",
         required=False,
         help_text="In New York, the last one on which the key is accepted. Left empty: it never expires.",
@@ -75,7 +75,7 @@ class MakeKeyPage(ActionPage):
         try:
             key, text = create_key(client, asked["name"], asked["last_day"], asked["begins"])
         except ValueError as error:
-            raise Refused(f"Nothing was made: {error}.") from error
+            raise ActionRefused(f"Nothing was made: {error}.") from error
         expires = _expires(key.expiry_date)
         self.model_admin.log_change(request, client, f"Made the key {key.prefix}; it expires {expires}.")
         context = self.model_admin.admin_site.each_context(request) | {
@@ -126,7 +126,7 @@ class RevokeKeyPage(ActionPage):
     def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
         key: ApiKey = asked["begins"]
         if not revoke_key(key.prefix):
-            raise Refused(f"The key {key.prefix} is revoked already.")
+            raise ActionRefused(f"The key {key.prefix} is revoked already.")
         self.model_admin.log_change(request, key.client, f"Revoked the key {key.prefix}.")
         text = f"The key {key.prefix} of {key.client} is revoked: it is not accepted any more."
         self.model_admin.message_user(request, text, messages.SUCCESS)

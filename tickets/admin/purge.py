@@ -13,7 +13,7 @@ from django.utils.http import urlencode
 from predictions.admin.cluster_pages import ClusterActionPage
 from predictions.modes.registry import MODE_NAMES
 from predictions.powerball import check_ticket_day
-from shiolplus.adminsite.action_pages import DayField, number_field
+from shiolplus.adminsite.action_pages import DateField, number_field
 from tickets.admin.batch_pages import BatchIds
 from tickets.store import MAX_DAYS, days_ago, purge_batch
 from tickets.store.purge import PurgeCandidate, enqueue_purge, needs_background, purge_candidates
@@ -32,7 +32,7 @@ class PurgeForm(forms.Form):
             "invalid_choice": f"Mode: %(value)s is not one; allowed are {', '.join(MODE_NAMES)}."
         },
     )
-    draw_date = DayField("Draw date", required=False, help_text="Left empty: any draw.")
+    draw_date = DateField("Draw date", required=False, help_text="Left empty: any draw.")
     days = number_field("Days", MAX_DAYS, required=False, label="Older than, days")
 
     def clean_draw_date(self) -> date | None:
@@ -58,7 +58,7 @@ class PurgePage(ClusterActionPage):
     form_class = PurgeForm
     template = "admin/tickets/pregeneratedticket/purge.html"
 
-    def address_from(self, request: HttpRequest) -> str:
+    def url_for_list(self, request: HttpRequest) -> str:
         """With the list's filters, so that what is filtered is what is purged; others are said."""
         asked = {
             name: value for name, value in request.GET.dict().items() if value and name not in NO_FILTERS
@@ -68,17 +68,17 @@ class PurgePage(ClusterActionPage):
         query = urlencode(carried + list(dict.fromkeys(others)))
         return f"{self.url}?{query}" if query else self.url
 
-    def ask(self, request: HttpRequest) -> HttpResponse:
+    def get(self, request: HttpRequest) -> HttpResponse:
         """Coming from a list that shows fewer tickets than would go, one sees that before any preview."""
         left_out = request.GET.getlist(LEFT_OUT)
         if not left_out:
-            return super().ask(request)
+            return super().get(request)
         text = (
             f"The list was also filtered by {' and '.join(left_out)}, by which nothing can be purged: "
             "what is named here takes tickets that the list did not show."
         )
         self.model_admin.message_user(request, text, messages.WARNING)
-        return self.show(request, PurgeForm(initial=request.GET.dict()))
+        return self.render(request, PurgeForm(initial=request.GET.dict()))
 
     def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
         doomed = _doomed(asked, _before(asked))

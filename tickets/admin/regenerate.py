@@ -10,7 +10,7 @@ from predictions.admin.cluster_pages import ClusterActionPage
 from predictions.admin.fields import TicketDayField, run_id_field
 from predictions.models import new_run_id
 from predictions.modes.registry import MODE_NAMES
-from shiolplus.adminsite.action_pages import Refused, choice_field, number_field
+from shiolplus.adminsite.action_pages import ActionRefused, choice_field, number_field
 from tickets.generation.regeneration import regenerate, regeneration
 from tickets.models.policies import MAX_BATCH_SIZE
 
@@ -76,5 +76,5 @@ class RegeneratePage(ClusterActionPage):
         self.model_admin.message_user(request, f"Run {run} is enqueued: {order}.", messages.SUCCESS)
 
 
-def _refused(asked: dict[str, Any], reason: ValueError) -> Refused:
-    return Refused(f"Mode {asked['mode']} cannot be regenerated: {reason}.")
+def _refused(asked: dict[str, Any], reason: ValueError) -> ActionRefused:
+    return ActionRefused(f"Mode {asked['mode']} cannot be regenerated: {reason}.")

@@ -7,11 +7,17 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
-from predictions.admin.balls import BALLS_CSS, balls_of
+from predictions.admin.balls import BALLS_CSS, render_row_balls
 from predictions.models import Draw
 from predictions.powerball import PRIZE_TIERS, PrizeTier, prize_of
-from shiolplus.adminsite.changelist import Browsed
-from shiolplus.adminsite.columns import DrawDateFilter, ReadOnly, day, minute, minute_text
+from shiolplus.adminsite.changelist import RememberedFiltersAdmin
+from shiolplus.adminsite.columns import (
+    DrawDateFilter,
+    ReadOnlyAdminMixin,
+    date_column,
+    datetime_column,
+    minute_text,
+)
 from tickets.models.scores import BatchScore
 from tickets.scoring.results import MIN_DRAWS, mode_results
 
@@ -23,12 +29,12 @@ MONEY = "by the fixed prizes; jackpots are counted and not priced"
 SHOWN = ("drawn", "scored", "tickets", "purged", "tiers", "money", "says")
 
 
-class ScorePage(ReadOnly):
+class ScorePage(ReadOnlyAdminMixin):
     """How a score is shown, on its own page and on its batch's."""
 
     @admin.display(description="draw")
     def drawn(self, score: BatchScore) -> str:
-        numbers = format_html("{}: {}", score.draw_date, balls_of(score))
+        numbers = format_html("{}: {}", score.draw_date, render_row_balls(score))
         draw = Draw.objects.filter(draw_date=score.draw_date).first()
         if draw is None or score.matches(draw):
             return numbers
@@ -80,18 +86,18 @@ class ScoreInline(ScorePage, admin.StackedInline):
 
 
 @admin.register(BatchScore)
-class BatchScoreAdmin(ScorePage, Browsed):
+class BatchScoreAdmin(ScorePage, RememberedFiltersAdmin):
     list_display = [
         "batch_id",
         "mode",
-        day("draw_date"),
+        date_column("draw_date"),
         "numbers",
         "how_many",
         "won_unbroken",
         "prize",
         "expected",
         "cost",
-        minute("scored_at", "scored"),
+        datetime_column("scored_at", "scored"),
     ]
     fields = readonly_fields = ("of_batch", *SHOWN)
     list_filter = ["batch__mode", DrawDateFilter]
@@ -123,7 +129,7 @@ class BatchScoreAdmin(ScorePage, Browsed):
 
     @admin.display(description="drawn")
     def numbers(self, score: BatchScore) -> str:
-        return balls_of(score)
+        return render_row_balls(score)
 
     @admin.display(description="tickets", ordering="tickets")
     def how_many(self, score: BatchScore) -> str:

@@ -13,13 +13,20 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 
-from predictions.admin.balls import BALLS_CSS, balls_of
+from predictions.admin.balls import BALLS_CSS, render_row_balls
 from predictions.models import Draw
 from predictions.modes.registry import MODE_NAMES
 from shiolplus.adminsite.action_pages import ActionAdmin
 from shiolplus.adminsite.changelist import DrawMonthFilter
-from shiolplus.adminsite.columns import DRAWS_OFFERED, DrawDateFilter, ReadOnly, day, minute, shortened
-from shiolplus.adminsite.export import BALLS, ExportColumn, Exporting
+from shiolplus.adminsite.columns import (
+    DRAWS_OFFERED,
+    DrawDateFilter,
+    ReadOnlyAdminMixin,
+    date_column,
+    datetime_column,
+    truncated_column,
+)
+from shiolplus.adminsite.export import BALLS, ExportColumn, ExportMixin
 from tickets.admin.purge import PurgePage
 from tickets.admin.ticket_lookup import FOUND_BY_NUMBERS, RESULT_LIMIT, newest_ids
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
@@ -53,14 +60,14 @@ class CappedPaginator(Paginator):
         return f"{self.limit - 1:,}"
 
     @property
-    def is_cut_off(self) -> bool:
+    def is_truncated(self) -> bool:
         """Whether there are more than are shown."""
         return self._is_filtered and self.count == self.limit
 
     @property
-    def known_keys(self) -> list[int] | None:
+    def ids(self) -> list[int] | None:
         """The keys of all that a filter leaves, where they were found."""
-        return self._newest if self._is_filtered and not self.is_cut_off else None
+        return self._newest if self._is_filtered and not self.is_truncated else None
 
     @cached_property
     def _newest(self) -> list[int]:
@@ -152,7 +159,7 @@ class CreatedAtFilter(admin.DateFieldListFilter):
 
 
 @admin.register(PreGeneratedTicket)
-class PreGeneratedTicketAdmin(ReadOnly, Exporting, ActionAdmin):
+class PreGeneratedTicketAdmin(ReadOnlyAdminMixin, ExportMixin, ActionAdmin):
     exported = [
         *(ExportColumn("id"), ExportColumn("mode"), ExportColumn("draw_date"), *BALLS),
         *(ExportColumn("confidence", "confidence_score"), ExportColumn("strategy", "strategy_used")),
@@ -162,11 +169,11 @@ class PreGeneratedTicketAdmin(ReadOnly, Exporting, ActionAdmin):
     list_display = [
         "numbers",
         "mode",
-        shortened("strategy_used", 15, "strategy"),
+        truncated_column("strategy_used", 15, "strategy"),
         "confidence",
-        day("draw_date"),
+        date_column("draw_date"),
         "of_batch",
-        minute("created_at", "created"),
+        datetime_column("created_at", "created"),
     ]
     ordering = ["-id"]  # newest first, as the rows lie: another order would sort or jump through all
     sortable_by = ()
@@ -210,7 +217,7 @@ class PreGeneratedTicketAdmin(ReadOnly, Exporting, ActionAdmin):
         """With what its draw has hit, in the list and, where it is asked for alone, on its page."""
         if not hasattr(ticket, "drawn"):
             ticket.drawn = Draw.objects.filter(draw_date=ticket.draw_date).first()
-        return balls_of(ticket, ticket.drawn)
+        return render_row_balls(ticket, ticket.drawn)
 
     @admin.display
     def confidence(self, ticket: PreGeneratedTicket) -> str:

@@ -9,7 +9,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, Throttled
 from rest_framework.request import Request
 
-from tickets.api.throttling import count_address
+from tickets.api.throttling import count_anonymous_request
 from tickets.models.clients import ApiClient, ApiKey
 
 SCHEME = "Api-Key"
@@ -35,7 +35,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         try:
             return _owner(header), None
         except AuthenticationFailed:
-            if (window := count_address(request)).is_over:
+            if (window := count_anonymous_request(request)).is_over:
                 raise Throttled(window.resets_in) from None
             raise
 

@@ -16,21 +16,21 @@ from rest_framework.viewsets import GenericViewSet
 from predictions.draws.sources import upcoming_draw
 from predictions.models import Draw
 from tickets.api.authentication import client_of
-from tickets.api.pagination import NewestRows
-from tickets.api.parsers import json_body
-from tickets.api.problems import BadValues
+from tickets.api.pagination import ByIdPagination
+from tickets.api.parsers import parse_request_body
+from tickets.api.problems import InvalidParameters
 from tickets.api.request_params import (
     KEY_HEADER,
     KEY_PATTERN,
     ClaimBody,
     CursorQuery,
     NoQuery,
-    bad_value,
-    checked_body,
-    checked_query,
+    invalid_parameter,
+    validate_body,
+    validate_query,
 )
-from tickets.api.response_cache import ANSWERS
-from tickets.api.schema import CLAIM_EXAMPLES, CLAIM_HEADERS, ROW_CURSOR, ROW_ID, refuses
+from tickets.api.response_cache import response_cache
+from tickets.api.schema import CLAIM_EXAMPLES, CLAIM_HEADERS, ROW_CURSOR, ROW_ID, extra_errors
 from tickets.api.serializers import ClaimSerializer, QuotaSerializer
 from tickets.claims.allocation import ClaimRequest, claim_tickets, quota_of, tickets_of
 from tickets.models.claims import Claim
@@ -49,7 +49,7 @@ class ClaimViewSet(GenericViewSet[Claim]):
     """Tickets that are a client's own for good, and those it claimed before, newest first."""
 
     serializer_class = ClaimSerializer
-    pagination_class = NewestRows
+    pagination_class = ByIdPagination
     lookup_value_regex = "[0-9]{1,18}"
     needs_key = True
 
@@ -63,7 +63,7 @@ class ClaimViewSet(GenericViewSet[Claim]):
         examples=CLAIM_EXAMPLES,
         responses={201: ClaimSerializer},
     )
-    @refuses(403, 409, 413, 415, 422)
+    @extra_errors(403, 409, 413, 415, 422)
     def create(self, request: Request) -> Response:
         """Claim tickets: all that are asked for, or none.
 
@@ -71,26 +71,26 @@ class ClaimViewSet(GenericViewSet[Claim]):
         may be tried again with the same key.
         """
         client = client_of(request)
-        checked_query(NoQuery, request.META["QUERY_STRING"])
+        validate_query(NoQuery, request.META["QUERY_STRING"])
         key = _idempotency_key(request)
-        asked = ClaimRequest(**checked_body(ClaimBody, json_body(request)))
+        asked = ClaimRequest(**validate_body(ClaimBody, parse_request_body(request)))
         try:
             claim, is_new = claim_tickets(client, asked, key)
         except ApiClient.DoesNotExist as error:
             raise AuthenticationFailed("The client of this API key is gone.") from error
-        ANSWERS.forget(claim)
+        response_cache.invalidate(claim)
         place = reverse("claim-detail", args=[claim.pk])
         headers = {"Location": place} | ({} if is_new else {"Idempotency-Replayed": "true"})
         return Response(_shown([claim])[0], status=201, headers=headers)
 
     def list(self, request: Request) -> Response:
         """The client's claims."""
-        checked_query(CursorQuery, request.META["QUERY_STRING"])
+        validate_query(CursorQuery, request.META["QUERY_STRING"])
         return self.get_paginated_response(_shown(self.paginate_queryset(self.get_queryset()) or []))
 
     def retrieve(self, request: Request, pk: str) -> Response:
         """One claim; another client's is not found."""
-        checked_query(NoQuery, request.META["QUERY_STRING"])
+        validate_query(NoQuery, request.META["QUERY_STRING"])
         return Response(_shown([self.get_object()])[0])
 
 
@@ -98,7 +98,7 @@ def _idempotency_key(request: Request) -> str:
     key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None or not _KEY.fullmatch(key):
         allowed = "1 to 255 visible ASCII characters but commas, new for each new claim"
-        raise BadValues([bad_value(KEY_HEADER, key, allowed)])
+        raise InvalidParameters([invalid_parameter(KEY_HEADER, key, allowed)])
     return key
 
 
@@ -127,5 +127,5 @@ class QuotaView(APIView):
 
     @extend_schema(operation_id="quota", tags=["claims"], responses=QuotaSerializer)
     def get(self, request: Request) -> Response:
-        checked_query(NoQuery, request.META["QUERY_STRING"])
+        validate_query(NoQuery, request.META["QUERY_STRING"])
         return Response(QuotaSerializer(quota_of(client_of(request))).data)

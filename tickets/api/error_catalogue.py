@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tickets.api.problems import UNAVAILABLE, UNEXPECTED, title_of
-from tickets.api.request_params import ALLOWED
+from tickets.api.request_params import ALLOWED_VALUES
 
 CLAIMS = "/api/v1/tickets/claims"
 CACHED = "/api/v1/tickets/cached"
@@ -30,8 +30,8 @@ ERRORS = {
         "A parameter, field or header is unknown, missing, doubled or of a value that is not allowed. "
         "`errors` names up to 20 of them.",
         CACHED,
-        f"limit '0': {ALLOWED['limit']}",
-        _one("limit", "0", ALLOWED["limit"]),
+        f"limit '0': {ALLOWED_VALUES['limit']}",
+        _one("limit", "0", ALLOWED_VALUES["limit"]),
     ),
     401: Error(
         "The API key is missing where it is needed, or unknown, revoked or expired, wherever it is sent.",

@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # DRF's views import this module
     from rest_framework.views import APIView
 
 
-class Options(BaseMetadata):
+class OptionsMetadata(BaseMetadata):
     """The methods of an address, and where all of them are described."""
 
     def determine_metadata(self, request: Request, view: "APIView") -> dict[str, Any]:

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from tickets.api.throttling import count_address
+from tickets.api.throttling import count_anonymous_request
 
 API_PREFIX = "/api/"
 
 
-class RateHeaders:
+class RateLimitHeadersMiddleware:
     """Say in each answer what is left of the minute's requests.
 
     What no view counted, such as an address that does not exist, counts against its sender here.
@@ -21,7 +21,7 @@ class RateHeaders:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         if request.path_info.startswith(API_PREFIX):
-            window = getattr(request, "rate_window", None) or count_address(request)
+            window = getattr(request, "rate_window", None) or count_anonymous_request(request)
             for name, value in window.headers().items():
                 response.headers[name] = value
         return response

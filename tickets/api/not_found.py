@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 
-class UnknownAddress(APIView):
+class NotFoundView(APIView):
     """404 by every method; counted against the rate and asked for a good key as all others are."""
 
     schema = None

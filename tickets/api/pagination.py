@@ -8,11 +8,11 @@ from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 
-from tickets.api.problems import BadValues
-from tickets.api.request_params import CURSOR, bad_value
+from tickets.api.problems import InvalidParameters
+from tickets.api.request_params import CURSOR, invalid_parameter
 
 
-class ByCursor(CursorPagination):
+class StrictCursorPagination(CursorPagination):
     """Fifty rows a page; a cursor that is none is a bad value, not a missing page."""
 
     page_size = 50
@@ -42,10 +42,10 @@ class ByCursor(CursorPagination):
         }
 
     def _refuse(self, request: Request) -> NoReturn:
-        raise BadValues([bad_value("cursor", request.query_params.get("cursor"), CURSOR)])
+        raise InvalidParameters([invalid_parameter("cursor", request.query_params.get("cursor"), CURSOR)])
 
 
-class NewestDraws(ByCursor):
+class NewestDraws(StrictCursorPagination):
     ordering = "-draw_date"
 
     @staticmethod
@@ -53,5 +53,5 @@ class NewestDraws(ByCursor):
         date.fromisoformat(text)
 
 
-class NewestRows(ByCursor):
+class ByIdPagination(StrictCursorPagination):
     ordering = "-id"

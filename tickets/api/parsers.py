@@ -16,15 +16,15 @@ from rest_framework.exceptions import APIException, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-from tickets.api.problems import BadValues
-from tickets.api.request_params import bad_value
+from tickets.api.problems import InvalidParameters
+from tickets.api.request_params import invalid_parameter
 
 MEDIA_TYPE = "application/json"
 MAX_BYTES = 64 * 1024
 MAX_NESTING = 16  # levels; no body of ours has more than two
 MAX_DIGITS = 18  # of an integer: what every language's 64 bits hold
 # Half a surrogate pair cannot be written in any encoding, NUL not be stored by every database.
-_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class TooLarge(APIException):
@@ -34,20 +34,20 @@ class TooLarge(APIException):
     default_detail = f"The body is too large; allowed are {MAX_BYTES} bytes."
 
 
-class StrictJson(BaseParser):
+class StrictJSONParser(BaseParser):
     """DRF's side of it."""
 
     media_type = MEDIA_TYPE
 
     def parse(self, stream: IO[Any], media_type: Any = None, parser_context: Any = None) -> Any:
-        return json_body(parser_context["request"])
+        return parse_request_body(parser_context["request"])
 
 
-def json_body(request: Request) -> Any:
+def parse_request_body(request: Request) -> Any:
     """What a request's body says.
 
-    415 for what is not plain JSON in UTF-8, 413 for more than 64 KiB, and BadValues for the rest. To be
-    called instead of `request.data`, which takes a body without a content type or a length for none.
+    Raise 415 for anything but JSON in UTF-8, 413 for more than 64 KiB, and InvalidParameters otherwise.
+    Call this instead of `request.data`, which treats a body without content type or length as empty.
     """
     _check_type(request)
     body = _read(request)
@@ -55,18 +55,18 @@ def json_body(request: Request) -> Any:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         _refuse(f"{body[:50]!r}", "JSON in UTF-8")
-    return parsed(text)
+    return parse_json(text)
 
 
-def parsed(text: str) -> Any:
-    """The value of a JSON text; BadValues where it is none, or says something twice or beyond measure."""
+def parse_json(text: str) -> Any:
+    """Return the value of a JSON text. Raise InvalidParameters for invalid JSON or a duplicate key."""
     try:
         value = json.loads(
             text,
             object_pairs_hook=_object,
             parse_int=_integer,
             parse_float=_number,
-            parse_constant=_constant,
+            parse_constant=_reject_constant,
         )
     except RecursionError:
         _refuse(text, f"at most {MAX_NESTING} levels of nesting")
@@ -94,7 +94,7 @@ def _is_charset(name: str, value: str | tuple[str, str, str]) -> bool:
 
 def _unsupported(header: str, value: str, allowed: str) -> UnsupportedMediaType:
     error = UnsupportedMediaType(value, f"{header} {value[:200]!r}: allowed is {allowed}.")
-    error.errors = [bad_value(header, value, allowed)]  # type: ignore[attr-defined]
+    error.errors = [invalid_parameter(header, value, allowed)]  # type: ignore[attr-defined]
     return error
 
 
@@ -134,7 +134,7 @@ def _number(digits: str) -> float:
     return number
 
 
-def _constant(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
 
 
@@ -142,19 +142,19 @@ def _check_values(value: Any, text: str) -> None:
     """Refuse deep nesting, which the code that shows a bad value could not follow, and broken strings."""
     level = [value]
     for _ in range(MAX_NESTING + 1):
-        if any(isinstance(one, str) and _NO_TEXT.search(one) for one in level):
+        if any(isinstance(one, str) and UNSTORABLE.search(one) for one in level):
             _refuse(text, "strings of whole characters, none of them NUL")
-        level = [part for one in level for part in _parts(one)]
+        level = [part for one in level for part in _children(one)]
         if not level:
             return
     _refuse(text, f"at most {MAX_NESTING} levels of nesting")
 
 
-def _parts(value: Any) -> Iterable[Any]:
+def _children(value: Any) -> Iterable[Any]:
     if isinstance(value, dict):
         return [*value.keys(), *value.values()]
     return value if isinstance(value, list) else []
 
 
 def _refuse(value: str, allowed: str) -> NoReturn:
-    raise BadValues([bad_value("body", value, allowed)])
+    raise InvalidParameters([invalid_parameter("body", value, allowed)])

@@ -29,26 +29,26 @@ from tickets.claims.allocation import (
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
-OWN_WORDS = (CONTENT_TYPE, "application/json")  # an error that comes in one of these says what it is
+JSON_TYPES = (CONTENT_TYPE, "application/json")  # an error that comes in one of these says what it is
 # Addresses for programs; elsewhere errors are pages.
 API_ADDRESS = re.compile(r"/(api|healthz|readyz|metrics|favicon\.ico)(/|$)")
-MOST_ERRORS = 20  # that are named: 64 KiB of unknown fields would be a megabyte of errors
+MAX_ERRORS = 20  # that are named: 64 KiB of unknown fields would be a megabyte of errors
 # The database is away, or its tables are; a value that it refuses would be our mistake, and a 500.
-DATABASE_AWAY = (OperationalError, ProgrammingError, InterfaceError, InternalError)
+DATABASE_UNAVAILABLE = (OperationalError, ProgrammingError, InterfaceError, InternalError)
 UNAVAILABLE = "The database is not available; nothing is known of the stock. Try again shortly."
 UNEXPECTED = "An unexpected error; the request id finds it in the log."
 
 
-class BadValues(exceptions.APIException):
+class InvalidParameters(exceptions.APIException):
     """Values of a request that are not allowed: each with its name, the value and what is allowed."""
 
     status_code = HTTPStatus.BAD_REQUEST
 
     def __init__(self, errors: list[dict[str, Any]]) -> None:
-        self.errors = errors[:MOST_ERRORS]
+        self.errors = errors[:MAX_ERRORS]
         texts = [f"{one['name']} {_given(one['value'])}: {one['allowed']}" for one in self.errors]
-        if len(errors) > MOST_ERRORS:
-            texts.append(f"and {len(errors) - MOST_ERRORS} more")
+        if len(errors) > MAX_ERRORS:
+            texts.append(f"and {len(errors) - MAX_ERRORS} more")
         super().__init__("; ".join(texts))
 
 
@@ -82,7 +82,7 @@ _TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Co
 def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """DRF's exception handler. None leaves the error to Django, and so to `server_error`."""
     request: Request = context["request"]
-    if isinstance(error, DATABASE_AWAY):
+    if isinstance(error, DATABASE_UNAVAILABLE):
         logger.error("the database did not answer %s: %s", request.path, error)
         return _response(problem(request, HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE), {"Retry-After": "5"})
     if isinstance(error, ClaimRefused):
@@ -142,14 +142,14 @@ def _errors(detail: Any) -> Iterator[dict[str, Any]]:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400: a request that Django itself refuses, such as a host that is not allowed."""
-    return _plain(request, HTTPStatus.BAD_REQUEST, "The request is malformed.") or defaults.bad_request(
-        request, exception
-    )
+    return _problem_response(
+        request, HTTPStatus.BAD_REQUEST, "The request is malformed."
+    ) or defaults.bad_request(request, exception)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404: no such address."""
-    return _plain(
+    return _problem_response(
         request, HTTPStatus.NOT_FOUND, f"There is nothing at {request.path}."
     ) or defaults.page_not_found(request, exception)
 
@@ -158,13 +158,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """500: a mistake of ours; the log has it under the request id. 503 for an outage."""
     if kind := outage_of(sys.exc_info()[1]):  # Django calls this while it handles the exception
         return _unavailable(request, kind)
-    return _plain(request, HTTPStatus.INTERNAL_SERVER_ERROR, UNEXPECTED) or defaults.server_error(request)
+    return _problem_response(request, HTTPStatus.INTERNAL_SERVER_ERROR, UNEXPECTED) or defaults.server_error(
+        request
+    )
 
 
 def _unavailable(request: HttpRequest, kind: str) -> HttpResponse:
     """Return 503 for what a database, disk or cache refused: the page names it, the log has the details."""
     status, reason = HTTPStatus.SERVICE_UNAVAILABLE, f"{kind[0].upper()}{kind[1:]}"
-    response = _plain(request, status, UNAVAILABLE) or HttpResponse(
+    response = _problem_response(request, status, UNAVAILABLE) or HttpResponse(
         f"<!doctype html><title>Service unavailable</title><h1>Service unavailable</h1><p>{reason}. "
         "<code>manage.py status</code> on the server and <a href='/readyz'>/readyz</a> say more.",
         status=status,
@@ -173,14 +175,14 @@ def _unavailable(request: HttpRequest, kind: str) -> HttpResponse:
     return response
 
 
-def _plain(request: HttpRequest, status: HTTPStatus, detail: str) -> HttpResponse | None:
+def _problem_response(request: HttpRequest, status: HTTPStatus, detail: str) -> HttpResponse | None:
     """The problem for an address of the API; None elsewhere, where pages are HTML."""
     if not API_ADDRESS.match(request.path):
         return None
     return JsonResponse(problem(request, status, detail), status=status, content_type=CONTENT_TYPE)
 
 
-class PlainErrors:
+class ProblemJsonMiddleware:
     """Whatever answers an address of the API with an error of its own, a view or middleware of Django's.
 
     The status and headers stay, the body becomes a problem. JSON is ours: `readyz` says what is wrong.
@@ -191,10 +193,10 @@ class PlainErrors:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if response.status_code < 400 or response.get("Content-Type") in OWN_WORDS:
+        if response.status_code < 400 or response.get("Content-Type") in JSON_TYPES:
             return response
         status = HTTPStatus(response.status_code)
-        answer = _plain(request, status, _plain_detail(request, response))
+        answer = _problem_response(request, status, _plain_detail(request, response))
         if answer is None:
             return response
         for name, value in response.items():

@@ -14,14 +14,14 @@ from rest_framework.exceptions import ErrorDetail
 
 from predictions.modes.registry import MODE_NAMES
 from predictions.powerball import check_ticket_day
-from tickets.api.problems import BadValues
+from tickets.api.problems import InvalidParameters
 from tickets.claims.allocation import MAX_COUNT
 
 KEY_HEADER = "Idempotency-Key"
 KEY_PATTERN = r"[\x21-\x2b\x2d-\x7e]{1,255}"  # without the comma, which joins two headers of a name
 DEFAULT_LIMIT, MAX_LIMIT = 10, 100  # tickets that `cached` gives
 CURSOR = "a cursor from `next` or `previous` of another page"
-ALLOWED = {
+ALLOWED_VALUES = {
     "mode": f"one of {', '.join(MODE_NAMES)}",
     "limit": f"an integer from 1 to {MAX_LIMIT}",
     "include_stats": "true or false",
@@ -115,64 +115,67 @@ class NoQuery(serializers.Serializer[dict[str, Any]]):
 
 
 @lru_cache(maxsize=1024)
-def checked_query(
+def validate_query(
     serializer: type[serializers.Serializer[dict[str, Any]]], query_string: str
 ) -> Mapping[str, Any]:
-    """The values of a query; BadValues naming every unknown, doubled or bad parameter at once.
+    """The values of a query; InvalidParameters naming every unknown, doubled or bad parameter at once.
 
     The same text means the same values, so those asked for often are kept; errors are not.
     """
     query = QueryDict(query_string)
     fields = list(serializer().fields)
     errors = [
-        bad_value(name, query.get(name), f"no such parameter; allowed are {', '.join(fields) or 'none'}")
+        invalid_parameter(
+            name, query.get(name), f"no such parameter; allowed are {', '.join(fields) or 'none'}"
+        )
         for name in query
         if name not in fields
     ]
     errors += [
-        bad_value(name, ", ".join(query.getlist(name)), f"given once, {ALLOWED[name]}")
+        invalid_parameter(name, ", ".join(query.getlist(name)), f"given once, {ALLOWED_VALUES[name]}")
         for name in fields
         if len(query.getlist(name)) > 1
     ]
     checked = serializer(data=query.dict())
     if not checked.is_valid():
         errors += [
-            bad_value(name, query.get(name), _allowed(name, texts)) for name, texts in checked.errors.items()
+            invalid_parameter(name, query.get(name), _allowed(name, texts))
+            for name, texts in checked.errors.items()
         ]
     if errors:
-        raise BadValues(errors)
+        raise InvalidParameters(errors)
     return MappingProxyType(checked.validated_data)
 
 
-def checked_body(serializer: type[serializers.Serializer[dict[str, Any]]], data: Any) -> dict[str, Any]:
-    """The values of a body; BadValues naming every unknown, missing or bad field at once."""
+def validate_body(serializer: type[serializers.Serializer[dict[str, Any]]], data: Any) -> dict[str, Any]:
+    """The values of a body; InvalidParameters naming every unknown, missing or bad field at once."""
     if not isinstance(data, dict):
-        raise BadValues([bad_value("body", _text(data), "a JSON object")])
+        raise InvalidParameters([invalid_parameter("body", _text(data), "a JSON object")])
     checked = serializer(data=data)
     errors = [
-        bad_value(name, _text(value), f"no such field; allowed are {', '.join(checked.fields)}")
+        invalid_parameter(name, _text(value), f"no such field; allowed are {', '.join(checked.fields)}")
         for name, value in data.items()
         if name not in checked.fields
     ]
     if not checked.is_valid():
         errors += [
-            bad_value(name, _text(data[name]) if name in data else None, _allowed(name, texts))
+            invalid_parameter(name, _text(data[name]) if name in data else None, _allowed(name, texts))
             for name, texts in checked.errors.items()
         ]
     if errors:
-        raise BadValues(errors)
+        raise InvalidParameters(errors)
     return checked.validated_data
 
 
 def _allowed(name: str, errors: Sequence[ErrorDetail]) -> str:
     """What a bad value should have been; a day without a draw says so itself."""
-    return str(errors[0]) if errors[0].code == NO_DRAW else ALLOWED[name]
+    return str(errors[0]) if errors[0].code == NO_DRAW else ALLOWED_VALUES[name]
 
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def bad_value(name: str, value: str | None, allowed: str) -> dict[str, Any]:
+def invalid_parameter(name: str, value: str | None, allowed: str) -> dict[str, Any]:
     """One entry of a problem's `errors`; what was sent is shown by its beginning."""
     return {"name": name[:200], "value": None if value is None else value[:200], "allowed": allowed}

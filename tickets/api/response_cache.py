@@ -22,7 +22,7 @@ from django.utils.http import parse_etags
 
 from predictions.draws.sources import upcoming_draw
 from predictions.modes.registry import MODE_NAMES
-from tickets.api.problems import DATABASE_AWAY
+from tickets.api.problems import DATABASE_UNAVAILABLE
 from tickets.api.request_params import DEFAULT_LIMIT
 from tickets.models import TicketBatch
 from tickets.models.claims import Claim
@@ -39,7 +39,7 @@ _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True)
-class Answer:
+class CachedResponse:
     """An answer of `cached` but for its last value, the time that it took."""
 
     made_at: float  # by the monotonic clock, before the tickets were read
@@ -48,14 +48,16 @@ class Answer:
     tickets: frozenset[tuple[int, ...]] = frozenset()
 
 
-def kept_key(query: Mapping[str, Any]) -> Key | None:
+def cache_key(query: Mapping[str, Any]) -> Key | None:
     """Under which key the answer to the parameters of `cached` is kept; None for what is not."""
     if query["draw_date"] is not None or query["include_stats"]:
         return None
     return query["mode"], query["limit"]
 
 
-def render(mode: str, limit: int, draw_date: date | None = None, include_stats: bool = False) -> Answer:
+def render(
+    mode: str, limit: int, draw_date: date | None = None, include_stats: bool = False
+) -> CachedResponse:
     """What `cached` answers; its ETag changes when what it shows does."""
     made_at = time.monotonic()
     day = draw_date or upcoming_draw()
@@ -72,27 +74,27 @@ def render(mode: str, limit: int, draw_date: date | None = None, include_stats: 
     body = _dumps(shown).encode()[:-1] + b',"response_time_ms":'
     etag = f'W/"{blake2b(body, digest_size=12).hexdigest()}"'
     numbers = frozenset((*one["white_balls"], one["powerball"]) for one in tickets)
-    return Answer(made_at, body, etag, numbers)
+    return CachedResponse(made_at, body, etag, numbers)
 
 
-def respond(request: HttpRequest, answer: Answer, started: float) -> HttpResponse:
+def to_response(request: HttpRequest, answer: CachedResponse, started: float) -> HttpResponse:
     """The answer, timed from `started`; 304 for who has it already."""
     response: HttpResponse
-    if is_known(answer, request.META.get("HTTP_IF_NONE_MATCH")):
+    if etag_matches(answer, request.META.get("HTTP_IF_NONE_MATCH")):
         response = HttpResponseNotModified()
     else:
-        response = HttpResponse(timed_body(answer, started), content_type="application/json")
+        response = HttpResponse(body_with_timing(answer, started), content_type="application/json")
     response.headers["ETag"] = answer.etag
     response.headers["Cache-Control"] = "max-age=1"
     return response
 
 
-def timed_body(answer: Answer, started: float) -> bytes:
+def body_with_timing(answer: CachedResponse, started: float) -> bytes:
     """The whole body, with the milliseconds since `started` of the performance counter."""
     return b"%b%.2f}" % (answer.body, (time.perf_counter() - started) * 1000)
 
 
-def is_known(answer: Answer, given: str | None) -> bool:
+def etag_matches(answer: CachedResponse, given: str | None) -> bool:
     """Whether an If-None-Match header names the answer.
 
     By the weak comparison of RFC 9110, 8.8.3.2, as it asks for here: the prefix does not count.
@@ -104,52 +106,52 @@ def is_known(answer: Answer, given: str | None) -> bool:
 
 
 @dataclass
-class Answers:
+class ResponseCache:
     """The kept answers of one process; `seconds` 0 keeps none."""
 
     seconds: float = 0.0
-    kept: dict[Key, Answer] = field(default_factory=dict)
+    kept: dict[Key, CachedResponse] = field(default_factory=dict)
     asked: dict[Key, float] = field(default_factory=dict)
 
-    def get(self, key: Key) -> Answer | None:
+    def get(self, key: Key) -> CachedResponse | None:
         """A kept answer that is young enough."""
         now = time.monotonic()
         self.asked[key] = now
         answer = self.kept.get(key)
         return answer if answer is not None and now - answer.made_at < self.seconds else None
 
-    def keep(self, key: Key, answer: Answer) -> None:
+    def set(self, key: Key, answer: CachedResponse) -> None:
         if self.seconds:
             self.kept[key] = answer
 
-    def forget(self, claim: Claim) -> None:
+    def invalidate(self, claim: Claim) -> None:
         """Drop what shows a ticket of a claim, which this process has just granted."""
         claimed = {tuple(numbers) for numbers in claim.numbers}
         for key, answer in list(self.kept.items()):
             if not claimed.isdisjoint(answer.tickets):
                 self.kept.pop(key, None)
 
-    def asked_lately(self) -> list[Key]:
+    def recent_keys(self) -> list[Key]:
         since = time.monotonic() - ASKED_LATELY
         return [key for key, asked in list(self.asked.items()) if asked > since]
 
-    def make(self, keys: Iterable[Key]) -> None:
+    def warm(self, keys: Iterable[Key]) -> None:
         """Render these and keep them."""
         for key in keys:
-            self.keep(key, render(*key))
+            self.set(key, render(*key))
 
 
-ANSWERS = Answers()
+response_cache = ResponseCache()
 
 
-def start() -> None:
+def enable() -> None:
     """Keep answers in this process from now on, with those that most ask for made already."""
     if settings.ANSWER_SECONDS:
-        ANSWERS.seconds = settings.ANSWER_SECONDS
-        Warmer().start()
+        response_cache.seconds = settings.ANSWER_SECONDS
+        CacheRefresher().start()
 
 
-class Warmer(threading.Thread):
+class CacheRefresher(threading.Thread):
     """Makes the usual answers at start-up and when a batch is published, and those asked for lately anew."""
 
     def __init__(self) -> None:
@@ -160,9 +162,9 @@ class Warmer(threading.Thread):
     def run(self) -> None:
         while True:
             try:
-                self.look()
+                self.refresh()
                 self.is_away = False
-            except DATABASE_AWAY as error:
+            except DATABASE_UNAVAILABLE as error:
                 if not self.is_away:
                     logger.warning("answers are not kept warm while the database is away: %s", error)
                 self.is_away = True
@@ -170,10 +172,10 @@ class Warmer(threading.Thread):
                 close_old_connections()
             time.sleep(REFRESH_SECONDS)
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """One pass."""
         newest = TicketBatch.objects.order_by("-id").values_list("id", "status")[:BATCHES_WATCHED]
         published = [pk for pk, status in newest if status == TicketBatch.Status.READY]
         usual = [] if published == self.published else [(mode, DEFAULT_LIMIT) for mode in MODE_NAMES]
-        ANSWERS.make({*usual, *ANSWERS.asked_lately()})
+        response_cache.warm({*usual, *response_cache.recent_keys()})
         self.published = published

@@ -135,7 +135,7 @@ CLAIM_HEADERS = [
 ]
 
 
-def refuses(*statuses: int) -> Callable[[Method], Method]:
+def extra_errors(*statuses: int) -> Callable[[Method], Method]:
     """Besides what every endpoint answers, this method of a view answers with these errors."""
 
     def mark(method: Method) -> Method:
@@ -145,7 +145,7 @@ def refuses(*statuses: int) -> Callable[[Method], Method]:
     return mark
 
 
-class KeyScheme(OpenApiAuthenticationExtension):
+class ApiKeyScheme(OpenApiAuthenticationExtension):
     """How an API key is sent."""
 
     target_class = "tickets.api.authentication.ApiKeyAuthentication"
@@ -205,13 +205,13 @@ class ApiSchema(AutoSchema):
         if direction == "response" and isinstance(serializer, serializers.ModelSerializer):
             schema["required"] = sorted(schema["properties"])
             for one in schema["properties"].values():
-                _forget_column(one)
+                _drop_column_bounds(one)
         if schema.get("properties"):
             schema["additionalProperties"] = False
         return schema
 
 
-def _forget_column(schema: Json) -> None:
+def _drop_column_bounds(schema: Json) -> None:
     """What a database's column could hold, another one in each, says nothing about a number."""
     if schema.get("maximum", 0) >= 2**15 - 1:
         del schema["maximum"]
@@ -220,7 +220,7 @@ def _forget_column(schema: Json) -> None:
         del schema["minimum"]
 
 
-def complete(result: Json, **context: Any) -> Json:
+def add_components(result: Json, **context: Any) -> Json:
     """Add the introduction, and what the operations refer to: the answers with an error, and the headers."""
     result["info"]["description"] = INTRODUCTION
     components = result["components"]

@@ -14,7 +14,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from tickets.api.request_params import SchemaQuery, checked_query
+from tickets.api.request_params import SchemaQuery, validate_query
 
 YAML, JSON = "application/vnd.oai.openapi", "application/vnd.oai.openapi+json"
 _OF_ACCEPT = {JSON: "json", "application/json": "json"}
@@ -28,7 +28,7 @@ class SchemaView(APIView):
     )
     def get(self, request: Request) -> HttpResponse:
         """This schema: YAML, or JSON by `format=json` or by the Accept header."""
-        query = checked_query(SchemaQuery, request.META["QUERY_STRING"])
+        query = validate_query(SchemaQuery, request.META["QUERY_STRING"])
         accepted = request.META.get("HTTP_ACCEPT", "").partition(";")[0].strip()
         chosen = query["format"] or _OF_ACCEPT.get(accepted, "yaml")
         return HttpResponse(schema_text(chosen), content_type=JSON if chosen == "json" else YAML)

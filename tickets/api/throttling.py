@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # DRF's views import this module
 logger = logging.getLogger(__name__)
 
 WINDOW = 60  # seconds
-LEFT_ALONE = 5.0  # seconds that a shared cache which did not answer is not asked again
+COOLDOWN = 5.0  # seconds that a shared cache which did not answer is not asked again
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Window:
         }
 
 
-class RequestRate(BaseThrottle):
+class ClientRateThrottle(BaseThrottle):
     """DRF's side of it: a client has its own rate, an anonymous address the set one."""
 
     window: Window
@@ -63,36 +63,38 @@ class RequestRate(BaseThrottle):
             self.window = _count(f"client:{request.user.pk}", request.user.rate)
             request._request.rate_window = self.window
         else:
-            self.window = count_address(request)
+            self.window = count_anonymous_request(request)
         return not self.window.is_over
 
     def wait(self) -> float:
         return self.window.resets_in
 
 
-def count_address(request: HttpRequest | Request) -> Window:
+def count_anonymous_request(request: HttpRequest | Request) -> Window:
     """Count a request of nobody in particular; the request keeps the window for the answer's headers."""
     django_request = request._request if isinstance(request, Request) else request
     meta = django_request.META
-    window = window_of(meta.get("REMOTE_ADDR", ""), UNKNOWN_CLIENT_KEY in meta)
+    window = hit(meta.get("REMOTE_ADDR", ""), UNKNOWN_CLIENT_KEY in meta)
     django_request.rate_window = window  # type: ignore[attr-defined]
     return window
 
 
-def window_of(address: str, is_unknown: bool = False) -> Window:
+def hit(address: str, is_unknown: bool = False) -> Window:
     """Count a request from an IP address, or from all clients whose address is unknown together."""
-    identity = "unknown" if is_unknown else f"address:{_counted_as(address)}"
+    identity = "unknown" if is_unknown else f"address:{_bucket(address)}"
     return _count(identity, settings.ANONYMOUS_RATE)
 
 
 def _count(identity: str, limit: int) -> Window:
     now = time.time()
     minute = int(now // WINDOW)
-    return Window(limit, _raised(f"rate:{identity}:{minute}"), math.ceil(WINDOW - now % WINDOW))
+    return Window(
+        limit, _increment_with_fallback(f"rate:{identity}:{minute}"), math.ceil(WINDOW - now % WINDOW)
+    )
 
 
 @lru_cache(maxsize=4096)
-def _counted_as(address: str) -> str:
+def _bucket(address: str) -> str:
     """An IPv6 address counts as its /64, for that is what one household or server has.
 
     An IPv4 address within one, as a socket for both kinds gives it, counts as itself: a /64 holds them all.
@@ -106,7 +108,7 @@ def _counted_as(address: str) -> str:
     return str(ip.ipv4_mapped or ip_network((ip, 64), strict=False))
 
 
-class SharedCache:
+class CircuitBreaker:
     """Whether the shared cache is asked: always while it answers, and else by one request now and then.
 
     So an outage costs one warning, and one request in `LEFT_ALONE` seconds the time that a hanging one takes.
@@ -116,7 +118,7 @@ class SharedCache:
         self._lock = Lock()
         self._asked_again_at: float | None = None  # while it is away
 
-    def is_asked(self) -> bool:
+    def allows(self) -> bool:
         if self._asked_again_at is None:
             return True
         with self._lock:
@@ -124,45 +126,45 @@ class SharedCache:
                 return True
             if (now := time.monotonic()) < self._asked_again_at:
                 return False
-            self._asked_again_at = now + LEFT_ALONE
+            self._asked_again_at = now + COOLDOWN
             return True
 
-    def answered(self, asked_at: float) -> None:
+    def success(self, asked_at: float) -> None:
         """Note an answer; one to a request from before the outage, which came late, says nothing."""
         if self._asked_again_at is None:
             return
         with self._lock:
-            if self._asked_again_at is None or asked_at < self._asked_again_at - LEFT_ALONE:
+            if self._asked_again_at is None or asked_at < self._asked_again_at - COOLDOWN:
                 return
             self._asked_again_at = None
         logger.warning("the shared cache answers again, so requests are counted for all processes")
 
-    def failed(self, error: RedisError) -> None:
+    def failure(self, error: RedisError) -> None:
         with self._lock:
             is_news = self._asked_again_at is None
-            self._asked_again_at = time.monotonic() + LEFT_ALONE
+            self._asked_again_at = time.monotonic() + COOLDOWN
         if is_news:
             logger.warning("the shared cache is away, so each process counts its own requests: %s", error)
 
 
-_shared_cache = SharedCache()
+_shared_cache = CircuitBreaker()
 
 
-def _raised(key: str) -> int:
+def _increment_with_fallback(key: str) -> int:
     """The count of a key with one more; in this process's own memory while the shared cache is away."""
-    if _shared_cache.is_asked():
+    if _shared_cache.allows():
         asked_at = time.monotonic()
         try:
-            count = _raise(caches["default"], key)
+            count = _increment(caches["default"], key)
         except RedisError as error:
-            _shared_cache.failed(error)
+            _shared_cache.failure(error)
         else:
-            _shared_cache.answered(asked_at)
+            _shared_cache.success(asked_at)
             return count
-    return _raise(caches["memory"], key)
+    return _increment(caches["memory"], key)
 
 
-def _raise(cache: BaseCache, key: str) -> int:
+def _increment(cache: BaseCache, key: str) -> int:
     for _ in range(2):
         try:
             return cache.incr(key)

@@ -14,9 +14,9 @@ from rest_framework.viewsets import ReadOnlyModelViewSet, ViewSet
 
 from predictions.evaluation.mode_profiles import mode_profiles
 from predictions.models import Draw
-from tickets.api.pagination import NewestDraws, NewestRows
-from tickets.api.request_params import CachedQuery, CursorQuery, NoQuery, checked_query
-from tickets.api.response_cache import ANSWERS, kept_key, render, respond
+from tickets.api.pagination import ByIdPagination, NewestDraws
+from tickets.api.request_params import CachedQuery, CursorQuery, NoQuery, validate_query
+from tickets.api.response_cache import cache_key, render, response_cache, to_response
 from tickets.api.response_schemas import BatchStatus, CachedTickets
 from tickets.api.schema import (
     DRAW_CURSOR,
@@ -50,32 +50,32 @@ class TicketViewSet(ViewSet):
     def cached(self, request: Request) -> HttpResponse:
         """The newest tickets of a mode for a draw, by default the next one."""
         started = time.perf_counter()
-        query = checked_query(CachedQuery, request.META["QUERY_STRING"])
-        key = kept_key(query)
-        answer = key and ANSWERS.get(key)
+        query = validate_query(CachedQuery, request.META["QUERY_STRING"])
+        key = cache_key(query)
+        answer = key and response_cache.get(key)
         if not answer:
             answer = render(**query)
             if key:
-                ANSWERS.keep(key, answer)
-        return respond(request._request, answer, started)
+                response_cache.set(key, answer)
+        return to_response(request._request, answer, started)
 
     @extend_schema(operation_id="batch_status", responses=BatchStatus)
     @action(detail=False, methods=["get"], url_path="batch-status")
     def batch_status(self, request: Request) -> Response:
         """How many tickets there are, a mode, and how the last run ended."""
-        checked_query(NoQuery, request.META["QUERY_STRING"])
+        validate_query(NoQuery, request.META["QUERY_STRING"])
         return Response(get_batch_ticket_stats())
 
 
-class _Browse(ReadOnlyModelViewSet):
+class ReadOnlyViewSet(ReadOnlyModelViewSet):
     """A list that is paged by cursor, and its rows one by one; unknown parameters are refused."""
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        checked_query(CursorQuery, request.META["QUERY_STRING"])
+        validate_query(CursorQuery, request.META["QUERY_STRING"])
         return super().list(request, *args, **kwargs)
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        checked_query(NoQuery, request.META["QUERY_STRING"])
+        validate_query(NoQuery, request.META["QUERY_STRING"])
         return super().retrieve(request, *args, **kwargs)
 
 
@@ -92,7 +92,7 @@ class _Browse(ReadOnlyModelViewSet):
         parameters=[DRAW_DATE],
     ),
 )
-class DrawViewSet(_Browse):
+class DrawViewSet(ReadOnlyViewSet):
     """Official draws, newest first; one draw by its date, with what the modes' tickets won."""
 
     queryset = Draw.objects.all()
@@ -127,11 +127,11 @@ class DrawViewSet(_Browse):
         parameters=[ROW_ID],
     ),
 )
-class GenerationRunViewSet(_Browse):
+class GenerationRunViewSet(ReadOnlyViewSet):
     """Calls of `generate_batch`, newest first; one with its batches and their progress."""
 
     queryset = GenerationRun.objects.all()
-    pagination_class = NewestRows
+    pagination_class = ByIdPagination
     lookup_value_regex = "[0-9]{1,18}"
 
     def get_queryset(self) -> QuerySet[GenerationRun]:
@@ -153,5 +153,5 @@ class ModeViewSet(ViewSet):
         responses=ModeSerializer(many=True),
     )
     def list(self, request: Request) -> Response:
-        checked_query(NoQuery, request.META["QUERY_STRING"])
+        validate_query(NoQuery, request.META["QUERY_STRING"])
         return Response([ModeSerializer(profile).data for profile in mode_profiles()])

@@ -14,7 +14,7 @@ from threading import Thread
 DRAIN_SECONDS = 30  # what has not ended so long after SIGTERM is killed; its lease lets it be taken up again
 
 
-def _end_with(lifeline: int) -> None:
+def _exit_with_parent(lifeline: int) -> None:
     os.read(lifeline, 1)  # nothing is ever written: this returns when the other end is closed
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(DRAIN_SECONDS)
@@ -28,7 +28,7 @@ def main(lifeline: int) -> None:
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shiolplus.settings")
     django.setup()
-    Thread(target=_end_with, args=(lifeline,), name="lifeline", daemon=True).start()
+    Thread(target=_exit_with_parent, args=(lifeline,), name="lifeline", daemon=True).start()
     call_command("qcluster")
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from predictions.models import Cluster, PipelineRun, Training
 from predictions.workqueue import clusters
-from predictions.workqueue.leases import OUTAGES
+from predictions.workqueue.leases import DATABASE_OUTAGES
 from tickets.cluster.qcluster_main import DRAIN_SECONDS
 from tickets.models import TicketBatch
 
@@ -50,7 +50,7 @@ class SupervisedCluster:
     def register(self) -> None:
         """Make its row, which its workers sign."""
         Cluster.objects.create(
-            holder=self.name, queue=self.queue, host=self.host, key_print=clusters.key_print()
+            holder=self.name, queue=self.queue, host=self.host, key_print=clusters.secret_key_fingerprint()
         )
 
     def start(self) -> None:
@@ -94,7 +94,7 @@ class SupervisedCluster:
         """What others read of it; while the database is away, they cannot either."""
         try:
             Cluster.objects.filter(holder=self.name).update(status=status, seen_at=timezone.now(), **values)
-        except OUTAGES as error:
+        except DATABASE_OUTAGES as error:
             logger.warning("the state of cluster %s could not be written: %s", self.name, error)
 
     def reset_timer(self) -> None:
@@ -129,8 +129,8 @@ class SupervisedCluster:
         try:
             for rows in (TicketBatch.objects, PipelineRun.objects, Training.objects):
                 rows.release(self.name)
-                rows.hurry()
-        except OUTAGES as error:
+                rows.redeliver_now()
+        except DATABASE_OUTAGES as error:
             logger.warning("what cluster %s held is free when its leases run out: %s", self.name, error)
         self._write(Status.STOPPED, sign_at=None, restarts=self.restarts, trouble=trouble)
         self.sign = None

@@ -14,7 +14,7 @@ from django.db import connection
 
 from predictions.models import LeasedQuerySet, PipelineRun
 from predictions.workqueue import clusters
-from predictions.workqueue.leases import OUTAGES
+from predictions.workqueue.leases import DATABASE_OUTAGES
 from shiolplus.logs.outages import tell_ended_outages
 from tickets.cluster.reaper import reap
 from tickets.cluster.scheduler import enqueue_due, sync_schedules
@@ -39,7 +39,7 @@ class BacklogTimer:
 
     def seconds(self) -> float:
         """How long the oldest has waited; nought while any of the queue's work is being done."""
-        now, free = time.monotonic(), self.rows.free().values_list("pk", flat=True)
+        now, free = time.monotonic(), self.rows.unleased().values_list("pk", flat=True)
         self.since = {pk: self.since.get(pk, now) for pk in free}
         if not self.since or self.rows.leased().exists():
             return 0.0
@@ -55,7 +55,7 @@ class Watchdog:
     def __init__(self) -> None:
         self.clusters = [SupervisedCluster(clusters.DEFAULT), SupervisedCluster(clusters.HEAVY)]
         self.waiting = {
-            clusters.DEFAULT: BacklogTimer(TicketBatch.objects.drawn()),
+            clusters.DEFAULT: BacklogTimer(TicketBatch.objects.generated()),
             clusters.HEAVY: BacklogTimer(PipelineRun.objects.all()),
         }
         self.replenisher = Replenisher()
@@ -91,7 +91,7 @@ class Watchdog:
                 self.sent += reaped.batches + reaped.runs + reaped.signalled
                 self.reaped = time.monotonic()
             tell_ended_outages()
-        except OUTAGES as error:
+        except DATABASE_OUTAGES as error:
             logger.warning("the database is away: %s", error)
             connection.close()
             self._reset_timers()

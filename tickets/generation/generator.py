@@ -219,7 +219,7 @@ def _cancel(run: GenerationRun) -> None:
 
 def _generate_inline(run: GenerationRun, watch: Watcher) -> None:
     """Make a run's batches that are nobody's, in this process."""
-    free = TicketBatch.objects.drawn().free().filter(run=run)
+    free = TicketBatch.objects.generated().unleased().filter(run=run)
     pks = list(free.order_by("-priority", "id").values_list("pk", flat=True))
     if any([run_batch(pk, watch) for pk in pks]):
         score_if_drawn(run.draw_date)
@@ -242,7 +242,7 @@ def _new_batch(run: GenerationRun, mode: str) -> TicketBatch:
 
 def run_result(run: GenerationRun) -> dict[str, Any]:
     """What a run was asked for and what became of it, as `generate_batch` returns it."""
-    batches = list(run.batches.drawn().order_by("id"))
+    batches = list(run.batches.generated().order_by("id"))
     ready = [batch for batch in batches if batch.status == TicketBatch.Status.READY]
     failed = [
         batch

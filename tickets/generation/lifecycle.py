@@ -15,9 +15,9 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from predictions.models import lease_end
+from predictions.models import lease_expiry
 from predictions.workqueue import clusters
-from predictions.workqueue.leases import OUTAGES, LeaseLost, delay_after
+from predictions.workqueue.leases import DATABASE_OUTAGES, LeaseLost, backoff_delay
 from tickets.generation.planning import freeze_recipe
 from tickets.models import GenerationRun, TicketBatch
 from tickets.store.purge import enqueue_purge_of_replaced
@@ -46,8 +46,8 @@ def enqueue(batches: Sequence[TicketBatch]) -> None:
 def requeue(batch: TicketBatch) -> None:
     """Give back a batch that is not done yet, with a task that goes on with it."""
     with transaction.atomic():
-        given = TicketBatch.objects.held(batch).update(
-            status=Status.QUEUED, deliver_by=lease_end(timezone.now()), **LEASE_CLEARED
+        given = TicketBatch.objects.owned_by(batch).update(
+            status=Status.QUEUED, deliver_by=lease_expiry(timezone.now()), **LEASE_CLEARED
         )
         if not given:
             raise LeaseLost
@@ -59,18 +59,18 @@ def requeue_with_backoff(batch: TicketBatch, error: str) -> None:
 
     If not even that can be written, the lease runs out; after its last attempt it has failed.
     """
-    later = timezone.now() + timedelta(seconds=delay_after(batch.attempts))
+    later = timezone.now() + timedelta(seconds=backoff_delay(batch.attempts))
     logger.error("batch %d of %s met an outage and is taken up again: %s", batch.pk, batch.mode, error)
     try:
         if batch.attempts >= TicketBatch.MAX_ATTEMPTS:
             finish_batch(batch, Status.FAILED, attempts_exhausted_message(batch, error))
         else:
-            TicketBatch.objects.held(batch).update(
+            TicketBatch.objects.owned_by(batch).update(
                 status=Status.QUEUED, token=None, lease_until=later, deliver_by=later, error=error
             )
     except LeaseLost:
         logger.warning("batch %d of %s was taken away meanwhile", batch.pk, batch.mode)
-    except OUTAGES:
+    except DATABASE_OUTAGES:
         logger.warning("batch %d of %s keeps its lease until it runs out", batch.pk, batch.mode)
 
 
@@ -84,7 +84,7 @@ def attempts_exhausted_message(batch: TicketBatch, last: str) -> str:
 
 def finish_batch(batch: TicketBatch, status: str, error: str = "") -> None:
     """Record the end of a batch that is ours and, with the last of them, its run's; Lost if it is not."""
-    _finish(batch, TicketBatch.objects.held(batch), status, error)
+    _finish(batch, TicketBatch.objects.owned_by(batch), status, error)
 
 
 def fail_if_exhausted(batch: TicketBatch) -> bool:
@@ -92,7 +92,7 @@ def fail_if_exhausted(batch: TicketBatch) -> bool:
     try:
         _finish(
             batch,
-            TicketBatch.objects.exhausted().filter(pk=batch.pk),
+            TicketBatch.objects.out_of_attempts().filter(pk=batch.pk),
             Status.FAILED,
             attempts_exhausted_message(batch, batch.error),
         )
@@ -133,7 +133,7 @@ def retry_batch(batch: TicketBatch) -> bool:
         run = GenerationRun.objects.select_for_update().get(pk=batch.run_id)
         ended = TicketBatch.objects.filter(pk=batch.pk, status__in=[Status.FAILED, Status.CANCELLED])
         anew = {"status": Status.QUEUED, "attempts": 0, "error": "", "finished_at": None}
-        if not ended.update(deliver_by=lease_end(timezone.now()), **anew, **LEASE_CLEARED):
+        if not ended.update(deliver_by=lease_expiry(timezone.now()), **anew, **LEASE_CLEARED):
             return False
         batch.refresh_from_db()
         if batch.prediction_id is None and not freeze_recipe(batch):
@@ -146,7 +146,7 @@ def retry_batch(batch: TicketBatch) -> bool:
 
 def finish_run(run: GenerationRun) -> None:
     """Give a run its final state once none of its batches is unfinished; in the caller's transaction."""
-    batches = list(run.batches.drawn().values_list("mode", "status", "error"))
+    batches = list(run.batches.generated().values_list("mode", "status", "error"))
     if any(status in TicketBatch.UNFINISHED for _, status, _ in batches):
         return
     run.status = _run_status([status for _, status, _ in batches])

@@ -5,7 +5,7 @@ import secrets
 from django.utils import timezone
 
 from predictions.distributions.sampling import SAMPLER_VERSION, deal
-from predictions.models import Prediction, lease_end
+from predictions.models import Prediction, lease_expiry
 from tickets.models import TicketBatch
 
 
@@ -16,7 +16,7 @@ def freeze_recipe(batch: TicketBatch) -> str:
         return (
             f"no prediction of {batch.mode} for the draw of {batch.draw_date}; run `manage.py run_pipeline`"
         )
-    batch.deliver_by = lease_end(timezone.now())
+    batch.deliver_by = lease_expiry(timezone.now())
     batch.prediction = prediction
     batch.seed = secrets.randbits(62)
     batch.sampler_version = SAMPLER_VERSION

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from predictions.models import Prediction, new_run_id
-from predictions.workqueue.leases import OUTAGES
+from predictions.workqueue.leases import DATABASE_OUTAGES
 from tickets.demand.inventory import DemandModelCache, StockLevel, stock_levels
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import TicketBatch
@@ -68,7 +68,7 @@ class Replenisher:
     def _order_or_put_off(self, mode: str, now: datetime) -> int:
         try:
             return self._order(mode, now)
-        except OUTAGES:
+        except DATABASE_OUTAGES:
             raise
         except Exception:  # one mode's broken row must stop neither the others nor the watchdog
             self._put_off[mode] = now + RETRY_AFTER

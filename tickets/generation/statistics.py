@@ -61,6 +61,6 @@ def _of_mode(mode: str, totals: dict[str, BatchTotal]) -> dict[str, Any]:
 
 
 def _last_duration(mode: str) -> float | None:
-    ended = TicketBatch.objects.drawn().filter(started_at__isnull=False, finished_at__isnull=False)
+    ended = TicketBatch.objects.generated().filter(started_at__isnull=False, finished_at__isnull=False)
     last = ended.filter(mode=mode).order_by("-id").first()
     return last.seconds if last else None

@@ -29,7 +29,7 @@ from predictions.distributions.sampling import (
     generator_for,
 )
 from predictions.workqueue import clusters
-from predictions.workqueue.leases import OUTAGES, LeaseLost, holder
+from predictions.workqueue.leases import DATABASE_OUTAGES, LeaseLost, lease_holder
 from shiolplus.logs.context import log_ids
 from shiolplus.logs.safe_text import describe_error
 from tickets.generation.lifecycle import finish_batch, requeue, requeue_with_backoff
@@ -110,7 +110,7 @@ def run_next_batch() -> int | None:
 
     Its key; None when there is none, or others took them all.
     """
-    free = TicketBatch.objects.drawn().free().filter(attempts__lt=TicketBatch.MAX_ATTEMPTS)
+    free = TicketBatch.objects.generated().unleased().filter(attempts__lt=TicketBatch.MAX_ATTEMPTS)
     for pk in free.order_by("-priority", "id").values_list("pk", flat=True):
         if run_batch(pk, seconds=SLICE_SECONDS):
             return pk
@@ -123,7 +123,7 @@ def run_batch(batch_pk: int, watch: Watcher = lambda batch: None, seconds: float
     `watch` is called after each chunk. Every end is recorded on the row: an outage of the database, or the
     queue's time limit, is not one, so the batch is taken up again. Only what must stop the process is raised.
     """
-    if TicketBatch.objects.take(batch_pk, holder()) is None:
+    if TicketBatch.objects.acquire(batch_pk, lease_holder()) is None:
         logger.info("batch %d is another's or has ended; nothing is done twice", batch_pk)
         return False
     batch = TicketBatch.objects.select_related("run", "prediction").get(pk=batch_pk)
@@ -138,7 +138,7 @@ def _truncate_log() -> None:
     """Shrink SQLite's log after a batch; one that cannot be shrunk now is left to the watchdog."""
     try:
         truncate_log()
-    except OUTAGES as error:
+    except DATABASE_OUTAGES as error:
         logger.warning("SQLite's write-ahead log is not truncated now: %s", error)
 
 
@@ -147,7 +147,7 @@ def _make(batch: TicketBatch, watch: Watcher, until: float | None) -> None:
         _fill_and_finish(batch, watch, until)
     except LeaseLost:
         logger.warning("batch %d of %s was taken away while it was made", batch.pk, batch.mode)
-    except OUTAGES as error:
+    except DATABASE_OUTAGES as error:
         requeue_with_backoff(batch, describe_error(error))
     except SystemExit as error:  # also what the queue raises when a task takes too long
         requeue_with_backoff(batch, f"stopped: {type(error).__name__} {error}".strip())
@@ -161,7 +161,7 @@ def _fill_and_finish(batch: TicketBatch, watch: Watcher, until: float | None) ->
             return
     except GenerationError as error:
         finish_batch(batch, TicketBatch.Status.FAILED, str(error))
-    except (LeaseLost, *OUTAGES):
+    except (LeaseLost, *DATABASE_OUTAGES):
         raise
     except Exception as error:
         logger.exception("batch %d of %s broke", batch.pk, batch.mode)

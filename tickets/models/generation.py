@@ -4,7 +4,14 @@ from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from predictions.models import REQUEST_ID_LENGTH, RUN_ID_LENGTH, Leased, LeasedQuerySet, Prediction, Recorded
+from predictions.models import (
+    REQUEST_ID_LENGTH,
+    RUN_ID_LENGTH,
+    LeasedModel,
+    LeasedQuerySet,
+    Prediction,
+    TimedModel,
+)
 from predictions.models.fields import NameField, SafeCharField, SafeJSONField
 from predictions.modes.registry import MODE_NAMES
 from tickets.models.claims import MODE_CHOICES
@@ -28,7 +35,7 @@ class GenerationRunQuerySet(models.QuerySet["GenerationRun"]):
         return self.annotate(**sums)
 
 
-class GenerationRun(Recorded):
+class GenerationRun(TimedModel):
     """One call of `generate_batch`, with one batch a mode; what it was asked stays as it was."""
 
     class Status(models.TextChoices):
@@ -79,7 +86,7 @@ class GenerationRun(Recorded):
 
 
 class TicketBatchQuerySet(LeasedQuerySet):
-    def drawn(self) -> "TicketBatchQuerySet":
+    def generated(self) -> "TicketBatchQuerySet":
         """Those whose tickets are drawn from a prediction: there is something to do."""
         return self.filter(origin=Origin.GENERATED)
 
@@ -91,7 +98,7 @@ class TicketBatchQuerySet(LeasedQuerySet):
         return self.filter(stored__gt=0, **conditions)
 
 
-class TicketBatch(Leased):
+class TicketBatch(LeasedModel):
     """One mode's share of a run. Prediction, seed, counts and chunks are fixed when it is created."""
 
     class Status(models.TextChoices):

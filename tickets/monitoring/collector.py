@@ -142,6 +142,6 @@ def _pipeline(run: PipelineRun) -> Pipeline:
 
 
 def _failed(now: datetime) -> list[FailedBatch]:
-    to_come = TicketBatch.objects.drawn().filter(draw_date__gte=next_draw(now))
+    to_come = TicketBatch.objects.generated().filter(draw_date__gte=next_draw(now))
     failed = to_come.filter(status=TicketBatch.Status.FAILED).order_by("-id")[:FAILED_AT_MOST]
     return [FailedBatch(one.pk, one.mode, one.draw_date, one.error) for one in failed]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from predictions.pipeline.after_draw import last_look
+from predictions.pipeline.after_draw import wait_deadline
 from predictions.workqueue import clusters
 from tickets.monitoring.durations import duration
 from tickets.monitoring.snapshot import ModeSnapshot, Snapshot
@@ -131,7 +131,7 @@ def _of_draws(picture: Snapshot) -> Iterator[Diagnostic]:
     if draws.newest is None:
         advice = "`manage.py import_draws`"
         yield Diagnostic("error", "no_draws", "No official draw is stored.", advice)
-    elif draws.missing == 1 and picture.at < last_look(draws.last):
+    elif draws.missing == 1 and picture.at < wait_deadline(draws.last):
         text = f"The draw of {draws.last} was held; its numbers are awaited."
         yield Diagnostic("notice", "awaited_draw", text)
     elif draws.missing:

@@ -90,7 +90,7 @@ class ClaimCount:
 
 
 def _ended() -> QuerySet[TicketBatch]:
-    return TicketBatch.objects.drawn().filter(finished_at__isnull=False).order_by()
+    return TicketBatch.objects.generated().filter(finished_at__isnull=False).order_by()
 
 
 def mode_histories() -> dict[str, ModeHistory]:

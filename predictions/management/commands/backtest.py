@@ -11,10 +11,10 @@ from predictions.draws.bundled import DEVELOPMENT_END
 from predictions.draws.sources import known_draws
 from predictions.evaluation.backtest import (
     BASELINE,
-    COSTS,
     DEFAULT_DRAWS,
     DEFAULT_REFIT_EVERY,
     MIN_DRAWS,
+    RELATIVE_COST,
     comparisons,
     missing_stretches,
     outcome,
@@ -26,7 +26,15 @@ from predictions.models import Backtest, BacktestStretch
 from predictions.modes.registry import MEASURED_NAMES, MODE_NAMES
 from predictions.powerball import EXPECTED_WHITE_MATCHES
 from predictions.training.trainer import DEFAULT_SEED
-from shiolplus.cli import add_modes, console, day, positive, quiet_logs, say, time_left
+from shiolplus.cli import (
+    add_modes_argument,
+    configure_console_logging,
+    console,
+    eta_progress,
+    iso_date,
+    positive_int,
+    write_line,
+)
 
 TEST_SET_WARNING = (
     f"warning: draws after {DEVELOPMENT_END} are the test set; "
@@ -44,27 +52,27 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        add_modes(parser, MEASURED_NAMES, f"modes to measure beside {BASELINE} (default: all)")
+        add_modes_argument(parser, MEASURED_NAMES, f"modes to measure beside {BASELINE} (default: all)")
         parser.add_argument(
             "--draws",
-            type=positive,
+            type=positive_int,
             default=DEFAULT_DRAWS,
             metavar="N",
             help=f"test the newest N draws, at least {MIN_DRAWS} (default: {DEFAULT_DRAWS})",
         )
         parser.add_argument(
             "--refit-every",
-            type=positive,
+            type=positive_int,
             default=DEFAULT_REFIT_EVERY,
             metavar="K",
             help=f"fit anew every K draws (default: {DEFAULT_REFIT_EVERY})",
         )
         parser.add_argument(
-            "--seed", type=positive, default=DEFAULT_SEED, help="of the fits' random numbers (default: 1)"
+            "--seed", type=positive_int, default=DEFAULT_SEED, help="of the fits' random numbers (default: 1)"
         )
         parser.add_argument(
             "--through",
-            type=day,
+            type=iso_date,
             default=DEVELOPMENT_END,
             metavar="DATE",
             help="test no draw after this date (default: %(default)s, the end of the development data; "
@@ -76,7 +84,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity = options["verbosity"]
-        quiet_logs(verbosity)
+        configure_console_logging(verbosity)
         if known_draws().first is None:
             raise CommandError("no draws of the 69/26 era are stored; run `manage.py import_draws`")
         if options["through"] > DEVELOPMENT_END and verbosity > 0:
@@ -108,20 +116,20 @@ class Command(BaseCommand):
             text = (
                 f"backtest {backtest.pk} goes on: {stored} stretches are stored, {len(missing)} are missing"
             )
-            say(self.stdout, verbosity, text)
-        total, started = sum(COSTS[one.mode] for one in missing), time.monotonic()
+            write_line(self.stdout, verbosity, text)
+        total, started = sum(RELATIVE_COST[one.mode] for one in missing), time.monotonic()
         done: list[BacktestStretch] = []
-        with time_left(verbosity) as bar:
+        with eta_progress(verbosity) as bar:
             task = bar.add_task(f"0 of {len(missing)} stretches", total=total)
 
             def watch(stretch: BacktestStretch) -> None:
                 done.append(stretch)
                 count = f"{len(done)} of {len(missing)} stretches"
-                bar.update(task, advance=COSTS[stretch.mode], description=count)
+                bar.update(task, advance=RELATIVE_COST[stretch.mode], description=count)
                 if bar.disable:
-                    spent = sum(COSTS[one.mode] for one in done)
+                    spent = sum(RELATIVE_COST[one.mode] for one in done)
                     left = (time.monotonic() - started) * (total - spent) / spent
-                    say(
+                    write_line(
                         self.stdout,
                         verbosity,
                         f"{count}: {_described(stretch)}; about {left:.0f} s left",
@@ -136,7 +144,7 @@ class Command(BaseCommand):
         summary = _summary(backtest, found)
         if backtest.status != Backtest.Status.COMPLETED:
             raise CommandError(f"{summary}: {backtest.error}")
-        say(self.stdout, verbosity, summary)
+        write_line(self.stdout, verbosity, summary)
 
 
 def _described(stretch: BacktestStretch) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from predictions.draws.deletion import clean_reason, delete_draws, draws_to_delete, preview_deletion
-from shiolplus.cli import day, quiet_logs, say
+from shiolplus.cli import configure_console_logging, iso_date, write_line
 
 
 class Command(BaseCommand):
@@ -16,7 +16,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--date", type=day, nargs="+", default=[], metavar="D", help="dates of the draws")
+        parser.add_argument(
+            "--date", type=iso_date, nargs="+", default=[], metavar="D", help="dates of the draws"
+        )
         parser.add_argument(
             "--source", default="", metavar="S", help="every draw that this source or file brought first"
         )
@@ -25,7 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity = options["verbosity"]
-        quiet_logs(verbosity)
+        configure_console_logging(verbosity)
         try:
             clean_reason(options["reason"])
             deletion = preview_deletion(draws_to_delete(options["date"], options["source"]))
@@ -35,9 +37,9 @@ class Command(BaseCommand):
         except ValueError as error:
             raise CommandError(str(error)) from error
         for draw in deletion.draws:
-            say(self.stdout, verbosity, f"{draw}, from {draw.source!r}")
+            write_line(self.stdout, verbosity, f"{draw}, from {draw.source!r}")
         for found in deletion.dependents:
-            say(self.stdout, verbosity, str(found))
+            write_line(self.stdout, verbosity, str(found))
         count = len(deletion.draws)
         done = "would be deleted (dry run: nothing was changed)" if options["dry_run"] else "deleted"
-        say(self.stdout, verbosity, f"{count} draw{'' if count == 1 else 's'} {done}")
+        write_line(self.stdout, verbosity, f"{count} draw{'' if count == 1 else 's'} {done}")

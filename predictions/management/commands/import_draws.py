@@ -9,7 +9,7 @@ from predictions.draws import sources
 from predictions.draws.bundled import BUNDLED_DRAWS
 from predictions.draws.feeds import READERS, FeedError
 from predictions.draws.importer import ImportRefused, ImportReport
-from shiolplus.cli import quiet_logs, say
+from shiolplus.cli import configure_console_logging, write_line
 from shiolplus.logs.safe_text import sanitize_line
 
 SHOWN = 20  # problems listed before "and … more"
@@ -54,7 +54,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="report only, store nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        quiet_logs(options["verbosity"])
+        configure_console_logging(options["verbosity"])
         from_outside = options["file"] is not None or options["url"] is not None
         if options["format"] != "auto" and not from_outside:
             raise CommandError("--format belongs to --file or --url", returncode=2)
@@ -91,13 +91,13 @@ class Command(BaseCommand):
         self._show_problems(report)
         if missing := sources.missing_draws():
             days = ", ".join(map(str, missing[:SHOWN])) + (" …" if len(missing) > SHOWN else "")
-            say(
+            write_line(
                 self.stdout,
                 verbosity,
                 f"{len(missing)} scheduled draws between the first and the last are not stored: {days}. "
                 "Another source may have them.",
             )
-        if report.fell_short:
+        if report.is_incomplete:
             hint = " Use --overwrite to replace stored draws." if report.conflicts else ""
             raise CommandError(f"{report.summary()}.{hint}")
-        say(self.stdout, verbosity, report.summary())
+        write_line(self.stdout, verbosity, report.summary())

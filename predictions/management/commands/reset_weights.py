@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from predictions.draws.sources import known_draws, upcoming_draw
-from predictions.training.strategy_shares import WEIGHED, current_shares, reset_shares
-from shiolplus.cli import quiet_logs, say
+from predictions.training.strategy_shares import ADAPTIVE_MODE, current_shares, reset_shares
+from shiolplus.cli import configure_console_logging, write_line
 
 
 class Command(BaseCommand):
@@ -20,19 +20,21 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity = options["verbosity"]
-        quiet_logs(verbosity)
+        configure_console_logging(verbosity)
         shares = current_shares()
         for name, share in (shares or {}).items():
-            say(self.stdout, verbosity, f"  {name:20} {share:.4f}")
+            write_line(self.stdout, verbosity, f"  {name:20} {share:.4f}")
         if options["dry_run"]:
-            say(self.stdout, verbosity, f"shares of {WEIGHED} in force" if shares else _untouched())
+            write_line(
+                self.stdout, verbosity, f"shares of {ADAPTIVE_MODE} in force" if shares else _untouched()
+            )
             return
         through = known_draws().through or upcoming_draw()
         row = reset_shares(through)
         equal = next(iter(row.shares.values()))
-        text = f"shares of {WEIGHED} reset: {equal:.4f} each, moved by draws after {through}"
-        say(self.stdout, verbosity, text)
+        text = f"shares of {ADAPTIVE_MODE} reset: {equal:.4f} each, moved by draws after {through}"
+        write_line(self.stdout, verbosity, text)
 
 
 def _untouched() -> str:
-    return f"no draw has moved the shares of {WEIGHED} yet; its model's own hold"
+    return f"no draw has moved the shares of {ADAPTIVE_MODE} yet; its model's own hold"

@@ -11,7 +11,7 @@ from predictions.models import PipelineRun, PipelineStep
 from predictions.modes.registry import MODE_NAMES
 from predictions.pipeline.runner import SOURCES, accept_run, execute
 from predictions.workqueue import clusters
-from shiolplus.cli import add_modes, console, day, quiet_logs, say
+from shiolplus.cli import add_modes_argument, configure_console_logging, console, iso_date, write_line
 
 ENDED = {
     PipelineStep.Status.COMPLETED,
@@ -37,11 +37,11 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--draw-date",
-            type=day,
+            type=iso_date,
             metavar="D",
             help="predict this draw and read nothing from its date on (default: the next draw)",
         )
-        add_modes(parser, MODE_NAMES, "modes to train and predict (default: all)")
+        add_modes_argument(parser, MODE_NAMES, "modes to train and predict (default: all)")
         parser.add_argument(
             "--run-id", metavar="ID", help="the same id again never runs twice; one cut short goes on"
         )
@@ -51,7 +51,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity = options["verbosity"]
-        quiet_logs(verbosity)
+        configure_console_logging(verbosity)
         try:
             run, created = accept_run(
                 source=options["source"],
@@ -63,7 +63,7 @@ class Command(BaseCommand):
         except ValueError as error:
             raise CommandError(str(error)) from error
         if not created:
-            say(self.stdout, verbosity, f"pipeline {run} was accepted before; nothing is done twice")
+            write_line(self.stdout, verbosity, f"pipeline {run} was accepted before; nothing is done twice")
         if options["sync"]:  # one that exists goes on here, if it has not ended and is nobody's
             with console(verbosity).status("starting …") as spinner:
                 execute(run, watch=lambda step: self._tell(step, verbosity, spinner))
@@ -83,7 +83,7 @@ class Command(BaseCommand):
             spinner.update(f"{step.number} {step.name} …")
         elif step.status in ENDED:
             text = step.error or step.summary
-            say(self.stdout, verbosity, f"{step.number} {step.name:16} {step.status:9} {text}")
+            write_line(self.stdout, verbosity, f"{step.number} {step.name:16} {step.status:9} {text}")
 
     def _wait(self, run: PipelineRun, verbosity: int) -> None:
         clusters.warn_unless_alive(self.stderr, verbosity, clusters.HEAVY)
@@ -105,4 +105,4 @@ class Command(BaseCommand):
         if fell_short.exists():
             raise CommandError(f"pipeline {run} is {run.status}, but not every mode got through")
         state = "enqueued" if run.started_at is None else run.status
-        say(self.stdout, verbosity, f"pipeline {run} for the draw of {run.draw_date}: {state}")
+        write_line(self.stdout, verbosity, f"pipeline {run} for the draw of {run.draw_date}: {state}")

@@ -7,8 +7,15 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from predictions.draws.sources import known_draws
 from predictions.models import TrainedModel
 from predictions.modes.registry import MODE_NAMES
-from predictions.training.trainer import DEFAULT_SEED, Trained, train_modes
-from shiolplus.cli import add_modes, day, positive, progress, quiet_logs, say
+from predictions.training.trainer import DEFAULT_SEED, TrainingOutcome, train_modes
+from shiolplus.cli import (
+    add_modes_argument,
+    configure_console_logging,
+    iso_date,
+    positive_int,
+    progress,
+    write_line,
+)
 
 
 class Command(BaseCommand):
@@ -18,12 +25,12 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        add_modes(parser, MODE_NAMES, "modes to fit (default: all)")
+        add_modes_argument(parser, MODE_NAMES, "modes to fit (default: all)")
         parser.add_argument(
-            "--through", type=day, metavar="DATE", help="learn from draws up to and with this date only"
+            "--through", type=iso_date, metavar="DATE", help="learn from draws up to and with this date only"
         )
         parser.add_argument(
-            "--seed", type=positive, default=DEFAULT_SEED, help="of the fit's random numbers (default: 1)"
+            "--seed", type=positive_int, default=DEFAULT_SEED, help="of the fit's random numbers (default: 1)"
         )
         parser.add_argument(
             "--force",
@@ -33,17 +40,17 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity = options["verbosity"]
-        quiet_logs(verbosity)
+        configure_console_logging(verbosity)
         modes = options["modes"] or list(MODE_NAMES)
         known = known_draws(through=options["through"])
-        trainings: list[Trained] = []
+        trainings: list[TrainingOutcome] = []
         with progress(verbosity, "modes") as bar:
             task = bar.add_task("fitting", total=len(modes))
             for training in train_modes(modes, known, options["seed"], force=options["force"]):
                 trainings.append(training)
                 bar.advance(task)
                 if training.model is not None:
-                    say(self.stdout, verbosity, _described(training.model, training))
+                    write_line(self.stdout, verbosity, _described(training.model, training))
         errors = [training.error for training in trainings if training.error]
         fitted = sum(training.fitted for training in trainings)
         held = sum(training.held is not None and not training.fitted for training in trainings)
@@ -55,10 +62,10 @@ class Command(BaseCommand):
         )
         if errors:
             raise CommandError(f"{summary}: {'; '.join(errors)}")
-        say(self.stdout, verbosity, summary)
+        write_line(self.stdout, verbosity, summary)
 
 
-def _described(model: TrainedModel, training: Trained) -> str:
+def _described(model: TrainedModel, training: TrainingOutcome) -> str:
     skill = model.skill
     return (
         f"{model.mode}: {_state(training)}{model.seconds:.1f} s, {model.peak_memory_kb / 1024:.0f} MB peak, "
@@ -68,7 +75,7 @@ def _described(model: TrainedModel, training: Trained) -> str:
     )
 
 
-def _state(training: Trained) -> str:
+def _state(training: TrainingOutcome) -> str:
     if training.held and training.fitted:
         return f"stored, but held at the model through {training.held.draws_through}, which predicts; "
     if training.held:

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from predictions.admin.randomness import count_charts, rows_of
 from predictions.models import PipelineStep, RandomnessReport
 from predictions.pipeline.runner import accept_run
-from predictions.pipeline.steps import STEPS, Work
+from predictions.pipeline.steps import STEPS, StepContext
 from shiolplus.charts.bar import PLOT_HEIGHT
 from tests.factories import make_prediction, make_report
 from tests.staff import staff_who_may, superuser
@@ -30,7 +30,7 @@ def admin() -> Client:
 def real_report(real_draws: None) -> RandomnessReport:
     """That of the 1,288 real draws, as the analytics step stores it."""
     run, _ = accept_run(source="none", enqueue=False)
-    work = Work(run)
+    work = StepContext(run)
     for name in (PipelineStep.Name.DATA, PipelineStep.Name.ANALYTICS):
         STEPS[name](work)
     return RandomnessReport.objects.get()

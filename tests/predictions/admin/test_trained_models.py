@@ -15,11 +15,11 @@ from predictions.draws.sources import known_draws
 from predictions.models import PipelineRun, Prediction, TrainedModel
 from predictions.modes.v1 import V1
 from predictions.pipeline.runner import accept_run
-from predictions.pipeline.steps import STEPS, Work
+from predictions.pipeline.steps import STEPS, StepContext
 from predictions.training import fit_leases, trainer
 from predictions.training.artefacts import digest_of
-from predictions.training.subprocesses import Answer
-from predictions.training.trainer import activate, choose, forget_old_files, train_modes
+from predictions.training.subprocesses import FitResult
+from predictions.training.trainer import activate, activate_by_hand, delete_old_artefacts, train_modes
 from tests.factories import make_model, store_fair_draws
 from tests.staff import staff_who_may, superuser, text_of
 
@@ -166,7 +166,7 @@ def test_only_who_may_change_models_may_activate_one(old: TrainedModel, new: Tra
 # In fits
 
 
-def answer() -> Answer:
+def answer() -> FitResult:
     """What a child says of a fit."""
     payload = {
         "sha256": "0" * 64,
@@ -176,14 +176,14 @@ def answer() -> Answer:
         "versions": {},
         "skill": SKILL,
     }
-    return Answer(payload=payload, seconds=0.1, peak_memory_kb=1)
+    return FitResult(payload=payload, seconds=0.1, peak_memory_kb=1)
 
 
 def test_a_held_mode_is_not_fitted_again_and_train_models_says_so(
     old: TrainedModel, new: TrainedModel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store_fair_draws(10)
-    choose(old)
+    activate_by_hand(old)
 
     (trainer,) = train_modes(["v1"], known_draws())
     call_command("train_models", modes=["v1"])
@@ -199,14 +199,14 @@ def test_a_forced_fit_is_stored_and_the_held_model_still_predicts(
 ) -> None:
     monkeypatch.setattr(trainer, "_fit", lambda mode, known, seed: ("forced.json", answer()))
     store_fair_draws(10)
-    choose(old)
+    activate_by_hand(old)
 
     call_command("train_models", modes=["v1"], force=True)
 
     assert states() == [(True, True), (False, False), (False, False)]
     assert "v1: stored, but held at the model through 2025-12-20, which predicts" in capsys.readouterr().out
     assert TrainedModel.objects.first().file == "forced.json"
-    choose(stored_model("newest"))
+    activate_by_hand(stored_model("newest"))
     (unheld,) = train_modes(["v1"], known_draws(), force=True)
     assert (unheld.held, unheld.predicts, unheld.model.active) == (None, unheld.model, True)
 
@@ -216,8 +216,8 @@ def test_a_model_chosen_while_a_fit_was_under_way_is_not_replaced_by_it(
 ) -> None:
     store_fair_draws(10)
     known = known_draws()
-    fit = fit_leases.begin("v1", known, 1)
-    choose(old)
+    fit = fit_leases.acquire_fit("v1", known, 1)
+    activate_by_hand(old)
 
     trainer._store(fit, known, 1, "late.json", answer())
 
@@ -228,7 +228,7 @@ def test_a_model_chosen_while_a_fit_was_under_way_is_not_replaced_by_it(
 def test_a_fit_that_ends_waits_for_a_choice_that_is_being_made(old: TrainedModel, new: TrainedModel) -> None:
     store_fair_draws(10)
     known = known_draws()
-    fit = fit_leases.begin("v1", known, 1)
+    fit = fit_leases.acquire_fit("v1", known, 1)
 
     def end_fit() -> None:
         trainer._store(fit, known, 1, "late.json", answer())
@@ -236,7 +236,7 @@ def test_a_fit_that_ends_waits_for_a_choice_that_is_being_made(old: TrainedModel
 
     ending = Thread(target=end_fit)
     with transaction.atomic():
-        choose(old)
+        activate_by_hand(old)
         ending.start()
         ending.join(0.3)
         assert ending.is_alive()
@@ -249,10 +249,10 @@ def test_the_file_of_a_held_model_is_kept_however_many_are_newer(
     old: TrainedModel, new: TrainedModel, settings: pytest.FixtureRequest
 ) -> None:
     settings.KEEP_MODELS = 1  # type: ignore[attr-defined]
-    choose(old)
+    activate_by_hand(old)
     stored_model("newest")
 
-    assert forget_old_files("v1") == 1
+    assert delete_old_artefacts("v1") == 1
     kept = TrainedModel.objects.order_by("id").values_list("file_kept", flat=True)
     assert list(kept) == [True, False, True]
 
@@ -268,12 +268,12 @@ def test_a_run_predicts_from_the_held_model_with_the_draws_that_are_known_now() 
     V1().fit(known_draws(through=through).history, 1, measure=False).save(path)
     held = stored_model("x", file=path.name, sha256=digest_of(path), draws_through=through)
     stored_model("newer")
-    choose(held)
+    activate_by_hand(held)
     run, _ = accept_run(source="none", modes=["v1"], draw_date=date(2025, 12, 24))
 
-    assert PipelineRun.objects.take(run.pk, "here")
+    assert PipelineRun.objects.acquire(run.pk, "here")
     run.refresh_from_db()
-    work = Work(run)
+    work = StepContext(run)
     work.known = known_draws(before=run.draw_date)
 
     trained, predicted = STEPS["training"](work), STEPS["predictions"](work)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from predictions.distributions.components import (
     UNIFORM_LOG_LOSS,
     Component,
-    WhiteLaw,
+    WhiteBallDistribution,
     elementary_symmetric,
     inclusion_probabilities,
     log_loss,
@@ -40,11 +40,11 @@ def some_table(cuts: tuple[int, ...], balls: int) -> Table:
     return tuple((counts, place / total) for place, counts in enumerate(possible, start=1))
 
 
-def few_ball_law(balls: list[float], cuts: tuple[int, ...]) -> WhiteLaw:
-    return WhiteLaw(balls, cuts, some_table(cuts, len(balls)))
+def few_ball_law(balls: list[float], cuts: tuple[int, ...]) -> WhiteBallDistribution:
+    return WhiteBallDistribution(balls, cuts, some_table(cuts, len(balls)))
 
 
-def enumerated(law: WhiteLaw, balls: int) -> dict[tuple[int, ...], float]:
+def enumerated(law: WhiteBallDistribution, balls: int) -> dict[tuple[int, ...], float]:
     """The chance of every set of five out of a few balls."""
     return {chosen: math.exp(law.log_likelihood(chosen)) for chosen in combinations(range(1, balls + 1), 5)}
 
@@ -186,17 +186,17 @@ def test_inclusion_probabilities_are_those_of_enumeration(balls: list[float], cu
         math.fsum(chance for chosen, chance in chances.items() if ball in chosen)
         for ball in range(1, len(balls) + 1)
     ]
-    assert law.inclusion() == pytest.approx(with_ball, rel=1e-12)
+    assert law.inclusion_probabilities() == pytest.approx(with_ball, rel=1e-12)
 
 
 def test_inclusion_probabilities_lose_no_digits_where_one_ball_outweighs_the_rest() -> None:
     # Five of six: all sets but the one without the heavy ball hold it.
-    law = WhiteLaw([20.0] + [1.0] * 5)
-    assert law.inclusion()[0] == pytest.approx(100 / 101, rel=1e-15)
+    law = WhiteBallDistribution([20.0] + [1.0] * 5)
+    assert law.inclusion_probabilities()[0] == pytest.approx(100 / 101, rel=1e-15)
 
 
 def test_strata_of_a_fair_draw_change_nothing_under_equal_weights() -> None:
-    law = WhiteLaw([1.0] * 69, (23, 46), hypergeometric_table((23, 46)))
-    assert law.inclusion() == pytest.approx(np.full(69, 5 / 69), rel=1e-12)
+    law = WhiteBallDistribution([1.0] * 69, (23, 46), hypergeometric_table((23, 46)))
+    assert law.inclusion_probabilities() == pytest.approx(np.full(69, 5 / 69), rel=1e-12)
     for balls in ([1, 2, 3, 4, 5], [1, 24, 25, 68, 69], [23, 24, 46, 47, 69]):
         assert law.log_likelihood(balls) == pytest.approx(-math.log(11_238_513), rel=1e-14)

@@ -207,7 +207,7 @@ def test_a_draw_deleted_while_the_shares_are_computed_moves_nothing() -> None:
     draw, law = Draw.objects.get(draw_date=MONDAY), Prediction.objects.get(draw_date=MONDAY)
     delete(MONDAY)
 
-    assert strategy_shares._move(law, draw) == (None, False)
+    assert strategy_shares._apply_draw(law, draw) == (None, False)
     assert not StrategyShares.objects.exists()
 
 

@@ -19,11 +19,11 @@ from django.test import Client
 from predictions.draws import feeds, sources
 from predictions.draws.bundled import BUNDLED_FILES
 from predictions.draws.download import download
-from predictions.draws.feeds import FeedError, RawDraw, Row
+from predictions.draws.feeds import FeedError, FeedRow, ParsedDraw
 from predictions.draws.importer import ImportRefused
 from predictions.draws.sources import import_content, import_rows, import_url
 from predictions.models import Draw, Feed, PipelineRun
-from predictions.pipeline.steps import Work, _data
+from predictions.pipeline.steps import StepContext, _import_step
 from tests.feed_server import Answer, FeedServer
 from tests.staff import heard_of, superuser
 
@@ -161,10 +161,10 @@ def test_columns_of_another_game_refuse_valid_rows_too(name: str) -> None:
 WEDNESDAYS = ["2026-01-07", "2026-01-14", "2026-01-21", "2026-01-28", "2026-02-04", "2026-02-11"]
 
 
-def rows_with_powerballs(*powerballs: int) -> list[Row]:
+def rows_with_powerballs(*powerballs: int) -> list[FeedRow]:
     days = map(date.fromisoformat, WEDNESDAYS)
     return [
-        Row(line, RawDraw(day, (1, 2, 3, 4, 5), powerball, 2))
+        FeedRow(line, ParsedDraw(day, (1, 2, 3, 4, 5), powerball, 2))
         for line, (day, powerball) in enumerate(zip(days, powerballs, strict=False), start=2)
     ]
 
@@ -204,7 +204,7 @@ def test_two_corrected_draws_are_no_wrong_file_and_neither_are_other_multipliers
 
     import_rows(rows_with_powerballs(2, 2, 2, 2), "test")
     others = [
-        Row(row.line, RawDraw(row.draw.draw_date, row.draw.white_balls, 2, 3))
+        FeedRow(row.line, ParsedDraw(row.draw.draw_date, row.draw.white_balls, 2, 3))
         for row in rows_with_powerballs(2, 2, 2, 2)
         if row.draw
     ]
@@ -245,7 +245,7 @@ def test_the_pipelines_data_step_warns_of_a_refused_feed(monkeypatch: pytest.Mon
     import_text(PLAIN)
     with FeedServer(Answer(body=LOTTO)) as server:
         monkeypatch.setitem(sources.URLS, "ny", server.url)
-        outcome = _data(Work(PipelineRun(source="ny", draw_date=date(2026, 3, 4))))
+        outcome = _import_step(StepContext(PipelineRun(source="ny", draw_date=date(2026, 3, 4))))
     assert outcome.status == "warning"
     assert outcome.summary.startswith(
         "the draws of ny were refused: the whole file is refused and nothing was"

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from predictions.draws import feeds
-from predictions.draws.feeds import FeedError, RawDraw
+from predictions.draws.feeds import FeedError, ParsedDraw
 
 NY_CSV = "Draw Date,Winning Numbers,Multiplier\n"
-GOOD = RawDraw(date(2022, 11, 9), (7, 14, 24, 30, 56), 7, 2)
+GOOD = ParsedDraw(date(2022, 11, 9), (7, 14, 24, 30, 56), 7, 2)
 GOOD_NY_CSV = NY_CSV + "11/09/2022,07 14 24 30 56 07,2\n"
 
 
-def drawn(text: str, layout: str = "auto") -> list[RawDraw]:
+def drawn(text: str, layout: str = "auto") -> list[ParsedDraw]:
     """The draws of a text without a bad row."""
     rows = list(feeds.read(text, layout))
     assert [row.reason for row in rows if row.draw is None] == []
@@ -36,7 +36,7 @@ def test_ny_rows_keep_the_order_of_the_feed_whatever_their_dates() -> None:
 
 def test_unsorted_white_balls_are_sorted_and_the_sixth_stays_the_powerball() -> None:
     assert drawn(NY_CSV + "01/06/2018,12 61 30 29 33 26,3\n") == [
-        RawDraw(date(2018, 1, 6), (12, 29, 30, 33, 61), 26, 3)
+        ParsedDraw(date(2018, 1, 6), (12, 29, 30, 33, 61), 26, 3)
     ]
 
 
@@ -170,8 +170,8 @@ def test_what_is_not_a_list_of_draws_in_json_is_refused_whole(text: str, reason:
 def test_texas_is_read_without_header_unpadded_and_in_drawn_order() -> None:
     text = "Powerball,1,8,2022,21,20,65,36,60,13,10\nPowerball,1,18,2012,50,34,29,6,44,28,\n"
     assert drawn(text) == [
-        RawDraw(date(2022, 1, 8), (20, 21, 36, 60, 65), 13, 10),
-        RawDraw(date(2012, 1, 18), (6, 29, 34, 44, 50), 28, None),
+        ParsedDraw(date(2022, 1, 8), (20, 21, 36, 60, 65), 13, 10),
+        ParsedDraw(date(2012, 1, 18), (6, 29, 34, 44, 50), 28, None),
     ]
 
 
@@ -189,12 +189,12 @@ def test_wisconsin_is_read_below_its_title_with_3x_for_a_multiplier() -> None:
         '2022-11-09,24,7,14,30,56,7,2x,"$1,000.00M"\n'
         "2026-03-23,63,56,18,12,47,1,10x,$133.00M\n"
     )
-    assert drawn(text) == [GOOD, RawDraw(date(2026, 3, 23), (12, 18, 47, 56, 63), 1, 10)]
+    assert drawn(text) == [GOOD, ParsedDraw(date(2026, 3, 23), (12, 18, 47, 56, 63), 1, 10)]
 
 
 def test_our_own_layout_is_read_by_the_names_of_its_columns() -> None:
     assert drawn("n1,n2,n3,n4,n5,powerball,draw_date\n7,14,24,30,56,7,2022-11-09\n") == [
-        RawDraw(GOOD.draw_date, GOOD.white_balls, 7, None)
+        ParsedDraw(GOOD.draw_date, GOOD.white_balls, 7, None)
     ]
 
 

@@ -276,8 +276,8 @@ def test_a_p_value_is_written_with_two_digits(p: float, text: str) -> None:
 def test_scipy_is_loaded_by_the_report_and_not_by_its_module() -> None:
     code = (
         "import sys, numpy as np\n"
-        "from predictions.modes.registry.features import History\n"
-        "from predictions.draws.sources.randomness import randomness_report\n"
+        "from predictions.modes.features import History\n"
+        "from predictions.draws.randomness import randomness_report\n"
         "print('scipy' in sys.modules)\n"
         "randomness_report(History(np.arange(1, 6)[None, :], np.array([1])))\n"
         "print('scipy' in sys.modules)\n"

@@ -8,15 +8,15 @@ from django.db import IntegrityError, transaction
 from predictions.draws.sources import known_draws
 from predictions.models import Draw, PipelineStep, RandomnessReport
 from predictions.pipeline.runner import accept_run
-from predictions.pipeline.steps import STEPS, Outcome, StepFailed, Work
+from predictions.pipeline.steps import STEPS, StepContext, StepFailed, StepOutcome
 
 pytestmark = pytest.mark.usefixtures("real_draws")
 
 
-def analytics(draw_date: date = date(2026, 11, 25)) -> Outcome:
+def analytics(draw_date: date = date(2026, 11, 25)) -> StepOutcome:
     """What the step comes to in a run for this draw, after the step that reads the draws."""
     run, _ = accept_run(source="none", draw_date=draw_date, enqueue=False)
-    work = Work(run)
+    work = StepContext(run)
     STEPS[PipelineStep.Name.DATA](work)
     return STEPS[PipelineStep.Name.ANALYTICS](work)
 
@@ -94,7 +94,7 @@ def test_too_few_draws_for_a_chi_square_are_said_to_be_and_leave_no_p() -> None:
 
 def test_without_a_draw_the_step_fails_and_nothing_is_stored() -> None:
     run, _ = accept_run(source="none", enqueue=False)
-    work = Work(run)
+    work = StepContext(run)
     work.known = known_draws(before=date(2015, 10, 7))
 
     with pytest.raises(StepFailed, match="no draw to report on"):

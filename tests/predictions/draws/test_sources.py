@@ -13,10 +13,10 @@ from django.test import TestCase
 
 from predictions.draws import feeds
 from predictions.draws.bundled import BUNDLED_DRAWS, DEVELOPMENT_END, read_bundled_draws
-from predictions.draws.feeds import FeedError, RawDraw, Row
-from predictions.draws.importer import ImportReport, Problem
+from predictions.draws.feeds import FeedError, FeedRow, ParsedDraw
+from predictions.draws.importer import ImportReport, RejectedRow
 from predictions.draws.sources import (
-    freshness,
+    freshness_text,
     import_file,
     import_rows,
     import_source,
@@ -33,16 +33,16 @@ from tests.feed_server import Answer, FeedServer
 
 pytestmark = pytest.mark.django_db
 
-NOVEMBER = RawDraw(date(2022, 11, 9), (7, 14, 24, 30, 56), 7, 2)
+NOVEMBER = ParsedDraw(date(2022, 11, 9), (7, 14, 24, 30, 56), 7, 2)
 TEXAS_LATE_DRAW = "Powerball,11,7,2022,56,41,33,47,10,10,2\n"  # drawn the next morning; New York lacks it
 
 
-def rows_of(*draws: RawDraw) -> list[Row]:
-    return [Row(line, draw) for line, draw in enumerate(draws, start=2)]
+def rows_of(*draws: ParsedDraw) -> list[FeedRow]:
+    return [FeedRow(line, draw) for line, draw in enumerate(draws, start=2)]
 
 
-def changed(draw: RawDraw, **values: Any) -> RawDraw:
-    return RawDraw(**(vars(draw) | values))
+def changed(draw: ParsedDraw, **values: Any) -> ParsedDraw:
+    return ParsedDraw(**(vars(draw) | values))
 
 
 def stored(day: date) -> tuple[list[int], int, int | None, str]:
@@ -110,30 +110,32 @@ def test_every_row_read_has_exactly_one_outcome(real_draws: None) -> None:
     Draw.objects.filter(draw_date=date(2022, 11, 5)).update(multiplier=None)
     report = import_rows(
         [
-            Row(1, None, "not a date"),
-            Row(2, RawDraw(date(2022, 11, 7), (10, 33, 41, 47, 56), 10, 2)),  # new
-            Row(3, RawDraw(date(2022, 11, 5), (28, 45, 53, 56, 69), 20, 3)),  # its multiplier is filled in
-            Row(4, NOVEMBER),
-            Row(5, changed(NOVEMBER, multiplier=None)),  # says nothing of the multiplier
-            Row(6, RawDraw(date(2022, 11, 2), (2, 11, 22, 35, 60), 24, 2)),  # stored is Powerball 23
+            FeedRow(1, None, "not a date"),
+            FeedRow(2, ParsedDraw(date(2022, 11, 7), (10, 33, 41, 47, 56), 10, 2)),  # new
+            FeedRow(
+                3, ParsedDraw(date(2022, 11, 5), (28, 45, 53, 56, 69), 20, 3)
+            ),  # its multiplier is filled in
+            FeedRow(4, NOVEMBER),
+            FeedRow(5, changed(NOVEMBER, multiplier=None)),  # says nothing of the multiplier
+            FeedRow(6, ParsedDraw(date(2022, 11, 2), (2, 11, 22, 35, 60), 24, 2)),  # stored is Powerball 23
         ],
         "test",
     )
     assert counts(report) == (1, 1, 2, 1, 1)
     assert report.read == 6
-    assert report.fell_short
+    assert report.is_incomplete
     assert report.summary() == "test: 6 read, 1 new, 1 changed, 2 unchanged, 1 rejected, 1 in conflict"
 
 
 def test_a_bad_row_is_reported_by_line_and_does_not_stop_the_good_ones() -> None:
-    report = import_rows([Row(2, None, "not a date"), Row(3, NOVEMBER)], "test")
-    assert report.rejected == [Problem(2, "not a date")]
+    report = import_rows([FeedRow(2, None, "not a date"), FeedRow(3, NOVEMBER)], "test")
+    assert report.rejected == [RejectedRow(2, "not a date")]
     assert stored(NOVEMBER.draw_date) == ([7, 14, 24, 30, 56], 7, 2, "test")
 
 
 def test_a_dry_run_reports_the_same_and_stores_nothing(real_draws: None) -> None:
     before = list(Draw.objects.values())
-    rows = rows_of(changed(NOVEMBER, powerball=8), RawDraw(date(2022, 11, 7), (10, 33, 41, 47, 56), 10, 2))
+    rows = rows_of(changed(NOVEMBER, powerball=8), ParsedDraw(date(2022, 11, 7), (10, 33, 41, 47, 56), 10, 2))
     report = import_rows(rows, "test", overwrite=True, dry_run=True)
     assert counts(report) == (1, 1, 0, 0, 0)
     assert report.summary().endswith("(dry run: nothing was stored)")
@@ -157,13 +159,13 @@ def told() -> Iterator[list[list[date]]]:
     draws_stored.disconnect(listen)
 
 
-def import_and_commit(*draws: RawDraw, **options: bool) -> None:
+def import_and_commit(*draws: ParsedDraw, **options: bool) -> None:
     with TestCase.captureOnCommitCallbacks(execute=True):
         import_rows(rows_of(*draws), "test", **options)
 
 
 def test_new_and_changed_draws_are_told_once_each_when_they_are_committed(told: list[list[date]]) -> None:
-    older = RawDraw(date(2022, 11, 5), (28, 45, 53, 56, 69), 20, 3)
+    older = ParsedDraw(date(2022, 11, 5), (28, 45, 53, 56, 69), 20, 3)
     import_and_commit(NOVEMBER, older)
     assert told == [[older.draw_date, NOVEMBER.draw_date]]
 
@@ -213,7 +215,7 @@ def test_a_draw_that_contradicts_the_stored_one_is_reported_and_not_stored() -> 
     import_rows(rows_of(NOVEMBER), "first")
     report = import_rows(rows_of(changed(NOVEMBER, powerball=8)), "second")
     assert report.conflicts == [
-        Problem(
+        RejectedRow(
             2,
             "stored is 2022-11-09: 7 14 24 30 56 +7 multiplier 2; "
             "given is 2022-11-09: 7 14 24 30 56 +8 multiplier 2",
@@ -241,7 +243,7 @@ def test_a_feed_s_second_word_on_a_date_is_rejected_even_when_overwriting(overwr
     rows = rows_of(NOVEMBER, changed(NOVEMBER, powerball=8))
     report = import_rows(rows, "test", overwrite=overwrite)
     assert counts(report) == (1, 0, 0, 1, 0)
-    assert report.rejected == [Problem(3, "2022-11-09 has other numbers on line 2")]
+    assert report.rejected == [RejectedRow(3, "2022-11-09 has other numbers on line 2")]
     assert stored(NOVEMBER.draw_date)[1] == 7
 
 
@@ -269,20 +271,20 @@ def test_an_unchanged_draw_keeps_its_source_and_its_times() -> None:
 @pytest.mark.parametrize(
     ("draw", "reason"),
     [
-        (RawDraw(date(2014, 1, 22), (1, 2, 3, 4, 60), 1, 2), "white ball 60 is not in 1 to 59"),
-        (RawDraw(date(2014, 1, 22), (1, 2, 3, 4, 5), 39, 2), "powerball 39 is not in 1 to 35"),
-        (RawDraw(date(2022, 11, 9), (1, 2, 3, 4, 5), 27, 2), "powerball 27 is not in 1 to 26"),
-        (RawDraw(date(2022, 11, 9), (1, 2, 2, 4, 5), 7, 2), "white ball 2 is repeated"),
-        (RawDraw(date(2022, 11, 9), (1, 2, 4, 5), 7, 2), "white_balls has 4 numbers, not 5"),
-        (RawDraw(date(2022, 11, 8), (1, 2, 3, 4, 5), 7, 2), "2022-11-08 is a Tuesday without a draw"),
-        (RawDraw(date(2014, 1, 20), (1, 2, 3, 4, 5), 7, 2), "2014-01-20 is a Monday without a draw"),
+        (ParsedDraw(date(2014, 1, 22), (1, 2, 3, 4, 60), 1, 2), "white ball 60 is not in 1 to 59"),
+        (ParsedDraw(date(2014, 1, 22), (1, 2, 3, 4, 5), 39, 2), "powerball 39 is not in 1 to 35"),
+        (ParsedDraw(date(2022, 11, 9), (1, 2, 3, 4, 5), 27, 2), "powerball 27 is not in 1 to 26"),
+        (ParsedDraw(date(2022, 11, 9), (1, 2, 2, 4, 5), 7, 2), "white ball 2 is repeated"),
+        (ParsedDraw(date(2022, 11, 9), (1, 2, 4, 5), 7, 2), "white_balls has 4 numbers, not 5"),
+        (ParsedDraw(date(2022, 11, 8), (1, 2, 3, 4, 5), 7, 2), "2022-11-08 is a Tuesday without a draw"),
+        (ParsedDraw(date(2014, 1, 20), (1, 2, 3, 4, 5), 7, 2), "2014-01-20 is a Monday without a draw"),
         (
-            RawDraw(date(2008, 11, 5), (1, 2, 3, 4, 5), 7, 2),
+            ParsedDraw(date(2008, 11, 5), (1, 2, 3, 4, 5), 7, 2),
             "2008-11-05 is before the first matrix known here",
         ),
     ],
 )
-def test_a_row_that_cannot_be_a_draw_of_its_date_is_rejected(draw: RawDraw, reason: str) -> None:
+def test_a_row_that_cannot_be_a_draw_of_its_date_is_rejected(draw: ParsedDraw, reason: str) -> None:
     report = import_rows(rows_of(draw), "test")
     assert counts(report) == (0, 0, 0, 1, 0)
     assert reason in report.rejected[0].reason
@@ -291,18 +293,18 @@ def test_a_row_that_cannot_be_a_draw_of_its_date_is_rejected(draw: RawDraw, reas
 
 def test_the_widest_balls_of_each_era_are_taken() -> None:
     rows = rows_of(
-        RawDraw(date(2011, 1, 5), (1, 2, 3, 4, 59), 39, 2),
-        RawDraw(date(2014, 1, 22), (1, 2, 3, 4, 59), 35, 2),
-        RawDraw(date(2015, 10, 7), (1, 2, 3, 4, 69), 26, 2),
+        ParsedDraw(date(2011, 1, 5), (1, 2, 3, 4, 59), 39, 2),
+        ParsedDraw(date(2014, 1, 22), (1, 2, 3, 4, 59), 35, 2),
+        ParsedDraw(date(2015, 10, 7), (1, 2, 3, 4, 69), 26, 2),
     )
     assert counts(import_rows(rows, "test")) == (3, 0, 0, 0, 0)
 
 
 def test_a_draw_is_taken_from_the_moment_it_is_held() -> None:
-    rows = rows_of(RawDraw(date(2025, 12, 24), (4, 25, 31, 52, 59), 19, 2))
+    rows = rows_of(ParsedDraw(date(2025, 12, 24), (4, 25, 31, 52, 59), 19, 2))
     with time_machine.travel(datetime(2025, 12, 25, 3, 58, 59, tzinfo=UTC), tick=False):
         report = import_rows(rows, "test")
-    assert report.rejected == [Problem(2, "the draw of 2025-12-24 has not been held yet")]
+    assert report.rejected == [RejectedRow(2, "the draw of 2025-12-24 has not been held yet")]
     with time_machine.travel(datetime(2025, 12, 25, 3, 59, tzinfo=UTC), tick=False):
         assert counts(import_rows(rows, "test")) == (1, 0, 0, 0, 0)
 
@@ -418,7 +420,7 @@ def test_without_draws_nothing_is_known() -> None:
     known = known_draws()
     assert (len(known.history), known.first, known.through) == (0, None, None)
     assert missing_draws() == []
-    assert freshness(None) == "no draw is stored"
+    assert freshness_text(None) == "no draw is stored"
 
 
 def test_the_fingerprint_changes_with_any_number_and_with_a_draw_more_or_less(real_draws: None) -> None:
@@ -433,4 +435,4 @@ def test_the_fingerprint_changes_with_any_number_and_with_a_draw_more_or_less(re
 @time_machine.travel(datetime(2025, 12, 25, 3, 59, tzinfo=UTC), tick=False)
 def test_the_upcoming_draw_is_by_the_clock_and_freshness_by_the_day_in_new_york(real_draws: None) -> None:
     assert upcoming_draw() == date(2025, 12, 27)
-    assert freshness(known_draws().through) == "newest draw 2025-12-22, 2 days old"
+    assert freshness_text(known_draws().through) == "newest draw 2025-12-22, 2 days old"

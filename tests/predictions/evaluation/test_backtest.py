@@ -15,7 +15,7 @@ from predictions.modes.features import History
 from predictions.modes.v2 import V2
 from predictions.modes.walk_forward import WalkFigures, figures_of, walk
 from predictions.training import subprocesses
-from predictions.training.fit_process import Request
+from predictions.training.fit_process import FitRequest
 from tests.factories import make_draw, store_fair_draws
 
 pytestmark = pytest.mark.django_db
@@ -174,11 +174,11 @@ def test_after_ctrl_c_nothing_more_is_begun(
     monkeypatch: pytest.MonkeyPatch, settings: pytest.FixtureRequest
 ) -> None:
     settings.FIT_PROCESSES = 1  # type: ignore[attr-defined]
-    asked: list[Request] = []
+    asked: list[FitRequest] = []
 
-    def seen(request: Request, history: History) -> subprocesses.Answer:
+    def seen(request: FitRequest, history: History) -> subprocesses.FitResult:
         asked.append(request)
-        return subprocesses.in_child(request, history)
+        return subprocesses.run_in_subprocess(request, history)
 
     def interrupt(stretch: BacktestStretch) -> None:
         raise KeyboardInterrupt

@@ -6,7 +6,7 @@ from statistics import fmean, stdev
 import pytest
 
 from predictions.distributions.components import uniform_component
-from predictions.evaluation.comparison import Comparison, compared, gains
+from predictions.evaluation.comparison import Comparison, compare, log_loss_gains
 from predictions.evaluation.intervals import student_quantile
 from predictions.modes.base import Mixture
 from predictions.modes.features import History
@@ -37,7 +37,7 @@ def with_losses(uniform: WalkFigures, losses: list[float]) -> WalkFigures:
 def comparison(uniform: WalkFigures, middle: float, spread: float) -> Comparison:
     """Of a mode that gains so much on uniform, a bit more and a bit less on every other draw."""
     losses = [loss - middle + spread * (-1) ** place for place, loss in enumerate(uniform.joint)]
-    return compared("v2", with_losses(uniform, losses), uniform)
+    return compare("v2", with_losses(uniform, losses), uniform)
 
 
 def test_the_difference_has_its_standard_error_and_students_interval_between_draws(
@@ -45,12 +45,12 @@ def test_the_difference_has_its_standard_error_and_students_interval_between_dra
 ) -> None:
     own = figures(history, [[random_component(seed)] for seed in range(DRAWS)])
 
-    found = compared("v2", own, uniform)
+    found = compare("v2", own, uniform)
 
     differences = [theirs - loss for theirs, loss in zip(uniform.joint, own.joint, strict=True)]
     error = stdev(differences) / math.sqrt(DRAWS)
     reach = student_quantile(0.975, DRAWS - 1) * error
-    assert gains(own, uniform) == differences
+    assert log_loss_gains(own, uniform) == differences
     assert found.difference == pytest.approx(fmean(differences))
     assert found.difference == pytest.approx(uniform.joint[0] - found.joint)
     assert found.standard_error == pytest.approx(error)
@@ -63,7 +63,7 @@ def test_the_difference_has_its_standard_error_and_students_interval_between_dra
 
 
 def test_uniform_beside_itself_is_chance_and_differs_by_nothing(uniform: WalkFigures) -> None:
-    found = compared("uniform", uniform, uniform)
+    found = compare("uniform", uniform, uniform)
 
     assert found.joint == pytest.approx(math.log(11_238_513) + math.log(26), abs=1e-13)
     assert (found.difference, found.standard_error, found.low, found.high) == (0, 0, 0, 0)
@@ -103,7 +103,7 @@ def test_the_sentence_says_what_the_interval_says(middle: float, sentence: str, 
 def test_classes_without_balls_are_left_out_and_the_others_hold_every_ball(
     history: History, uniform: WalkFigures
 ) -> None:
-    found = compared("v2", figures(history, [[random_component(1)]] * DRAWS), uniform).calibration
+    found = compare("v2", figures(history, [[random_component(1)]] * DRAWS), uniform).calibration
 
     assert all(one.balls for one in found)
     assert sum(one.balls for one in found) == 69 * DRAWS
@@ -122,4 +122,4 @@ def test_a_comparison_is_stored_and_read_back_as_it_was(uniform: WalkFigures) ->
 
 def test_figures_of_other_draws_are_refused(uniform: WalkFigures) -> None:
     with pytest.raises(ValueError, match="zip"):
-        compared("v2", with_losses(uniform, uniform.joint[1:]), uniform)
+        compare("v2", with_losses(uniform, uniform.joint[1:]), uniform)

@@ -65,5 +65,5 @@ def test_it_sees_nothing_from_the_draw_on_that_is_asked_for(recent: type[Mode], 
     changed.white[draw:], changed.powerball[draw:] = [1, 2, 3, 4, 5], 1
     asked = range(draw, draw + 1)
 
-    assert mode.laws(changed, asked, {}) == mode.laws(history, asked, {})
-    assert mode.laws(changed, range(draw + 1, draw + 2), {}) != mode.laws(history, asked, {})
+    assert mode.predict_many(changed, asked, {}) == mode.predict_many(history, asked, {})
+    assert mode.predict_many(changed, range(draw + 1, draw + 2), {}) != mode.predict_many(history, asked, {})

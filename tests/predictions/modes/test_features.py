@@ -8,7 +8,7 @@ import pytest
 
 from predictions.draws import feeds
 from predictions.draws.bundled import BUNDLED_FILES
-from predictions.modes.features import NAMES, WINDOWS, History, ball_features, labelled
+from predictions.modes.features import FEATURE_NAMES, WINDOWS, History, ball_features, training_set
 from predictions.powerball import CURRENT_ERA
 
 Hits = Callable[[History], np.ndarray]
@@ -85,10 +85,10 @@ SLOW: dict[str, Callable[[list[set[int]], int, int], float]] = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FEATURE_NAMES)
 def test_a_feature_is_what_its_definition_says(history: History, name: str) -> None:
     drawn = [set(balls) for balls in history.white[:130].tolist()]
-    fast = ball_features(history.before(130).white_hits())[:, :, NAMES.index(name)]
+    fast = ball_features(history.before(130).white_hits())[:, :, FEATURE_NAMES.index(name)]
     for t in (0, 1, 2, 3, 9, 10, 11, 31, 99, 100, 101, 129, 130):
         slow = [SLOW[name](drawn, t, ball) for ball in range(1, 70)]
         np.testing.assert_allclose(fast[t], slow, rtol=1e-6, err_msg=f"{name} before draw {t}")
@@ -97,29 +97,29 @@ def test_a_feature_is_what_its_definition_says(history: History, name: str) -> N
 def test_a_gap_counts_draws_since_the_ball_was_last_seen_up_to_a_hundred() -> None:
     hits = np.zeros((151, 2))
     hits[[0, 3], 0] = 1
-    gaps = ball_features(hits)[:, 0, NAMES.index("gap")].tolist()
+    gaps = ball_features(hits)[:, 0, FEATURE_NAMES.index("gap")].tolist()
     assert gaps[:7] == [100, 1, 2, 3, 1, 2, 3]
     assert gaps[102:106] == [99, 100, 100, 100]
-    assert set(ball_features(hits)[:, 1, NAMES.index("gap")]) == {100}  # never seen
+    assert set(ball_features(hits)[:, 1, FEATURE_NAMES.index("gap")]) == {100}  # never seen
 
 
 def test_a_rate_is_a_share_of_the_draws_there_are_when_there_are_fewer_than_its_window() -> None:
     hits = np.zeros((12, 1))
     hits[[0, 1], 0] = 1
-    rates = ball_features(hits)[:, 0, NAMES.index("rate_10")]
+    rates = ball_features(hits)[:, 0, FEATURE_NAMES.index("rate_10")]
     assert rates == pytest.approx([0, 1, 1, 2 / 3, 1 / 2, 2 / 5, 1 / 3, 2 / 7, 1 / 4, 2 / 9, 0.2, 0.1, 0])
 
 
 def test_there_is_a_row_for_every_draw_and_one_for_the_next(history: History) -> None:
-    assert ball_features(history.white_hits()).shape == (1289, 69, len(NAMES))
-    assert ball_features(history.before(0).white_hits()).shape == (1, 69, len(NAMES))
+    assert ball_features(history.white_hits()).shape == (1289, 69, len(FEATURE_NAMES))
+    assert ball_features(history.before(0).white_hits()).shape == (1, 69, len(FEATURE_NAMES))
 
 
 def test_hits_and_labels_say_which_balls_were_drawn(history: History) -> None:
     hits = history.white_hits()
     assert (np.flatnonzero(hits[5]) + 1).tolist() == history.white[5].tolist()
     assert (history.powerball_hits().argmax(axis=1) + 1 == history.powerball).all()
-    rows, drawn = labelled(hits)
+    rows, drawn = training_set(hits)
     np.testing.assert_array_equal(rows.reshape(1188, 69, -1), ball_features(hits)[100:-1])
     assert (np.flatnonzero(drawn.reshape(1188, 69)[1]) + 1).tolist() == history.white[101].tolist()
 

@@ -45,7 +45,7 @@ def fitted(request: pytest.FixtureRequest, history: History) -> Mode:
 def parts_of(mode: Mode) -> dict[str, Mixture]:
     """Some law of each mode that this one is made of."""
     laws = {"v2": TILTED, "v1": mixed(0.25)}
-    return {name: laws[name] for name in (*mode.needs, *mode.uses)}
+    return {name: laws[name] for name in (*mode.requires, *mode.optional)}
 
 
 def mixed(share: float) -> Mixture:
@@ -58,7 +58,7 @@ def test_every_name_has_its_mode_and_each_comes_after_those_it_is_made_of() -> N
     assert [*MEASURED] == [*MODES, "uniform"]
     for place, (name, mode) in enumerate(MODES.items()):
         assert mode.name == name
-        assert {*mode.needs, *mode.uses} <= {*list(MODES)[:place]}
+        assert {*mode.requires, *mode.optional} <= {*list(MODES)[:place]}
 
 
 @pytest.mark.parametrize("name", MEASURED)
@@ -85,7 +85,7 @@ def test_no_law_knows_its_draw_or_a_later_one(fitted: Mode, history: History) ->
     changed.powerball[draws.start + 1 :] = 26
     parts = {name: [law] * 3 for name, law in parts_of(fitted).items()}
 
-    before, after = (fitted.laws(one, draws, parts) for one in (history, changed))
+    before, after = (fitted.predict_many(one, draws, parts) for one in (history, changed))
 
     assert before[:2] == after[:2]
     if fitted.name not in ("uniform", "hybrid"):  # these two have no eyes of their own

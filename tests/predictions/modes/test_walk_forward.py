@@ -12,11 +12,11 @@ from predictions.distributions.components import (
     inclusion_probabilities,
     log_loss,
 )
-from predictions.evaluation.comparison import compared
+from predictions.evaluation.comparison import compare
 from predictions.modes.features import History
 from predictions.modes.registry import MEASURED
 from predictions.modes.walk_forward import CALIBRATION_EDGES, WalkFigures, figures_of, walk
-from predictions.training.fit_process import Request, backtest
+from predictions.training.fit_process import FitRequest, backtest
 from tests.factories import fair_history, random_component, tilted_component
 
 FIRST, STOP = 620, 626
@@ -29,7 +29,7 @@ def history() -> History:
 
 def figures(mode: str, history: History, first: int = FIRST, stop: int = STOP) -> dict[str, object]:
     """As the child process answers."""
-    return backtest(Request("backtest", mode, seed=1, time_limit=60, first=first, stop=stop), history)
+    return backtest(FitRequest("backtest", mode, seed=1, time_limit=60, first=first, stop=stop), history)
 
 
 def changed_from(history: History, draw: int) -> History:
@@ -128,4 +128,4 @@ def test_a_v1_that_was_measured_without_v2_says_so(history: History, monkeypatch
     assert without["note"] == "ai_guided is left out, for v2 has no law of this draw"
     joined = WalkFigures.joined([WalkFigures.from_json(one) for one in (without, without)])
     fair = WalkFigures.joined([WalkFigures.from_json(figures("uniform", history))] * 2)
-    assert "ai_guided is left out" in compared("v1", joined, fair).verdict
+    assert "ai_guided is left out" in compare("v1", joined, fair).verdict

@@ -12,7 +12,7 @@ from django_q.models import OrmQ
 from predictions.draws import download
 from predictions.models import Draw, PipelineRun
 from predictions.pipeline.runner import accept_run
-from predictions.pipeline.steps import STEPS, Work
+from predictions.pipeline.steps import STEPS, StepContext
 from predictions.powerball import draw_instant, eastern_instant, next_draw
 from predictions.tasks import run_pipeline_after_draw
 from tests.factories import make_draw
@@ -288,7 +288,7 @@ def test_without_a_source_to_wait_for_the_first_tick_is_the_one(
 def data_step(**values: Any) -> tuple[str, str]:
     """The status and the summary of a run's first step, now."""
     run, _ = accept_run(enqueue=False, **values)
-    outcome = STEPS["data"](Work(run))
+    outcome = STEPS["data"](StepContext(run))
     return outcome.status, outcome.summary
 
 

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from predictions.models import Draw, PipelineRun, PipelineStep, Prediction, TrainedModel
 from predictions.pipeline import runner, steps
-from predictions.pipeline.runner import accept_run, execute, give_up
-from predictions.pipeline.steps import STEPS, Outcome, Work
+from predictions.pipeline.runner import accept_run, execute, fail_abandoned
+from predictions.pipeline.steps import STEPS, StepContext, StepOutcome
 from tests.factories import make_prediction
 from tickets.models import GenerationRun
 
@@ -35,7 +35,7 @@ def die_before(run: PipelineRun, name: str, monkeypatch: pytest.MonkeyPatch) -> 
             raise Killed
         real(run, step, *args, **values)
 
-    real = runner._set
+    real = runner._update_step
     with monkeypatch.context() as patched:
         patched.setattr(runner, "_set", killed)
         with pytest.raises(Killed):
@@ -86,10 +86,10 @@ def test_a_draw_that_arrives_between_two_attempts_is_the_next_runs(
 def test_shares_that_an_earlier_attempt_moved_are_used_by_the_next(
     run: PipelineRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    work = Work(run)
-    steps.RECALLS["adaptive_weights"](work, {"shares": {"a": 0.25, "b": 0.75}})
+    work = StepContext(run)
+    steps.RESTORERS["adaptive_weights"](work, {"shares": {"a": 0.25, "b": 0.75}})
     assert work.shares == {"a": 0.25, "b": 0.75}
-    steps.RECALLS["adaptive_weights"](work, {})
+    steps.RESTORERS["adaptive_weights"](work, {})
     assert work.shares is None
 
 
@@ -106,10 +106,10 @@ def test_a_prediction_that_an_earlier_attempt_left_is_kept(
 
 
 def test_who_lost_a_run_writes_nothing_more_of_it(run: PipelineRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stolen(work: Work) -> Outcome:
+    def stolen(work: StepContext) -> StepOutcome:
         lease_runs_out()
-        assert PipelineRun.objects.take(work.run.pk, "there")
-        return Outcome("from the first")
+        assert PipelineRun.objects.acquire(work.run.pk, "there")
+        return StepOutcome("from the first")
 
     monkeypatch.setitem(STEPS, PipelineStep.Name.ANALYTICS, stolen)
 
@@ -124,7 +124,7 @@ def test_who_lost_a_run_writes_nothing_more_of_it(run: PipelineRun, monkeypatch:
 def test_an_outage_of_the_database_is_not_the_end_of_a_run(
     run: PipelineRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(work: Work) -> Outcome:
+    def away(work: StepContext) -> StepOutcome:
         raise OperationalError("the database is away")
 
     with monkeypatch.context() as patched:
@@ -143,7 +143,7 @@ def test_an_outage_of_the_database_is_not_the_end_of_a_run(
 def test_the_command_says_that_a_run_was_cut_short_and_goes_on_with_it_when_called_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def away(work: Work) -> Outcome:
+    def away(work: StepContext) -> StepOutcome:
         raise OperationalError("the database is away")
 
     asked = ("run_pipeline", "--sync", "--source", "none", "--modes", "random_forest", "--run-id", "cut")
@@ -164,11 +164,11 @@ def test_the_command_says_that_a_run_was_cut_short_and_goes_on_with_it_when_call
 def test_a_run_that_is_given_up_has_failed_with_its_steps_and_their_reason(run: PipelineRun) -> None:
     run.steps.filter(name="data").update(status="completed", finished_at=timezone.now())
     run.steps.filter(name="analytics").update(status="running")
-    assert PipelineRun.objects.take(run.pk, "there")
-    assert not give_up(run, "too often")
+    assert PipelineRun.objects.acquire(run.pk, "there")
+    assert not fail_abandoned(run, "too often")
     lease_runs_out()
 
-    assert give_up(run, "too often")
+    assert fail_abandoned(run, "too often")
 
     run.refresh_from_db()
     assert (run.status, run.error) == ("failed", "too often")
@@ -177,4 +177,4 @@ def test_a_run_that_is_given_up_has_failed_with_its_steps_and_their_reason(run: 
         "analytics": "failed",
         **dict.fromkeys(["evaluation", "adaptive_weights", "training", "predictions"], "skipped"),
     }
-    assert not give_up(run, "again")
+    assert not fail_abandoned(run, "again")

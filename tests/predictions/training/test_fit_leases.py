@@ -9,11 +9,11 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from predictions.draws.sources import KnownDraws, known_draws
+from predictions.draws.sources import DrawHistory, known_draws
 from predictions.models import TrainedModel, Training
 from predictions.training import fit_leases
 from predictions.training import trainer as training
-from predictions.training.subprocesses import Answer
+from predictions.training.subprocesses import FitResult
 from predictions.training.trainer import DEFAULT_SEED, train_modes
 
 MODE = "random_forest"
@@ -25,7 +25,7 @@ def lease_runs_out() -> None:
     Training.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
 
 
-def train_here(**options: bool) -> training.Trained:
+def train_here(**options: bool) -> training.TrainingOutcome:
     (trained,) = train_modes([MODE], known_draws(), **options)
     return trained
 
@@ -52,7 +52,7 @@ def test_two_that_want_the_same_fit_at_once_do_it_once(real_draws: None) -> None
 
 @pytest.mark.usefixtures("real_draws")
 def test_the_fit_of_one_that_died_is_done_when_its_lease_has_run_out() -> None:
-    assert fit_leases.begin(MODE, known_draws(), DEFAULT_SEED).token
+    assert fit_leases.acquire_fit(MODE, known_draws(), DEFAULT_SEED).token
     until = timezone.now() + timedelta(seconds=2)
     Training.objects.update(lease_until=until)
 
@@ -66,7 +66,7 @@ def test_the_fit_of_one_that_died_is_done_when_its_lease_has_run_out() -> None:
 @pytest.mark.usefixtures("real_draws")
 def test_a_fit_whose_waiting_process_died_time_and_again_is_given_up_and_may_be_done_anew() -> None:
     for _ in range(Training.MAX_ATTEMPTS):
-        assert fit_leases.begin(MODE, known_draws(), DEFAULT_SEED).token
+        assert fit_leases.acquire_fit(MODE, known_draws(), DEFAULT_SEED).token
         lease_runs_out()
 
     trained = train_here()
@@ -79,7 +79,7 @@ def test_a_fit_whose_waiting_process_died_time_and_again_is_given_up_and_may_be_
 
 @pytest.mark.usefixtures("real_draws")
 def test_a_fit_that_was_lost_leaves_no_model_and_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stolen(of: Training, known: KnownDraws, seed: int, file: str, answer: Answer) -> TrainedModel:
+    def stolen(of: Training, known: DrawHistory, seed: int, file: str, answer: FitResult) -> TrainedModel:
         files.append(settings.MODELS_DIR / file)
         Training.objects.update(status="failed", token=None)
         return real(of, known, seed, file, answer)

@@ -11,7 +11,7 @@ from predictions.distributions.components import (
     log_likelihood,
     uniform_component,
 )
-from predictions.distributions.fixed_share import ALPHA, updated_shares
+from predictions.distributions.fixed_share import ALPHA, fixed_share_update
 from predictions.models import Draw, Prediction, StrategyShares
 from predictions.modes.v1 import STRATEGIES, weighed
 from predictions.training import strategy_shares
@@ -59,7 +59,7 @@ def test_a_draw_moves_the_shares_by_the_rule_and_by_the_laws_as_they_were_stored
         one.strategy: log_likelihood(one, draw.white_balls, 26)
         for one in components_from_json(law.components)
     }
-    expected = updated_shares(dict.fromkeys(STRATEGIES, 1 / 6), likelihoods)
+    expected = fixed_share_update(dict.fromkeys(STRATEGIES, 1 / 6), likelihoods)
     assert current_shares() == pytest.approx(expected)
     assert moved.prediction == law
     assert moved.log_losses == pytest.approx({name: -one for name, one in likelihoods.items()})
@@ -77,7 +77,10 @@ def test_a_draw_moves_the_shares_once_however_often_it_is_asked_for() -> None:
 def test_of_two_runs_that_move_the_shares_by_one_draw_the_second_finds_it_done() -> None:
     law, draw = law_of(SATURDAY), draw_on(SATURDAY, 60, 61, 62, 63, 64, 26)
 
-    (first, is_new), (second, again) = strategy_shares._move(law, draw), strategy_shares._move(law, draw)
+    (first, is_new), (second, again) = (
+        strategy_shares._apply_draw(law, draw),
+        strategy_shares._apply_draw(law, draw),
+    )
 
     assert (first, is_new, again) == (second, True, False)
     assert StrategyShares.objects.count() == 1

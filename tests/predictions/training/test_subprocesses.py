@@ -9,17 +9,17 @@ import pytest
 from django.conf import settings
 
 from predictions.training import subprocesses
-from predictions.training.subprocesses import FitError, end_children, in_child, request_of
+from predictions.training.subprocesses import FitError, build_request, end_children, run_in_subprocess
 from tests.factories import fair_history
 from tests.processes import children_of, wait_until
 
 
 def test_children_that_are_given_up_end_at_once_and_who_waits_gets_an_error() -> None:
     history = fair_history(900)
-    long = request_of("backtest", "lstm", first=880, stop=900, seed=1)
+    long = build_request("backtest", "lstm", first=880, stop=900, seed=1)
 
     with ThreadPoolExecutor(1) as threads:
-        fit = threads.submit(in_child, long, history)
+        fit = threads.submit(run_in_subprocess, long, history)
         wait_until(lambda: bool(subprocesses._running), 5, "a child")
         (child,) = subprocesses._running
         end_children()
@@ -35,7 +35,7 @@ def test_children_that_are_given_up_end_at_once_and_who_waits_gets_an_error() ->
 PARENT = """
 import django
 django.setup()
-from predictions.training.trainer.subprocesses import in_child, request_of
+from predictions.training.subprocesses import in_child, request_of
 from tests.factories import fair_history
 in_child(request_of("backtest", "lstm", first=880, stop=900, seed=1), fair_history(900))
 """
@@ -57,7 +57,9 @@ def test_a_child_ends_with_the_process_that_waits_for_it_however_soon_that_is_ki
 
 
 def test_a_child_that_ends_by_itself_is_forgotten() -> None:
-    answer = in_child(request_of("backtest", "uniform", first=300, stop=310, seed=1), fair_history(310))
+    answer = run_in_subprocess(
+        build_request("backtest", "uniform", first=300, stop=310, seed=1), fair_history(310)
+    )
 
     assert len(answer.payload["joint"]) == 10
     assert not subprocesses._running

@@ -10,14 +10,14 @@ import pytest
 from django.db import IntegrityError
 
 from predictions.distributions.components import uniform_component
-from predictions.draws.sources import KnownDraws, import_source, known_draws
+from predictions.draws.sources import DrawHistory, import_source, known_draws
 from predictions.models import TrainedModel
 from predictions.modes.features import History
 from predictions.modes.registry import MODES
 from predictions.training.trainer import (
     FitError,
     activate,
-    forget_old_files,
+    delete_old_artefacts,
     predict,
     train,
     train_modes,
@@ -33,7 +33,7 @@ MAX_SIZE = 100_000  # of the others
 PARTS = {name: [uniform_component(name).as_json()] for name in ("v1", "v2")}
 
 
-def law(model: TrainedModel, known: KnownDraws) -> list[dict[str, Any]]:
+def law(model: TrainedModel, known: DrawHistory) -> list[dict[str, Any]]:
     return predict(model, known, PARTS)[0]
 
 
@@ -56,7 +56,7 @@ def trained(
 
 
 @pytest.fixture
-def known(trained: TrainedModel, db: None) -> KnownDraws:
+def known(trained: TrainedModel, db: None) -> DrawHistory:
     return known_draws()
 
 
@@ -66,7 +66,7 @@ def artefact(model: TrainedModel) -> Path:
     return Path(settings.MODELS_DIR / model.file)
 
 
-def test_a_fit_records_where_it_came_from_and_what_it_cost(trained: TrainedModel, known: KnownDraws) -> None:
+def test_a_fit_records_where_it_came_from_and_what_it_cost(trained: TrainedModel, known: DrawHistory) -> None:
     assert trained.draws_used == 1396
     assert str(trained.draws_through) == "2026-08-19"
     assert trained.draws_fingerprint == known.fingerprint()
@@ -86,7 +86,7 @@ def test_the_skill_stands_beside_uniform_and_within_the_promise(trained: Trained
 
 
 def test_the_same_seed_and_draws_give_the_same_law_in_another_process(
-    trained: TrainedModel, known: KnownDraws
+    trained: TrainedModel, known: DrawHistory
 ) -> None:
     again = train(trained.mode, known)
 
@@ -95,7 +95,7 @@ def test_the_same_seed_and_draws_give_the_same_law_in_another_process(
 
 
 def test_another_seed_gives_another_law_of_all_but_hybrid_which_mixes_what_is_stored(
-    trained: TrainedModel, known: KnownDraws
+    trained: TrainedModel, known: DrawHistory
 ) -> None:
     other = train(trained.mode, known, seed=2)
 
@@ -103,7 +103,7 @@ def test_another_seed_gives_another_law_of_all_but_hybrid_which_mixes_what_is_st
 
 
 def test_a_learned_law_is_one_component_of_69_and_26_weights_that_differ(
-    trained: TrainedModel, known: KnownDraws
+    trained: TrainedModel, known: DrawHistory
 ) -> None:
     component = law(trained, known)[0]
 
@@ -119,7 +119,7 @@ def test_a_learned_law_is_one_component_of_69_and_26_weights_that_differ(
 
 
 def test_a_mode_is_unchanged_while_draws_seed_code_and_parameters_are(
-    trained: TrainedModel, known: KnownDraws, monkeypatch: pytest.MonkeyPatch
+    trained: TrainedModel, known: DrawHistory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mode = MODES[trained.mode]
     assert unchanged_model(trained.mode, known) == trained
@@ -135,7 +135,7 @@ def test_a_mode_is_unchanged_while_draws_seed_code_and_parameters_are(
     assert unchanged_model(trained.mode, known) == trained
 
 
-def test_an_unchanged_mode_is_given_out_without_a_fit(trained: TrainedModel, known: KnownDraws) -> None:
+def test_an_unchanged_mode_is_given_out_without_a_fit(trained: TrainedModel, known: DrawHistory) -> None:
     before = TrainedModel.objects.count()
 
     (training,) = train_modes([trained.mode], known)
@@ -144,7 +144,7 @@ def test_an_unchanged_mode_is_given_out_without_a_fit(trained: TrainedModel, kno
     assert TrainedModel.objects.count() == before
 
 
-def test_a_mode_whose_file_was_damaged_is_not_unchanged(trained: TrainedModel, known: KnownDraws) -> None:
+def test_a_mode_whose_file_was_damaged_is_not_unchanged(trained: TrainedModel, known: DrawHistory) -> None:
     path = artefact(trained)
     content = path.read_bytes()
     try:
@@ -156,7 +156,7 @@ def test_a_mode_whose_file_was_damaged_is_not_unchanged(trained: TrainedModel, k
 
 @pytest.mark.parametrize("damage", ["tampered", "truncated", "missing"])
 def test_a_damaged_artefact_is_refused_before_it_is_opened(
-    trained: TrainedModel, known: KnownDraws, damage: str
+    trained: TrainedModel, known: DrawHistory, damage: str
 ) -> None:
     path = artefact(trained)
     aside = path.with_suffix(".aside")
@@ -177,7 +177,7 @@ def test_a_damaged_artefact_is_refused_before_it_is_opened(
 
 
 def test_a_fit_that_takes_too_long_is_ended_and_leaves_no_row(
-    trained: TrainedModel, known: KnownDraws, settings: pytest.FixtureRequest
+    trained: TrainedModel, known: DrawHistory, settings: pytest.FixtureRequest
 ) -> None:
     settings.FIT_TIME_LIMIT = 1  # type: ignore[attr-defined]
     before = TrainedModel.objects.count()
@@ -188,8 +188,8 @@ def test_a_fit_that_takes_too_long_is_ended_and_leaves_no_row(
     assert TrainedModel.objects.count() == before
 
 
-def test_too_few_draws_are_a_named_error(trained: TrainedModel, known: KnownDraws) -> None:
-    few = KnownDraws(
+def test_too_few_draws_are_a_named_error(trained: TrainedModel, known: DrawHistory) -> None:
+    few = DrawHistory(
         History(known.history.white[:300], known.history.powerball[:300]), known.first, known.through
     )
 
@@ -234,12 +234,12 @@ def test_the_files_of_the_newest_models_and_of_the_active_one_are_kept(
     for model in (*models, other):
         artefact(model).write_text("model")
 
-    assert forget_old_files("v1") == 2
+    assert delete_old_artefacts("v1") == 2
 
     assert [artefact(model).exists() for model in models] == [False, True, False, True, True]
     assert artefact(other).exists()
     kept = TrainedModel.objects.filter(mode="v1").order_by("id").values_list("file_kept", flat=True)
     assert list(kept) == [False, True, False, True, True]
-    assert forget_old_files("v1") == 0
+    assert delete_old_artefacts("v1") == 0
     for model in (*models, other):
         artefact(model).unlink(missing_ok=True)

@@ -8,8 +8,8 @@ import pytest
 import time_machine
 from django.db import connection
 
-from predictions.models import PipelineRun, lease_end
-from predictions.workqueue.leases import delay_after, holder, kept
+from predictions.models import PipelineRun, lease_expiry
+from predictions.workqueue.leases import backoff_delay, lease_holder, renewing
 from tests.factories import WEDNESDAY
 from tests.processes import wait_until
 
@@ -29,7 +29,7 @@ def some_run(**values: object) -> PipelineRun:
 
 def take(run: PipelineRun, name: str = "one") -> bool:
     """Take it and know it by its token, or not."""
-    token = PipelineRun.objects.take(run.pk, name)
+    token = PipelineRun.objects.acquire(run.pk, name)
     if token:
         run.refresh_from_db()
     return token is not None
@@ -42,7 +42,7 @@ def test_of_eight_takers_at_once_one_wins() -> None:
 
     def taker() -> None:
         barrier.wait()
-        tokens.append(PipelineRun.objects.take(run.pk, "one of eight"))
+        tokens.append(PipelineRun.objects.acquire(run.pk, "one of eight"))
         connection.close()
 
     threads = [Thread(target=taker) for _ in range(8)]
@@ -109,7 +109,7 @@ def test_what_was_begun_too_often_without_getting_further_is_not_begun_again() -
             assert take(run)
     with time_machine.travel(NOON + 100 * LEASE, tick=False):
         assert not take(run)
-        assert list(PipelineRun.objects.exhausted()) == [run]
+        assert list(PipelineRun.objects.out_of_attempts()) == [run]
 
 
 @pytest.mark.django_db
@@ -120,7 +120,7 @@ def test_what_got_further_may_be_begun_as_often_again() -> None:
         PipelineRun.objects.renew(run, attempts=1)
     with time_machine.travel(NOON + 2 * LEASE, tick=False):
         assert take(run)
-        assert not PipelineRun.objects.exhausted().exists()
+        assert not PipelineRun.objects.out_of_attempts().exists()
 
 
 @pytest.mark.django_db
@@ -133,24 +133,24 @@ def test_what_has_ended_is_never_taken(status: str) -> None:
 def test_what_a_dead_holder_had_is_free_and_due_at_once_and_nothing_else_is() -> None:
     dead, living, ended = (some_run(pipeline_run_id=name) for name in ("dead", "living", "ended"))
     take(dead, "host/7"), take(living, "host/8"), take(ended, "host/7")
-    PipelineRun.objects.held(ended).update(status="completed")
+    PipelineRun.objects.owned_by(ended).update(status="completed")
 
     assert PipelineRun.objects.release("host/7") == 1
 
-    assert list(PipelineRun.objects.due()) == [dead]
+    assert list(PipelineRun.objects.overdue()) == [dead]
     assert not PipelineRun.objects.renew(dead)
 
 
 @pytest.mark.django_db
 def test_only_what_is_free_and_overdue_is_due_and_it_is_put_off_once() -> None:
     with time_machine.travel(NOON, tick=False):
-        run = some_run(created_at=NOON, deliver_by=lease_end(NOON))
+        run = some_run(created_at=NOON, deliver_by=lease_expiry(NOON))
         some_run(pipeline_run_id="without a task")
-        assert not PipelineRun.objects.due().exists()
+        assert not PipelineRun.objects.overdue().exists()
     with time_machine.travel(NOON + LEASE, tick=False):
-        assert list(PipelineRun.objects.due()) == [run]
-        assert PipelineRun.objects.put_off(run)
-        assert not PipelineRun.objects.put_off(run)  # as another reaper that saw the same
+        assert list(PipelineRun.objects.overdue()) == [run]
+        assert PipelineRun.objects.postpone(run)
+        assert not PipelineRun.objects.postpone(run)  # as another reaper that saw the same
 
 
 @pytest.mark.django_db
@@ -171,18 +171,18 @@ def test_the_thread_renews_what_is_ours_for_as_long_as_the_work_takes(
     given_back.token = None
     first, second = (PipelineRun.objects.get(pk=run.pk).lease_until for run in (ours, given_back))
 
-    with kept([ours, given_back]):
+    with renewing([ours, given_back]):
         wait_until(lambda: PipelineRun.objects.get(pk=ours.pk).lease_until > first, 10, "a renewal")
 
     assert PipelineRun.objects.get(pk=given_back.pk).lease_until == second
 
 
 def test_waiting_after_an_outage_doubles() -> None:
-    assert [delay_after(attempts) for attempts in (1, 2, 3, 4)] == [5, 10, 20, 40]
+    assert [backoff_delay(attempts) for attempts in (1, 2, 3, 4)] == [5, 10, 20, 40]
 
 
 def test_a_cluster_signs_with_the_name_its_watchdog_gave_it(monkeypatch: pytest.MonkeyPatch) -> None:
     name = f"host/1-{uuid4().hex[:6]}/heavy"
-    assert holder() != name
+    assert lease_holder() != name
     monkeypatch.setenv("SHIOL_HOLDER", name)
-    assert holder() == name
+    assert lease_holder() == name

@@ -5,7 +5,7 @@ import pytest
 from shiolplus.charts.axis import Axis
 from shiolplus.charts.interval import LEFT as WHISKERS_LEFT
 from shiolplus.charts.interval import WIDTH as WHISKERS_WIDTH
-from shiolplus.charts.interval import Mean, whisker_chart
+from shiolplus.charts.interval import Estimate, interval_chart
 from shiolplus.charts.line import APART, HEIGHT, LEFT, TOP, WIDTH, LineChart, line_chart
 
 
@@ -71,8 +71,8 @@ def test_a_single_point_is_a_line_that_ends_where_it_begins() -> None:
 
 
 def test_means_and_intervals_stand_on_one_scale_beside_zero() -> None:
-    drawn = whisker_chart(
-        "Title", "name", [Mean("a", 0.5, 0.0, 1.0, "a half"), Mean("b", -1.0, -2.0, 0.0, "minus one")]
+    drawn = interval_chart(
+        "Title", "name", [Estimate("a", 0.5, 0.0, 1.0, "a half"), Estimate("b", -1.0, -2.0, 0.0, "minus one")]
     )
 
     unit = WHISKERS_WIDTH / 3  # from -2 to 1

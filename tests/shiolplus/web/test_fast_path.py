@@ -14,7 +14,7 @@ from django.test import RequestFactory, override_settings
 from shiolplus.web.fast_path import CachedTicketsFastPath
 from shiolplus.web.trusted_proxies import parse_peers
 from tests.factories import make_client, make_key, some_tickets
-from tickets.api.response_cache import ANSWERS
+from tickets.api.response_cache import response_cache
 from tickets.store import insert_batch_tickets
 
 pytestmark = pytest.mark.django_db
@@ -37,14 +37,14 @@ Ask = Callable[..., Given]
 
 @pytest.fixture(autouse=True)
 def _kept_for_a_second() -> Iterator[None]:
-    ANSWERS.seconds = 1.0
+    response_cache.seconds = 1.0
     caches["default"].clear()
     request_started.disconnect(close_old_connections)  # it would close the test's own, and its transaction
     yield
     request_started.connect(close_old_connections)
-    ANSWERS.seconds = 0.0
-    ANSWERS.kept.clear()
-    ANSWERS.asked.clear()
+    response_cache.seconds = 0.0
+    response_cache.kept.clear()
+    response_cache.asked.clear()
 
 
 @pytest.fixture
@@ -212,14 +212,14 @@ def test_over_tls_it_has_the_headers_of_such_answers(ask: Ask) -> None:
 
 
 def test_nothing_is_kept_where_nothing_shall_be(ask: Ask) -> None:
-    ANSWERS.seconds = 0.0
+    response_cache.seconds = 0.0
 
     assert [ask().by_django for _ in range(2)] == [True, True]
 
 
 def test_an_answer_is_given_from_memory_for_a_second_at_most(ask: Ask) -> None:
     ask()
-    key, kept = ("v1", 10), ANSWERS.kept["v1", 10]
-    ANSWERS.kept[key] = type(kept)(kept.made_at - 1.0, kept.body, kept.etag, kept.tickets)
+    key, kept = ("v1", 10), response_cache.kept["v1", 10]
+    response_cache.kept[key] = type(kept)(kept.made_at - 1.0, kept.body, kept.etag, kept.tickets)
 
     assert ask().by_django

@@ -64,7 +64,7 @@ def made(size: int = 20, modes: tuple[str, ...] = ("random_forest",), **values: 
 
 def failed(error: str = "no room", **values: Any) -> TicketBatch:
     batch = queued_batch()
-    batch.token = TicketBatch.objects.take(batch.pk, "me")
+    batch.token = TicketBatch.objects.acquire(batch.pk, "me")
     finish_batch(batch, TicketBatch.Status.FAILED, error)
     TicketBatch.objects.filter(pk=batch.pk).update(**values)
     return batch
@@ -156,7 +156,7 @@ def test_tickets_handed_in_are_no_work_of_the_batches() -> None:
 def test_what_runs_is_told_with_its_progress_and_what_waits_with_its_age() -> None:
     make_prediction()
     batch = queued_batch(size=400, generated=100, stored=100, rate=50.0)
-    TicketBatch.objects.take(batch.pk, "me")
+    TicketBatch.objects.acquire(batch.pk, "me")
     queued_batch(created_at=NOW - timedelta(minutes=3))
     queued_batch(created_at=NOW - timedelta(minutes=2))
     run = PipelineRun.objects.create(pipeline_run_id="p-1", draw_date=WEDNESDAY, source="none")
@@ -249,7 +249,7 @@ def test_the_page_shows_what_runs_what_is_in_stock_and_what_is_wrong() -> None:
     make_prediction()
     made(20)
     batch = queued_batch(size=400, generated=100, stored=100, rate=50.0)
-    TicketBatch.objects.take(batch.pk, "me")
+    TicketBatch.objects.acquire(batch.pk, "me")
 
     page = text_of(superuser().get(PAGE))
 
@@ -268,7 +268,7 @@ def test_each_trouble_mode_and_batch_leads_to_what_the_person_may_do_about_it() 
     make_prediction()
     broken = failed()
     running = queued_batch(size=400)
-    TicketBatch.objects.take(running.pk, "me")
+    TicketBatch.objects.acquire(running.pk, "me")
     ModePolicy.objects.filter(mode="v2").update(paused=True)
     ways = {
         f"/admin/tickets/ticketbatch/retry/?batches={broken.pk}": "change_ticketbatch",

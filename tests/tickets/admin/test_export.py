@@ -17,7 +17,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from shiolplus.adminsite import export
-from shiolplus.adminsite.export import cell
+from shiolplus.adminsite.export import csv_cell
 from tests.factories import WEDNESDAY, claim_tickets, make_client, make_draw, make_key, some_tickets, ticket
 from tests.processes import web_server
 from tests.staff import client_of, heard_of, staff_who_may, superuser
@@ -148,7 +148,7 @@ def test_no_sheet_computes_a_text_and_json_is_exact(admin: Client) -> None:
     (row,) = csv.DictReader(io.StringIO(streamed(admin, CLAIMS, "csv")))
     assert row["client"] == '\'=HYPERLINK("//evil")'
     assert lines(streamed(admin, CLAIMS))[0]["client"] == client.name
-    assert [cell(one) for one in ("+1", "-1", "@a", "\tb", "\rc", "a=b", -1, -0.5, None)] == [
+    assert [csv_cell(one) for one in ("+1", "-1", "@a", "\tb", "\rc", "a=b", -1, -0.5, None)] == [
         *("'+1", "'-1", "'@a", "'\tb", "'\rc", "a=b", -1, -0.5, None),
     ]
 

@@ -7,17 +7,17 @@ from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from tickets.api.parsers import StrictJson, TooLarge, json_body, parsed
-from tickets.api.problems import BadValues
+from tickets.api.parsers import StrictJSONParser, TooLarge, parse_json, parse_request_body
+from tickets.api.problems import InvalidParameters
 
 
 def posted(body: bytes, content_type: str = "application/json") -> Request:
     request = APIRequestFactory().generic("POST", "/api/v1/tickets/claims", body, content_type)
-    return Request(request, parsers=[StrictJson()])
+    return Request(request, parsers=[StrictJSONParser()])
 
 
 def test_a_body_is_what_its_json_says() -> None:
-    assert json_body(posted(b'{"mode": "v1", "count": 3, "draw_date": null}')) == {
+    assert parse_request_body(posted(b'{"mode": "v1", "count": 3, "draw_date": null}')) == {
         "mode": "v1",
         "count": 3,
         "draw_date": None,
@@ -26,7 +26,7 @@ def test_a_body_is_what_its_json_says() -> None:
 
 def test_what_a_view_reads_by_drf_is_read_as_strictly() -> None:
     assert posted(b"[1, 2.5]").data == [1, 2.5]
-    with pytest.raises(BadValues):
+    with pytest.raises(InvalidParameters):
         _ = posted(b"[NaN]").data
     with pytest.raises(TooLarge):
         _ = posted(b" " * 65_537).data
@@ -51,8 +51,8 @@ def test_what_a_view_reads_by_drf_is_read_as_strictly() -> None:
     ids=lambda value: value[:20],
 )
 def test_a_refused_text_says_what_is_allowed(text: str, allowed: str) -> None:
-    with pytest.raises(BadValues) as refused:
-        parsed(text)
+    with pytest.raises(InvalidParameters) as refused:
+        parse_json(text)
 
     (error,) = refused.value.errors
     assert (error["name"], error["value"]) == ("body", text[:200])
@@ -70,7 +70,7 @@ def test_a_refused_text_says_what_is_allowed(text: str, allowed: str) -> None:
     ids=["16 levels", "18 digits", "a surrogate pair", "a float"],
 )
 def test_what_is_just_allowed_is_read(text: str, value: Any) -> None:
-    found = parsed(text)
+    found = parse_json(text)
     while isinstance(found, list):
         (found,) = found
 

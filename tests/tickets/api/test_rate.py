@@ -13,7 +13,7 @@ from redis import RedisError
 
 from tests.factories import make_client, make_key
 from tickets.api import throttling
-from tickets.api.throttling import WINDOW, SharedCache
+from tickets.api.throttling import WINDOW, CircuitBreaker
 
 CACHED, QUOTA = "/api/v1/tickets/cached", "/api/v1/quota"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)  # the beginning of a minute
@@ -177,16 +177,16 @@ def test_pages_are_neither_counted_nor_told() -> None:
 
 
 def test_a_late_answer_from_before_an_outage_does_not_end_it(caplog: pytest.LogCaptureFixture) -> None:
-    cache = SharedCache()
+    cache = CircuitBreaker()
     for _ in range(2):
-        assert cache.is_asked()  # by two requests at once
+        assert cache.allows()  # by two requests at once
     before = time.monotonic() - 0.1
 
-    cache.failed(RedisError("gone"))
-    cache.answered(before)
-    cache.failed(RedisError("gone"))
+    cache.failure(RedisError("gone"))
+    cache.success(before)
+    cache.failure(RedisError("gone"))
 
-    assert not cache.is_asked()
+    assert not cache.allows()
     assert caplog.text.count("the shared cache is away") == 1
     assert "answers again" not in caplog.text
 
@@ -195,12 +195,12 @@ def test_one_request_in_a_while_asks_a_cache_that_is_away_and_its_answer_ends_it
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(throttling, "LEFT_ALONE", 1.0)
-    cache = SharedCache()
-    cache.failed(RedisError("gone"))
-    assert not cache.is_asked()
+    cache = CircuitBreaker()
+    cache.failure(RedisError("gone"))
+    assert not cache.allows()
 
     time.sleep(1)  # the clock that is measured by is nobody's to set
 
-    assert [cache.is_asked() for _ in range(3)] == [True, False, False]
-    cache.answered(time.monotonic())
-    assert [cache.is_asked() for _ in range(3)] == [True, True, True]
+    assert [cache.allows() for _ in range(3)] == [True, False, False]
+    cache.success(time.monotonic())
+    assert [cache.allows() for _ in range(3)] == [True, True, True]

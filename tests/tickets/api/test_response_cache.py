@@ -17,7 +17,7 @@ from predictions.modes.registry import MODE_NAMES
 from tests.commands import manage
 from tests.factories import claim_tickets, make_client, make_key, some_tickets
 from tests.processes import get, wait_until, web_server
-from tickets.api.response_cache import ANSWERS, Warmer, respond
+from tickets.api.response_cache import CacheRefresher, response_cache, to_response
 from tickets.models import TicketBatch
 from tickets.store import insert_batch_tickets
 
@@ -29,11 +29,11 @@ V1 = f"{CACHED}?mode=v1"
 
 @pytest.fixture(autouse=True)
 def _kept_for_a_second() -> Iterator[None]:
-    ANSWERS.seconds = 1.0
+    response_cache.seconds = 1.0
     yield
-    ANSWERS.seconds = 0.0
-    ANSWERS.kept.clear()
-    ANSWERS.asked.clear()
+    response_cache.seconds = 0.0
+    response_cache.kept.clear()
+    response_cache.asked.clear()
 
 
 @pytest.fixture(autouse=True)
@@ -68,10 +68,10 @@ def test_the_second_answer_comes_from_memory_and_is_the_same() -> None:
 
 def test_the_time_is_the_requests_own() -> None:
     ask()
-    kept = ANSWERS.kept["v1", 10]
+    kept = response_cache.kept["v1", 10]
 
     assert kept.body.endswith(b',"response_time_ms":')
-    assert respond(RequestFactory().get(V1), kept, time.perf_counter() - 7).content.startswith(
+    assert to_response(RequestFactory().get(V1), kept, time.perf_counter() - 7).content.startswith(
         kept.body + b"7"
     )
 
@@ -111,7 +111,7 @@ def test_a_ticket_that_this_process_hands_out_is_offered_no_more() -> None:
     with override_settings(SALES_CUTOFF=clock(22, 59)):
         mine = api.post("/api/v1/tickets/claims", {"mode": "v1", "count": 2}, "application/json").json()
 
-    assert set(ANSWERS.kept) == {("v2", 10)}  # what shows none of them stays
+    assert set(response_cache.kept) == {("v2", 10)}  # what shows none of them stays
     left = ask()[0].json()["tickets"]
 
     assert left == [ticket for ticket in offered if ticket not in mine["tickets"]]
@@ -152,7 +152,7 @@ def test_a_host_that_is_not_allowed_is_refused_also_from_memory() -> None:
 def test_who_has_the_answer_gets_304(warm: bool) -> None:
     etag = ask()[0]["ETag"]
     if not warm:
-        ANSWERS.kept.clear()
+        response_cache.kept.clear()
 
     for given in (etag, etag.removeprefix("W/"), f'"other", {etag}', "*"):
         response, _ = ask(V1, **{"If-None-Match": given})
@@ -163,10 +163,10 @@ def test_who_has_the_answer_gets_304(warm: bool) -> None:
 
 def test_the_etag_changes_with_what_is_shown_and_with_nothing_else() -> None:
     before = ask()[0]["ETag"]
-    ANSWERS.kept.clear()
+    response_cache.kept.clear()
     insert_batch_tickets(some_tickets(1, powerball=2), "v2")
     same = ask()[0]["ETag"]
-    ANSWERS.kept.clear()
+    response_cache.kept.clear()
     claim_tickets(TicketBatch.objects.get(mode="v1"), 1)
 
     assert before == same
@@ -177,23 +177,23 @@ def test_the_etag_changes_with_what_is_shown_and_with_nothing_else() -> None:
 # Kept warm
 
 
-def rendered(warmer: Warmer) -> int:
+def rendered(warmer: CacheRefresher) -> int:
     """How many answers a pass makes: each takes one query."""
     with CaptureQueriesContext(connection) as queries:
-        warmer.look()
+        warmer.refresh()
     return len([one for one in queries if "claim_id IS NULL" in one["sql"]])
 
 
 def test_the_usual_answers_are_there_before_anybody_asks() -> None:
-    assert rendered(Warmer()) == 5
+    assert rendered(CacheRefresher()) == 5
 
-    assert set(ANSWERS.kept) == {(mode, 10) for mode in MODE_NAMES}
+    assert set(response_cache.kept) == {(mode, 10) for mode in MODE_NAMES}
     assert ask()[1] == 0
 
 
 def test_they_are_made_anew_when_a_batch_is_published_and_not_for_nothing() -> None:
-    warmer = Warmer()
-    warmer.look()
+    warmer = CacheRefresher()
+    warmer.refresh()
 
     assert rendered(warmer) == 0
     insert_batch_tickets(some_tickets(2, powerball=2), "v1", "another")
@@ -202,8 +202,8 @@ def test_they_are_made_anew_when_a_batch_is_published_and_not_for_nothing() -> N
 
 
 def test_what_was_asked_lately_is_made_anew_each_time() -> None:
-    warmer = Warmer()
-    warmer.look()
+    warmer = CacheRefresher()
+    warmer.refresh()
     ask(f"{V1}&limit=3")
 
     assert [rendered(warmer), rendered(warmer)] == [1, 1]

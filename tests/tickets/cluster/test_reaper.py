@@ -46,7 +46,7 @@ def test_an_overdue_batch_is_sent_again_once(batch: TicketBatch) -> None:
 
 
 def test_a_batch_whose_worker_was_killed_is_sent_again_when_its_lease_has_run_out(batch: TicketBatch) -> None:
-    assert TicketBatch.objects.take(batch.pk, "there")
+    assert TicketBatch.objects.acquire(batch.pk, "there")
     assert reap() == NOTHING
 
     TicketBatch.objects.update(lease_until=past(), deliver_by=past())
@@ -55,7 +55,7 @@ def test_a_batch_whose_worker_was_killed_is_sent_again_when_its_lease_has_run_ou
 
 
 def test_a_batch_that_was_begun_too_often_fails_with_its_run(batch: TicketBatch) -> None:
-    assert TicketBatch.objects.take(batch.pk, "there")
+    assert TicketBatch.objects.acquire(batch.pk, "there")
     TicketBatch.objects.update(lease_until=past(), deliver_by=past(), attempts=TicketBatch.MAX_ATTEMPTS)
 
     assert reap() == ReapResult(failed=1)

@@ -142,13 +142,13 @@ def test_what_a_stopped_cluster_held_is_due_at_once(one: SupervisedCluster) -> N
     batch, (run, _), (fetched, _) = queued_batch(), accept_run(source="none"), accept_run(source="none")
     fit = Training.objects.create(mode="v1", draws_fingerprint="0" * 64, seed=1, code_version=1)
     for model, row in ((TicketBatch, batch), (PipelineRun, run), (Training, fit)):
-        assert model.objects.take(row.pk, one.name)
+        assert model.objects.acquire(row.pk, one.name)
 
     one.record_stopped("it got nothing done")
 
-    assert list(TicketBatch.objects.due()) == [batch]
-    assert set(PipelineRun.objects.due()) == {run, fetched}
-    assert Training.objects.take(fit.pk, "another")
+    assert list(TicketBatch.objects.overdue()) == [batch]
+    assert set(PipelineRun.objects.overdue()) == {run, fetched}
+    assert Training.objects.acquire(fit.pk, "another")
     row = Cluster.objects.get()
     assert (row.status, row.trouble, row.sign_at) == ("stopped", "it got nothing done", None)
     assert clusters.alive() == []
@@ -156,13 +156,13 @@ def test_what_a_stopped_cluster_held_is_due_at_once(one: SupervisedCluster) -> N
 
 def test_work_waits_only_while_nobody_does_any(clock: Clock) -> None:
     make_prediction()
-    waiting, first = BacklogTimer(TicketBatch.objects.drawn()), queued_batch()
+    waiting, first = BacklogTimer(TicketBatch.objects.generated()), queued_batch()
     assert waiting.seconds() == 0
     clock.now += 50
     second = queued_batch()
     assert waiting.seconds() == 50
 
-    assert TicketBatch.objects.take(second.pk, "here")
+    assert TicketBatch.objects.acquire(second.pk, "here")
     clock.now += 50
     assert waiting.seconds() == 0
 
@@ -190,11 +190,11 @@ def test_a_sign_is_its_own_clusters_and_a_process_without_one_gives_none(
 ) -> None:
     for name in ("host/1/heavy", "host/2/heavy"):
         Cluster.objects.create(holder=name, queue="heavy", host="host")
-    clusters.sign()
+    clusters.heartbeat()
     assert not Cluster.objects.exclude(sign_at=None).exists()
 
     monkeypatch.setenv(clusters.HOLDER, "host/2/heavy")
-    clusters.sign()
+    clusters.heartbeat()
 
     assert [one.holder for one in Cluster.objects.exclude(sign_at=None)] == ["host/2/heavy"]
 

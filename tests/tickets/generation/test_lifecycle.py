@@ -34,7 +34,7 @@ def _law(on_tuesday: None) -> None:
 def taken_batch(**values: object) -> TicketBatch:
     """A batch that this process has."""
     batch = queued_batch(**values)
-    assert TicketBatch.objects.take(batch.pk, "here")
+    assert TicketBatch.objects.acquire(batch.pk, "here")
     batch.refresh_from_db()
     return batch
 
@@ -42,7 +42,7 @@ def taken_batch(**values: object) -> TicketBatch:
 def stolen(batch: TicketBatch) -> TicketBatch:
     """The same batch, with another holder since."""
     TicketBatch.objects.filter(pk=batch.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
-    assert TicketBatch.objects.take(batch.pk, "there")
+    assert TicketBatch.objects.acquire(batch.pk, "there")
     return batch
 
 
@@ -137,10 +137,10 @@ def test_a_batch_that_met_an_outage_is_nobodys_for_a_while_and_then_due() -> Non
     batch.refresh_from_db()
     assert (batch.status, batch.error, batch.token) == ("queued", "the disk is full", None)
     assert run_next_batch() is None
-    assert not TicketBatch.objects.due().exists()
+    assert not TicketBatch.objects.overdue().exists()
     past = timezone.now() - timedelta(seconds=1)
     TicketBatch.objects.update(lease_until=past, deliver_by=past)
-    assert list(TicketBatch.objects.due()) == [batch]
+    assert list(TicketBatch.objects.overdue()) == [batch]
     assert run_next_batch() == batch.pk
     batch.refresh_from_db()
     assert (batch.status, batch.error) == ("ready", "")

@@ -64,7 +64,7 @@ def sound(db: None, _now: None) -> None:
 def test_a_sound_system_is_shown_in_one_look_and_is_well(sound: None) -> None:
     make_backtest({"v1": (0.01, 0.001)})
     batch = queued_batch(size=400, generated=100, stored=100, rate=50.0)
-    TicketBatch.objects.take(batch.pk, "me")
+    TicketBatch.objects.acquire(batch.pk, "me")
 
     out, err = call("status")
 

@@ -181,7 +181,7 @@ def test_asked_for_here_what_somebody_had_who_died_is_made_here() -> None:
     make_prediction()
     BatchTicketGenerator(20, ["random_forest"]).generate_batch("one", draw_date=WEDNESDAY)
     batch = TicketBatch.objects.get()
-    assert TicketBatch.objects.take(batch.pk, "somebody who died")
+    assert TicketBatch.objects.acquire(batch.pk, "somebody who died")
     TicketBatch.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
 
     result = BatchTicketGenerator(20, ["random_forest"]).generate_batch("one", async_mode=False)
@@ -193,7 +193,7 @@ def test_asked_for_here_what_somebody_else_has_is_left_to_them() -> None:
     make_prediction()
     BatchTicketGenerator(20, ["random_forest"]).generate_batch("one", draw_date=WEDNESDAY)
     batch = TicketBatch.objects.get()
-    assert TicketBatch.objects.take(batch.pk, "somebody else")
+    assert TicketBatch.objects.acquire(batch.pk, "somebody else")
 
     result = BatchTicketGenerator(20, ["random_forest"]).generate_batch("one", async_mode=False)
 

@@ -17,7 +17,7 @@ from django.test import Client
 from django.utils import timezone
 
 from predictions.models import Cluster
-from predictions.workqueue.clusters import key_print
+from predictions.workqueue.clusters import secret_key_fingerprint
 from tests.postgres_server import free_port
 from tests.redis_server import RedisServer, redis_server
 from tests.staff import superuser
@@ -220,7 +220,7 @@ def test_a_data_folder_that_is_gone_is_named(tmp_path: Path, settings: LazySetti
 def test_a_cluster_with_another_secret_key_is_named() -> None:
     values = {"queue": "shiolplus", "host": "far", "status": "running"}
     Cluster.objects.create(**values, holder="far/1", key_print="0" * 16)
-    Cluster.objects.create(**values | {"queue": "heavy"}, holder="far/2", key_print=key_print())
+    Cluster.objects.create(**values | {"queue": "heavy"}, holder="far/2", key_print=secret_key_fingerprint())
 
     state, part = ready_part("secret_key", 200)
 

@@ -141,7 +141,7 @@ def test_a_batch_that_nobody_begins_for_ten_minutes_is_an_error(sound: None) -> 
 def test_a_failed_batch_is_told_with_its_error_until_its_draw_is_held(sound: None) -> None:
     make_prediction()
     batch = queued_batch()
-    batch.token = TicketBatch.objects.take(batch.pk, "me")
+    batch.token = TicketBatch.objects.acquire(batch.pk, "me")
     finish_batch(batch, TicketBatch.Status.FAILED, "no room on the disk")
 
     (one,) = told()["failed_batch"]

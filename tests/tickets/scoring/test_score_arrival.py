@@ -9,7 +9,7 @@ from django.core.management import CommandError
 from django.test import TestCase
 from django_q.models import OrmQ, Task
 
-from predictions.draws.feeds import RawDraw, Row
+from predictions.draws.feeds import FeedRow, ParsedDraw
 from predictions.draws.sources import import_rows
 from predictions.models import Draw
 from predictions.workqueue import clusters
@@ -23,13 +23,13 @@ from tickets.store import clear_old_batch_tickets, insert_batch_tickets, purge_b
 from tickets.tasks import generate_ticket_batch, score_draws
 
 MONDAY = date(2025, 12, 22)
-DRAWN = RawDraw(MONDAY, (3, 18, 36, 41, 54), 7, 2)
+DRAWN = ParsedDraw(MONDAY, (3, 18, 36, 41, 54), 7, 2)
 WINNER = ticket(3, 18, 36, 41, 55, 7)  # 4+1: $50,000
 
 
-def arrive(*draws: RawDraw, overwrite: bool = False) -> None:
+def arrive(*draws: ParsedDraw, overwrite: bool = False) -> None:
     with TestCase.captureOnCommitCallbacks(execute=True):
-        import_rows([Row(2, draw) for draw in draws], "test", overwrite=overwrite)
+        import_rows([FeedRow(2, draw) for draw in draws], "test", overwrite=overwrite)
 
 
 def queued() -> list[tuple[str, str, tuple[list[date]]]]:
@@ -54,7 +54,7 @@ def test_a_draw_without_batches_and_one_scored_before_enqueue_nothing() -> None:
     insert_batch_tickets([WINNER], "v1", draw_date=MONDAY)
     score_draws([MONDAY])
 
-    arrive(RawDraw(date(2025, 12, 20), (4, 5, 28, 52, 69), 20, 3))
+    arrive(ParsedDraw(date(2025, 12, 20), (4, 5, 28, 52, 69), 20, 3))
 
     assert queued() == []
 
@@ -66,7 +66,7 @@ def test_a_correction_enqueues_the_scoring_again() -> None:
     score_draws([MONDAY])
     OrmQ.objects.all().delete()
 
-    arrive(RawDraw(MONDAY, (3, 18, 36, 41, 55), 7, 2), overwrite=True)
+    arrive(ParsedDraw(MONDAY, (3, 18, 36, 41, 55), 7, 2), overwrite=True)
 
     assert queued() == [("shiolplus", "tickets.tasks.score_draws", ([MONDAY],))]
 
@@ -79,7 +79,7 @@ def test_a_batch_still_being_made_when_its_draw_came_is_scored_with_the_next_dra
     assert queued() == []
     TicketBatch.objects.update(status="ready")
 
-    arrive(RawDraw(date(2025, 12, 20), (4, 5, 28, 52, 69), 20, 3))
+    arrive(ParsedDraw(date(2025, 12, 20), (4, 5, 28, 52, 69), 20, 3))
 
     assert queued() == [("shiolplus", "tickets.tasks.score_draws", ([MONDAY],))]
 

@@ -249,7 +249,9 @@ def test_a_correction_after_a_purge_keeps_the_old_score_under_its_own_numbers_an
 
     assert BatchScore.objects.values().get() == before
     assert BatchScore.objects.get().powerball == 7
-    assert not BatchScore.objects.standing().exists()  # so nobody is shown it beside the new numbers
+    assert (
+        not BatchScore.objects.for_current_numbers().exists()
+    )  # so nobody is shown it beside the new numbers
     assert f"batch {batch.pk} of v1 of run-1 for 2026-11-25 cannot be scored again" in caplog.text
 
 

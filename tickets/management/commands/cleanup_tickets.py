@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from predictions.modes.registry import MODE_NAMES
-from shiolplus.cli import positive, progress, quiet_logs, say
+from shiolplus.cli import configure_console_logging, positive_int, progress, write_line
 from tickets.store import clear_old_batch_tickets, expired_claimed_tickets, expired_tickets
 
 
@@ -16,7 +16,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--days",
-            type=positive,
+            type=positive_int,
             help="keep tickets of the last DAYS times 24 hours (default: as each mode's policy says)",
         )
         parser.add_argument("--mode", choices=MODE_NAMES, help="only this mode's (default: all)")
@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity, days, mode = options["verbosity"], options["days"], options["mode"]
-        quiet_logs(verbosity)
+        configure_console_logging(verbosity)
         whose = f"{mode} tickets" if mode else "tickets"
         age = f"older than {days} days" if days else "older than their mode's policy keeps them"
         late = f"more than {settings.CLAIM_KEEP_DAYS} days after their draw"
@@ -33,7 +33,7 @@ class Command(BaseCommand):
             claimed = expired_claimed_tickets(mode).count()
             if options["dry_run"]:
                 beside = f", and {claimed} claimed ones, {late}," if claimed else ""
-                say(self.stdout, verbosity, f"{old} {whose} {age}{beside} would be deleted")
+                write_line(self.stdout, verbosity, f"{old} {whose} {age}{beside} would be deleted")
                 return
             with progress(verbosity, "tickets") as bar:
                 task = bar.add_task("deleting", total=old + claimed)
@@ -41,4 +41,4 @@ class Command(BaseCommand):
         except ValueError as error:
             raise CommandError(str(error)) from error
         beside = f", or claimed and {late}," if claimed else ""
-        say(self.stdout, verbosity, f"{deleted} {whose} {age}{beside} deleted")
+        write_line(self.stdout, verbosity, f"{deleted} {whose} {age}{beside} deleted")

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from predictions.modes.registry import MODE_NAMES
-from shiolplus.cli import add_modes, day, quiet_logs, say
+from shiolplus.cli import add_modes_argument, configure_console_logging, iso_date, write_line
 from tickets.claims.api_keys import MAX_DAYS, create_key, key_expiry
 from tickets.models.clients import MAX_NAME, MAX_QUOTA, MAX_RATE, ApiClient, ApiKey
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--rate", type=_whole(1, MAX_RATE), metavar="N", help="requests a minute (default: 600)"
         )
-        add_modes(parser, MODE_NAMES, "modes that it may claim (default: all)")
+        add_modes_argument(parser, MODE_NAMES, "modes that it may claim (default: all)")
         parser.add_argument(
             "--expires",
             type=_end,
@@ -45,7 +45,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity = options["verbosity"]
-        quiet_logs(verbosity)
+        configure_console_logging(verbosity)
         try:
             with transaction.atomic():
                 client, is_new = _client(options)
@@ -55,7 +55,7 @@ class Command(BaseCommand):
         except ValueError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(text)
-        say(self.stdout, verbosity, _summary(client, is_new, key))
+        write_line(self.stdout, verbosity, _summary(client, is_new, key))
 
 
 def _client(options: dict[str, Any]) -> tuple[ApiClient, bool]:
@@ -114,6 +114,6 @@ def _end(text: str) -> datetime:
     try:
         if text.isascii() and text.isdigit():
             return timezone.now() + timedelta(days=_whole(1, MAX_DAYS)(text))
-        return key_expiry(day(text))
+        return key_expiry(iso_date(text))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from shiolplus.cli import quiet_logs, say
+from shiolplus.cli import configure_console_logging, write_line
 from tickets.store.indexes import create_missing_indexes
 
 
@@ -12,7 +12,7 @@ class Command(BaseCommand):
     help = "Make those indexes of the ticket table that are missing; `check --database default` names them."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        quiet_logs(options["verbosity"])
+        configure_console_logging(options["verbosity"])
         created = create_missing_indexes()
         summary = f"created: {', '.join(created)}" if created else "no index is missing"
-        say(self.stdout, options["verbosity"], summary)
+        write_line(self.stdout, options["verbosity"], summary)

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Max
 
-from predictions.draws.sources import freshness
+from predictions.draws.sources import freshness_text
 from predictions.models import Draw, PipelineRun, TrainedModel, new_run_id
 from predictions.pipeline.runner import accept_run
-from shiolplus.cli import console, quiet_logs, say
+from shiolplus.cli import configure_console_logging, console, write_line
 from tickets.cluster.local_stack import LocalStack, StartError, run_local_stack
 from tickets.models import GenerationRun, PreGeneratedTicket
 
@@ -32,7 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.verbosity = options["verbosity"]
-        quiet_logs(self.verbosity)
+        configure_console_logging(self.verbosity)
         try:
             with run_local_stack() as stack:
                 self._say(f"web server at {stack.url}, two clusters; logs in var/logs/")
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         self._say("Everything was stopped. `make serve` keeps it running.")
 
     def _say(self, line: str = "") -> None:
-        say(self.stdout, self.verbosity, line)
+        write_line(self.stdout, self.verbosity, line)
         self.stdout.flush()
 
     def _pipeline(self, stack: LocalStack) -> PipelineRun:
@@ -81,7 +81,7 @@ class Command(BaseCommand):
     def _report(self, run: PipelineRun, tickets: GenerationRun, client: "_Client") -> None:
         self._say()
         newest = Draw.objects.aggregate(newest=Max("draw_date"))["newest"]
-        self._say(f"Draws       {Draw.objects.count()} stored; {freshness(newest)}")
+        self._say(f"Draws       {Draw.objects.count()} stored; {freshness_text(newest)}")
         for prediction in run.predictions.select_related("model").order_by("id"):
             for line in _model_lines(prediction.model):
                 self._say(line)

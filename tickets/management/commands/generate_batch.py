@@ -7,7 +7,14 @@ from rich.progress import Progress, TaskID
 
 from predictions.modes.registry import MODE_NAMES
 from predictions.workqueue import clusters
-from shiolplus.cli import add_modes, day, positive, quiet_logs, say, with_rate
+from shiolplus.cli import (
+    add_modes_argument,
+    configure_console_logging,
+    iso_date,
+    positive_int,
+    rate_progress,
+    write_line,
+)
 from tickets.generation.generator import DEFAULT_MODES, BatchTicketGenerator, run_result
 from tickets.models import GenerationRun, TicketBatch
 
@@ -20,22 +27,24 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        add_modes(parser, MODE_NAMES, f"modes to make tickets of (default: {' '.join(DEFAULT_MODES)})")
+        add_modes_argument(
+            parser, MODE_NAMES, f"modes to make tickets of (default: {' '.join(DEFAULT_MODES)})"
+        )
         parser.add_argument(
             "--batch-size",
-            type=positive,
+            type=positive_int,
             metavar="N",
             help="tickets a mode (default: as the mode's policy says, at first 100)",
         )
         parser.add_argument(
-            "--draw-date", type=day, metavar="D", help="the draw they are for (default: the next one)"
+            "--draw-date", type=iso_date, metavar="D", help="the draw they are for (default: the next one)"
         )
         parser.add_argument(
             "--pipeline-run-id", metavar="ID", help="the same id again never makes tickets twice"
         )
         parser.add_argument(
             "--cleanup-days",
-            type=positive,
+            type=positive_int,
             metavar="DAYS",
             help="first delete the mode's tickets older than this (default: as its policy says, at first 7)",
         )
@@ -46,8 +55,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity = options["verbosity"]
-        quiet_logs(verbosity)
-        with with_rate(verbosity, "tickets") as bar:
+        configure_console_logging(verbosity)
+        with rate_progress(verbosity, "tickets") as bar:
             shown = _Bars(bar)
             try:
                 generator = BatchTicketGenerator(
@@ -66,7 +75,7 @@ class Command(BaseCommand):
                 raise CommandError(str(error)) from error
             run = GenerationRun.objects.get(pk=result["generation_run_id"])
             if not result["created"]:
-                say(self.stdout, verbosity, f"run {run} exists already; nothing is made twice")
+                write_line(self.stdout, verbosity, f"run {run} exists already; nothing is made twice")
             if run.status == GenerationRun.Status.RUNNING and not options["sync"]:
                 clusters.warn_unless_alive(self.stderr, verbosity, clusters.DEFAULT)
             if options["wait"]:
@@ -89,7 +98,7 @@ class Command(BaseCommand):
             raise CommandError(f"{summary}; {why}; a cluster, or `--sync --pipeline-run-id {run}`, goes on")
         if run.status == GenerationRun.Status.RUNNING and not any(result["by_mode"].values()):
             summary = f"run {run} for the draw of {run.draw_date}: {', '.join(run.modes)} enqueued"
-        say(self.stdout, verbosity, summary)
+        write_line(self.stdout, verbosity, summary)
 
 
 class _Bars:
@@ -105,5 +114,5 @@ class _Bars:
         self.bar.update(self.tasks[batch.mode], completed=batch.generated, rate=batch.rate)
 
     def update_all(self, run: GenerationRun) -> None:
-        for batch in run.batches.drawn().order_by("id"):
+        for batch in run.batches.generated().order_by("id"):
             self.update(batch)

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from shiolplus.cli import say
+from shiolplus.cli import write_line
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{settings.VAR} cannot be prepared: {error}") from error
         state = "a new secret key" if created else "the secret key that was there"
-        say(self.stdout, options["verbosity"], f"{settings.VAR} is ready, with {state}")
+        write_line(self.stdout, options["verbosity"], f"{settings.VAR} is ready, with {state}")
 
     def _write_key(self, key_file: os.PathLike[str]) -> bool:
         """Create the key with its final mode in one step; False when there is one already."""

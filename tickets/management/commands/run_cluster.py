@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from shiolplus.cli import say
+from shiolplus.cli import write_line
 from tickets.cluster.qcluster_main import DRAIN_SECONDS
 from tickets.cluster.watchdog import Watchdog, summary
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ended.set())
         started, watchdog = time.monotonic(), Watchdog()
-        say(self.stdout, options["verbosity"], "clusters shiolplus and heavy; Ctrl-C ends them")
+        write_line(self.stdout, options["verbosity"], "clusters shiolplus and heavy; Ctrl-C ends them")
         self.stdout.flush()
         watchdog.run(ended)
-        say(self.stdout, options["verbosity"], summary(watchdog, time.monotonic() - started))
+        write_line(self.stdout, options["verbosity"], summary(watchdog, time.monotonic() - started))

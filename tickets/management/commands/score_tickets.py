@@ -10,7 +10,7 @@ from rich.table import Table
 
 from predictions.models import Draw
 from predictions.powerball import check_ticket_day, draw_instant
-from shiolplus.cli import console, day, quiet_logs, say
+from shiolplus.cli import configure_console_logging, console, iso_date, write_line
 from tickets.models.scores import BatchScore
 from tickets.scoring.scorer import ScoringOutcome, Verdict, score_draw, score_known_draws
 
@@ -27,12 +27,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--draw-date", type=day, metavar="D", help="only this draw (default: all that are due)"
+            "--draw-date", type=iso_date, metavar="D", help="only this draw (default: all that are due)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity, day = options["verbosity"], options["draw_date"]
-        quiet_logs(verbosity)
+        configure_console_logging(verbosity)
         outcomes: list[ScoringOutcome] = []
         screen = console(verbosity)
         with screen.status("counting …"):
@@ -45,7 +45,7 @@ class Command(BaseCommand):
         summary = _summary(outcomes, day)
         if any(outcome.verdict == Verdict.UNSCORABLE for outcome in outcomes):
             raise CommandError(summary)
-        say(self.stdout, verbosity, summary)
+        write_line(self.stdout, verbosity, summary)
 
 
 def _stored_draw(day: date) -> Draw:

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from shiolplus.cli import quiet_logs, say
+from shiolplus.cli import configure_console_logging, write_line
 from tickets.cluster.local_stack import StartError, run_local_stack
 
 
@@ -22,18 +22,18 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity = options["verbosity"]
-        quiet_logs(verbosity)
+        configure_console_logging(verbosity)
         if not 0 <= options["port"] <= 65535:
             raise CommandError(f"--port {options['port']}: allowed is 0 to 65535")
         try:
             with run_local_stack(options["port"]) as stack:
                 self._admin_account()
-                say(self.stdout, verbosity, f"API    {stack.url}/api/v1/tickets/cached")
-                say(self.stdout, verbosity, f"admin  {stack.url}/admin/dashboard/")
-                say(
+                write_line(self.stdout, verbosity, f"API    {stack.url}/api/v1/tickets/cached")
+                write_line(self.stdout, verbosity, f"admin  {stack.url}/admin/dashboard/")
+                write_line(
                     self.stdout, verbosity, "tickets  `manage.py run_pipeline` in another terminal makes some"
                 )
-                say(self.stdout, verbosity, "Ctrl-C stops everything.")
+                write_line(self.stdout, verbosity, "Ctrl-C stops everything.")
                 self.stdout.flush()
                 while not (ended := stack.ended()):
                     time.sleep(1)
@@ -41,7 +41,7 @@ class Command(BaseCommand):
         except StartError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
-            say(self.stdout, verbosity, "stopped")
+            write_line(self.stdout, verbosity, "stopped")
 
     def _admin_account(self) -> None:
         users = get_user_model().objects

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from predictions.draws.sources import freshness
+from predictions.draws.sources import freshness_text
 from predictions.powerball import EASTERN
-from shiolplus.cli import quiet_logs, say
+from shiolplus.cli import configure_console_logging, write_line
 from tickets.monitoring.collector import take_snapshot
 from tickets.monitoring.diagnostics import LEVELS, Diagnostic, diagnose, overall_status
 from tickets.monitoring.durations import duration
@@ -39,14 +39,14 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        quiet_logs(options["verbosity"])
+        configure_console_logging(options["verbosity"])
         picture = take_snapshot(timezone.now())
         troubles = diagnose(picture)
         if options["json"]:
             self.stdout.write(json.dumps(as_json(picture, troubles), indent=1))
         elif options["verbosity"] > 0:
             _print(self.stdout, picture, troubles)
-            say(self.stdout, options["verbosity"], summary(troubles))
+            write_line(self.stdout, options["verbosity"], summary(troubles))
         if overall_status(troubles) == "error":
             sys.exit(1)
 
@@ -85,7 +85,7 @@ def _lines(picture: Snapshot) -> dict[str, list[str]]:
     sales = f"sales close in {duration(left)}" if left > 0 else "sales are closed"
     failed = f"{errors.failed:,} of {errors.ended:,} batches failed" if errors.ended else "no batch ended"
     return {
-        "draw": [f"next {held}, {sales}; {freshness(draws.newest)}"],
+        "draw": [f"next {held}, {sales}; {freshness_text(draws.newest)}"],
         "workers": _workers(picture),
         "now": _work(picture),
         "pipeline": [_pipeline(picture)],

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from shiolplus.cli import console, quiet_logs, say
+from shiolplus.cli import configure_console_logging, console, write_line
 from tickets.generation.verification import verify_batch
 from tickets.generation.worker import GenerationError
 from tickets.models import TicketBatch
@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity = options["verbosity"]
-        quiet_logs(verbosity)
+        configure_console_logging(verbosity)
         batch = TicketBatch.objects.select_related("run", "prediction").filter(pk=options["batch"]).first()
         if batch is None:
             raise CommandError(f"there is no batch {options['batch']}")
@@ -37,4 +37,4 @@ class Command(BaseCommand):
             purged = batch.generated - batch.stored
             hint = f"; {purged} of its tickets were purged" if purged else ""
             raise CommandError(f"{summary}{hint}: not proven")
-        say(self.stdout, verbosity, f"{summary}: reproducible")
+        write_line(self.stdout, verbosity, f"{summary}: reproducible")
