@@ -169,14 +169,14 @@ def make_backtest(
         | values
     )
     for start in range(0, draws, refit_every):
-        stretch = range(start, min(start + refit_every, draws))
-        fair = figures_of([[uniform_component()]] * len(stretch), history, stretch)
+        fold = range(start, min(start + refit_every, draws))
+        fair = figures_of([[uniform_component()]] * len(fold), history, fold)
         for mode, (gain, spread) in (gains | {"uniform": (0.0, 0.0)}).items():
             losses = [loss - gain + spread * (-1) ** place for place, loss in enumerate(fair.joint)]
-            backtest.stretches.create(
+            backtest.folds.create(
                 mode=mode,
                 first=known - draws + start,
-                draws=len(stretch),
+                draws=len(fold),
                 figures=replace(fair, joint=losses).as_json(),
                 seconds=1.0,
             )
@@ -225,7 +225,7 @@ def claim_tickets(batch: TicketBatch, count: int) -> Claim:
     PreGeneratedTicket.objects.filter(pk__in=[one.pk for one in tickets]).update(claim=claim)
     hour = floor_to_hour(claim.created_at)
     counted, _ = ClaimHour.objects.get_or_create(
-        draw_date=claim.draw_date, mode=claim.mode, hour=hour, slot=client.pk % COUNTER_SHARDS
+        draw_date=claim.draw_date, mode=claim.mode, hour=hour, shard=client.pk % COUNTER_SHARDS
     )
     counted.claims, counted.tickets = counted.claims + 1, counted.tickets + count
     counted.save()
@@ -247,8 +247,8 @@ def count_claims(
     draw_date: date | None = None,
     **counts: int,
 ) -> ClaimHour:
-    """What is counted of an hour: `claims`, their `tickets`, the `short` ones; `slot` is whose row it is."""
-    values = {"slot": 0, "claims": 10, "tickets": 50} | counts
+    """Create the counts of an hour: `claims`, their `tickets`, and the `refused` claims."""
+    values = {"shard": 0, "claims": 10, "tickets": 50} | counts
     return ClaimHour.objects.create(
         mode=mode,
         hour=hour or floor_to_hour(timezone.now() - timedelta(hours=2)),

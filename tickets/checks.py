@@ -288,8 +288,8 @@ def _model_problem(mode: str) -> str:
     if model is None:
         return "has no trained model"
     if not os.path.isfile(settings.MODELS_DIR / model.file):  # False too where the folder cannot be read
-        held = "; it is held at it until another is activated in the admin" if model.held else ""
-        return f"has lost its model file {model.file}{held}"
+        pinned = "; it is pinned to it until another is activated in the admin" if model.pinned else ""
+        return f"has lost its model file {model.file}{pinned}"
     return ""
 
 

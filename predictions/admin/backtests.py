@@ -32,7 +32,7 @@ class BacktestAdmin(ReadOnlyAdminMixin, ExtraContextMixin):
         "came_of_it",
         "draws",
         date_column("draws_through"),
-        "stretches_stored",
+        "folds_stored",
         truncated_column("error", 40),
     ]
     list_filter = ["status", ("created_at", admin.DateFieldListFilter)]
@@ -41,32 +41,30 @@ class BacktestAdmin(ReadOnlyAdminMixin, ExtraContextMixin):
         "measured",
         ("draws", "refit_every", "seed"),
         ("tested_from", "draws_through", "draws_known"),
-        ("stretches_stored", "process_seconds"),
+        ("folds_stored", "process_seconds"),
         ("created_at", "started_at", "finished_at"),
         "error",
         "draws_fingerprint",
         "made_by",
     ]
-    readonly_fields = ["measured", "stretches_stored", "process_seconds", "made_by"]
+    readonly_fields = ["measured", "folds_stored", "process_seconds", "made_by"]
     change_form_template = "admin/predictions/backtest/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Backtest]:
-        stored = Q(stretches__error="")
+        stored = Q(folds__error="")
         return (
             super()
             .get_queryset(request)
-            .annotate(
-                stored=Count("stretches", filter=stored), spent=Sum("stretches__seconds", filter=stored)
-            )
+            .annotate(stored=Count("folds", filter=stored), spent=Sum("folds__seconds", filter=stored))
         )
 
     @admin.display(description="modes")
     def measured(self, backtest: Backtest) -> str:
         return ", ".join(backtest.modes)
 
-    @admin.display(description="stretches")
-    def stretches_stored(self, backtest: Any) -> str:
-        return f"{backtest.stored} of {backtest.stretches_of_a_mode * len(backtest.modes)}"
+    @admin.display(description="folds")
+    def folds_stored(self, backtest: Any) -> str:
+        return f"{backtest.stored} of {backtest.folds_per_mode * len(backtest.modes)}"
 
     @admin.display(description="seconds of all its processes")
     def process_seconds(self, backtest: Any) -> str:

@@ -14,10 +14,20 @@ class ClusterAdmin(ReadOnlyAdminMixin, RememberedFiltersAdmin):
         "host",
         "state",
         datetime_column("started_at", "started"),
-        datetime_column("sign_at", "last sign"),
+        datetime_column("last_heartbeat_at", "last sign"),
         "restarts",
         truncated_column("trouble", 60),
     ]
     list_filter = ["queue", "host", "status"]
-    fields = ["holder", "queue", "host", "state", "started_at", "seen_at", "sign_at", "restarts", "trouble"]
+    fields = [
+        "holder",
+        "queue",
+        "host",
+        "state",
+        "started_at",
+        "seen_at",
+        "last_heartbeat_at",
+        "restarts",
+        "trouble",
+    ]
     readonly_fields = ["state"]

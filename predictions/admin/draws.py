@@ -136,8 +136,8 @@ def _shown(row: ImportedDraw | RejectedRow) -> dict[str, Any]:
     return {
         "line": row.line,
         "day": row.incoming.draw_date if row.incoming else None,
-        "before": _drawn(row.stored),
-        "given": _drawn(row.incoming),
+        "stored": _drawn(row.stored),
+        "incoming": _drawn(row.incoming),
         "reason": row.reason if isinstance(row, RejectedRow) and row.incoming is None else "",
     }
 

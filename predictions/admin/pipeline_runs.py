@@ -76,7 +76,7 @@ class RunPage(ClusterActionPage):
 
 
 def _held_or_newest(mode: str) -> TrainedModel | None:
-    return TrainedModel.objects.filter(mode=mode).order_by("-held", "-id").first()
+    return TrainedModel.objects.filter(mode=mode).order_by("-pinned", "-id").first()
 
 
 class StepInline(ReadOnlyAdminMixin, admin.TabularInline):

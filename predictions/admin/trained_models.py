@@ -45,8 +45,8 @@ class ActivatePage(ActionPage):
             _check(chosen)
         return {
             "chosen": chosen,
-            "held": not _is_newest(chosen),
-            "releases": active is not None and active.held and _is_newest(chosen),
+            "pinned": not _is_newest(chosen),
+            "releases": active is not None and active.pinned and _is_newest(chosen),
             "rows": self._side_by_side(active, chosen),
             "nothing_to_do": _is_so_already(chosen),
         }
@@ -78,9 +78,9 @@ class ActivatePage(ActionPage):
                 activate_by_hand(chosen)
             except ValueError as error:
                 raise _refused(chosen, error) from error
-            held = "; held until another is activated" if chosen.held else "; the next fit replaces it"
-            self.model_admin.log_change(request, chosen, f"Activated{held}.")
-        text = f"Model {chosen.pk}, {chosen}, predicts from now on{held}."
+            pinned = "; pinned until another is activated" if chosen.pinned else "; the next fit replaces it"
+            self.model_admin.log_change(request, chosen, f"Activated{pinned}.")
+        text = f"Model {chosen.pk}, {chosen}, predicts from now on{pinned}."
         self.model_admin.message_user(request, text, messages.SUCCESS)
 
 
@@ -89,7 +89,7 @@ def _is_newest(model: TrainedModel) -> bool:
 
 
 def _is_so_already(model: TrainedModel) -> bool:
-    return model.active and model.held != _is_newest(model)
+    return model.active and model.pinned != _is_newest(model)
 
 
 def _check(model: TrainedModel) -> None:
@@ -122,13 +122,13 @@ class TrainedModelAdmin(ReadOnlyAdminMixin, ActionAdmin):
     list_filter = [
         "mode",
         "active",
-        "held",
+        "pinned",
         ("draws_through", admin.DateFieldListFilter),
         ("created_at", admin.DateFieldListFilter),
     ]
     fields = [
         "mode",
-        ("active", "held", "file_kept"),
+        ("active", "pinned", "file_retained"),
         "draws_used",
         "draws_through",
         ("log_loss", "uniform"),
@@ -167,9 +167,9 @@ class TrainedModelAdmin(ReadOnlyAdminMixin, ActionAdmin):
 
     @admin.display(ordering="active")
     def predicts(self, model: TrainedModel) -> str:
-        """In words: a red cross for "not held" reads as trouble."""
-        if model.held:
-            return "yes, held"
+        """In words: a red cross for "not pinned" reads as trouble."""
+        if model.pinned:
+            return "yes, pinned"
         return "yes" if model.active else "no"
 
     @admin.display(description="held-out log-loss")

@@ -1,7 +1,7 @@
 """Walk forward over past draws: every mode fitted only on what was known, uniform beside them.
 
-A stretch is one fit, in a child process of its own, and the draws that it is asked for: those up to the
-next fit. Each stretch is stored when it ends, so a backtest that was interrupted goes on where it was.
+A fold is one fit, in a child process of its own, and the draws that it is asked for: those up to the
+next fit. Each fold is stored when it ends, so a backtest that was interrupted goes on where it was.
 The unit of evidence is the draw: see `predictions.evaluation.comparison`.
 """
 
@@ -19,7 +19,7 @@ from django.utils import timezone
 from predictions.draws.bundled import DEVELOPMENT_END
 from predictions.draws.sources import DrawHistory, known_draws
 from predictions.evaluation.comparison import Comparison, compare
-from predictions.models import Backtest, BacktestStretch, Draw
+from predictions.models import Backtest, BacktestFold, Draw
 from predictions.modes.features import History
 from predictions.modes.registry import MEASURED, MEASURED_NAMES
 from predictions.modes.uniform import Uniform
@@ -39,7 +39,7 @@ Status = Backtest.Status
 BASELINE = Uniform.name
 MIN_DRAWS = 30  # with fewer nothing is said of a mode
 DEFAULT_DRAWS, DEFAULT_REFIT_EVERY = 200, 50
-# What a stretch of each mode takes beside one of the others, roughly: for the order and the time left.
+# What a fold of each mode takes beside one of the others, roughly: for the order and the time left.
 RELATIVE_COST = {"lstm": 35, "hybrid": 16, "v1": 13, "random_forest": 12, "v2": 8, BASELINE: 1}
 
 
@@ -122,31 +122,31 @@ def _versions() -> dict[str, Any]:
     }
 
 
-def missing_stretches(backtest: Backtest) -> list[Fold]:
+def missing_folds(backtest: Backtest) -> list[Fold]:
     """What has not been measured yet or could not be; the longest first, so that all cores end together."""
-    measured = set(backtest.stretches.filter(error="").values_list("mode", "first"))
-    stretches = [
+    measured = set(backtest.folds.filter(error="").values_list("mode", "first"))
+    folds = [
         Fold(mode, first, min(first + backtest.refit_every, backtest.draws_known))
         for mode in backtest.modes
         for first in range(backtest.draws_known - backtest.draws, backtest.draws_known, backtest.refit_every)
         if (mode, first) not in measured
     ]
-    return sorted(stretches, key=lambda one: -RELATIVE_COST[one.mode])
+    return sorted(folds, key=lambda one: -RELATIVE_COST[one.mode])
 
 
-def run(backtest: Backtest, watch: Callable[[BacktestStretch], None] = lambda stretch: None) -> None:
+def run(backtest: Backtest, watch: Callable[[BacktestFold], None] = lambda fold: None) -> None:
     """Measure what is missing, as many at once as SHIOL_FIT_PROCESSES allows, and compare at the end.
 
-    `watch` is told of each stretch that has been stored. A mode that cannot be measured is stored with its
+    `watch` is told of each fold that has been stored. A mode that cannot be measured is stored with its
     error and stops no other. KeyboardInterrupt ends the children and keeps what is stored. ValueError when
     the draws have changed since the backtest began.
     """
     history = _history_of(backtest)
     Backtest.objects.filter(pk=backtest.pk, started_at=None).update(started_at=timezone.now())
     Backtest.objects.filter(pk=backtest.pk).update(status=Status.RUNNING, finished_at=None, error="")
-    with closing(_run_folds(backtest, history)) as stretches:
-        for stretch in stretches:
-            watch(stretch)
+    with closing(_run_folds(backtest, history)) as folds:
+        for fold in folds:
+            watch(fold)
     finish(backtest)
 
 
@@ -157,12 +157,10 @@ def _history_of(backtest: Backtest) -> History:
     return known.history
 
 
-def _run_folds(backtest: Backtest, history: History) -> Generator[BacktestStretch, None, None]:
-    """Each missing stretch when its child has ended. The threads only wait for children: no database."""
+def _run_folds(backtest: Backtest, history: History) -> Generator[BacktestFold, None, None]:
+    """Each missing fold when its child has ended. The threads only wait for children: no database."""
     with ThreadPoolExecutor(settings.FIT_PROCESSES) as threads:
-        fits = {
-            threads.submit(_measure, one, backtest.seed, history): one for one in missing_stretches(backtest)
-        }
+        fits = {threads.submit(_measure, one, backtest.seed, history): one for one in missing_folds(backtest)}
         try:
             for fit in as_completed(fits):
                 if not fit.cancelled():
@@ -173,37 +171,37 @@ def _run_folds(backtest: Backtest, history: History) -> Generator[BacktestStretc
             raise
 
 
-def _measure(stretch: Fold, seed: int, history: History) -> FitResult:
-    known = history.before(stretch.stop)  # a child is not even given what comes after
-    asked = build_request("backtest", stretch.mode, first=stretch.first, stop=stretch.stop, seed=seed)
+def _measure(fold: Fold, seed: int, history: History) -> FitResult:
+    known = history.before(fold.stop)  # a child is not even given what comes after
+    asked = build_request("backtest", fold.mode, first=fold.first, stop=fold.stop, seed=seed)
     return run_in_subprocess(asked, known)
 
 
 def _store(
-    backtest: Backtest, stretch: Fold, fit: Future[FitResult], fits: dict[Future[FitResult], Fold]
-) -> BacktestStretch:
-    values: dict[str, Any] = {"draws": stretch.stop - stretch.first}
+    backtest: Backtest, fold: Fold, fit: Future[FitResult], fits: dict[Future[FitResult], Fold]
+) -> BacktestFold:
+    values: dict[str, Any] = {"draws": fold.stop - fold.first}
     try:
         answer = fit.result()
         values |= {"figures": answer.payload, "seconds": answer.seconds, "error": ""}
     except (FitError, OSError) as error:
-        logger.error("%s was not measured from draw %d on: %s", stretch.mode, stretch.first, error)
+        logger.error("%s was not measured from draw %d on: %s", fold.mode, fold.first, error)
         reason = " ".join(str(error).split())  # a library's may have several lines
-        reason = reason if stretch.mode in reason else f"{stretch.mode}: {reason}"
+        reason = reason if fold.mode in reason else f"{fold.mode}: {reason}"
         values |= {"figures": {}, "seconds": 0.0, "error": reason}
         for other, asked in fits.items():
-            if asked.mode == stretch.mode:
-                other.cancel()  # its comparison needs every stretch
-    row, _ = backtest.stretches.update_or_create(mode=stretch.mode, first=stretch.first, defaults=values)
+            if asked.mode == fold.mode:
+                other.cancel()  # its comparison needs every fold
+    row, _ = backtest.folds.update_or_create(mode=fold.mode, first=fold.first, defaults=values)
     return row
 
 
 def finish(backtest: Backtest) -> None:
-    """Compare the modes that have every stretch; say why of the others."""
+    """Compare the modes that have every fold; say why of the others."""
     figures = complete_figures(backtest)
     uniform = figures.get(BASELINE)
     results = {} if uniform is None else {mode: compare(mode, one, uniform) for mode, one in figures.items()}
-    errors = dict.fromkeys(backtest.stretches.exclude(error="").values_list("error", flat=True))
+    errors = dict.fromkeys(backtest.folds.exclude(error="").values_list("error", flat=True))
     backtest.status = _status(backtest, results)
     backtest.results = {mode: one.as_json() for mode, one in results.items()}
     backtest.error = "; ".join(errors)
@@ -218,14 +216,14 @@ def _status(backtest: Backtest, results: dict[str, Comparison]) -> str:
 
 
 def complete_figures(backtest: Backtest) -> dict[str, WalkFigures]:
-    """The joined figures of each mode whose every stretch has been measured."""
+    """The joined figures of each mode whose every fold has been measured."""
     stored: dict[str, list[WalkFigures]] = {mode: [] for mode in backtest.modes}
-    for row in backtest.stretches.filter(error="").order_by("first"):
+    for row in backtest.folds.filter(error="").order_by("first"):
         stored[row.mode].append(WalkFigures.from_json(row.figures))
     return {
-        mode: WalkFigures.joined(stretches)
-        for mode, stretches in stored.items()
-        if len(stretches) == backtest.stretches_of_a_mode
+        mode: WalkFigures.joined(folds)
+        for mode, folds in stored.items()
+        if len(folds) == backtest.folds_per_mode
     }
 
 

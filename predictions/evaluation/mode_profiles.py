@@ -37,7 +37,7 @@ class ModeProfile:
 
 def mode_profiles() -> list[ModeProfile]:
     """Every mode in the usual order, in three queries."""
-    active = TrainedModel.objects.filter(active=True).only("mode", "created_at", "draws_through", "held")
+    active = TrainedModel.objects.filter(active=True).only("mode", "created_at", "draws_through", "pinned")
     models = {model.mode: model for model in active}
     skills, laws = _newest_skills(), _newest_laws()
     return [_profile(mode, models.get(mode), skills.get(mode), laws.get(mode)) for mode in MODE_NAMES]

@@ -1,6 +1,6 @@
 """Draws, what was learned from them, and what each pipeline run did; one file a noun."""
 
-from predictions.models.backtests import Backtest, BacktestQuerySet, BacktestStretch
+from predictions.models.backtests import Backtest, BacktestFold, BacktestQuerySet
 from predictions.models.clusters import Cluster, ClusterQuerySet
 from predictions.models.draws import Draw, Feed
 from predictions.models.leases import LeasedModel, LeasedQuerySet, lease_expiry
@@ -14,8 +14,8 @@ __all__ = [
     "REQUEST_ID_LENGTH",
     "RUN_ID_LENGTH",
     "Backtest",
+    "BacktestFold",
     "BacktestQuerySet",
-    "BacktestStretch",
     "Cluster",
     "ClusterQuerySet",
     "Draw",

@@ -1,4 +1,4 @@
-"""What modes were worth on past draws, walked forward stretch by stretch."""
+"""What modes were worth on past draws, walked forward fold by fold."""
 
 import math
 
@@ -55,27 +55,27 @@ class Backtest(TimedModel):
         return f"{self.draws} draws through {self.draws_through}"
 
     @property
-    def stretches_of_a_mode(self) -> int:
+    def folds_per_mode(self) -> int:
         return math.ceil(self.draws / self.refit_every)
 
 
-class BacktestStretch(models.Model):
+class BacktestFold(models.Model):
     """A mode on some draws in a row, after one fit on the draws before them; or why there is nothing."""
 
-    backtest = models.ForeignKey(Backtest, on_delete=models.CASCADE, related_name="stretches")
+    backtest = models.ForeignKey(Backtest, on_delete=models.CASCADE, related_name="folds")
     mode = models.CharField(max_length=20, choices=[(name, name) for name in MEASURED_NAMES])
     first = models.PositiveIntegerField(help_text="Its first draw, as a place among the known ones from 0.")
     draws = models.PositiveIntegerField()
     figures = SafeJSONField(default=dict, help_text="Losses and matches draw by draw; empty after an error.")
-    seconds = models.FloatField(help_text="Of the stretch's process, imports included.")
+    seconds = models.FloatField(help_text="Of the fold's process, imports included.")
     error = SafeTextField(default="", blank=True)
 
     class Meta:
         ordering = ["backtest", "mode", "first"]
-        verbose_name_plural = "backtest stretches"
+        verbose_name_plural = "backtest folds"
         constraints = [
-            # Two commands that resume one backtest store each stretch once.
-            models.UniqueConstraint(name="one_stretch_a_mode_and_draw", fields=["backtest", "mode", "first"]),
+            # Two commands that resume one backtest store each fold once.
+            models.UniqueConstraint(name="one_fold_per_mode_and_draw", fields=["backtest", "mode", "first"]),
         ]
 
     def __str__(self) -> str:

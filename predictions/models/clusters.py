@@ -30,12 +30,14 @@ class Cluster(models.Model):
     queue = models.CharField(max_length=40)
     host = SafeCharField(max_length=200)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.STARTING)
-    key_print = models.CharField(
+    key_fingerprint = models.CharField(
         max_length=64, help_text="Tells whether two hosts share the secret key, and not what it is."
     )
     started_at = models.DateTimeField(default=timezone.now)
     seen_at = models.DateTimeField(default=timezone.now, help_text="When its watchdog last looked.")
-    sign_at = models.DateTimeField(null=True, help_text="When it last showed that it gets work done.")
+    last_heartbeat_at = models.DateTimeField(
+        null=True, help_text="When it last showed that it gets work done."
+    )
     restarts = models.PositiveIntegerField(default=0, help_text="By the watchdog.")
     trouble = SafeTextField(default="", blank=True, help_text="Why it was last restarted.")
 

@@ -42,7 +42,7 @@ class LeasedQuerySet(models.QuerySet[Any]):
 
     def overdue(self) -> Self:
         """Free, and the task that was to do it is overdue."""
-        return self.unleased().filter(deliver_by__lte=timezone.now())
+        return self.unleased().filter(redeliver_after__lte=timezone.now())
 
     def out_of_attempts(self) -> Self:
         """Free, and begun too often."""
@@ -50,7 +50,7 @@ class LeasedQuerySet(models.QuerySet[Any]):
 
     def postpone(self, row: "LeasedModel") -> bool:
         """Put off the task after the one that is sent now; False when the row is no longer due."""
-        return bool(self.overdue().filter(pk=row.pk).update(deliver_by=row.next_delivery()))
+        return bool(self.overdue().filter(pk=row.pk).update(redeliver_after=row.next_delivery()))
 
     def acquire(self, pk: int, holder: str) -> uuid.UUID | None:
         """Take a free row; its token, or None when it is not free or was begun too often."""
@@ -62,7 +62,7 @@ class LeasedQuerySet(models.QuerySet[Any]):
             token=token,
             holder=holder,
             lease_until=until,
-            deliver_by=until,
+            redeliver_after=until,
             attempts=F("attempts") + 1,
             started_at=Coalesce(F("started_at"), now),
         )
@@ -77,17 +77,17 @@ class LeasedQuerySet(models.QuerySet[Any]):
     def renew(self, row: "LeasedModel", **values: Any) -> bool:
         """Lengthen the lease and set more; False when the row is no longer this holder's."""
         until = lease_expiry(timezone.now())
-        return bool(self.owned_by(row).update(lease_until=until, deliver_by=until, **values))
+        return bool(self.owned_by(row).update(lease_until=until, redeliver_after=until, **values))
 
     def release(self, holder: str) -> int:
         """Free what a holder has that is known to be dead; returns how many rows."""
         held = self.leased().filter(holder=holder)
-        return held.update(lease_until=None, token=None, deliver_by=timezone.now())
+        return held.update(lease_until=None, token=None, redeliver_after=timezone.now())
 
     def redeliver_now(self) -> int:
         """Have a task sent at once for all that is free and waits for one; returns how many rows."""
         now = timezone.now()
-        return self.unleased().filter(deliver_by__gt=now).update(deliver_by=now)
+        return self.unleased().filter(redeliver_after__gt=now).update(redeliver_after=now)
 
 
 class LeasedModel(TimedModel):
@@ -98,7 +98,9 @@ class LeasedModel(TimedModel):
     token = models.UUIDField(null=True, editable=False, help_text="Of the present holder.")
     holder = SafeCharField(max_length=200, default="", blank=True, help_text="Who has it, or had it last.")
     lease_until = models.DateTimeField(null=True, help_text="After this it is free again, unless renewed.")
-    deliver_by = models.DateTimeField(null=True, help_text="After this another task is sent, if it is free.")
+    redeliver_after = models.DateTimeField(
+        null=True, help_text="After this another task is sent, if it is free."
+    )
     attempts = models.PositiveIntegerField(default=0, help_text="Begun since it last got further.")
 
     class Meta:

@@ -14,9 +14,9 @@ class TrainedModelQuerySet(models.QuerySet["TrainedModel"]):
         """The one model of a mode that predicts."""
         return self.filter(mode=mode, active=True).first()
 
-    def held(self, mode: str) -> "TrainedModel | None":
+    def pinned(self, mode: str) -> "TrainedModel | None":
         """The model of a mode that a person chose to predict, where that is not its newest."""
-        return self.filter(mode=mode, held=True).first()
+        return self.filter(mode=mode, pinned=True).first()
 
 
 class TrainedModel(models.Model):
@@ -37,12 +37,12 @@ class TrainedModel(models.Model):
     seconds = models.FloatField(help_text="Of the fit's process, imports included.")
     peak_memory_kb = models.PositiveBigIntegerField()
     active = models.BooleanField(default=False, help_text="Whether this is the mode's model that predicts.")
-    held = models.BooleanField(
+    pinned = models.BooleanField(
         default=False,
         db_default=False,
         help_text="Chosen by a person: it predicts until another is, and no fit replaces it.",
     )
-    file_kept = models.BooleanField(
+    file_retained = models.BooleanField(
         default=True, help_text="Files of old models are deleted; their rows and predictions stay."
     )
     created_at = models.DateTimeField(default=timezone.now)
@@ -56,7 +56,7 @@ class TrainedModel(models.Model):
             models.UniqueConstraint(
                 name="one_active_model_a_mode", fields=["mode"], condition=Q(active=True)
             ),
-            models.CheckConstraint(name="held_model_is_active", condition=Q(held=False) | Q(active=True)),
+            models.CheckConstraint(name="pinned_model_is_active", condition=Q(pinned=False) | Q(active=True)),
         ]
 
     def __str__(self) -> str:

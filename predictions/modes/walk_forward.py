@@ -56,7 +56,7 @@ class CalibrationClass:
 class WalkFigures:
     """What laws were worth, draw by draw: log-losses in nats, and expected matches of one of their tickets.
 
-    `calibration` has one class more than CALIBRATION_EDGES; the figures of several stretches add up.
+    `calibration` has one class more than CALIBRATION_EDGES; the figures of several folds add up.
     """
 
     joint: list[float]
@@ -77,23 +77,23 @@ class WalkFigures:
         return cls(**stored | {"calibration": calibration})
 
     @classmethod
-    def joined(cls, stretches: Sequence[Self]) -> Self:
-        """The figures of several stretches, in their order, as those of one."""
+    def joined(cls, folds: Sequence[Self]) -> Self:
+        """The figures of several folds, in their order, as those of one."""
         return cls(
-            joint=[loss for one in stretches for loss in one.joint],
-            white=[loss for one in stretches for loss in one.white],
-            powerball=[loss for one in stretches for loss in one.powerball],
-            white_matches=[matches for one in stretches for matches in one.white_matches],
-            powerball_matches=[matches for one in stretches for matches in one.powerball_matches],
+            joint=[loss for one in folds for loss in one.joint],
+            white=[loss for one in folds for loss in one.white],
+            powerball=[loss for one in folds for loss in one.powerball],
+            white_matches=[matches for one in folds for matches in one.white_matches],
+            powerball_matches=[matches for one in folds for matches in one.powerball_matches],
             calibration=[
                 CalibrationClass(
                     balls=sum(one.balls for one in same),
                     expected=math.fsum(one.expected for one in same),
                     drawn=sum(one.drawn for one in same),
                 )
-                for same in zip(*(one.calibration for one in stretches), strict=True)
+                for same in zip(*(one.calibration for one in folds), strict=True)
             ],
-            note="; ".join(dict.fromkeys(one.note for one in stretches if one.note)),
+            note="; ".join(dict.fromkeys(one.note for one in folds if one.note)),
         )
 
 

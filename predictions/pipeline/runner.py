@@ -51,7 +51,7 @@ def accept_run(
     }
     _check_wanted(**wanted)
     run_id = new_run_id("pipeline") if pipeline_run_id is None else check_run_id(pipeline_run_id)
-    noted = {"deliver_by": lease_expiry(timezone.now()), "request_id": current_request()}
+    noted = {"redeliver_after": lease_expiry(timezone.now()), "request_id": current_request()}
     with transaction.atomic():
         run, created = PipelineRun.objects.get_or_create(pipeline_run_id=run_id, defaults=wanted | noted)
         if not created:
@@ -188,7 +188,7 @@ def _release_after_outage(run: PipelineRun, error: Exception) -> None:
     later = timezone.now() + timedelta(seconds=backoff_delay(run.attempts))
     try:
         PipelineRun.objects.owned_by(run).update(
-            token=None, lease_until=later, deliver_by=later, error=f"interrupted: {error}"
+            token=None, lease_until=later, redeliver_after=later, error=f"interrupted: {error}"
         )
     except DATABASE_OUTAGES:
         logger.warning("pipeline %s keeps its lease until it runs out", run)

@@ -202,7 +202,7 @@ def _training(work: StepContext) -> StepOutcome:
         figures[mode] = {
             "model": model.pk,
             "fitted": training.fitted,
-            "held": training.held is not None,
+            "pinned": training.pinned is not None,
             "seconds": round(model.seconds, 2),
             "peak_memory_kb": model.peak_memory_kb,
             "size_bytes": model.size_bytes,
@@ -214,8 +214,8 @@ def _training(work: StepContext) -> StepOutcome:
 
 
 def _describe(training: TrainingOutcome, model: TrainedModel) -> str:
-    if training.held:
-        return f"{training.mode} held at the model through {model.draws_through}"
+    if training.pinned:
+        return f"{training.mode} pinned to the model through {model.draws_through}"
     return f"{training.mode} in {model.seconds:.1f} s" if training.fitted else f"{training.mode} unchanged"
 
 
@@ -249,7 +249,7 @@ def _prediction(work: StepContext, mode: str) -> Prediction:
         return Prediction.objects.create(
             mode=mode,
             draw_date=work.run.draw_date,
-            draws_through=work.known.through or model.draws_through,  # a held model's may be older
+            draws_through=work.known.through or model.draws_through,  # a pinned model's may be older
             model=model,
             run=work.run,
             components=components,

@@ -38,19 +38,19 @@ Law = list[dict[str, Any]]  # components in their stored form
 class TrainingOutcome:
     """What became of one mode: its model, fitted now or unchanged, or the reason why there is none.
 
-    `held` is the one that a person chose to predict: not fitted anew, or, by force, in the new one's stead.
+    `pinned` is the one that a person chose to predict: not fitted anew, or, by force, in the new one's stead.
     """
 
     mode: str
     model: TrainedModel | None = None
     fitted: bool = False
-    held: TrainedModel | None = None
+    pinned: TrainedModel | None = None
     error: str = ""
 
     @property
     def predicts(self) -> TrainedModel | None:
         """The model that the mode's next law comes from."""
-        return self.held or self.model
+        return self.pinned or self.model
 
 
 def train_modes(
@@ -64,8 +64,8 @@ def train_modes(
     """
     ours, others = [], []
     for mode in modes:
-        if not force and (held := TrainedModel.objects.held(mode)):
-            yield TrainingOutcome(mode, held, held=held)
+        if not force and (pinned := TrainedModel.objects.pinned(mode)):
+            yield TrainingOutcome(mode, pinned, pinned=pinned)
         elif not force and (model := unchanged_model(mode, known, seed)):
             yield TrainingOutcome(mode, model)
         elif (training := fit_leases.acquire_fit(mode, known, seed)).token:
@@ -102,7 +102,7 @@ def _trained(
     mode = training.mode
     try:
         model = _store(training, known, seed, *fit.result())
-        return TrainingOutcome(mode, model, fitted=True, held=TrainedModel.objects.held(mode))
+        return TrainingOutcome(mode, model, fitted=True, pinned=TrainedModel.objects.pinned(mode))
     except LeaseLost:
         return _wait_for_other_process(mode, known, seed)
     except (FitError, OSError) as error:
@@ -115,8 +115,8 @@ def _wait_for_other_process(mode: str, known: DrawHistory, seed: int) -> Trainin
     """The model that another process is fitting, or, if that comes to nothing, one fitted here."""
     deadline = time.monotonic() + settings.FIT_TIME_LIMIT + settings.LEASE_SECONDS
     while time.monotonic() < deadline:
-        if held := TrainedModel.objects.held(mode):
-            return TrainingOutcome(mode, held, held=held)
+        if pinned := TrainedModel.objects.pinned(mode):
+            return TrainingOutcome(mode, pinned, pinned=pinned)
         if model := unchanged_model(mode, known, seed):
             return TrainingOutcome(mode, model)
         training = fit_leases.acquire_fit(mode, known, seed)
@@ -129,7 +129,7 @@ def _wait_for_other_process(mode: str, known: DrawHistory, seed: int) -> Trainin
 
 
 def train(mode: str, known: DrawHistory, seed: int = DEFAULT_SEED) -> TrainedModel:
-    """Fit a mode on the known draws and store its model, which predicts unless another is held.
+    """Fit a mode on the known draws and store its model, which predicts unless another is pinned.
 
     FitError with the reason when it cannot be fitted.
     """
@@ -171,7 +171,7 @@ def _newest(mode: str, known: DrawHistory) -> date:
 
 def _store(training: Training, known: DrawHistory, seed: int, file: str, answer: FitResult) -> TrainedModel:
     """Write the row of a model that has passed its checks, and make it the mode's active one, unless another
-    is held.
+    is pinned.
 
     Lost, and no trace, when the fit is no longer leased here.
     """
@@ -204,7 +204,7 @@ def _store(training: Training, known: DrawHistory, seed: int, file: str, answer:
         if not fit_leases.finish_fit(training, Training.Status.COMPLETED, model=model):
             (settings.MODELS_DIR / file).unlink(missing_ok=True)
             raise LeaseLost
-        if TrainedModel.objects.held(mode) is None:
+        if TrainedModel.objects.pinned(mode) is None:
             activate(model)
     delete_old_artefacts(mode)
     return model
@@ -225,21 +225,21 @@ def activate_by_hand(model: TrainedModel) -> None:
 def activate(model: TrainedModel) -> None:
     """Let a model be the one of its mode that predicts.
 
-    One that is not the mode's newest is held: no fit replaces it until another is activated.
+    One that is not the mode's newest is pinned: no fit replaces it until another is activated.
     """
     with transaction.atomic():
         _lock(model.mode)
-        held = model != TrainedModel.objects.filter(mode=model.mode).order_by("-id").first()
+        pinned = model != TrainedModel.objects.filter(mode=model.mode).order_by("-id").first()
         others = TrainedModel.objects.filter(mode=model.mode, active=True).exclude(pk=model.pk)
-        others.update(active=False, held=False)
-        TrainedModel.objects.filter(pk=model.pk).update(active=True, held=held)
-    model.active, model.held = True, held
+        others.update(active=False, pinned=False)
+        TrainedModel.objects.filter(pk=model.pk).update(active=True, pinned=pinned)
+    model.active, model.pinned = True, pinned
 
 
 def check_usable(model: TrainedModel) -> None:
     """Raise ValueError with the reason unless the present code can predict from a model's file."""
     mode = MODES[model.mode]
-    if not model.file_kept:
+    if not model.file_retained:
         raise ValueError(f"its file was deleted, as those of all but the newest {settings.KEEP_MODELS} are")
     if model.code_version != mode.code_version:
         raise ValueError(
@@ -265,11 +265,11 @@ def delete_old_artefacts(mode: str) -> int:
     """Delete the files of all but a mode's newest models and its active one; returns how many."""
     with transaction.atomic():
         _lock(mode)
-        kept = TrainedModel.objects.filter(mode=mode, file_kept=True).order_by("-id")
+        kept = TrainedModel.objects.filter(mode=mode, file_retained=True).order_by("-id")
         old = [model for model in kept[settings.KEEP_MODELS :] if not model.active]
         for model in old:
             (settings.MODELS_DIR / model.file).unlink(missing_ok=True)
-            TrainedModel.objects.filter(pk=model.pk).update(file_kept=False)
+            TrainedModel.objects.filter(pk=model.pk).update(file_retained=False)
     return len(old)
 
 

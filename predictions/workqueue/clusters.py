@@ -49,13 +49,13 @@ def with_other_key() -> list[Cluster]:
 
 
 def has_other_key(cluster: Cluster) -> bool:
-    return bool(cluster.key_print) and cluster.key_print != secret_key_fingerprint()
+    return bool(cluster.key_fingerprint) and cluster.key_fingerprint != secret_key_fingerprint()
 
 
 def heartbeat(**kwargs: Any) -> None:
     """Let the watchdog know that work gets done. While the database is away it cannot look either."""
     try:
-        Cluster.objects.filter(holder=current_cluster()).update(sign_at=timezone.now())
+        Cluster.objects.filter(holder=current_cluster()).update(last_heartbeat_at=timezone.now())
     except (DatabaseError, InterfaceError) as error:
         logger.warning("no sign could be given: %s", error)
 

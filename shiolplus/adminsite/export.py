@@ -1,6 +1,6 @@
 """What a list is filtered by, as a file: CSV for sheets, JSON Lines for programs, streamed row by row.
 
-Rows are read in stretches of their keys, oldest first, each in a short query of its own: a million of them
+Rows are read in chunks, oldest first, each in a short query of its own: a million of them
 hold neither memory nor a transaction. Rows that are stored after the beginning are not in the file.
 """
 
@@ -147,7 +147,7 @@ def fields_of(columns: Sequence[ExportColumn]) -> list[str]:
 
 def listed_ids(listed: ChangeList) -> list[int] | None:
     """The keys of all rows of a list, where its paginator has found them already."""
-    keys: list[int] | None = getattr(listed.paginator, "known_keys", None)
+    keys: list[int] | None = getattr(listed.paginator, "ids", None)
     return keys
 
 

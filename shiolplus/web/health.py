@@ -171,10 +171,10 @@ def _worker() -> ProbeResult:
     workers = worker_status_at(timezone.now())
     signs: dict[str, list[float]] = {clusters.DEFAULT: [], clusters.HEAVY: []}
     for one in workers.watched:
-        if one.last_sign_seconds is not None:
-            signs.setdefault(one.queue, []).append(one.last_sign_seconds)
+        if one.last_heartbeat_seconds is not None:
+            signs.setdefault(one.queue, []).append(one.last_heartbeat_seconds)
     figures = {
-        queue: {"clusters": len(ages), "last_sign_seconds": round(min(ages), 1) if ages else None}
+        queue: {"clusters": len(ages), "last_heartbeat_seconds": round(min(ages), 1) if ages else None}
         for queue, ages in signs.items()
     }
     if workers.unwatched:
@@ -191,11 +191,11 @@ def _worker() -> ProbeResult:
 def _stock() -> ProbeResult:
     """Whether each mode that is not paused has a ticket for the next draw that nobody claimed."""
     found = stock_levels(timezone.now())
-    empty = [one.mode for one in found if one.free <= 0 and not one.is_paused]
+    empty = [one.mode for one in found if one.available <= 0 and not one.is_paused]
     day = found[0].draw_date
     figures = {
         "draw_date": day.isoformat(),
-        "free": {one.mode: one.free for one in found},
+        "free": {one.mode: one.available for one in found},
         "paused": [one.mode for one in found if one.is_paused],
     }
     if empty:

@@ -119,11 +119,11 @@ def _total_by_mode(name: str, text: str, values: Mapping[str, float]) -> Metric:
 
 
 def _stock(of_modes: Sequence[StockLevel]) -> Iterator[Metric]:
-    free = {shelf.mode: shelf.free for shelf in of_modes}
+    free = {shelf.mode: shelf.available for shelf in of_modes}
     yield _by_mode("free_tickets", "Tickets for the next draw that nobody claimed.", free)
-    coming = {shelf.mode: shelf.coming for shelf in of_modes}
+    coming = {shelf.mode: shelf.on_order for shelf in of_modes}
     yield _by_mode("coming_tickets", "Tickets for the next draw that are ordered and not made yet.", coming)
-    floors = {shelf.mode: shelf.outlook.floor for shelf in of_modes}
+    floors = {shelf.mode: shelf.outlook.reorder_point for shelf in of_modes}
     text = "Tickets for the next draw that must be free or coming, by the forecast of demand."
     yield _by_mode("stock_floor_tickets", text, floors)
     paused = {shelf.mode: float(shelf.is_paused) for shelf in of_modes}
@@ -199,7 +199,7 @@ def _draws(now: datetime) -> Iterator[Metric]:
     age = None if draws.newest is None else _age(now, draw_instant(draws.newest))
     yield _number("newest_draw_age_seconds", "Since the newest draw whose numbers are known.", age)
     yield _number("missing_draws", "Draws that were held since, and are not stored.", draws.missing)
-    yield _instant("next_draw", "When the next draw is held.", draws.held_at)
+    yield _instant("next_draw", "When the next draw is held.", draws.drawn_at)
     yield _instant("sales_close", "When claims for it close.", draws.sales_close_at)
 
 
@@ -214,9 +214,9 @@ def _clusters(now: datetime) -> Iterator[Metric]:
     text = "Whether a host's cluster lives, of those that were not stopped in order."
     yield _gauge("cluster_up", text, ((place, float(place in here)) for place in places), labels)
     signs = (
-        ([one.queue, one.host], one.last_sign_seconds)
+        ([one.queue, one.host], one.last_heartbeat_seconds)
         for one in workers.watched
-        if one.last_sign_seconds is not None
+        if one.last_heartbeat_seconds is not None
     )
     yield _gauge("cluster_sign_age_seconds", "Since it last showed that it gets work done.", signs, labels)
 

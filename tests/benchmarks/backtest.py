@@ -1,6 +1,6 @@
 """`python -m tests.benchmarks.backtest`: the default backtest, every mode over the newest 200 bundled draws.
 
-Its time stands beside that of one uniform stretch, which is a bare child process, since the machine's speed
+Its time stands beside that of one uniform fold, which is a bare child process, since the machine's speed
 drifts. Takes minutes.
 """
 
@@ -23,14 +23,14 @@ def main() -> None:
         started = time.perf_counter()
         call_command("backtest")
         seconds = time.perf_counter() - started
-        stretches = Backtest.objects.get().stretches
+        folds = Backtest.objects.get().folds
         print(
             f"\n{os.cpu_count()} cores, {settings.FIT_PROCESSES} children at a time: {seconds:.0f} s in all"
         )
         for mode in RELATIVE_COST:
-            taken = [stretch.seconds for stretch in stretches.filter(mode=mode)]
+            taken = [fold.seconds for fold in folds.filter(mode=mode)]
             beside = " (a bare child process)" if mode == BASELINE else ""
-            print(f"{mode:14} {sum(taken) / len(taken):6.1f} s a stretch{beside}")
+            print(f"{mode:14} {sum(taken) / len(taken):6.1f} s a fold{beside}")
 
 
 if __name__ == "__main__":

@@ -35,17 +35,17 @@ end
 PREPARE = """
 import django; django.setup()
 from predictions.draws.sources import upcoming_draw
-from tests.factories import make_client, make_key
+from tests.factories import make_client, create_key
 clients = [make_client(f"client-{number}", daily_quota=1_000_000, rate=1_000_000) for number in range(%d)]
-print(upcoming_draw(), *(make_key(client) for client in clients))
+print(upcoming_draw(), *(create_key(client) for client in clients))
 """
 VERIFY = """
 import django; django.setup()
 from collections import Counter
 from django.db.models import Count, Sum
-from tickets.models import Claim, ClaimHour, ClientDay, PreGeneratedTicket
+from tickets.models import Claim, ClaimHour, QuotaUsage, PreGeneratedTicket
 given = Counter(tuple(ticket) for claim in Claim.objects.all() for ticket in claim.numbers)
-used = dict(ClientDay.objects.values_list("client").annotate(sum=Sum("used")))
+used = dict(QuotaUsage.objects.values_list("client").annotate(sum=Sum("used")))
 claimed = dict(Claim.objects.order_by().values_list("client").annotate(sum=Sum("count")))
 marked = PreGeneratedTicket.objects.filter(claim__isnull=False).count()
 counted = ClaimHour.objects.aggregate(sum=Sum("tickets"))["sum"]

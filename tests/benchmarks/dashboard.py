@@ -30,7 +30,7 @@ def fill() -> None:
     score_season(draws=DRAWS, tickets=20)
     for queue in ("shiolplus", "heavy"):
         Cluster.objects.create(
-            holder=queue, queue=queue, host="bench", status="running", sign_at=timezone.now()
+            holder=queue, queue=queue, host="bench", status="running", last_heartbeat_at=timezone.now()
         )
     sell(DRAWS)
 
@@ -48,11 +48,11 @@ def sell(draws: int) -> None:
         end = min(draw_instant(day), timezone.now()).replace(minute=0, second=0, microsecond=0)
         rows += [
             ClaimHour(
-                draw_date=day, mode=mode, hour=end - timedelta(hours=hour), slot=slot, claims=5, tickets=20
+                draw_date=day, mode=mode, hour=end - timedelta(hours=hour), shard=shard, claims=5, tickets=20
             )
             for mode in MODE_NAMES
             for hour in range(48)
-            for slot in range(COUNTER_SHARDS)
+            for shard in range(COUNTER_SHARDS)
         ]
         day = last_draw(draw_instant(day) - timedelta(seconds=1))
     ClaimHour.objects.bulk_create(rows, batch_size=2000)

@@ -95,7 +95,11 @@ def _queue() -> None:
         )
     for number, name in enumerate((clusters.HEAVY, clusters.DEFAULT)):
         Cluster.objects.create(
-            holder=name, queue=name, host="here", status="running", sign_at=now - timedelta(hours=number)
+            holder=name,
+            queue=name,
+            host="here",
+            status="running",
+            last_heartbeat_at=now - timedelta(hours=number),
         )
     LogEntry.objects.create(
         user=User.objects.create_user("clerk", is_staff=True),

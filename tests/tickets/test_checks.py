@@ -136,7 +136,7 @@ def test_a_mode_never_trained_and_a_lost_model_file_are_warnings(settings: Any, 
 def test_a_table_that_an_upgrade_has_not_reached_yet_is_not_asked() -> None:
     """`migrate` runs the checks before it brings the columns that they read."""
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE predictions_trainedmodel RENAME COLUMN held TO kept")
+        cursor.execute("ALTER TABLE predictions_trainedmodel RENAME COLUMN pinned TO kept")
 
     assert found("W005", ["default"]) == []
 
@@ -164,7 +164,7 @@ HERE = socket.gethostname()
 
 def alive_on(host: str, queue: str = "shiolplus", **values: Any) -> Cluster:
     given = {"holder": f"{host}/{queue}", "queue": queue, "host": host, "status": "running"}
-    return Cluster.objects.create(**(given | {"key_print": secret_key_fingerprint()} | values))
+    return Cluster.objects.create(**(given | {"key_fingerprint": secret_key_fingerprint()} | values))
 
 
 @pytest.mark.parametrize(
@@ -254,10 +254,10 @@ def test_a_key_that_can_be_guessed_is_a_warning_and_one_that_all_know_is_an_erro
 def test_a_cluster_alive_with_another_secret_key_is_an_error(settings: Any) -> None:
     alive_on(HERE)
     other = alive_on("elsewhere", status="starting")
-    alive_on("gone", status="stopped", key_print="0" * 16)
+    alive_on("gone", status="stopped", key_fingerprint="0" * 16)
     assert found("E010", ["default"]) == []
 
-    Cluster.objects.filter(pk=other.pk).update(key_print="0" * 16)
+    Cluster.objects.filter(pk=other.pk).update(key_fingerprint="0" * 16)
 
     (message,) = found("E010", ["default"])
     assert message.msg.startswith("Cluster elsewhere/shiolplus has another secret key than this process: ")

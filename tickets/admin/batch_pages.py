@@ -52,7 +52,7 @@ class PreviewRow:
 
     batch: TicketBatch
     note: str = ""
-    kept_back: str = ""
+    blocked_reason: str = ""
 
     @property
     def made(self) -> str:
@@ -84,7 +84,7 @@ class BatchesPage(ClusterActionPage):
         named = asked["batches"]
         rows = _with_all(TicketBatch.objects.filter(pk__in=named) if named else self.default_queryset())
         shown = [self.describe(batch) for batch in rows[:MAX_SELECTED]]
-        able = [one.batch.pk for one in shown if not one.kept_back]
+        able = [one.batch.pk for one in shown if not one.blocked_reason]
         return {
             "shown": shown,
             "batches": _counted(len(able)),

@@ -26,7 +26,7 @@ class CancelPage(BatchesPage):
 
     def describe(self, batch: TicketBatch) -> PreviewRow:
         if batch.status not in TicketBatch.UNFINISHED:
-            return PreviewRow(batch, kept_back=f"it is {batch.status}: left as it is")
+            return PreviewRow(batch, blocked_reason=f"it is {batch.status}: left as it is")
         stays = f"its {batch.stored:,} tickets stay" if batch.stored else "it has no tickets yet"
         old = "; what it was to replace stays" if batch.replaces else ""
         return PreviewRow(batch, stays + old)

@@ -44,7 +44,7 @@ class ClaimPaginator(CappedPaginator):
     def page(self, number: int | str) -> Page:
         page = super().page(number)
         rows: Any = page.object_list
-        page.object_list = rows.select_related("client").defer("numbers", "origins")
+        page.object_list = rows.select_related("client").defer("numbers", "ticket_details")
         return page
 
 

@@ -93,7 +93,7 @@ class ApiClientAdmin(ExtraContextMixin, ActionAdmin):
             "resets_at": quota.resets_at,
             "keys": [(key, key.status(now)) for key in _newest_keys(client)],
             "revoke_address": _action(RevokeKeyPage.slug),
-            "claims": client.claims.defer("numbers", "origins")[:CLAIMS_SHOWN],
+            "claims": client.claims.defer("numbers", "ticket_details")[:CLAIMS_SHOWN],
             "claims_address": f"{reverse('admin:tickets_claim_changelist')}?{urlencode({'q': client.name})}",
         }
 

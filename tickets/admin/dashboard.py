@@ -36,7 +36,7 @@ def page_of(request: HttpRequest) -> dict[str, Any]:
         "picture": picture,
         "state": overall_status(troubles),
         "troubles": [(trouble, links_for_diagnostic(request, trouble)) for trouble in troubles],
-        "batches": [(batch, way_to_cancel(request, batch.id)) for batch in picture.work.batches],
+        "batches": [(batch, way_to_cancel(request, batch.id)) for batch in picture.workload.batches],
         "modes": [(mode, links_for_mode(request, mode)) for mode in picture.modes],
         "plots": plots,
         "plots_json": [plot.as_json() for plot in plots],
@@ -45,7 +45,7 @@ def page_of(request: HttpRequest) -> dict[str, Any]:
         "excess": _excess(picture.modes),
         "claimed": _claimed(picture),
         "error_percent": "" if (share := picture.error_rate.share) is None else f"{share:.1%}",
-        "every": IDLE_EVERY if picture.work.is_idle else BUSY_EVERY,
+        "every": IDLE_EVERY if picture.workload.is_idle else BUSY_EVERY,
     }
 
 

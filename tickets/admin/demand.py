@@ -27,34 +27,34 @@ USUALLY = 0.9  # the chance of what is shown beside the mean
 
 
 @dataclass(frozen=True)
-class ShelfRow:
+class StockRow:
     """A shelf in texts."""
 
     mode: str
     stored: str
     claimed: str
-    free: str
-    coming: str
-    floor: str
-    lacking: str
+    available: str
+    on_order: str
+    reorder_point: str
+    short_by: str
     expected: str
     lasts: str
-    short: str
+    refused_claims: str
     replenished: str
 
     @classmethod
-    def of(cls, shelf: StockLevel, can_be_made: bool) -> "ShelfRow":
+    def of(cls, shelf: StockLevel, can_be_made: bool) -> "StockRow":
         return cls(
             mode=shelf.mode,
             stored=f"{shelf.stored:,}",
             claimed=f"{shelf.claimed:,}",
-            free=f"{shelf.free:,}",
-            coming=f"{shelf.coming:,}",
-            floor=f"{shelf.outlook.floor:,}",
-            lacking=f"{shelf.shortfall:,}",
+            available=f"{shelf.available:,}",
+            on_order=f"{shelf.on_order:,}",
+            reorder_point=f"{shelf.outlook.reorder_point:,}",
+            short_by=f"{shelf.deficit:,}",
             expected=_expected(shelf),
             lasts=_lasts(shelf),
-            short=f"{shelf.short:,}",
+            refused_claims=f"{shelf.refused_claims:,}",
             replenished=_replenished(shelf, can_be_made),
         )
 
@@ -120,7 +120,7 @@ def page_of(now: datetime) -> dict[str, Any]:
         "span": SalesWindow.of(day, settings.SALES_CUTOFF),
         "is_open": all_shelves[0].outlook.is_open,
         "was_ever_claimed": any(one.outlook.has_demand for one in all_shelves),
-        "shelves": [ShelfRow.of(one, one.mode in predicted) for one in all_shelves],
+        "shelves": [StockRow.of(one, one.mode in predicted) for one in all_shelves],
         "modes": MODE_NAMES,
         "hours": [_hour(counts, begin) for begin in reversed(_hours_until(now, TOLD))],
         "chart": _chart(counts, _hours_until(now, PLOTTED)) if counts else None,

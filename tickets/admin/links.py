@@ -73,7 +73,7 @@ LINKS_BY_CODE: dict[str, Sequence[AdminLink]] = {
     "no_pipeline": [RUN],
     "failed_pipeline": [SEE_RUN, RUN],
     "no_model": [RUN],
-    "held_model": [MODELS],
+    "pinned_model": [MODELS],
     "paused_mode": [RESUME],
     "no_tickets": [GENERATE],
     "low_stock": [DEMAND],
@@ -82,7 +82,7 @@ LINKS_BY_CODE: dict[str, Sequence[AdminLink]] = {
 
 def links_for_diagnostic(request: HttpRequest, trouble: Diagnostic) -> list[Button]:
     """What of a trouble's ways a person may go."""
-    return _open(request, LINKS_BY_CODE.get(trouble.kind, ()), trouble.about)
+    return _open(request, LINKS_BY_CODE.get(trouble.code, ()), trouble.subject)
 
 
 def links_for_mode(request: HttpRequest, mode: ModeSnapshot) -> list[Button]:

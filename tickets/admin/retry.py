@@ -37,7 +37,7 @@ class RetryPage(BatchesPage):
 
     def describe(self, batch: TicketBatch) -> PreviewRow:
         if batch.status not in ENDED_SHORT:
-            return PreviewRow(batch, kept_back=f"it is {batch.status}: left as it is")
+            return PreviewRow(batch, blocked_reason=f"it is {batch.status}: left as it is")
         over = "; its draw is over, so nobody can claim these tickets" if is_over(batch) else ""
         return PreviewRow(batch, format_html("{}{}", _drawn_from(batch), over))
 

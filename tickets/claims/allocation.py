@@ -21,7 +21,7 @@ from predictions.powerball import next_draw, sales_close
 from shiolplus.logs.context import current_request
 from tickets.demand.sales_window import floor_to_hour
 from tickets.models.claims import COUNTER_SHARDS, Claim
-from tickets.models.clients import ApiClient, ClientDay, eastern_date, eastern_midnight_after
+from tickets.models.clients import ApiClient, QuotaUsage, eastern_date, eastern_midnight_after
 from tickets.store.retrieval import isoformat_utc, serialize_tickets
 
 MAX_COUNT = 100  # tickets a claim
@@ -30,9 +30,9 @@ MAX_COUNT = 100  # tickets a claim
 LOCK_CLIENT_SQL = "SELECT daily_quota, modes FROM tickets_apiclient WHERE id = %s "
 FIND_CLAIM_SQL = "SELECT id FROM tickets_claim WHERE client_id = %s AND idempotency_key = %s"
 CONSUME_QUOTA_SQL = """
-    INSERT INTO tickets_clientday (client_id, day, used) VALUES (%s, %s, %s)
-    ON CONFLICT (client_id, day) DO UPDATE SET used = tickets_clientday.used + excluded.used
-    WHERE tickets_clientday.used <= %s
+    INSERT INTO tickets_quotausage (client_id, day, used) VALUES (%s, %s, %s)
+    ON CONFLICT (client_id, day) DO UPDATE SET used = tickets_quotausage.used + excluded.used
+    WHERE tickets_quotausage.used <= %s
 """
 # The claim, NULL in all of them, stands in the order for PostgreSQL, which else would sort them all.
 OLDEST_UNCLAIMED_SQL = """
@@ -125,7 +125,7 @@ class Quota:
 def quota_of(client: ApiClient) -> Quota:
     """What a client may claim today, and has."""
     day = eastern_date(timezone.now())
-    used = ClientDay.objects.filter(client=client, day=day).values_list("used", flat=True).first()
+    used = QuotaUsage.objects.filter(client=client, day=day).values_list("used", flat=True).first()
     return Quota(client.daily_quota, used or 0, eastern_midnight_after(day))
 
 
@@ -140,7 +140,7 @@ def claim_tickets(client: ApiClient, asked: ClaimRequest, idempotency_key: str) 
         with transaction.atomic():
             return _claim(client, asked, idempotency_key)
     except InsufficientStock:
-        _count_claims(client, asked.mode, asked.draw_date or upcoming_draw(), timezone.now(), short=1)
+        _count_claims(client, asked.mode, asked.draw_date or upcoming_draw(), timezone.now(), refused=1)
         raise
 
 
@@ -242,7 +242,7 @@ def _create_claim(
         created_at=now,
         request_id=current_request(),
         numbers=[list(row[1:7]) for row in tickets],
-        origins=[[row[7], row[8] or asked.mode, isoformat_utc(row[9]), row[10]] for row in tickets],
+        ticket_details=[[row[7], row[8] or asked.mode, isoformat_utc(row[9]), row[10]] for row in tickets],
     )
     places = ", ".join(["%s"] * len(tickets))
     with connection.cursor() as cursor:
@@ -262,12 +262,20 @@ def tickets_of(claim: Claim, draw: Draw | None) -> list[dict[str, Any]]:
 
     `draw` is the draw of its date, None while its numbers are not known.
     """
-    rows = [(*numbers, *origin) for numbers, origin in zip(claim.numbers, claim.origins, strict=True)]
+    rows = [
+        (*numbers, *details) for numbers, details in zip(claim.numbers, claim.ticket_details, strict=True)
+    ]
     return serialize_tickets(claim.mode, claim.draw_date, rows, draw)
 
 
 def _count_claims(
-    client: ApiClient, mode: str, day: date, now: datetime, claims: int = 0, tickets: int = 0, short: int = 0
+    client: ApiClient,
+    mode: str,
+    day: date,
+    now: datetime,
+    claims: int = 0,
+    tickets: int = 0,
+    refused: int = 0,
 ) -> None:
     """Add to the hour's counts, in the row that the client shares with few others."""
     key = [
@@ -277,4 +285,4 @@ def _count_claims(
         client.pk % COUNTER_SHARDS,
     ]
     with connection.cursor() as cursor:
-        cursor.execute(COUNT_SQL, [*key, claims, tickets, short])
+        cursor.execute(COUNT_SQL, [*key, claims, tickets, refused])

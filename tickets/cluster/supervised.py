@@ -50,7 +50,10 @@ class SupervisedCluster:
     def register(self) -> None:
         """Make its row, which its workers sign."""
         Cluster.objects.create(
-            holder=self.name, queue=self.queue, host=self.host, key_print=clusters.secret_key_fingerprint()
+            holder=self.name,
+            queue=self.queue,
+            host=self.host,
+            key_fingerprint=clusters.secret_key_fingerprint(),
         )
 
     def start(self) -> None:
@@ -77,15 +80,15 @@ class SupervisedCluster:
         """
         row = Cluster.objects.get(holder=self.name)
         now = time.monotonic()
-        if row.sign_at != self.sign:
-            self.sign, self.last_progress = row.sign_at, now
+        if row.last_heartbeat_at != self.sign:
+            self.sign, self.last_progress = row.last_heartbeat_at, now
         quiet = now - self.last_progress
-        self._write(Status.STARTING if row.sign_at is None else Status.RUNNING)
+        self._write(Status.STARTING if row.last_heartbeat_at is None else Status.RUNNING)
         if self.process is not None and (code := self.process.poll()) is not None:
             return f"its main process ended with exit code {code}"
         if quiet > HUNG_AFTER:
             return f"it got nothing done for {quiet:.0f} seconds"
-        if (row.sign_at is None or quiet > CANARY_AFTER) and now - self.canary > CANARY_EVERY:
+        if (row.last_heartbeat_at is None or quiet > CANARY_AFTER) and now - self.canary > CANARY_EVERY:
             self.canary = now
             clusters.send_canary(self.queue, self.name, time.time() + HUNG_AFTER)
         return ""
@@ -132,7 +135,7 @@ class SupervisedCluster:
                 rows.redeliver_now()
         except DATABASE_OUTAGES as error:
             logger.warning("what cluster %s held is free when its leases run out: %s", self.name, error)
-        self._write(Status.STOPPED, sign_at=None, restarts=self.restarts, trouble=trouble)
+        self._write(Status.STOPPED, last_heartbeat_at=None, restarts=self.restarts, trouble=trouble)
         self.sign = None
 
     def schedule_restart(self) -> None:

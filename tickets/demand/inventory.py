@@ -20,7 +20,7 @@ from tickets.models.claims import ClaimHour
 from tickets.models.policies import policies_by_mode
 
 # As sales.believed, of each of the rows that share an hour: one client's retries stay in its own row.
-ESTIMATED_REQUESTS = F("claims") + Least(F("short"), F("claims") + Value(1))
+ESTIMATED_REQUESTS = F("claims") + Least(F("refused"), F("claims") + Value(1))
 
 
 @dataclass(frozen=True)
@@ -35,27 +35,27 @@ class StockLevel:
     draw_date: date
     stored: int
     claimed: int
-    coming: int
-    short: int
+    on_order: int
+    refused_claims: int
     is_paused: bool
     outlook: ReorderPolicy
 
     @property
-    def free(self) -> int:
+    def available(self) -> int:
         return self.stored - self.claimed
 
     @property
-    def shortfall(self) -> int:
-        return self.outlook.shortfall(self.free, self.coming)
+    def deficit(self) -> int:
+        return self.outlook.deficit(self.available, self.on_order)
 
     @property
-    def order(self) -> int:
+    def order_quantity(self) -> int:
         """Tickets to order now."""
-        return 0 if self.is_paused else self.outlook.order(self.free, self.coming)
+        return 0 if self.is_paused else self.outlook.order_quantity(self.available, self.on_order)
 
     @property
     def hours_to_empty(self) -> float | None:
-        return self.outlook.hours_to_empty(self.free)
+        return self.outlook.hours_to_empty(self.available)
 
 
 class DemandModelCache:
@@ -89,8 +89,8 @@ def stock_levels(now: datetime, patterns: DemandModelCache = demand_models) -> l
             draw_date=span.draw_date,
             stored=stock[mode]["stored"],
             claimed=sum(row["bought"] for row in rows[mode]),
-            coming=stock[mode]["coming"],
-            short=sum(row["refused"] for row in rows[mode]),
+            on_order=stock[mode]["coming"],
+            refused_claims=sum(row["refused_claims"] for row in rows[mode]),
             is_paused=of_modes[mode].paused,
             outlook=ReorderPolicy(
                 pattern=past[mode],
@@ -122,7 +122,10 @@ def _hours(counts: QuerySet[ClaimHour]) -> Iterable[Any]:
         counts.order_by()
         .values("draw_date", "mode", "hour")
         .annotate(
-            granted=Sum("claims"), bought=Sum("tickets"), refused=Sum("short"), asked=Sum(ESTIMATED_REQUESTS)
+            granted=Sum("claims"),
+            bought=Sum("tickets"),
+            refused_claims=Sum("refused"),
+            asked=Sum(ESTIMATED_REQUESTS),
         )
     )
 

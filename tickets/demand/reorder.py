@@ -46,21 +46,21 @@ class ReorderPolicy:
         return self.place > self.sale.closed
 
     @property
-    def floor(self) -> int:
+    def reorder_point(self) -> int:
         """Tickets that must be ready or coming."""
         if not (self.has_demand and self.is_open):
             return 0
         horizon = self.pattern.forecast(self.sale, self.place, LEAD_TIME_HOURS)
         return min(self.max_stock, max(MIN_STOCK, horizon.quantile(SERVICE_LEVEL)))
 
-    def shortfall(self, free: int, coming: int) -> int:
+    def deficit(self, free: int, coming: int) -> int:
         """Tickets that the floor lacks."""
-        floor = self.floor
+        floor = self.reorder_point
         return max(0, floor - free - coming) if floor else 0
 
-    def order(self, free: int, coming: int) -> int:
+    def order_quantity(self, free: int, coming: int) -> int:
         """Tickets to order now: none unless the floor lacks some, and then what lasts a while beyond it."""
-        ready, floor = free + coming, self.floor
+        ready, floor = free + coming, self.reorder_point
         if not floor or ready >= floor:
             return 0
         cover = self.pattern.forecast(self.sale, self.place, COVER_HOURS)

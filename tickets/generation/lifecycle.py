@@ -47,7 +47,7 @@ def requeue(batch: TicketBatch) -> None:
     """Give back a batch that is not done yet, with a task that goes on with it."""
     with transaction.atomic():
         given = TicketBatch.objects.owned_by(batch).update(
-            status=Status.QUEUED, deliver_by=lease_expiry(timezone.now()), **LEASE_CLEARED
+            status=Status.QUEUED, redeliver_after=lease_expiry(timezone.now()), **LEASE_CLEARED
         )
         if not given:
             raise LeaseLost
@@ -66,7 +66,7 @@ def requeue_with_backoff(batch: TicketBatch, error: str) -> None:
             finish_batch(batch, Status.FAILED, attempts_exhausted_message(batch, error))
         else:
             TicketBatch.objects.owned_by(batch).update(
-                status=Status.QUEUED, token=None, lease_until=later, deliver_by=later, error=error
+                status=Status.QUEUED, token=None, lease_until=later, redeliver_after=later, error=error
             )
     except LeaseLost:
         logger.warning("batch %d of %s was taken away meanwhile", batch.pk, batch.mode)
@@ -133,7 +133,7 @@ def retry_batch(batch: TicketBatch) -> bool:
         run = GenerationRun.objects.select_for_update().get(pk=batch.run_id)
         ended = TicketBatch.objects.filter(pk=batch.pk, status__in=[Status.FAILED, Status.CANCELLED])
         anew = {"status": Status.QUEUED, "attempts": 0, "error": "", "finished_at": None}
-        if not ended.update(deliver_by=lease_expiry(timezone.now()), **anew, **LEASE_CLEARED):
+        if not ended.update(redeliver_after=lease_expiry(timezone.now()), **anew, **LEASE_CLEARED):
             return False
         batch.refresh_from_db()
         if batch.prediction_id is None and not freeze_recipe(batch):

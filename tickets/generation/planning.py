@@ -16,7 +16,7 @@ def freeze_recipe(batch: TicketBatch) -> str:
         return (
             f"no prediction of {batch.mode} for the draw of {batch.draw_date}; run `manage.py run_pipeline`"
         )
-    batch.deliver_by = lease_expiry(timezone.now())
+    batch.redeliver_after = lease_expiry(timezone.now())
     batch.prediction = prediction
     batch.seed = secrets.randbits(62)
     batch.sampler_version = SAMPLER_VERSION

@@ -46,8 +46,12 @@ class Replenisher:
     def replenish(self, now: datetime | None = None) -> int:
         """Order what is lacking at an instant; returns how many tickets. Only an outage is raised."""
         now = now or timezone.now()
-        lacking = [one for one in stock_levels(now, self.patterns) if one.order and self._may_order(one, now)]
-        lacking.sort(key=lambda one: one.shortfall, reverse=True)
+        lacking = [
+            one
+            for one in stock_levels(now, self.patterns)
+            if one.order_quantity and self._may_order(one, now)
+        ]
+        lacking.sort(key=lambda one: one.deficit, reverse=True)
         return sum(self._order_or_put_off(one.mode, now) for one in lacking)
 
     def _may_order(self, shelf: StockLevel, now: datetime) -> bool:
@@ -60,7 +64,7 @@ class Replenisher:
             logger.warning(
                 "%s lacks %d tickets for the draw of %s and has no prediction: nothing can be ordered yet",
                 shelf.mode,
-                shelf.shortfall,
+                shelf.deficit,
                 shelf.draw_date,
             )
         return False
@@ -80,7 +84,7 @@ class Replenisher:
         with transaction.atomic():
             _lock(mode)
             (shelf,) = (one for one in stock_levels(now, self.patterns) if one.mode == mode)
-            if not (size := shelf.order):
+            if not (size := shelf.order_quantity):
                 return 0
             run_id = new_run_id(RUN_ID_PREFIX)
             BatchTicketGenerator(size, [mode], auto_cleanup=False, priority=PRIORITY).generate_batch(
@@ -89,10 +93,10 @@ class Replenisher:
         logger.info(
             "%s has %d free tickets for the draw of %s and %d coming, its floor is %d: %d ordered, %s",
             mode,
-            shelf.free,
+            shelf.available,
             shelf.draw_date,
-            shelf.coming,
-            shelf.outlook.floor,
+            shelf.on_order,
+            shelf.outlook.reorder_point,
             size,
             run_id,
         )

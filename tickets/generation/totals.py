@@ -84,7 +84,7 @@ class ClaimTotals:
 
 def _summed(hours: QuerySet[ClaimHour]) -> dict[str, ClaimTotal]:
     sums = hours.order_by().values_list("mode")
-    rows = sums.annotate(granted=Sum("claims"), bought=Sum("tickets"), refused=Sum("short"))
+    rows = sums.annotate(granted=Sum("claims"), bought=Sum("tickets"), refused_claims=Sum("refused"))
     return {mode: ClaimTotal() for mode in MODE_NAMES} | {row[0]: ClaimTotal(*row[1:]) for row in rows}
 
 

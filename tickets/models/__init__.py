@@ -1,7 +1,7 @@
 """Runs, batches, tickets, clients and their claims, policies and scores."""
 
 from tickets.models.claims import Claim, ClaimHour
-from tickets.models.clients import ApiClient, ApiKey, ClientDay
+from tickets.models.clients import ApiClient, ApiKey, QuotaUsage
 from tickets.models.generation import GenerationRun, Origin, TicketBatch
 from tickets.models.policies import ModePolicy
 from tickets.models.scores import BatchScore
@@ -13,11 +13,11 @@ __all__ = [
     "BatchScore",
     "Claim",
     "ClaimHour",
-    "ClientDay",
     "GenerationRun",
     "ModePolicy",
     "Origin",
     "PreGeneratedTicket",
     "PreGeneratedTicketQuerySet",
+    "QuotaUsage",
     "TicketBatch",
 ]

@@ -31,8 +31,10 @@ class Claim(models.Model):
         help_text="Of the HTTP request that made it.",
     )
     numbers = models.JSONField(default=list, help_text="[[n1, n2, n3, n4, n5, powerball], ...]")
-    origins = models.JSONField(
-        default=list, help_text="[[confidence, strategy, created_at, pipeline_run_id], ...], as the numbers."
+    ticket_details = models.JSONField(
+        default=list,
+        db_column="origins",
+        help_text="[[confidence, strategy, created_at, pipeline_run_id], ...], as the numbers.",
     )
 
     class Meta:
@@ -59,10 +61,12 @@ class ClaimHour(models.Model):
     draw_date = models.DateField()
     mode = models.CharField(max_length=20, choices=MODE_CHOICES)
     hour = models.DateTimeField(help_text="Its beginning.")
-    slot = models.PositiveSmallIntegerField()
+    shard = models.PositiveSmallIntegerField(db_column="slot")
     claims = models.PositiveIntegerField(default=0)
     tickets = models.PositiveIntegerField(default=0)
-    short = models.PositiveIntegerField(default=0, help_text="Claims refused, since too few were in stock.")
+    refused = models.PositiveIntegerField(
+        default=0, db_column="short", help_text="Claims refused because too few tickets were in stock."
+    )
 
     class Meta:
         ordering = ["-hour", "mode"]
@@ -70,7 +74,7 @@ class ClaimHour(models.Model):
         constraints = [
             # Begins with the draw: what of it is claimed is summed for every `batch-status`.
             models.UniqueConstraint(
-                name="one_row_an_hour_and_slot", fields=["draw_date", "mode", "hour", "slot"]
+                name="one_row_per_hour_and_shard", fields=["draw_date", "mode", "hour", "shard"]
             ),
             models.CheckConstraint(name="claim_hour_mode_known", condition=Q(mode__in=MODE_NAMES)),
         ]

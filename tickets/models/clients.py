@@ -35,7 +35,7 @@ def eastern_midnight_after(day: date) -> datetime:
 class ApiClientQuerySet(models.QuerySet["ApiClient"]):
     def with_usage(self, now: datetime) -> "ApiClientQuerySet":
         """Each with `used_today`, in tickets, and `keys_in_force`."""
-        today = ClientDay.objects.filter(client=OuterRef("pk"), day=eastern_date(now)).values("used")
+        today = QuotaUsage.objects.filter(client=OuterRef("pk"), day=eastern_date(now)).values("used")
         in_force = Q(keys__revoked=False) & (Q(keys__expiry_date=None) | Q(keys__expiry_date__gt=now))
         with_usage = self.annotate(
             used_today=Coalesce(Subquery(today), 0), keys_in_force=Count("keys", filter=in_force)
@@ -101,7 +101,7 @@ class ApiKey(AbstractAPIKey):
         return "expired" if self.expiry_date is not None and self.expiry_date <= now else "in force"
 
 
-class ClientDay(models.Model):
+class QuotaUsage(models.Model):
     """What a client has claimed on one day of New York; the row is raised with each claim, by one UPDATE."""
 
     client = models.ForeignKey(ApiClient, on_delete=models.CASCADE, db_index=False, related_name="days")

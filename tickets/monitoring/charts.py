@@ -70,9 +70,9 @@ def _stock(picture: Snapshot) -> Plot:
         "tickets",
         [mode.mode for mode in picture.modes],
         [
-            Series("free", "1", [one.free for one in stock]),
-            Series("coming", "2", [one.coming for one in stock]),
-            Series("floor", ALARM, [one.floor for one in stock], "mark"),
+            Series("free", "1", [one.available for one in stock]),
+            Series("coming", "2", [one.on_order for one in stock]),
+            Series("floor", ALARM, [one.reorder_point for one in stock], "mark"),
         ],
         stacked=True,
         empty="No ticket for this draw.",

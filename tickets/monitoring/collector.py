@@ -47,7 +47,7 @@ def take_snapshot(now: datetime) -> Snapshot:
         at=now,
         draws=draw_calendar_at(now),
         workers=workers,
-        work=workload_at(now),
+        workload=workload_at(now),
         modes=_modes(now),
         days=days,
         error_rate=error_rate(days),
@@ -65,7 +65,7 @@ def draw_calendar_at(now: datetime) -> Draws:
     unstored = scheduled_draws(newest + timedelta(days=1), last_draw(now)) if newest else ()
     return Draws(
         next=upcoming,
-        held_at=draw_instant(upcoming),
+        drawn_at=draw_instant(upcoming),
         sales_close_at=sales_close(upcoming, settings.SALES_CUTOFF),
         newest=newest,
         newest_age_days=(now.astimezone(EASTERN).date() - newest).days if newest else None,
@@ -85,13 +85,13 @@ def worker_status_at(now: datetime) -> Workers:
 
 
 def _worker(cluster: Cluster, now: datetime) -> Worker:
-    sign = cluster.sign_at
+    sign = cluster.last_heartbeat_at
     return Worker(
         queue=cluster.queue,
         host=cluster.host,
         status=cluster.state,
         started_at=cluster.started_at,
-        last_sign_seconds=None if sign is None else max(0.0, (now - sign).total_seconds()),
+        last_heartbeat_seconds=None if sign is None else max(0.0, (now - sign).total_seconds()),
         restarts=cluster.restarts,
         trouble=cluster.trouble,
         has_other_key=clusters.has_other_key(cluster),

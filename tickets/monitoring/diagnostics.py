@@ -27,10 +27,10 @@ class Diagnostic:
     """`kind` is for programs, `about` the mode or the batch, `advice` the way out by a command."""
 
     level: str
-    kind: str
-    text: str
-    advice: str = ""
-    about: str = ""
+    code: str
+    message: str
+    hint: str = ""
+    subject: str = ""
 
     def as_json(self) -> dict[str, str]:
         return asdict(self)
@@ -103,12 +103,12 @@ def _of_workers(picture: Snapshot) -> Iterator[Diagnostic]:
 
 
 def _of_work(picture: Snapshot) -> Iterator[Diagnostic]:
-    waited = picture.work.oldest_waiting_seconds
+    waited = picture.workload.oldest_waiting_seconds
     if waited is not None and waited > LONG_WAIT.total_seconds():
         yield Diagnostic(
             "error",
             "waiting_batches",
-            f"{_count(picture.work.waiting, 'batch waits', 'batches wait')} to be begun, the oldest for "
+            f"{_count(picture.workload.waiting, 'batch waits', 'batches wait')} to be begun, the oldest for "
             f"{duration(waited)}.",
             "see whether the cluster works on something long, or raise SHIOL_WORKERS",
             "queued",
@@ -160,9 +160,9 @@ def _of_mode(mode: ModeSnapshot, picture: Snapshot) -> Iterator[Diagnostic]:
     if mode.model is None:
         advice = f"`manage.py run_pipeline --modes {mode.mode}`"
         yield Diagnostic("warning", "no_model", f"{mode.mode} has no trained model.", advice, mode.mode)
-    elif mode.model.held:
-        text = f"{mode.mode} is held at its model of {mode.model.created_at:%Y-%m-%d}: no fit replaces it."
-        yield Diagnostic("notice", "held_model", text, "activate its newest model in the admin", mode.mode)
+    elif mode.model.pinned:
+        text = f"{mode.mode} is pinned to its model of {mode.model.created_at:%Y-%m-%d}: no fit replaces it."
+        yield Diagnostic("notice", "pinned_model", text, "activate its newest model in the admin", mode.mode)
 
 
 def _of_stock(mode: ModeSnapshot, picture: Snapshot) -> Iterator[Diagnostic]:
@@ -171,16 +171,18 @@ def _of_stock(mode: ModeSnapshot, picture: Snapshot) -> Iterator[Diagnostic]:
     if mode.is_paused:
         advice = "resume it in the admin's mode policies"
         yield Diagnostic("notice", "paused_mode", f"{name} is paused.", advice, name)
-    elif not stock.free and is_on_sale:
+    elif not stock.available and is_on_sale:
         if mode.is_predicted:
             advice = f"`manage.py generate_batch --modes {name}`"
         else:
             advice = f"it has no prediction for this draw: `manage.py run_pipeline --modes {name}`"
         text = f"{name} has no ticket free for the draw of {picture.draws.next}"
-        text += f"; {stock.coming:,} are coming." if stock.coming else "."
-        yield Diagnostic("warning" if stock.coming else "error", "no_tickets", text, advice, name)
-    elif stock.lacking:
-        text = f"{name} has {stock.free:,} tickets free, {stock.lacking:,} fewer than its floor asks for."
+        text += f"; {stock.on_order:,} are coming." if stock.on_order else "."
+        yield Diagnostic("warning" if stock.on_order else "error", "no_tickets", text, advice, name)
+    elif stock.short_by:
+        text = (
+            f"{name} has {stock.available:,} tickets available, {stock.short_by:,} below its reorder point."
+        )
         advice = "run_cluster orders what is lacking; if it does not, see the mode's policy"
         yield Diagnostic("warning", "low_stock", text, advice, name)
 

@@ -145,8 +145,9 @@ def claim_counts(now: datetime, hours: int = HOURS) -> list[ClaimCount]:
     # The draw leads the index; no draw that is over since a day is claimed any more.
     counts = ClaimHour.objects.filter(draw_date__gte=since.date() - timedelta(days=1), hour__gte=since)
     sums = counts.order_by().values("hour", "mode")
-    rows: Any = sums.annotate(granted=Sum("claims"), bought=Sum("tickets"), refused=Sum("short"))
+    rows: Any = sums.annotate(granted=Sum("claims"), bought=Sum("tickets"), refused_claims=Sum("refused"))
     found = [
-        ClaimCount(row["hour"], row["mode"], row["granted"], row["bought"], row["refused"]) for row in rows
+        ClaimCount(row["hour"], row["mode"], row["granted"], row["bought"], row["refused_claims"])
+        for row in rows
     ]
     return sorted(found, key=lambda one: (one.hour, MODE_NAMES.index(one.mode)))

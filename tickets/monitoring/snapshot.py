@@ -20,7 +20,7 @@ class Draws:
     """The next draw, and the newest that is known; `missing` draws were held since and are not stored."""
 
     next: date
-    held_at: datetime
+    drawn_at: datetime
     sales_close_at: datetime
     newest: date | None
     newest_age_days: int | None
@@ -29,18 +29,18 @@ class Draws:
     @property
     def last(self) -> date:
         """The last draw that was held."""
-        return last_draw(self.held_at - timedelta(seconds=1))
+        return last_draw(self.drawn_at - timedelta(seconds=1))
 
 
 @dataclass(frozen=True)
 class Worker:
-    """A cluster, as its watchdog sees it; `last_sign_seconds` ago it showed that it gets work done."""
+    """A cluster, as its watchdog sees it; `last_heartbeat_seconds` ago it showed that it gets work done."""
 
     queue: str
     host: str
     status: str
     started_at: datetime
-    last_sign_seconds: float | None
+    last_heartbeat_seconds: float | None
     restarts: int
     trouble: str
     has_other_key: bool = False  # it cannot read the tasks that this process signs
@@ -66,10 +66,10 @@ class Stock:
 
     stored: int
     claimed: int
-    free: int
-    coming: int
-    floor: int
-    lacking: int
+    available: int
+    on_order: int
+    reorder_point: int
+    short_by: int
     refused: int  # claims, since too few were free
     hours_to_empty: float | None
 
@@ -78,27 +78,27 @@ class Stock:
         return cls(
             stored=shelf.stored,
             claimed=shelf.claimed,
-            free=shelf.free,
-            coming=shelf.coming,
-            floor=shelf.outlook.floor,
-            lacking=shelf.shortfall,
-            refused=shelf.short,
+            available=shelf.available,
+            on_order=shelf.on_order,
+            reorder_point=shelf.outlook.reorder_point,
+            short_by=shelf.deficit,
+            refused=shelf.refused_claims,
             hours_to_empty=shelf.hours_to_empty,
         )
 
 
 @dataclass(frozen=True)
 class Model:
-    """The model that predicts: when it was fitted, through which draw; `held` there by a person."""
+    """The model that predicts: when it was fitted, through which draw; `pinned` there by staff."""
 
     id: int
     created_at: datetime
     draws_through: date
-    held: bool
+    pinned: bool
 
     @classmethod
     def of(cls, model: TrainedModel) -> "Model":
-        return cls(model.pk, model.created_at, model.draws_through, model.held)
+        return cls(model.pk, model.created_at, model.draws_through, model.pinned)
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ class Snapshot:
     at: datetime
     draws: Draws
     workers: Workers
-    work: Work
+    workload: Work
     modes: list[ModeSnapshot]
     days: list[Day]
     error_rate: ErrorRate

@@ -16,13 +16,13 @@ from predictions.evaluation.backtest import (
     MIN_DRAWS,
     RELATIVE_COST,
     comparisons,
-    missing_stretches,
+    missing_folds,
     outcome,
     run,
     start_or_resume,
 )
 from predictions.evaluation.comparison import Comparison
-from predictions.models import Backtest, BacktestStretch
+from predictions.models import Backtest, BacktestFold
 from predictions.modes.registry import MEASURED_NAMES, MODE_NAMES
 from predictions.powerball import EXPECTED_WHITE_MATCHES
 from predictions.training.trainer import DEFAULT_SEED
@@ -103,36 +103,34 @@ class Command(BaseCommand):
         try:
             self._run(backtest, verbosity)
         except KeyboardInterrupt:
-            left, stored = len(missing_stretches(backtest)), backtest.stretches.filter(error="").count()
+            left, stored = len(missing_folds(backtest)), backtest.folds.filter(error="").count()
             raise CommandError(
-                f"backtest {backtest.pk} interrupted with {stored} of {stored + left} stretches stored; "
+                f"backtest {backtest.pk} interrupted with {stored} of {stored + left} folds stored; "
                 "the same command goes on from there"
             ) from None
         self._summarise(backtest, verbosity)
 
     def _run(self, backtest: Backtest, verbosity: int) -> None:
-        missing = missing_stretches(backtest)
-        if stored := backtest.stretches.filter(error="").count():
-            text = (
-                f"backtest {backtest.pk} goes on: {stored} stretches are stored, {len(missing)} are missing"
-            )
+        missing = missing_folds(backtest)
+        if stored := backtest.folds.filter(error="").count():
+            text = f"backtest {backtest.pk} goes on: {stored} folds are stored, {len(missing)} are missing"
             write_line(self.stdout, verbosity, text)
         total, started = sum(RELATIVE_COST[one.mode] for one in missing), time.monotonic()
-        done: list[BacktestStretch] = []
+        done: list[BacktestFold] = []
         with eta_progress(verbosity) as bar:
-            task = bar.add_task(f"0 of {len(missing)} stretches", total=total)
+            task = bar.add_task(f"0 of {len(missing)} folds", total=total)
 
-            def watch(stretch: BacktestStretch) -> None:
-                done.append(stretch)
-                count = f"{len(done)} of {len(missing)} stretches"
-                bar.update(task, advance=RELATIVE_COST[stretch.mode], description=count)
+            def watch(fold: BacktestFold) -> None:
+                done.append(fold)
+                count = f"{len(done)} of {len(missing)} folds"
+                bar.update(task, advance=RELATIVE_COST[fold.mode], description=count)
                 if bar.disable:
                     spent = sum(RELATIVE_COST[one.mode] for one in done)
                     left = (time.monotonic() - started) * (total - spent) / spent
                     write_line(
                         self.stdout,
                         verbosity,
-                        f"{count}: {_described(stretch)}; about {left:.0f} s left",
+                        f"{count}: {_described(fold)}; about {left:.0f} s left",
                     )
 
             run(backtest, watch)
@@ -147,10 +145,10 @@ class Command(BaseCommand):
         write_line(self.stdout, verbosity, summary)
 
 
-def _described(stretch: BacktestStretch) -> str:
-    if stretch.error:
-        return f"{stretch.mode} could not be measured"
-    return f"{stretch.mode} on {stretch.draws} draws in {stretch.seconds:.1f} s"
+def _described(fold: BacktestFold) -> str:
+    if fold.error:
+        return f"{fold.mode} could not be measured"
+    return f"{fold.mode} on {fold.draws} draws in {fold.seconds:.1f} s"
 
 
 def _table(found: list[Comparison]) -> Table:

@@ -53,9 +53,9 @@ class Command(BaseCommand):
                     write_line(self.stdout, verbosity, _described(training.model, training))
         errors = [training.error for training in trainings if training.error]
         fitted = sum(training.fitted for training in trainings)
-        held = sum(training.held is not None and not training.fitted for training in trainings)
-        unchanged = len(modes) - fitted - held - len(errors)
-        kept = f"{unchanged} unchanged" + (f", {held} held" if held else "")
+        pinned = sum(training.pinned is not None and not training.fitted for training in trainings)
+        unchanged = len(modes) - fitted - pinned - len(errors)
+        kept = f"{unchanged} unchanged" + (f", {pinned} pinned" if pinned else "")
         summary = (
             f"{fitted} of {len(modes)} models trained, {kept}, "
             f"on {len(known.history)} draws through {known.through}"
@@ -76,8 +76,8 @@ def _described(model: TrainedModel, training: TrainingOutcome) -> str:
 
 
 def _state(training: TrainingOutcome) -> str:
-    if training.held and training.fitted:
-        return f"stored, but held at the model through {training.held.draws_through}, which predicts; "
-    if training.held:
-        return f"held at the model through {training.held.draws_through}, not fitted again; "
+    if training.pinned and training.fitted:
+        return f"stored, but pinned to the model through {training.pinned.draws_through}, which predicts; "
+    if training.pinned:
+        return f"pinned to the model through {training.pinned.draws_through}, not fitted again; "
     return "" if training.fitted else "unchanged, not fitted again; "

@@ -40,7 +40,7 @@ def plots_of(page: str) -> str:
 def test_the_list_shows_what_came_of_each_and_how_far_it_got(admin: Client) -> None:
     backtest = make_backtest(GAINS)
     running = make_backtest(GAINS)
-    running.stretches.filter(mode="v2").delete()
+    running.folds.filter(mode="v2").delete()
     Backtest.objects.filter(pk=running.pk).update(status="running", results={}, error="v2: no XGBoost")
 
     page = text(admin, BACKTESTS)
@@ -118,7 +118,7 @@ def test_one_that_runs_says_that_nothing_is_compared_yet(admin: Client) -> None:
 
     page = page_of(admin, backtest)
 
-    assert "Nothing is compared before every stretch is stored" in page
+    assert "Nothing is compared before every fold is stored" in page
     assert 'role="img"' not in plots_of(page)
 
 

@@ -1,4 +1,4 @@
-"""An older model let predict again from the admin, held there, and let go: in rows, in fits and in a run."""
+"""An older model is activated in the admin, pinned and released: in rows, in fits and in a run."""
 
 from datetime import date
 from pathlib import Path
@@ -70,8 +70,8 @@ def new(old: TrainedModel) -> TrainedModel:
 
 
 def states() -> list[tuple[bool, bool]]:
-    """Of each model whether it is active, and whether it is held."""
-    return list(TrainedModel.objects.order_by("id").values_list("active", "held"))
+    """Of each model whether it is active, and whether it is pinned."""
+    return list(TrainedModel.objects.order_by("id").values_list("active", "pinned"))
 
 
 # On the page
@@ -83,7 +83,7 @@ def test_the_preview_shows_both_models_side_by_side_and_what_follows(
     page = text_of(admin.get(ACTIVATE, {"model": old.pk}))
 
     assert (
-        f"Mode v1 will predict from <strong>model {old.pk}</strong> and be <strong>held</strong> at it"
+        f"Mode v1 will predict from <strong>model {old.pk}</strong> and be <strong>pinned</strong> at it"
         in page
     )
     assert '<th scope="row">Draws through</th><td>2025-12-22</td><td>2025-12-20</td>' in page
@@ -104,17 +104,17 @@ def test_an_older_model_is_held_until_the_newest_is_activated_again(
     admin.post(ACTIVATE, {"model": new.pk})
 
     named = f"Model {old.pk}, v1 through 2025-12-20, predicts"
-    assert f"{named} from now on; held until another is activated." in back
+    assert f"{named} from now on; pinned until another is activated." in back
     assert f"{named} already; nothing was changed." in again
-    assert ('class="field-predicts">yes, held</td>' in back, 'class="field-predicts">no</td>' in back) == (
+    assert ('class="field-predicts">yes, pinned</td>' in back, 'class="field-predicts">no</td>' in back) == (
         True,
         True,
     )
-    assert "its newest, and no longer be held" in forward
+    assert "its newest, and no longer be pinned" in forward
     assert states() == [(False, False), (True, False)]
     entries = [(one.object_id, one.get_change_message()) for one in LogEntry.objects.order_by("id")]
     assert entries == [
-        (str(old.pk), "Activated; held until another is activated."),
+        (str(old.pk), "Activated; pinned until another is activated."),
         (str(new.pk), "Activated; the next fit replaces it."),
     ]
 
@@ -122,7 +122,7 @@ def test_an_older_model_is_held_until_the_newest_is_activated_again(
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        ({"file_kept": False}, "its file was deleted"),
+        ({"file_retained": False}, "its file was deleted"),
         ({"file": "v1-gone.json"}, "the model file v1-gone.json is missing"),
         ({"sha256": "1" * 64}, "the model file test-old.json is not the one that was trained"),
         ({"code_version": 99}, "it was fitted by version 99 of v1, and this is"),
@@ -188,13 +188,13 @@ def test_a_held_mode_is_not_fitted_again_and_train_models_says_so(
     (trainer,) = train_modes(["v1"], known_draws())
     call_command("train_models", modes=["v1"])
 
-    assert (trainer.model, trainer.held, trainer.predicts, trainer.fitted) == (old, old, old, False)
+    assert (trainer.model, trainer.pinned, trainer.predicts, trainer.fitted) == (old, old, old, False)
     told = capsys.readouterr().out
-    assert "v1: held at the model through 2025-12-20, not fitted again" in told
-    assert "0 of 1 models trained, 0 unchanged, 1 held, on 10 draws" in told
+    assert "v1: pinned to the model through 2025-12-20, not fitted again" in told
+    assert "0 of 1 models trained, 0 unchanged, 1 pinned, on 10 draws" in told
 
 
-def test_a_forced_fit_is_stored_and_the_held_model_still_predicts(
+def test_a_forced_fit_is_stored_and_the_pinned_model_still_predicts(
     old: TrainedModel, new: TrainedModel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(trainer, "_fit", lambda mode, known, seed: ("forced.json", answer()))
@@ -204,11 +204,11 @@ def test_a_forced_fit_is_stored_and_the_held_model_still_predicts(
     call_command("train_models", modes=["v1"], force=True)
 
     assert states() == [(True, True), (False, False), (False, False)]
-    assert "v1: stored, but held at the model through 2025-12-20, which predicts" in capsys.readouterr().out
+    assert "v1: stored, but pinned to the model through 2025-12-20, which predicts" in capsys.readouterr().out
     assert TrainedModel.objects.first().file == "forced.json"
     activate_by_hand(stored_model("newest"))
-    (unheld,) = train_modes(["v1"], known_draws(), force=True)
-    assert (unheld.held, unheld.predicts, unheld.model.active) == (None, unheld.model, True)
+    (unpinned,) = train_modes(["v1"], known_draws(), force=True)
+    assert (unpinned.pinned, unpinned.predicts, unpinned.model.active) == (None, unpinned.model, True)
 
 
 def test_a_model_chosen_while_a_fit_was_under_way_is_not_replaced_by_it(
@@ -245,7 +245,7 @@ def test_a_fit_that_ends_waits_for_a_choice_that_is_being_made(old: TrainedModel
     assert states() == [(True, True), (False, False), (False, False)]
 
 
-def test_the_file_of_a_held_model_is_kept_however_many_are_newer(
+def test_the_file_of_a_pinned_model_is_kept_however_many_are_newer(
     old: TrainedModel, new: TrainedModel, settings: pytest.FixtureRequest
 ) -> None:
     settings.KEEP_MODELS = 1  # type: ignore[attr-defined]
@@ -253,22 +253,22 @@ def test_the_file_of_a_held_model_is_kept_however_many_are_newer(
     stored_model("newest")
 
     assert delete_old_artefacts("v1") == 1
-    kept = TrainedModel.objects.order_by("id").values_list("file_kept", flat=True)
+    kept = TrainedModel.objects.order_by("id").values_list("file_retained", flat=True)
     assert list(kept) == [True, False, True]
 
 
 # In a run
 
 
-def test_a_run_predicts_from_the_held_model_with_the_draws_that_are_known_now() -> None:
+def test_a_run_predicts_from_the_pinned_model_with_the_draws_that_are_known_now() -> None:
     store_fair_draws(V1.minimum_draws + 10)
     through = known_draws(before=date(2025, 12, 20)).through
-    path = Path(settings.MODELS_DIR / "test-held.json")
+    path = Path(settings.MODELS_DIR / "test-pinned.json")
     path.parent.mkdir(exist_ok=True)
     V1().fit(known_draws(through=through).history, 1, measure=False).save(path)
-    held = stored_model("x", file=path.name, sha256=digest_of(path), draws_through=through)
+    pinned = stored_model("x", file=path.name, sha256=digest_of(path), draws_through=through)
     stored_model("newer")
-    activate_by_hand(held)
+    activate_by_hand(pinned)
     run, _ = accept_run(source="none", modes=["v1"], draw_date=date(2025, 12, 24))
 
     assert PipelineRun.objects.acquire(run.pk, "here")
@@ -280,9 +280,9 @@ def test_a_run_predicts_from_the_held_model_with_the_draws_that_are_known_now() 
 
     assert (trained.status, trained.summary) == (
         "completed",
-        f"trained: v1 held at the model through {through}",
+        f"trained: v1 pinned to the model through {through}",
     )
-    assert trained.detail["modes"]["v1"]["held"]
+    assert trained.detail["modes"]["v1"]["pinned"]
     assert (predicted.status, TrainedModel.objects.count()) == ("completed", 2)
     law = Prediction.objects.get(run=run)
-    assert (law.model, law.draws_through) == (held, date(2025, 12, 22))
+    assert (law.model, law.draws_through) == (pinned, date(2025, 12, 22))

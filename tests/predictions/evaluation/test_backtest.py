@@ -9,8 +9,8 @@ from django.db import IntegrityError, transaction
 from predictions.distributions.components import UNIFORM_LOG_LOSS
 from predictions.draws.sources import known_draws
 from predictions.evaluation import backtest
-from predictions.evaluation.backtest import comparisons, missing_stretches, run, start_or_resume
-from predictions.models import Backtest, BacktestStretch, Draw
+from predictions.evaluation.backtest import comparisons, missing_folds, run, start_or_resume
+from predictions.models import Backtest, BacktestFold, Draw
 from predictions.modes.features import History
 from predictions.modes.v2 import V2
 from predictions.modes.walk_forward import WalkFigures, figures_of, walk
@@ -34,9 +34,9 @@ def begun(modes: list[str] | None = None, **values: Any) -> Backtest:
     return start_or_resume(modes or ["uniform"], **asked)
 
 
-def ended(backtest: Backtest) -> list[BacktestStretch]:
-    """The backtest run to its end; returns the stretches that were measured for it."""
-    measured: list[BacktestStretch] = []
+def ended(backtest: Backtest) -> list[BacktestFold]:
+    """The backtest run to its end; returns the folds that were measured for it."""
+    measured: list[BacktestFold] = []
     run(backtest, measured.append)
     backtest.refresh_from_db()
     return measured
@@ -45,7 +45,7 @@ def ended(backtest: Backtest) -> list[BacktestStretch]:
 # What is measured
 
 
-def test_the_stretches_are_those_of_the_newest_draws_each_fitted_on_all_before() -> None:
+def test_the_folds_are_those_of_the_newest_draws_each_fitted_on_all_before() -> None:
     backtest = begun(refit_every=12)
 
     measured = ended(backtest)
@@ -63,7 +63,7 @@ def test_a_mode_is_measured_by_its_own_laws_and_uniform_stands_beside_it() -> No
     history = known_draws().history
     draws = range(DRAWS - 30, DRAWS)
     expected = figures_of(walk(V2(), history, draws, 1).laws, history, draws)
-    stored = BacktestStretch.objects.get(mode="v2")
+    stored = BacktestFold.objects.get(mode="v2")
     v2, uniform = comparisons(backtest)
     assert (backtest.status, backtest.modes) == ("completed", ["v2", "uniform"])
     assert WalkFigures.from_json(stored.figures) == expected
@@ -74,10 +74,10 @@ def test_a_mode_is_measured_by_its_own_laws_and_uniform_stands_beside_it() -> No
     assert uniform.joint == pytest.approx(UNIFORM_LOG_LOSS, abs=1e-13)
 
 
-def test_the_longest_stretches_come_first() -> None:
+def test_the_longest_folds_come_first() -> None:
     backtest = begun(["v2", "random_forest", "hybrid"], refit_every=30)
 
-    assert [one.mode for one in missing_stretches(backtest)] == ["hybrid", "random_forest", "v2", "uniform"]
+    assert [one.mode for one in missing_folds(backtest)] == ["hybrid", "random_forest", "v2", "uniform"]
 
 
 # Again, and further
@@ -87,7 +87,7 @@ def test_a_backtest_that_was_interrupted_measures_only_what_is_missing_and_comes
     backtest = begun()
     ended(backtest)
     whole = backtest.results
-    backtest.stretches.filter(first=620).delete()
+    backtest.folds.filter(first=620).delete()
     Backtest.objects.update(status="running", results={}, finished_at=None)
 
     again = begun()
@@ -158,7 +158,7 @@ def test_ctrl_c_ends_what_runs_and_keeps_what_is_stored() -> None:
     backtest = begun(["v1"], refit_every=30)
     running: list[subprocess.Popen[str]] = []
 
-    def interrupt(stretch: BacktestStretch) -> None:
+    def interrupt(fold: BacktestFold) -> None:
         running.extend(subprocesses._running)
         raise KeyboardInterrupt
 
@@ -166,8 +166,8 @@ def test_ctrl_c_ends_what_runs_and_keeps_what_is_stored() -> None:
         run(backtest, interrupt)
 
     assert [child.returncode for child in running] == [-9]  # of v1, which takes longer than uniform
-    assert [one.mode for one in backtest.stretches.all()] == ["uniform"]
-    assert [one.mode for one in missing_stretches(backtest)] == ["v1"]
+    assert [one.mode for one in backtest.folds.all()] == ["uniform"]
+    assert [one.mode for one in missing_folds(backtest)] == ["v1"]
 
 
 def test_after_ctrl_c_nothing_more_is_begun(
@@ -180,10 +180,10 @@ def test_after_ctrl_c_nothing_more_is_begun(
         asked.append(request)
         return subprocesses.run_in_subprocess(request, history)
 
-    def interrupt(stretch: BacktestStretch) -> None:
+    def interrupt(fold: BacktestFold) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(backtest, "in_child", seen)
+    monkeypatch.setattr(backtest, "run_in_subprocess", seen)
     with pytest.raises(KeyboardInterrupt):
         run(begun(refit_every=5), interrupt)
 
@@ -205,7 +205,7 @@ def test_a_mode_that_cannot_be_measured_is_named_and_the_others_go_on(
     assert [one.mode for one in comparisons(backtest)] == ["random_forest", "uniform"]
     assert "v2" in backtest.error
     assert "max_depth" in backtest.error
-    failed = backtest.stretches.filter(mode="v2")
+    failed = backtest.folds.filter(mode="v2")
     assert len(failed) < 3  # after one in vain the others are not begun
     assert all(one.figures == {} and one.error for one in failed)
 
@@ -253,12 +253,12 @@ def test_what_is_not_allowed_is_an_error_that_says_what_is(values: dict[str, Any
 # What the database forbids
 
 
-def test_a_stretch_is_stored_once() -> None:
+def test_a_fold_is_stored_once() -> None:
     values = {"backtest": begun(), "mode": "v2", "first": 610, "draws": 10, "seconds": 1.0}
-    BacktestStretch.objects.create(**values)
+    BacktestFold.objects.create(**values)
 
     with pytest.raises(IntegrityError), transaction.atomic():
-        BacktestStretch.objects.create(**values)
+        BacktestFold.objects.create(**values)
 
 
 @pytest.mark.parametrize("values", [{"status": "lost"}, {"draws": 0}, {"refit_every": 0}])

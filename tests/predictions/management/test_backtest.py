@@ -15,7 +15,7 @@ from django.core.management.base import CommandError
 
 from predictions.draws.bundled import DEVELOPMENT_END
 from predictions.evaluation.backtest import comparisons
-from predictions.models import Backtest, BacktestStretch
+from predictions.models import Backtest, BacktestFold
 from tests.commands import call
 from tests.factories import make_draw, store_fair_draws
 from tests.processes import environment, group_of, wait_until
@@ -25,7 +25,7 @@ SMALL = ("--draws", "30", "--refit-every", "10")
 
 
 @pytest.mark.django_db
-def test_it_tells_each_stretch_with_the_time_left_and_sums_up_last(
+def test_it_tells_each_fold_with_the_time_left_and_sums_up_last(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     store_fair_draws(640)
@@ -33,9 +33,9 @@ def test_it_tells_each_stretch_with_the_time_left_and_sums_up_last(
     out, _ = call("backtest", "--modes", "v2", "--draws", "30", "--refit-every", "15")
 
     lines = out.splitlines()
-    stretch = r"[1-4] of 4 stretches: (v2|uniform) on 15 draws in \d+\.\d s; about \d+ s left"
+    fold = r"[1-4] of 4 folds: (v2|uniform) on 15 draws in \d+\.\d s; about \d+ s left"
     assert len(lines) == 5
-    assert all(re.fullmatch(stretch, line) for line in lines[:4])
+    assert all(re.fullmatch(fold, line) for line in lines[:4])
     (backtest,) = Backtest.objects.all()
     (v2, _) = comparisons(backtest)
     better, worse = int(v2.low > 0), int(v2.high < 0)
@@ -61,16 +61,16 @@ def test_after_ctrl_c_nothing_runs_on_and_the_same_command_measures_the_rest(
     out, err = process.communicate(timeout=20)
 
     assert process.returncode == 1
-    said = re.search(r"interrupted with (\d) of 6 stretches stored; the same command goes on", err)
+    said = re.search(r"interrupted with (\d) of 6 folds stored; the same command goes on", err)
     assert said, err
     kept = int(said[1])
-    assert BacktestStretch.objects.filter(error="").count() == BacktestStretch.objects.count() == kept
+    assert BacktestFold.objects.filter(error="").count() == BacktestFold.objects.count() == kept
     assert Backtest.objects.get().status == "running"
     assert group_of(process.pid) == []
 
     out, _ = call(*asked)
 
-    assert f"goes on: {kept} stretches are stored, {6 - kept} are missing" in out
+    assert f"goes on: {kept} folds are stored, {6 - kept} are missing" in out
     resumed = Backtest.objects.get()
     call(*asked, "--fresh")
     fresh = Backtest.objects.exclude(pk=resumed.pk).get()
@@ -78,7 +78,7 @@ def test_after_ctrl_c_nothing_runs_on_and_the_same_command_measures_the_rest(
 
 
 def interrupted(command: list[str]) -> subprocess.Popen[str]:
-    """A command that got Ctrl-C when its first stretch was stored."""
+    """A command that got Ctrl-C when its first fold was stored."""
     process = subprocess.Popen(
         [sys.executable, "manage.py", *command],
         cwd=settings.BASE_DIR,
@@ -91,7 +91,7 @@ def interrupted(command: list[str]) -> subprocess.Popen[str]:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
-        wait_until(BacktestStretch.objects.exists, 60, "a first stretch")
+        wait_until(BacktestFold.objects.exists, 60, "a first fold")
         process.send_signal(signal.SIGINT)
     except BaseException:
         os.killpg(process.pid, signal.SIGKILL)

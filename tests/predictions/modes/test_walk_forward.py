@@ -1,4 +1,4 @@
-"""The figures of a stretch: exact on their own draws, and made of nothing that came later."""
+"""The figures of a fold: exact on their own draws, and made of nothing that came later."""
 
 import sys
 from itertools import accumulate, pairwise
@@ -71,7 +71,7 @@ def test_every_ball_is_in_the_class_of_its_chance(history: History) -> None:
     assert sum(one.drawn for one in found) == 5 * len(draws)
 
 
-def test_stretches_join_to_the_figures_of_all_their_draws(history: History) -> None:
+def test_folds_join_to_the_figures_of_all_their_draws(history: History) -> None:
     laws = [[random_component(seed)] for seed in range(6)]
     ends = list(accumulate([1, 3, 2], initial=FIRST))
     parts = [
@@ -103,7 +103,7 @@ def test_uniform_loses_what_chance_loses_on_every_draw(history: History) -> None
 
 
 @pytest.mark.parametrize("mode", ["random_forest", "v1", "v2", "hybrid"])
-def test_no_law_of_a_stretch_knows_its_draw_or_a_later_one(mode: str, history: History) -> None:
+def test_no_law_of_a_fold_knows_its_draw_or_a_later_one(mode: str, history: History) -> None:
     draw = FIRST + 3
     laws = [
         walk(MEASURED[mode](), given, range(FIRST, STOP), 1).laws

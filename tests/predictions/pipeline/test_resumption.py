@@ -37,7 +37,7 @@ def die_before(run: PipelineRun, name: str, monkeypatch: pytest.MonkeyPatch) -> 
 
     real = runner._update_step
     with monkeypatch.context() as patched:
-        patched.setattr(runner, "_set", killed)
+        patched.setattr(runner, "_update_step", killed)
         with pytest.raises(Killed):
             execute(run)
 

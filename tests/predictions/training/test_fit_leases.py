@@ -94,7 +94,7 @@ def test_a_fit_that_was_lost_leaves_no_model_and_no_file(monkeypatch: pytest.Mon
     def after_another(*args: object) -> None:
         raise Waited
 
-    monkeypatch.setattr(training, "_after_another", after_another)
+    monkeypatch.setattr(training, "_wait_for_other_process", after_another)
     with pytest.raises(Waited):
         train_here()
 

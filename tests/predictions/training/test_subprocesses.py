@@ -35,9 +35,9 @@ def test_children_that_are_given_up_end_at_once_and_who_waits_gets_an_error() ->
 PARENT = """
 import django
 django.setup()
-from predictions.training.subprocesses import in_child, request_of
+from predictions.training.subprocesses import run_in_subprocess, build_request
 from tests.factories import fair_history
-in_child(request_of("backtest", "lstm", first=880, stop=900, seed=1), fair_history(900))
+run_in_subprocess(build_request("backtest", "lstm", first=880, stop=900, seed=1), fair_history(900))
 """
 
 

@@ -214,7 +214,7 @@ def test_a_new_model_takes_over_and_the_old_one_stays_as_it_was(db: None) -> Non
     assert TrainedModel.objects.active("v1") == new
     assert TrainedModel.objects.active("v2") == other
     old.refresh_from_db()
-    assert (old.active, old.file_kept) == (False, True)
+    assert (old.active, old.file_retained) == (False, True)
 
 
 def test_two_models_of_a_mode_cannot_both_be_active(db: None) -> None:
@@ -238,7 +238,7 @@ def test_the_files_of_the_newest_models_and_of_the_active_one_are_kept(
 
     assert [artefact(model).exists() for model in models] == [False, True, False, True, True]
     assert artefact(other).exists()
-    kept = TrainedModel.objects.filter(mode="v1").order_by("id").values_list("file_kept", flat=True)
+    kept = TrainedModel.objects.filter(mode="v1").order_by("id").values_list("file_retained", flat=True)
     assert list(kept) == [False, True, False, True, True]
     assert delete_old_artefacts("v1") == 0
     for model in (*models, other):

@@ -63,7 +63,7 @@ def test_who_takes_it_stands_on_the_row_with_an_end_and_a_beginning() -> None:
         assert take(run, "host/7")
 
     assert (run.holder, run.attempts, run.started_at) == ("host/7", 1, NOON)
-    assert run.lease_until == run.deliver_by == NOON + LEASE
+    assert run.lease_until == run.redeliver_after == NOON + LEASE
     assert not PipelineRun.objects.leased().exists()  # by now it ran out
 
 
@@ -144,7 +144,7 @@ def test_what_a_dead_holder_had_is_free_and_due_at_once_and_nothing_else_is() ->
 @pytest.mark.django_db
 def test_only_what_is_free_and_overdue_is_due_and_it_is_put_off_once() -> None:
     with time_machine.travel(NOON, tick=False):
-        run = some_run(created_at=NOON, deliver_by=lease_expiry(NOON))
+        run = some_run(created_at=NOON, redeliver_after=lease_expiry(NOON))
         some_run(pipeline_run_id="without a task")
         assert not PipelineRun.objects.overdue().exists()
     with time_machine.travel(NOON + LEASE, tick=False):

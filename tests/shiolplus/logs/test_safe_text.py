@@ -172,7 +172,9 @@ def test_hostile_text_is_stored_in_every_field_and_every_way(field: Any, way: st
 
 @pytest.mark.django_db
 def test_a_text_longer_than_its_column_is_cut() -> None:
-    Cluster.objects.create(holder="h" * 300, queue="q", host="\0" * 300, key_print="k", trouble="t" * 20_000)
+    Cluster.objects.create(
+        holder="h" * 300, queue="q", host="\0" * 300, key_fingerprint="k", trouble="t" * 20_000
+    )
 
     cluster = Cluster.objects.get()
     assert (len(cluster.holder), len(cluster.host), len(cluster.trouble)) == (200, 200, 10_000)

@@ -63,7 +63,7 @@ def test_a_scrape_tells_stock_batches_claims_models_draws_and_clusters(client: C
     done = TicketBatch.objects.filter(status="ready")
     done.update(started_at=NOON - timedelta(seconds=8), finished_at=NOON - timedelta(seconds=5.5))
     TicketBatch.objects.filter(status="queued").update(created_at=NOON - timedelta(minutes=11))
-    count_claims(claims=2, tickets=7, short=3)
+    count_claims(claims=2, tickets=7, refused=3)
     count_claims(draw_date=date(2026, 11, 21), claims=10, tickets=50)  # of a draw that is over
     ModePolicy.objects.filter(mode="v2").update(paused=True)
     model = make_model("v1", active=True, draws_through=date(2026, 11, 23))

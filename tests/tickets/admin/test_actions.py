@@ -166,8 +166,8 @@ def test_of_named_batches_only_these_and_only_what_else_is_asked_go(admin: Clien
 def test_a_large_purge_is_enqueued_and_done_in_parts_by_tasks(
     admin: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(purge, "AT_ONCE", 4)
-    monkeypatch.setattr(purge, "A_TASK", 3)
+    monkeypatch.setattr(purge, "INLINE_LIMIT", 4)
+    monkeypatch.setattr(purge, "TASK_LIMIT", 3)
     insert_batch_tickets(some_tickets(8), "v1", "run", WEDNESDAY)
     insert_batch_tickets(some_tickets(2), "v2", "other", SATURDAY)
     batch = TicketBatch.objects.get(mode="v1")
@@ -195,7 +195,7 @@ def test_a_large_purge_is_enqueued_and_done_in_parts_by_tasks(
 def test_a_large_purge_by_age_takes_nothing_that_grows_old_while_it_waits(
     admin: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(purge, "AT_ONCE", 1)
+    monkeypatch.setattr(purge, "INLINE_LIMIT", 1)
     insert_batch_tickets(some_tickets(5), "v1", "run", WEDNESDAY)
     old = list(PreGeneratedTicket.objects.order_by("id")[:3])
     PreGeneratedTicket.objects.filter(pk__in=[one.pk for one in old]).update(

@@ -82,8 +82,8 @@ def test_a_mode_shows_its_stock_its_last_batches_and_its_model() -> None:
 
     shown = mode("random_forest")
 
-    assert (shown.stock.stored, shown.stock.claimed, shown.stock.free) == (20, 5, 15)
-    assert (shown.stock.coming, shown.is_predicted, shown.is_paused) == (30, True, False)
+    assert (shown.stock.stored, shown.stock.claimed, shown.stock.available) == (20, 5, 15)
+    assert (shown.stock.on_order, shown.is_predicted, shown.is_paused) == (30, True, False)
     assert shown.last_success is not None
     assert (shown.last_success.id, shown.last_success.tickets, shown.last_success.seconds) == (
         batch.pk,
@@ -91,7 +91,7 @@ def test_a_mode_shows_its_stock_its_last_batches_and_its_model() -> None:
         4.0,
     )
     assert shown.model is not None
-    assert (shown.model.id, shown.model.draws_through, shown.model.held) == (
+    assert (shown.model.id, shown.model.draws_through, shown.model.pinned) == (
         prediction.model_id,
         date(2025, 12, 22),
         False,
@@ -149,7 +149,7 @@ def test_a_day_counts_the_batches_that_ended_on_it_and_the_error_rate_seven_of_t
 def test_tickets_handed_in_are_no_work_of_the_batches() -> None:
     insert_batch_tickets(some_tickets(7), "v1", draw_date=WEDNESDAY)
 
-    assert (mode("v1").stock.free, mode("v1").last_success) == (7, None)
+    assert (mode("v1").stock.available, mode("v1").last_success) == (7, None)
     assert sum(one.made for one in recent_days(NOW)) == 0
 
 
@@ -164,7 +164,7 @@ def test_what_runs_is_told_with_its_progress_and_what_waits_with_its_age() -> No
         status = "running" if name == "training" else "pending"
         run.steps.create(number=number, name=name, status=status)
 
-    work = take_snapshot(NOW).work
+    work = take_snapshot(NOW).workload
 
     (one,) = work.batches
     assert (one.id, one.generated, one.requested, one.rate, one.seconds_left) == (
@@ -185,7 +185,7 @@ def test_a_batch_passed_on_between_two_tasks_is_under_way_and_waits_for_nobody()
     make_prediction()
     queued_batch(started_at=NOW - timedelta(hours=1), created_at=NOW - timedelta(hours=1))
 
-    work = take_snapshot(NOW).work
+    work = take_snapshot(NOW).workload
 
     assert (len(work.batches), work.waiting, work.oldest_waiting_seconds) == (1, 0, None)
 
@@ -225,7 +225,7 @@ def test_every_chart_has_a_value_a_label_and_the_same_in_its_table() -> None:
     make_prediction()
     made(started_at=NOW - timedelta(seconds=2))
     made(started_at=NOW - timedelta(seconds=3))
-    count_claims("v1", NOW.replace(minute=0), claims=4, short=1)
+    count_claims("v1", NOW.replace(minute=0), claims=4, refused=1)
     count_claims("v1", NOW.replace(minute=0) - timedelta(hours=47), claims=2)
     count_claims("v1", NOW.replace(minute=0) - timedelta(hours=48), claims=9)
 

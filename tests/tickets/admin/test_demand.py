@@ -19,7 +19,16 @@ from tickets.store import insert_batch_tickets
 pytestmark = pytest.mark.django_db
 PAGE = "/admin/tickets/claimhour/"
 NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
-COLUMNS = ("stored", "claimed", "free", "coming", "floor", "lacking", "short", "replenished")
+COLUMNS = (
+    "stored",
+    "claimed",
+    "available",
+    "on_order",
+    "reorder_point",
+    "short_by",
+    "refused_claims",
+    "replenished",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -54,18 +63,18 @@ def test_where_nothing_was_ever_claimed_the_page_says_so(admin: Client) -> None:
 def test_a_mode_s_stock_stands_beside_what_is_expected_of_it(admin: Client) -> None:
     make_prediction("v1")
     sold_lately()
-    count_claims("v1", NOW.replace(minute=0), slot=1, claims=0, tickets=0, short=3)
+    count_claims("v1", NOW.replace(minute=0), shard=1, claims=0, tickets=0, refused=3)
 
     shown = row("v1")
 
     assert {name: shown[name] for name in COLUMNS} == {
         "stored": "285",
         "claimed": "240",
-        "free": "45",
-        "coming": "0",
-        "floor": "100",
-        "lacking": "55",
-        "short": "3",
+        "available": "45",
+        "on_order": "0",
+        "reorder_point": "100",
+        "short_by": "55",
+        "refused_claims": "3",
         "replenished": "up to 100,000",
     }
     assert shown["lasts"].startswith("1 h ")  # 45 tickets, of which some 30 are claimed an hour
@@ -80,9 +89,9 @@ def test_a_mode_s_stock_stands_beside_what_is_expected_of_it(admin: Client) -> N
 def test_what_is_ordered_is_coming_and_no_longer_lacking() -> None:
     make_prediction()
     queued_batch(60)
-    count_claims("random_forest", claims=0, tickets=0, short=1)
+    count_claims("random_forest", claims=0, tickets=0, refused=1)
 
-    assert (row("random_forest")["coming"], row("random_forest")["lacking"]) == ("60", "40")
+    assert (row("random_forest")["on_order"], row("random_forest")["short_by"]) == ("60", "40")
 
 
 def test_it_says_why_a_mode_is_not_replenished() -> None:
@@ -116,13 +125,13 @@ def test_after_the_cut_off_it_says_that_nothing_is_ordered(admin: Client) -> Non
         shown = row("v1", datetime(2026, 11, 26, 3, 5, tzinfo=UTC))
 
     assert "closed at 2026-11-26 02:59 UTC: nothing is ordered" in page
-    assert (shown["floor"], shown["lacking"], shown["lasts"]) == ("0", "0", "-")
+    assert (shown["reorder_point"], shown["short_by"], shown["lasts"]) == ("0", "0", "-")
 
 
 def test_the_last_hours_are_told_and_plotted_whichever_draw_they_were_for(admin: Client) -> None:
     hour = NOW.replace(minute=0)
-    for slot in range(2):
-        count_claims("v1", hour, slot=slot, claims=6, tickets=21, short=slot)
+    for shard in range(2):
+        count_claims("v1", hour, shard=shard, claims=6, tickets=21, refused=shard)
     count_claims("v2", hour - timedelta(hours=11), date(2026, 11, 28), claims=4, tickets=4)
     count_claims("v2", hour - timedelta(hours=47), date(2026, 11, 23), claims=1000, tickets=1000)
     count_claims("hybrid", hour - timedelta(hours=48), date(2026, 11, 23))

@@ -37,7 +37,7 @@ SATURDAY = date(2026, 11, 28)
 @pytest.fixture
 def tickets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fifty of v1 and ten of v2, with gaps between their keys, read seven at a time."""
-    monkeypatch.setattr(export, "STRETCH", 7)
+    monkeypatch.setattr(export, "CHUNK_ROWS", 7)
     insert_batch_tickets(some_tickets(50), "v1", "run-1", WEDNESDAY)
     insert_batch_tickets(some_tickets(10), "v2", "run-2", SATURDAY)
     keys = PreGeneratedTicket.objects.order_by("id").values_list("pk", flat=True)

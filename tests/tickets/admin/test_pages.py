@@ -311,7 +311,7 @@ def test_a_batch_that_is_none_is_an_error_and_deletes_nothing(
 def test_more_batches_than_an_address_can_name_are_refused(
     superuser: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "NAMED_AT_MOST", 1)
+    monkeypatch.setattr(batches, "MAX_SELECTED", 1)
     pks = list(TicketBatch.objects.values_list("pk", flat=True))
 
     page = superuser.post(BATCHES, {"action": ACTION, "_selected_action": pks}, follow=True)

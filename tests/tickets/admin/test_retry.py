@@ -117,7 +117,7 @@ def test_a_batch_whose_draw_is_over_is_tried_again_only_when_named_and_with_a_wa
 def test_a_confirmation_takes_no_batch_that_its_preview_did_not_show(
     failed: TicketBatch, without_a_law: TicketBatch, admin: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_pages, "NAMED_AT_MOST", 1)
+    monkeypatch.setattr(batch_pages, "MAX_SELECTED", 1)
 
     page = text_of(admin.get(RETRY))
     nothing = text_of(admin.post(RETRY, {"batches": ""}))

@@ -12,7 +12,7 @@ from django.utils import timezone
 from tests.factories import WEDNESDAY, make_client, make_draw, make_key, some_tickets
 from tickets.claims.allocation import ClaimRequest, ModeNotAllowed, QuotaExceeded, claim_tickets
 from tickets.models import Claim, ClaimHour, PreGeneratedTicket, TicketBatch
-from tickets.models.clients import ApiClient, ApiKey, ClientDay
+from tickets.models.clients import ApiClient, ApiKey, QuotaUsage
 from tickets.store import get_batch_ticket_stats, get_cached_tickets, insert_batch_tickets
 
 pytestmark = pytest.mark.django_db
@@ -60,7 +60,7 @@ def problem_of(response: Any) -> tuple[int, str, list[Any]]:
 def nothing_was_taken() -> bool:
     return (
         not Claim.objects.exists()
-        and not ClientDay.objects.filter(used__gt=0).exists()
+        and not QuotaUsage.objects.filter(used__gt=0).exists()
         and not PreGeneratedTicket.objects.filter(claim__isnull=False).exists()
         and not ClaimHour.objects.filter(tickets__gt=0).exists()
     )
@@ -116,7 +116,7 @@ def test_the_oldest_tickets_go_first_so_that_what_is_offered_stays_longest(api: 
         claim(api, count=7)
 
     assert {one["pipeline_run_id"] for one in get_cached_tickets("v1", 5, WEDNESDAY)} == {"later"}
-    assert {row[3] for row in Claim.objects.get().origins} == {"pipe-1"}
+    assert {row[3] for row in Claim.objects.get().ticket_details} == {"pipe-1"}
 
 
 # The same request again
@@ -197,7 +197,7 @@ def test_too_little_stock_is_409_and_all_or_nothing(api: Client, client_row: Api
     assert (status, detail) == (409, "21 tickets of v1 for 2026-11-25 were asked for; 20 are free.")
     assert errors == [{"name": "count", "value": 21, "allowed": "at most 20 at present"}]
     assert nothing_was_taken()
-    assert ClaimHour.objects.get().short == 1
+    assert ClaimHour.objects.get().refused == 1
 
 
 def test_more_than_the_quota_is_429_until_midnight_in_new_york(api: Client) -> None:
@@ -228,7 +228,7 @@ def test_a_day_of_the_quota_is_new_yorks(api: Client, client_row: ApiClient) -> 
     with time_machine.travel(datetime(2026, 11, 25, 1, tzinfo=UTC), tick=False):
         claim(api)
 
-    assert ClientDay.objects.get().day == date(2026, 11, 24)
+    assert QuotaUsage.objects.get().day == date(2026, 11, 24)
 
 
 def test_what_staff_changed_while_a_request_was_on_its_way_holds(client_row: ApiClient) -> None:

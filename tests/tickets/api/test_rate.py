@@ -194,7 +194,7 @@ def test_a_late_answer_from_before_an_outage_does_not_end_it(caplog: pytest.LogC
 def test_one_request_in_a_while_asks_a_cache_that_is_away_and_its_answer_ends_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(throttling, "LEFT_ALONE", 1.0)
+    monkeypatch.setattr(throttling, "COOLDOWN", 1.0)
     cache = CircuitBreaker()
     cache.failure(RedisError("gone"))
     assert not cache.allows()

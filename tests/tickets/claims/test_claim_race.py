@@ -23,7 +23,7 @@ from tests.staff import superuser
 from tickets.claims.allocation import ClaimRequest, QuotaExceeded, claim_tickets, quota_of
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import Claim, ClaimHour, PreGeneratedTicket, TicketBatch
-from tickets.models.clients import ApiClient, ClientDay
+from tickets.models.clients import ApiClient, QuotaUsage
 from tickets.store import clear_old_batch_tickets, deletion, insert_batch_tickets, purge_batch
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,7 +63,7 @@ def check_books() -> int:
         marked[claim_pk].append(numbers)
     claims = list(Claim.objects.all())
     for claim in claims:
-        assert len(claim.numbers) == len(claim.origins) == claim.count
+        assert len(claim.numbers) == len(claim.ticket_details) == claim.count
         assert sorted(marked[claim.pk]) == sorted(claim.numbers)
     handed = Counter((claim.draw_date, *numbers) for claim in claims for numbers in claim.numbers)
     assert set(handed.values()) <= {1}
@@ -73,7 +73,7 @@ def check_books() -> int:
     used = Counter[int]()
     for claim in claims:
         used[claim.client_id] += claim.count
-    assert dict(used) == dict(ClientDay.objects.filter(used__gt=0).values_list("client", "used"))
+    assert dict(used) == dict(QuotaUsage.objects.filter(used__gt=0).values_list("client", "used"))
     for batch in TicketBatch.objects.all():
         assert batch.stored == batch.tickets.count()
     return total
@@ -133,7 +133,7 @@ def test_sixteen_clients_over_one_stock_get_no_ticket_twice_and_all_of_it(port: 
     assert len(set(given)) == 300
     short = [one.body["detail"] for one in answers if one.status == 409]
     assert set(short) == {f"5 tickets of v1 for {day} were asked for; 0 are free."}
-    assert ClaimHour.objects.aggregate(short=Sum("short")) == {"short": 20}
+    assert ClaimHour.objects.aggregate(total=Sum("refused")) == {"total": 20}
     assert not PreGeneratedTicket.objects.filter(mode="v2").exclude(claim=None).exists()
 
 

@@ -25,7 +25,7 @@ def batch() -> TicketBatch:
     make_prediction()
     PipelineRun.objects.update(status="failed")  # the factory's own: nothing is to be done with it
     batch = queued_batch()
-    TicketBatch.objects.update(deliver_by=timezone.now() + timedelta(seconds=60))
+    TicketBatch.objects.update(redeliver_after=timezone.now() + timedelta(seconds=60))
     OrmQ.objects.all().delete()  # as if the queue had lost its task
     return batch
 
@@ -36,7 +36,7 @@ def test_a_batch_that_waits_for_its_task_is_left_alone(batch: TicketBatch) -> No
 
 
 def test_an_overdue_batch_is_sent_again_once(batch: TicketBatch) -> None:
-    TicketBatch.objects.update(deliver_by=past())
+    TicketBatch.objects.update(redeliver_after=past())
 
     assert reap() == ReapResult(batches=1)
     assert reap() == NOTHING
@@ -49,14 +49,14 @@ def test_a_batch_whose_worker_was_killed_is_sent_again_when_its_lease_has_run_ou
     assert TicketBatch.objects.acquire(batch.pk, "there")
     assert reap() == NOTHING
 
-    TicketBatch.objects.update(lease_until=past(), deliver_by=past())
+    TicketBatch.objects.update(lease_until=past(), redeliver_after=past())
 
     assert reap() == ReapResult(batches=1)
 
 
 def test_a_batch_that_was_begun_too_often_fails_with_its_run(batch: TicketBatch) -> None:
     assert TicketBatch.objects.acquire(batch.pk, "there")
-    TicketBatch.objects.update(lease_until=past(), deliver_by=past(), attempts=TicketBatch.MAX_ATTEMPTS)
+    TicketBatch.objects.update(lease_until=past(), redeliver_after=past(), attempts=TicketBatch.MAX_ATTEMPTS)
 
     assert reap() == ReapResult(failed=1)
 
@@ -67,7 +67,7 @@ def test_a_batch_that_was_begun_too_often_fails_with_its_run(batch: TicketBatch)
 
 @pytest.mark.parametrize("status", ["ready", "failed", "cancelled"])
 def test_a_batch_that_has_ended_is_never_sent(batch: TicketBatch, status: str) -> None:
-    TicketBatch.objects.update(status=status, deliver_by=past())
+    TicketBatch.objects.update(status=status, redeliver_after=past())
 
     assert reap() == NOTHING
 
@@ -76,7 +76,7 @@ def test_an_overdue_pipeline_is_sent_to_the_heavy_queue_and_a_hopeless_one_given
     accept_run(source="none", pipeline_run_id="lost")
     hopeless, _ = accept_run(source="none", pipeline_run_id="hopeless")
     OrmQ.objects.all().delete()
-    PipelineRun.objects.update(deliver_by=past())
+    PipelineRun.objects.update(redeliver_after=past())
     PipelineRun.objects.filter(pk=hopeless.pk).update(attempts=PipelineRun.MAX_ATTEMPTS)
 
     assert reap() == ReapResult(runs=1, failed=1)

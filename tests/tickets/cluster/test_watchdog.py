@@ -52,7 +52,7 @@ def one(clock: Clock) -> SupervisedCluster:
 
 
 def signed(one: SupervisedCluster) -> None:
-    Cluster.objects.filter(holder=one.name).update(sign_at=timezone.now())
+    Cluster.objects.filter(holder=one.name).update(last_heartbeat_at=timezone.now())
 
 
 def test_a_new_cluster_is_asked_for_a_sign_at_once_and_runs_when_it_has_given_one(
@@ -150,7 +150,7 @@ def test_what_a_stopped_cluster_held_is_due_at_once(one: SupervisedCluster) -> N
     assert set(PipelineRun.objects.overdue()) == {run, fetched}
     assert Training.objects.acquire(fit.pk, "another")
     row = Cluster.objects.get()
-    assert (row.status, row.trouble, row.sign_at) == ("stopped", "it got nothing done", None)
+    assert (row.status, row.trouble, row.last_heartbeat_at) == ("stopped", "it got nothing done", None)
     assert clusters.alive() == []
 
 
@@ -191,12 +191,12 @@ def test_a_sign_is_its_own_clusters_and_a_process_without_one_gives_none(
     for name in ("host/1/heavy", "host/2/heavy"):
         Cluster.objects.create(holder=name, queue="heavy", host="host")
     clusters.heartbeat()
-    assert not Cluster.objects.exclude(sign_at=None).exists()
+    assert not Cluster.objects.exclude(last_heartbeat_at=None).exists()
 
     monkeypatch.setenv(clusters.HOLDER, "host/2/heavy")
     clusters.heartbeat()
 
-    assert [one.holder for one in Cluster.objects.exclude(sign_at=None)] == ["host/2/heavy"]
+    assert [one.holder for one in Cluster.objects.exclude(last_heartbeat_at=None)] == ["host/2/heavy"]
 
 
 def test_a_task_is_told_when_its_cluster_is_about_to_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,7 +168,7 @@ def sell(day: Day, shelf: Shelf) -> Outcome:
     )
 
 
-def season(seed: int, decide: Decide = ReorderPolicy.order, delivery: int = 1) -> list[Outcome]:
+def season(seed: int, decide: Decide = ReorderPolicy.order_quantity, delivery: int = 1) -> list[Outcome]:
     """A whole season; each draw is met with what those before it taught. `delivery` is in minutes."""
     past: list[SalesHistory] = []
     outcomes = []

@@ -42,7 +42,14 @@ def hours_ago(hours: int) -> datetime:
 
 def test_a_fresh_installation_lacks_nothing() -> None:
     for one in stock_levels(NOW, DemandModelCache()):
-        assert (one.stored, one.claimed, one.free, one.coming, one.short, one.order) == (0, 0, 0, 0, 0, 0)
+        assert (
+            one.stored,
+            one.claimed,
+            one.available,
+            one.on_order,
+            one.refused_claims,
+            one.order_quantity,
+        ) == (0, 0, 0, 0, 0, 0)
         assert not one.outlook.has_demand
     assert [one.mode for one in stock_levels(NOW, DemandModelCache())] == list(MODE_NAMES)
 
@@ -52,15 +59,15 @@ def test_free_is_what_is_stored_for_the_next_draw_without_what_was_claimed_whoev
     insert_batch_tickets(some_tickets(9, powerball=2), "v1", "more", WEDNESDAY)
     insert_batch_tickets(some_tickets(50), "v1", "later", date(2026, 11, 28))
     insert_batch_tickets(some_tickets(7, powerball=3), "v2", "other", WEDNESDAY)
-    for slot in range(3):
-        count_claims("v1", slot=slot, tickets=4)
+    for shard in range(3):
+        count_claims("v1", shard=shard, tickets=4)
     count_claims("v1", draw_date=date(2026, 11, 28), tickets=40)
     count_claims("v1", hours_ago(80), tickets=2)  # before the sale opened: no demand, and yet claimed
 
     one = shelf("v1")
 
-    assert (one.draw_date, one.stored, one.claimed, one.free) == (WEDNESDAY, 39, 14, 25)
-    assert shelf("v2").free == 7
+    assert (one.draw_date, one.stored, one.claimed, one.available) == (WEDNESDAY, 39, 14, 25)
+    assert shelf("v2").available == 7
 
 
 @time_machine.travel(NOW, tick=False)
@@ -68,14 +75,14 @@ def test_free_is_what_a_client_can_really_claim() -> None:
     insert_batch_tickets(some_tickets(12), "v1", draw_date=WEDNESDAY)
     client = make_client()
     claim_tickets(client, ClaimRequest("v1", 5), "one")
-    assert (shelf("v1").free, shelf("v1").short) == (7, 0)
+    assert (shelf("v1").available, shelf("v1").refused_claims) == (7, 0)
 
     with pytest.raises(InsufficientStock):
         claim_tickets(client, ClaimRequest("v1", 8), "two")
     claim_tickets(client, ClaimRequest("v1", 7), "three")
 
     one = shelf("v1")
-    assert (one.free, one.short) == (0, 1)
+    assert (one.available, one.refused_claims) == (0, 1)
     assert one.outlook.sale.asked.sum() == 3
 
 
@@ -88,32 +95,32 @@ def test_what_is_queued_or_being_made_is_coming_and_what_has_ended_is_not() -> N
 
     one = shelf()
 
-    assert (one.coming, one.stored) == (300 + 380, 100 + 3 * 70)
+    assert (one.on_order, one.stored) == (300 + 380, 100 + 3 * 70)
 
 
 @pytest.mark.parametrize(
     ("claims", "short"), [(0, 0), (4, 0), (4, 2), (4, 5), (4, 6), (4, 1_000_000), (0, 9)]
 )
 def test_the_database_believes_of_refused_claims_what_the_season_does(claims: int, short: int) -> None:
-    count_claims("v1", claims=claims, tickets=claims, short=short)
+    count_claims("v1", claims=claims, tickets=claims, refused=short)
 
     assert shelf("v1").outlook.sale.asked.sum() == estimated_requests(claims, short)
 
 
 def test_one_client_s_retries_stay_in_its_own_row() -> None:
-    for slot, short in enumerate((0, 0, 0, 50_000)):
-        count_claims("v1", slot=slot, claims=3, tickets=3, short=short)
+    for shard, short in enumerate((0, 0, 0, 50_000)):
+        count_claims("v1", shard=shard, claims=3, tickets=3, refused=short)
 
     one = shelf("v1")
 
-    assert one.short == 50_000
+    assert one.refused_claims == 50_000
     assert one.outlook.sale.asked.sum() == 12 + 4
 
 
 def test_who_was_only_ever_refused_has_asked() -> None:
-    count_claims("v1", claims=0, tickets=0, short=40)
+    count_claims("v1", claims=0, tickets=0, refused=40)
 
-    assert shelf("v1").outlook.floor == MIN_STOCK
+    assert shelf("v1").outlook.reorder_point == MIN_STOCK
 
 
 def test_past_draws_are_learned_from_their_first_claim_on_also_those_without_any() -> None:
@@ -150,10 +157,10 @@ def test_a_draw_s_past_is_read_once_and_that_of_the_next_draw_anew() -> None:
 
 def test_however_many_rows_there_are_it_takes_four_queries_and_three_from_then_on() -> None:
     ClaimHour.objects.bulk_create(
-        ClaimHour(draw_date=WEDNESDAY, mode=mode, hour=hours_ago(hour), slot=slot, claims=2, tickets=5)
+        ClaimHour(draw_date=WEDNESDAY, mode=mode, hour=hours_ago(hour), shard=shard, claims=2, tickets=5)
         for mode in MODE_NAMES
         for hour in range(30)
-        for slot in range(8)
+        for shard in range(8)
     )
     patterns = DemandModelCache()
     for count in (4, 3):
@@ -161,7 +168,7 @@ def test_however_many_rows_there_are_it_takes_four_queries_and_three_from_then_o
             stock_levels(NOW, patterns)
         assert len(queries) == count
     plan = plan_of(ClaimHour.objects.filter(draw_date=WEDNESDAY))
-    assert "one_row_an_hour_and_slot" in plan or "INDEX sqlite_autoindex_tickets_claimhour" in plan
+    assert "one_row_per_hour_and_shard" in plan or "INDEX sqlite_autoindex_tickets_claimhour" in plan
 
 
 def plan_of(rows: Any) -> str:
@@ -180,7 +187,7 @@ def test_policies_say_what_is_paused_and_how_much_may_be_ready() -> None:
 
     paused, default = shelf("v1"), shelf("v2")
 
-    assert (paused.is_paused, paused.order, paused.outlook.floor) == (True, 0, 70)
+    assert (paused.is_paused, paused.order_quantity, paused.outlook.reorder_point) == (True, 0, 70)
     assert (default.is_paused, default.outlook.max_stock) == (False, 100_000)
 
 
@@ -190,7 +197,7 @@ def test_from_the_cut_off_until_the_draw_nothing_is_needed_and_after_it_the_next
 
     assert shelf("v1", closed - timedelta(minutes=1)).outlook.is_open
     for now in (closed, closed + timedelta(minutes=59)):
-        assert (shelf("v1", now).draw_date, shelf("v1", now).order) == (WEDNESDAY, 0)
+        assert (shelf("v1", now).draw_date, shelf("v1", now).order_quantity) == (WEDNESDAY, 0)
         assert not shelf("v1", now).outlook.is_open
     after = shelf("v1", closed + timedelta(hours=1))
     assert (after.draw_date, after.outlook.is_open) == (date(2026, 11, 28), True)
@@ -208,5 +215,5 @@ def test_a_made_batch_is_no_longer_coming_but_there() -> None:
     make_prediction()
     BatchTicketGenerator(40, ["random_forest"]).generate_batch(async_mode=False, draw_date=WEDNESDAY)
 
-    assert (shelf().stored, shelf().coming) == (40, 0)
+    assert (shelf().stored, shelf().on_order) == (40, 0)
     assert TicketBatch.objects.get().status == "ready"

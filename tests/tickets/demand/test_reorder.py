@@ -29,7 +29,7 @@ def test_where_nobody_ever_claimed_nothing_is_needed() -> None:
     one = ReorderPolicy(fit([]), NOTHING, 24.0, 100_000)
 
     assert not one.has_demand
-    assert (one.floor, one.shortfall(0, 0), one.order(0, 0)) == (0, 0, 0)
+    assert (one.reorder_point, one.deficit(0, 0), one.order_quantity(0, 0)) == (0, 0, 0)
     assert one.hours_to_empty(0) is None
 
 
@@ -39,48 +39,48 @@ def test_a_single_claim_ever_keeps_the_largest_allowed_one_in_stock() -> None:
         ReorderPolicy(fit([asked_once()]), NOTHING, 24.0, 10**6),
     )
 
-    assert now.floor == before.floor == MIN_STOCK == MAX_COUNT
-    assert now.order(MIN_STOCK - 1, 0) > 0
-    assert now.order(MIN_STOCK, 0) == 0
+    assert now.reorder_point == before.reorder_point == MIN_STOCK == MAX_COUNT
+    assert now.order_quantity(MIN_STOCK - 1, 0) > 0
+    assert now.order_quantity(MIN_STOCK, 0) == 0
 
 
 def test_the_floor_is_what_ten_minutes_need_at_most_and_rises_with_the_surge_and_with_the_draw() -> None:
     quiet, late, rush = outlook(24.0), outlook(3.0), outlook(3.0, level=300.0)
 
-    assert quiet.floor == MIN_STOCK  # 5 claims of 4 tickets are expected
-    assert 4 * 150 / 6 < late.floor < 4 * 4 * 150 / 6
-    assert 4 * 1500 / 6 < rush.floor < 4 * 4 * 1500 / 6
+    assert quiet.reorder_point == MIN_STOCK  # 5 claims of 4 tickets are expected
+    assert 4 * 150 / 6 < late.reorder_point < 4 * 4 * 150 / 6
+    assert 4 * 1500 / 6 < rush.reorder_point < 4 * 4 * 1500 / 6
 
 
 def test_what_is_coming_counts_as_if_it_were_there() -> None:
     late = outlook(3.0)
 
-    for free, coming in ((late.floor, 0), (0, late.floor), (late.floor - 50, 50)):
-        assert (late.shortfall(free, coming), late.order(free, coming)) == (0, 0)
-    assert late.shortfall(late.floor - 50, 30) == 20
+    for free, coming in ((late.reorder_point, 0), (0, late.reorder_point), (late.reorder_point - 50, 50)):
+        assert (late.deficit(free, coming), late.order_quantity(free, coming)) == (0, 0)
+    assert late.deficit(late.reorder_point - 50, 30) == 20
 
 
 def test_an_order_fills_the_floor_and_what_is_expected_for_hours_beyond() -> None:
     quiet = outlook(24.0)
 
-    order = quiet.order(60, 10)
+    order = quiet.order_quantity(60, 10)
 
-    assert order == pytest.approx(quiet.floor + COVER_HOURS * 30 * 4 - 70, rel=0.05)
+    assert order == pytest.approx(quiet.reorder_point + COVER_HOURS * 30 * 4 - 70, rel=0.05)
 
 
 def test_near_the_end_an_order_lasts_until_then_and_not_longer() -> None:
     last = outlook(0.5)
 
-    assert last.order(0, 0) <= last.floor + last.rest.mean + 1
+    assert last.order_quantity(0, 0) <= last.reorder_point + last.rest.mean + 1
 
 
 def test_no_order_leaves_more_than_the_policy_allows() -> None:
     for most in (0, 1, 80, 130, 500):
         one = outlook(3.0, level=300.0, most=most)
-        assert one.floor <= most
-        assert one.order(0, 0) == most
-        assert one.order(most, 0) == 0
-        assert one.order(0, most) == 0
+        assert one.reorder_point <= most
+        assert one.order_quantity(0, 0) == most
+        assert one.order_quantity(most, 0) == 0
+        assert one.order_quantity(0, most) == 0
 
 
 def test_once_sales_are_closed_nothing_is_needed() -> None:
@@ -88,7 +88,7 @@ def test_once_sales_are_closed_nothing_is_needed() -> None:
 
     for place in (sale.closed, 0.0, -0.5):
         closed = ReorderPolicy(known(), sale, place, 100_000)
-        assert (closed.floor, closed.order(0, 0), closed.rest.mean) == (0, 0, 0)
+        assert (closed.reorder_point, closed.order_quantity(0, 0), closed.rest.mean) == (0, 0, 0)
         assert closed.hours_to_empty(0) is None
 
 

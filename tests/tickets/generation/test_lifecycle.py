@@ -139,7 +139,7 @@ def test_a_batch_that_met_an_outage_is_nobodys_for_a_while_and_then_due() -> Non
     assert run_next_batch() is None
     assert not TicketBatch.objects.overdue().exists()
     past = timezone.now() - timedelta(seconds=1)
-    TicketBatch.objects.update(lease_until=past, deliver_by=past)
+    TicketBatch.objects.update(lease_until=past, redeliver_after=past)
     assert list(TicketBatch.objects.overdue()) == [batch]
     assert run_next_batch() == batch.pk
     batch.refresh_from_db()

@@ -62,7 +62,7 @@ def test_a_fresh_installation_orders_nothing() -> None:
 @pytest.mark.django_db
 def test_what_is_lacking_is_a_run_of_its_own_that_deletes_nothing_and_is_made_before_all_others() -> None:
     lacking()
-    expected = shelf().order
+    expected = shelf().order_quantity
 
     assert Replenisher().replenish(NOW) == expected > MIN_STOCK
 
@@ -153,7 +153,7 @@ def test_nothing_is_ordered_from_the_cut_off_on() -> None:
 def test_without_a_prediction_nothing_is_ordered_it_is_said_once_and_made_good_when_there_is_one(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    count_claims("v1", claims=0, tickets=0, short=1)
+    count_claims("v1", claims=0, tickets=0, refused=1)
     replenisher = Replenisher()
 
     for _ in range(5):
@@ -238,7 +238,7 @@ def test_it_looks_every_ten_seconds_however_often_it_is_called(monkeypatch: pyte
     replenisher.run_if_due()
     assert [mode for mode, _ in orders()] == ["v1"]
     make_prediction("v2")
-    count_claims("v2", claims=0, tickets=0, short=1)
+    count_claims("v2", claims=0, tickets=0, refused=1)
 
     clock.now += LOOK_SECONDS - 1
     replenisher.run_if_due()
@@ -265,7 +265,7 @@ def test_the_watchdog_s_pass_replenishes() -> None:
 def test_watchdogs_that_see_the_same_shortage_at_once_order_it_once() -> None:
     lacking()
     patterns = DemandModelCache()
-    expected = next(one.order for one in stock_levels(NOW, patterns) if one.mode == "random_forest")
+    expected = next(one.order_quantity for one in stock_levels(NOW, patterns) if one.mode == "random_forest")
     ordered: list[int] = []
 
     def look() -> None:

@@ -42,9 +42,9 @@ def test_batches_are_summed_by_mode_and_status_and_what_was_handed_in_is_only_st
 
 def test_claims_of_all_draws_are_summed_and_those_of_past_draws_once_a_draw() -> None:
     claims = ClaimTotals()
-    count_claims("v1", draw_date=SATURDAY, claims=4, tickets=20, short=1)
-    count_claims("v1", draw_date=MONDAY, claims=2, tickets=2, short=0)
-    count_claims("v1", draw_date=WEDNESDAY, slot=3, claims=1, tickets=5, short=2)
+    count_claims("v1", draw_date=SATURDAY, claims=4, tickets=20, refused=1)
+    count_claims("v1", draw_date=MONDAY, claims=2, tickets=2, refused=0)
+    count_claims("v1", draw_date=WEDNESDAY, shard=3, claims=1, tickets=5, refused=2)
 
     assert claims.at(NOON)["v1"] == ClaimTotal(granted=7, tickets=27, refused=3)
     assert claims.at(NOON)["lstm"] == ClaimTotal()

@@ -43,7 +43,7 @@ def sound(db: None, _now: None) -> None:
             queue=queue,
             host="host",
             status="running",
-            sign_at=NOW - timedelta(seconds=3),
+            last_heartbeat_at=NOW - timedelta(seconds=3),
         )
     make_prediction()
     PipelineRun.objects.update(status="completed")
@@ -109,12 +109,12 @@ def test_programs_get_one_json_document(sound: None) -> None:
     told = json.loads(call("status", "--json")[0])
 
     assert told["state"] == "well"
-    assert [(one["level"], one["kind"], one["about"]) for one in told["troubles"]] == [
+    assert [(one["level"], one["code"], one["subject"]) for one in told["diagnostics"]] == [
         ("notice", "paused_mode", "v2")
     ]
     assert told["draws"]["newest"] == "2026-11-23"
     assert [mode["mode"] for mode in told["modes"]] == list(MODE_NAMES)
-    assert told["modes"][2]["stock"]["free"] == 3
+    assert told["modes"][2]["stock"]["available"] == 3
 
 
 def test_silence_leaves_the_exit_code(sound: None) -> None:

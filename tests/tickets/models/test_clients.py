@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.factories import WEDNESDAY, make_client, make_key, some_tickets
 from tickets.claims.allocation import ClaimRequest, claim_tickets
 from tickets.models.claims import Claim, ClaimHour
-from tickets.models.clients import ApiClient, ApiKey, ClientDay
+from tickets.models.clients import ApiClient, ApiKey, QuotaUsage
 from tickets.store import insert_batch_tickets
 
 pytestmark = pytest.mark.django_db
@@ -33,13 +33,13 @@ def valid_client(shop: ApiClient) -> dict[str, Any]:
 
 def valid_claim(shop: ApiClient) -> dict[str, Any]:
     values: dict[str, Any] = {"client_id": shop.pk, "idempotency_key": "two", "mode": "v1", "count": 1}
-    lists = {"numbers": [[1, 2, 3, 4, 5, 6]], "origins": [[0.5, "v1", "2026-11-24T12:00:00Z", None]]}
+    lists = {"numbers": [[1, 2, 3, 4, 5, 6]], "ticket_details": [[0.5, "v1", "2026-11-24T12:00:00Z", None]]}
     return values | lists | {"draw_date": WEDNESDAY, "asked_draw_date": WEDNESDAY, "created_at": NOW}
 
 
 def valid_hour(shop: ApiClient) -> dict[str, Any]:
-    counts = {"claims": 1, "tickets": 5, "short": 0}
-    return {"draw_date": WEDNESDAY, "mode": "v1", "hour": NOW, "slot": 1} | counts
+    counts = {"claims": 1, "tickets": 5, "refused": 0}
+    return {"draw_date": WEDNESDAY, "mode": "v1", "hour": NOW, "shard": 1} | counts
 
 
 def valid_day(shop: ApiClient) -> dict[str, Any]:
@@ -50,7 +50,7 @@ VALID: dict[type[models.Model], Callable[[ApiClient], dict[str, Any]]] = {
     ApiClient: valid_client,
     Claim: valid_claim,
     ClaimHour: valid_hour,
-    ClientDay: valid_day,
+    QuotaUsage: valid_day,
 }
 
 
@@ -59,7 +59,7 @@ def insert_raw(model: type[models.Model], values: dict[str, Any]) -> None:
     fields = {field.attname: field for field in model._meta.concrete_fields}
     adapted = [fields[name].get_db_prep_save(value, connection) for name, value in values.items()]
     marks = ", ".join(["%s"] * len(values))
-    names = ", ".join(connection.ops.quote_name(name) for name in values)
+    names = ", ".join(connection.ops.quote_name(fields[name].column) for name in values)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO {model._meta.db_table} ({names}) VALUES ({marks})", adapted)
 
@@ -73,7 +73,7 @@ BROKEN: dict[str, tuple[type[models.Model], dict[str, Any], str]] = {
     "a claim of less than nothing": (Claim, {"count": -1}, "count"),
     "an hour of an unknown mode": (ClaimHour, {"mode": "best"}, "claim_hour_mode_known"),
     "an hour with fewer than no tickets": (ClaimHour, {"tickets": -1}, "tickets"),
-    "a day with fewer than no tickets": (ClientDay, {"used": -1}, "used"),
+    "a day with fewer than no tickets": (QuotaUsage, {"used": -1}, "used"),
 }
 
 
@@ -115,13 +115,13 @@ def test_an_unbroken_row_passes_both_doors(model: type[models.Model], shop: ApiC
         (
             ClaimHour,
             [
-                {"slot": 2},
+                {"shard": 2},
                 {"mode": "v2"},
                 {"hour": NOW.replace(hour=13)},
                 {"draw_date": WEDNESDAY.replace(day=28)},
             ],
         ),
-        (ClientDay, [{"day": WEDNESDAY.replace(day=26)}]),
+        (QuotaUsage, [{"day": WEDNESDAY.replace(day=26)}]),
     ],
     ids=lambda one: getattr(one, "__name__", ""),
 )
@@ -154,7 +154,7 @@ def test_another_clients_idempotency_key_is_another_claim(shop: ApiClient) -> No
         (Claim, "idempotency_key"),
         (Claim, "draw_date"),
         (ClaimHour, "hour"),
-        (ClientDay, "client_id"),
+        (QuotaUsage, "client_id"),
         (ApiClient, "name"),
     ],
 )
@@ -205,8 +205,8 @@ def test_a_client_with_claims_and_a_claim_with_tickets_cannot_be_deleted(shop: A
     ("model", "names"),
     [
         (Claim, {"idx_claim_client", "one_claim_an_idempotency_key", "claim_mode_known"}),
-        (ClaimHour, {"one_row_an_hour_and_slot", "claim_hour_mode_known"}),
-        (ClientDay, {"one_row_a_client_and_day"}),
+        (ClaimHour, {"one_row_per_hour_and_shard", "claim_hour_mode_known"}),
+        (QuotaUsage, {"one_row_a_client_and_day"}),
         (ApiClient, {"api_client_daily_quota", "api_client_rate"}),
     ],
     ids=lambda one: getattr(one, "__name__", ""),

@@ -117,7 +117,7 @@ def test_a_queued_batch_says_by_when_it_is_to_be_delivered_and_a_failed_one_does
         BatchTicketGenerator(modes=TWO).generate_batch(draw_date=WEDNESDAY)
 
     expected = {"random_forest": None, "v1": NOW + timedelta(seconds=settings.LEASE_SECONDS)}
-    assert dict(TicketBatch.objects.values_list("mode", "deliver_by")) == expected
+    assert dict(TicketBatch.objects.values_list("mode", "redeliver_after")) == expected
 
 
 # The same id again

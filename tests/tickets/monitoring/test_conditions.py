@@ -46,7 +46,7 @@ def ready_part(name: str, status: int) -> tuple[str, dict[str, Any]]:
 
 def diagnostics() -> dict[str, dict[str, str]]:
     """Return the diagnostics that `status` and the dashboard show, by kind."""
-    return {trouble.kind: trouble.as_json() for trouble in diagnose(take_snapshot(timezone.now()))}
+    return {trouble.code: trouble.as_json() for trouble in diagnose(take_snapshot(timezone.now()))}
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def test_a_read_only_database_makes_the_service_unready(writes_refused: None) ->
     assert (state, part["status"], part["figures"]["codes"]) == ("unready", "failed", ["database_read_only"])
     assert part["detail"].startswith("The database is read-only (")
     found = diagnostics()["database_read_only"]
-    assert (found["level"], found["text"]) == ("error", part["detail"].partition(" `manage.py")[0])
-    assert ("query_only" in found["text"]) == (connection.vendor == "sqlite")
+    assert (found["level"], found["message"]) == ("error", part["detail"].partition(" `manage.py")[0])
+    assert ("query_only" in found["message"]) == (connection.vendor == "sqlite")
 
 
 def test_the_dashboard_shows_a_read_only_database(request: pytest.FixtureRequest) -> None:
@@ -139,8 +139,8 @@ def test_a_wrong_redis_password_is_named_and_not_shown(
     assert (state, part["status"], part["figures"]["codes"]) == ("degraded", "failed", ["redis_password"])
     assert "127.0.0.1" not in part["detail"]
     found = diagnostics()["redis_password"]
-    assert found["about"] == f"127.0.0.1:{redis.port}"
-    assert found["text"].startswith(f"Redis at 127.0.0.1:{redis.port} refuses the user name or password")
+    assert found["subject"] == f"127.0.0.1:{redis.port}"
+    assert found["message"].startswith(f"Redis at 127.0.0.1:{redis.port} refuses the user name or password")
     assert "secret" not in json.dumps(found)
     assert cache_checks() == ["shiolplus.E020"]
     assert "refuses the user name" in superuser().get("/admin/dashboard/").text
@@ -152,7 +152,7 @@ def test_an_unreachable_redis_leaves_the_service_ready_but_degraded(settings: La
     state, part = ready_part("cache", 200)
 
     assert (state, part["figures"]["codes"]) == ("degraded", ["redis_unreachable"])
-    assert f"`redis-cli -h 127.0.0.1 -p {port} ping`" in diagnostics()["redis_unreachable"]["advice"]
+    assert f"`redis-cli -h 127.0.0.1 -p {port} ping`" in diagnostics()["redis_unreachable"]["hint"]
     assert cache_checks() == ["shiolplus.W032"]
 
 
@@ -188,8 +188,8 @@ def test_a_full_disk_makes_the_service_unready(tmp_path: Path, settings: LazySet
         assert (state, part["figures"]["codes"]) == ("unready", ["disk_full"])
         assert str(tmp_path) not in part["detail"]
         found = diagnostics()["disk_full"]
-        assert (found["level"], found["about"]) == ("error", str(tmp_path))
-        assert f"df -h {tmp_path}" in found["advice"]
+        assert (found["level"], found["subject"]) == ("error", str(tmp_path))
+        assert f"df -h {tmp_path}" in found["hint"]
         assert "unknown_worker" in diagnostics()
         assert "no_worker" not in diagnostics()
         assert f"The disk of {tmp_path} is full: 0 MB free" in superuser().get("/admin/dashboard/").text
@@ -219,14 +219,16 @@ def test_a_data_folder_that_is_gone_is_named(tmp_path: Path, settings: LazySetti
 
 def test_a_cluster_with_another_secret_key_is_named() -> None:
     values = {"queue": "shiolplus", "host": "far", "status": "running"}
-    Cluster.objects.create(**values, holder="far/1", key_print="0" * 16)
-    Cluster.objects.create(**values | {"queue": "heavy"}, holder="far/2", key_print=secret_key_fingerprint())
+    Cluster.objects.create(**values, holder="far/1", key_fingerprint="0" * 16)
+    Cluster.objects.create(
+        **values | {"queue": "heavy"}, holder="far/2", key_fingerprint=secret_key_fingerprint()
+    )
 
     state, part = ready_part("secret_key", 200)
 
     assert (state, part["figures"]["codes"]) == ("degraded", ["secret_key_mismatch"])
     found = diagnostics()["secret_key_mismatch"]
-    assert (found["level"], found["about"]) == ("error", "shiolplus on far")
+    assert (found["level"], found["subject"]) == ("error", "shiolplus on far")
     page = superuser().get("/admin/dashboard/").text
     assert "running, with another secret key" in page
     assert "var/secret-key" in page

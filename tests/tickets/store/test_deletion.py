@@ -76,7 +76,7 @@ def test_cleaners_at_once_delete_each_ticket_once_and_keep_the_counts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(deletion, "DELETE_CHUNK", 20)
-    monkeypatch.setattr(deletion, "KEYS_AT_ONCE", 60)
+    monkeypatch.setattr(deletion, "KEY_BATCH", 60)
     for number in range(4):
         insert_batch_tickets(some_tickets(50, powerball=number + 1), "v1", f"run-{number}", WEDNESDAY)
     together = threading.Barrier(3)

@@ -54,7 +54,7 @@ class Command(BaseCommand):
 def as_json(picture: Snapshot, troubles: list[Diagnostic]) -> dict[str, Any]:
     """The picture with what is wrong of it; `state` is well, warning or error."""
     told = [trouble.as_json() for trouble in troubles]
-    return {"state": overall_status(troubles), "troubles": told} | picture.as_json()
+    return {"state": overall_status(troubles), "diagnostics": told} | picture.as_json()
 
 
 def summary(troubles: list[Diagnostic]) -> str:
@@ -69,9 +69,9 @@ def _print(stdout: Any, picture: Snapshot, troubles: list[Diagnostic]) -> None:
     if not screen.is_terminal:
         screen = Console(file=stdout, highlight=False, width=UNTIL_PIPED)
     for trouble in troubles:
-        screen.print(Text(f"{trouble.level:8} ", style=COLOURS[trouble.level]), trouble.text, sep="")
-        if trouble.advice:
-            screen.print(f"{'':8} → {trouble.advice}", markup=False)
+        screen.print(Text(f"{trouble.level:8} ", style=COLOURS[trouble.level]), trouble.message, sep="")
+        if trouble.hint:
+            screen.print(f"{'':8} → {trouble.hint}", markup=False)
     for name, lines in _lines(picture).items():
         for place, line in enumerate(lines):
             screen.print(f"{'' if place else name:8} {line}", markup=False)
@@ -80,7 +80,7 @@ def _print(stdout: Any, picture: Snapshot, troubles: list[Diagnostic]) -> None:
 
 def _lines(picture: Snapshot) -> dict[str, list[str]]:
     draws, errors = picture.draws, picture.error_rate
-    held = f"{draws.held_at.astimezone(EASTERN):%Y-%m-%d %H:%M} New York"
+    held = f"{draws.drawn_at.astimezone(EASTERN):%Y-%m-%d %H:%M} New York"
     left = (draws.sales_close_at - picture.at).total_seconds()
     sales = f"sales close in {duration(left)}" if left > 0 else "sales are closed"
     failed = f"{errors.failed:,} of {errors.ended:,} batches failed" if errors.ended else "no batch ended"
@@ -98,14 +98,14 @@ def _lines(picture: Snapshot) -> dict[str, list[str]]:
 def _workers(picture: Snapshot) -> list[str]:
     watched = [
         f"{one.queue} on {one.host}: {one.state}, last sign "
-        + ("not yet" if one.last_sign_seconds is None else f"{duration(one.last_sign_seconds)} ago")
+        + ("not yet" if one.last_heartbeat_seconds is None else f"{duration(one.last_heartbeat_seconds)} ago")
         for one in picture.workers.watched
     ]
     return [*watched, *picture.workers.unwatched] or ["none"]
 
 
 def _work(picture: Snapshot) -> list[str]:
-    work = picture.work
+    work = picture.workload
     batches = [
         f"batch {one.id} of {one.mode}: {one.generated:,} of {one.requested:,} tickets"
         + (f", {one.rate:,.0f}/s" if one.rate else "")
@@ -159,7 +159,9 @@ def _table(picture: Snapshot) -> Table:
 
 def _row(mode: ModeSnapshot) -> list[str]:
     stock, made, skill = mode.stock, mode.last_success, mode.skill
-    figures = [f"{number:,}" for number in (stock.free, stock.floor, stock.coming, stock.claimed)]
+    figures = [
+        f"{number:,}" for number in (stock.available, stock.reorder_point, stock.on_order, stock.claimed)
+    ]
     batch = ["-", "", ""]
     if made is not None:
         batch = [f"{made.finished_at:%m-%d %H:%M}", duration(made.seconds or 0), f"{made.tickets:,}"]
@@ -167,6 +169,6 @@ def _row(mode: ModeSnapshot) -> list[str]:
         mode.mode + (" (paused)" if mode.is_paused else ""),
         *figures,
         *batch,
-        f"{mode.model.draws_through}{' (held)' if mode.model.held else ''}" if mode.model else "no model",
+        f"{mode.model.draws_through}{' (pinned)' if mode.model.pinned else ''}" if mode.model else "no model",
         f"{skill.nats:+.4f} ({skill.low:+.4f} to {skill.high:+.4f})" if skill else "not measured",
     ]
