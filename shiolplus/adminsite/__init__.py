@@ -1,1 +1,1 @@
-"""Building blocks of the admin that know no app: lists, columns, action pages and export."""
+"""Generic building blocks for the admin: lists, columns, action pages and export."""

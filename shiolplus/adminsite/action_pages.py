@@ -1,4 +1,4 @@
-"""Pages that act: they ask, show what would be done, and do it only when that is confirmed by POST."""
+"""Admin pages that preview an action and perform it after confirmation."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -13,41 +13,42 @@ from django.urls import URLPattern, path, reverse
 
 from shiolplus.adminsite.changelist import RememberedFiltersAdmin
 
-Button = tuple[str, str]  # its text, and where it leads
+Button = tuple[str, str]  # label, URL
+
+
+PREVIEW_MARKER = "_asked"  # marks a POST that requests a preview, as opposed to a confirmation
 
 
 class ActionRefused(Exception):
-    """Why something cannot be shown or done now; a message, not an error page."""
-
-
-PREVIEW_MARKER = "_asked"  # in what is posted only to be shown
+    """An action cannot be previewed or performed now. Its text is shown to the user as a message."""
 
 
 class ActionPage(ABC):
-    """One action of a list: GET asks, GET with values shows what would happen, POST does it."""
+    """One action of a list: GET shows the form, GET with values adds a preview, POST performs the action."""
 
     slug: ClassVar[str]
     title: ClassVar[str]
     permission: ClassVar[str]
     form_class: ClassVar[type[forms.Form]]
     template: ClassVar[str]
-    uploads: ClassVar[bool] = False  # True: what is asked travels by POST, for there may be a file in it
-    requires_input: ClassVar[bool] = True  # False: without values it previews what it does by default
+    uploads: ClassVar[bool] = False  # True: the form is also previewed by POST, as it may contain a file
+    requires_input: ClassVar[bool] = True  # False: a GET without values previews the defaults
 
     def __init__(self, model_admin: "admin.ModelAdmin[Any]") -> None:
         self.model_admin = model_admin
         self.opts = model_admin.opts
 
     @abstractmethod
-    def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """What the template shows of that which would be done; changes nothing.
+    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+        """Return the template context that describes the action, without performing it.
 
-        Where what is shown depends on more than was asked, its `confirm` holds the values that stand for it.
+        Its `confirm`, if present, maps field names to the values that the confirmation posts instead of
+        those entered, so that exactly what was previewed is performed.
         """
 
     @abstractmethod
-    def perform(self, request: HttpRequest, asked: dict[str, Any]) -> HttpResponse | None:
-        """Do it, log it, and leave a message, or return what is shown instead of the list."""
+    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> HttpResponse | None:
+        """Perform and log the action. Add a message, or return a response to show instead of the list."""
 
     @property
     def url_name(self) -> str:
@@ -58,7 +59,7 @@ class ActionPage(ABC):
         return reverse(f"admin:{self.url_name}")
 
     def url_for_list(self, request: HttpRequest) -> str:
-        """Where the list's button leads, as the list is asked for."""
+        """Return the URL of the button above the list in this request."""
         return self.url
 
     def is_allowed(self, request: HttpRequest) -> bool:
@@ -79,14 +80,13 @@ class ActionPage(ABC):
         if (self.uploads and PREVIEW_MARKER in request.POST) or not form.is_valid():
             return self.render(request, form)
         try:
-            shown = self.perform(request, form.cleaned_data)
+            response = self.perform(request, form.cleaned_data)
         except ActionRefused as refusal:
             self.model_admin.message_user(request, str(refusal), messages.ERROR)
             return self.render(request, self.form_class(request.POST), with_preview=False)
-        return shown or HttpResponseRedirect(self._return_url(request))
+        return response or HttpResponseRedirect(self._return_url(request))
 
     def _return_url(self, request: HttpRequest) -> str:
-        """The list, for those who may see it."""
         if self.model_admin.has_view_permission(request):
             return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
         return reverse("admin:index")
@@ -99,13 +99,13 @@ class ActionPage(ABC):
             "form": form,
             "uploads": self.uploads,
             "preview": preview,
-            "confirmed": [] if preview is None else _confirmed(request, form, preview.get("confirm", {})),
-            "way_back": self._return_url(request),
+            "confirmed": [] if preview is None else _hidden_inputs(request, form, preview.get("confirm", {})),
+            "return_url": self._return_url(request),
         }
         return TemplateResponse(request, self.template, context | self.page_context(preview))
 
     def page_context(self, preview: dict[str, Any] | None) -> dict[str, Any]:
-        """Return what the template shows besides the form and its preview."""
+        """Return additional template context."""
         return {}
 
     def _preview(self, request: HttpRequest, form: forms.Form) -> dict[str, Any] | None:
@@ -116,30 +116,37 @@ class ActionPage(ABC):
             return None
 
 
-def _confirmed(request: HttpRequest, form: forms.Form, shown: dict[str, str]) -> list[tuple[str, str]]:
-    """What the confirming form posts: what was asked for or is shown, and what each preview makes anew."""
-    given = request.POST if request.method == "POST" else request.GET
-    names = [one.name for one in form.visible_fields() if one.name not in shown]
-    asked = [(name, value) for name in names for value in given.getlist(name)]
-    hidden = [one for one in form.hidden_fields() if one.name not in shown]
-    return [*asked, *shown.items(), *((one.name, str(one.initial)) for one in hidden)]
+def _hidden_inputs(
+    request: HttpRequest, form: forms.Form, overrides: dict[str, str]
+) -> list[tuple[str, str]]:
+    """Return what the confirmation posts: the submitted values, `overrides`, and hidden fields' initials.
+
+    A hidden field such as a run id gets a new initial value with each preview.
+    """
+    params = request.POST if request.method == "POST" else request.GET
+    names = [field.name for field in form.visible_fields() if field.name not in overrides]
+    submitted = [(name, value) for name in names for value in params.getlist(name)]
+    hidden = [
+        (field.name, str(field.initial)) for field in form.hidden_fields() if field.name not in overrides
+    ]
+    return [*submitted, *overrides.items(), *hidden]
 
 
 class ActionAdmin(RememberedFiltersAdmin):
-    """With the addresses of its action pages, and buttons for those who may use them."""
+    """Add the URLs of the action pages, and their buttons for users with permission."""
 
     action_pages: ClassVar[Sequence[type[ActionPage]]] = ()
     change_form_template = "adminsite/change_form.html"
 
     def row_actions(self, request: HttpRequest, row: Any) -> list[Button]:
-        """The buttons of a row's page, for those who may use them."""
+        """Return the buttons of an object's page that the user has permission for."""
         return []
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         pages = [page(self) for page in self.action_pages]
-        own = [path(f"{page.slug}/", wrap(page.view), name=page.url_name) for page in pages]
-        return [*own, *super().get_urls()]
+        urls = [path(f"{page.slug}/", wrap(page.view), name=page.url_name) for page in pages]
+        return [*urls, *super().get_urls()]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -161,7 +168,7 @@ class ActionAdmin(RememberedFiltersAdmin):
         return super().render_change_form(request, context | {"buttons": buttons}, add, change, form_url, obj)
 
 
-# Form fields that several actions ask for
+# Form fields that several actions share
 
 
 def modes_field(modes: Sequence[str], initial: Sequence[str]) -> forms.MultipleChoiceField:
@@ -188,12 +195,12 @@ def choice_field(name: str, choices: dict[str, str]) -> forms.ChoiceField:
     )
 
 
-def number_field(name: str, highest: int, **options: Any) -> forms.IntegerField:
-    allowed = f"{name}: allowed is a whole number from 1 to {highest:,}."
+def number_field(name: str, max_value: int, **options: Any) -> forms.IntegerField:
+    message = f"{name}: allowed is a whole number from 1 to {max_value:,}."
     return forms.IntegerField(
         min_value=1,
-        max_value=highest,
-        error_messages=dict.fromkeys(("required", "invalid", "min_value", "max_value"), allowed),
+        max_value=max_value,
+        error_messages=dict.fromkeys(("required", "invalid", "min_value", "max_value"), message),
         **options,
     )
 

@@ -1,4 +1,4 @@
-"""Records of sign-ins in the admin: read-only, and for superusers only."""
+"""Read-only lists of django-axes' sign-in records, for superusers."""
 
 from typing import Any
 
@@ -10,8 +10,6 @@ from shiolplus.adminsite.changelist import RememberedFiltersAdmin
 
 
 class SignInRecordAdmin(RememberedFiltersAdmin):
-    """Superusers may look at a record; nobody may change one."""
-
     search_fields = ["username", "ip_address"]
     search_help_text = "User name or IP address"
     ordering = ["-attempt_time", "-pk"]
@@ -34,7 +32,7 @@ class SignInRecordAdmin(RememberedFiltersAdmin):
 
 @admin.register(AccessAttempt)
 class AttemptAdmin(SignInRecordAdmin):
-    """Failures that count towards a lock-out now."""
+    """Failures that count towards a current lock-out."""
 
     list_display = ["attempt_time", "username", "ip_address", "failures_since_start", "user_agent"]
     exclude = ["get_data", "post_data"]

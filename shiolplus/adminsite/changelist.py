@@ -1,4 +1,4 @@
-"""Lists whose filters stick: they are remembered, said above the list, and cleared where one clears them."""
+"""Lists that remember their filters for the session and describe them above the rows."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -17,18 +17,17 @@ from django.http.request import QueryDict
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-REMEMBERED = "admin-lists"  # in the session: {"tickets.claim": "mode=v1"}
-NOT_REMEMBERED = (PAGE_VAR, ERROR_FLAG, IS_FACETS_VAR, ALL_VAR)
-LONGEST = 1000  # characters of a query that are remembered
+SESSION_KEY = "admin-lists"  # {"tickets.claim": "mode=v1"}
+TRANSIENT_PARAMETERS = (PAGE_VAR, ERROR_FLAG, IS_FACETS_VAR, ALL_VAR)
+MAX_QUERY_LENGTH = 1000  # a longer query is not remembered
 
 Links = dict[str, Any]
 
 
 class RememberedFiltersAdmin(admin.ModelAdmin):
-    """A list that is opened again as it was left.
+    """Restore a list's last filters when it is opened without a query from another admin page.
 
-    Opened from another page of the admin without a query it shows what it was last filtered by in this
-    session. A link of the list itself that has no query, such as "Clear all filters", clears.
+    A link on the list itself that has no query, such as "Clear all filters", clears them.
     """
 
     change_list_template = "adminsite/change_list.html"
@@ -40,99 +39,100 @@ class RememberedFiltersAdmin(admin.ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        if (query := self._to_restore(request)) is not None:
+        if (query := self._remembered_query(request)) is not None:
             return HttpResponseRedirect(f"{request.path}?{query}")
         response = super().changelist_view(request, extra_context)
         if request.method == "GET" and IS_POPUP_VAR not in request.GET:
             self._remember(request, response)
         if isinstance(response, TemplateResponse) and response.context_data is not None:
-            listed = response.context_data.get("cl")
-            if listed is not None:
-                response.context_data |= self.list_context(request, listed)
+            changelist = response.context_data.get("cl")
+            if changelist is not None:
+                response.context_data |= self.list_context(request, changelist)
         return response
 
-    def list_context(self, request: HttpRequest, listed: ChangeList) -> dict[str, Any]:
-        """What the template shows beside the rows."""
+    def list_context(self, request: HttpRequest, changelist: ChangeList) -> dict[str, Any]:
+        """Return additional template context."""
         return {
-            "filtered_by": filtered_by(listed),
-            "hierarchy": self.hierarchy.links(listed) if self.hierarchy else None,
+            "filtered_by": describe_filters(changelist),
+            "hierarchy": self.hierarchy.links(changelist) if self.hierarchy else None,
         }
 
     def get_paginator(
         self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **options: Any
     ) -> Paginator:
-        """The list's own for its rows only: a row's history is pages of log entries."""
-        kind = self.paginator if queryset.model is self.model else Paginator
-        return kind(queryset, per_page, *args, **options)
+        # An object's history view paginates log entries, which a custom paginator may not support.
+        paginator_class = self.paginator if queryset.model is self.model else Paginator
+        return paginator_class(queryset, per_page, *args, **options)
 
-    def _to_restore(self, request: HttpRequest) -> str | None:
-        """The remembered query, when the list is opened from elsewhere in the admin and asked for nothing."""
-        came_from = urlsplit(request.headers.get("Referer", ""))
+    def _remembered_query(self, request: HttpRequest) -> str | None:
+        referer = urlsplit(request.headers.get("Referer", ""))
         if (
             request.method != "GET"
             or request.GET
-            or came_from.netloc != request.get_host()
-            or came_from.path == request.path
-            or not came_from.path.startswith(reverse("admin:index"))
+            or referer.netloc != request.get_host()
+            or referer.path == request.path
+            or not referer.path.startswith(reverse("admin:index"))
         ):
             return None
-        remembered: str | None = request.session.get(REMEMBERED, {}).get(self.opts.label_lower)
-        return remembered
+        query: str | None = request.session.get(SESSION_KEY, {}).get(self.opts.label_lower)
+        return query
 
     def _remember(self, request: HttpRequest, response: HttpResponse) -> None:
-        """What the list is filtered and sorted by; a query that it refused is forgotten."""
-        query = "" if response.status_code != 200 else query_to_keep(request.GET)
-        remembered: dict[str, str] = request.session.get(REMEMBERED, {})
+        """Store the filters and sort order of this request; forget them if the list rejected them."""
+        query = "" if response.status_code != 200 else persistent_query(request.GET)
+        remembered: dict[str, str] = request.session.get(SESSION_KEY, {})
         if query == remembered.get(self.opts.label_lower, ""):
             return
-        others = {label: one for label, one in remembered.items() if label != self.opts.label_lower}
-        request.session[REMEMBERED] = others | ({self.opts.label_lower: query} if query else {})
+        others = {label: value for label, value in remembered.items() if label != self.opts.label_lower}
+        request.session[SESSION_KEY] = others | ({self.opts.label_lower: query} if query else {})
 
 
 def log_about(
-    request: HttpRequest, model: type[Model], said: str, title: str = "", action_flag: int = CHANGE
+    request: HttpRequest, model: type[Model], message: str, title: str = "", action_flag: int = CHANGE
 ) -> None:
-    """An entry in the admin log of what was done to a list rather than to a row."""
+    """Add an admin log entry about an action on a list rather than on one object."""
     LogEntry.objects.create(
         user_id=str(request.user.pk),
         content_type=ContentType.objects.get_for_model(model),
-        object_repr=(title or said)[:200],
+        object_repr=(title or message)[:200],
         action_flag=action_flag,
-        change_message=said,
+        change_message=message,
     )
 
 
-def query_to_keep(asked: QueryDict) -> str:
-    """The part of a list's address that says what is listed, and in which order."""
-    kept = asked.copy()
-    for name in NOT_REMEMBERED:
-        kept.pop(name, None)
-    for name in [name for name, value in kept.items() if not value]:
-        del kept[name]
-    query = kept.urlencode()
-    return query if len(query) <= LONGEST else ""
+def persistent_query(params: QueryDict) -> str:
+    """Return the query string that selects and sorts a list's rows, without page numbers and flags."""
+    params = params.copy()
+    for name in TRANSIENT_PARAMETERS:
+        params.pop(name, None)
+    for name in [name for name, value in params.items() if not value]:
+        del params[name]
+    query = params.urlencode()
+    return query if len(query) <= MAX_QUERY_LENGTH else ""
 
 
-def filtered_by(listed: ChangeList) -> str:
-    """What a list is filtered by, for people: "mode v1, draw date 2026-11-25"; empty when by nothing."""
-    said, params = [], dict(listed.params)
-    for spec in listed.filter_specs:
-        given = {name: params.pop(name) for name in spec.expected_parameters() if name in params}
-        if given:
-            chosen = [str(one["display"]) for one in spec.choices(listed) if one.get("selected")]
-            said.append(f"{spec.title} {' '.join(chosen or map(str, given.values()))}")
-    said += [
+def describe_filters(changelist: ChangeList) -> str:
+    """Return a list's active filters as text, such as "mode v1, draw date 2026-11-25"."""
+    texts, params = [], dict(changelist.params)
+    for spec in changelist.filter_specs:
+        values = {name: params.pop(name) for name in spec.expected_parameters() if name in params}
+        if values:
+            choices = [
+                str(choice["display"]) for choice in spec.choices(changelist) if choice.get("selected")
+            ]
+            texts.append(f"{spec.title} {' '.join(choices or map(str, values.values()))}")
+    texts += [
         f"{name.replace('__', ' ').replace('_', ' ')} {value}"
         for name, value in params.items()
-        if name not in (*NOT_REMEMBERED, ORDER_VAR, SEARCH_VAR, IS_POPUP_VAR)
+        if name not in (*TRANSIENT_PARAMETERS, ORDER_VAR, SEARCH_VAR, IS_POPUP_VAR)
     ]
-    if listed.query:
-        said.append(f"search “{listed.query}”")
-    return ", ".join(said)
+    if changelist.query:
+        texts.append(f"search “{changelist.query}”")
+    return ", ".join(texts)
 
 
 class DrawMonthFilter(admin.SimpleListFilter):
-    """Draws by month, for lists whose rows are too many for their dates to be read: others know the days."""
+    """Filter by the month of the draw, for tables too large to read distinct dates from."""
 
     title = "draw month"
     parameter_name = "draw_month"
@@ -140,7 +140,7 @@ class DrawMonthFilter(admin.SimpleListFilter):
 
     @classmethod
     def days(cls) -> Iterable[date]:
-        """The draws that have rows, newest first."""
+        """Return the dates of the draws that have rows, newest first."""
         raise NotImplementedError
 
     def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> list[tuple[str, str]]:
@@ -156,39 +156,32 @@ class DrawMonthFilter(admin.SimpleListFilter):
         return rows.filter(draw_date__in=days)
 
     @classmethod
-    def links(cls, listed: ChangeList) -> Links:
-        """As Django's own date hierarchy: the months, and within one its draws."""
+    def links(cls, changelist: ChangeList) -> Links:
+        """Return the context of Django's date hierarchy: the months, or the draws of the selected month."""
         days = list(cls.days())
         months = list(dict.fromkeys(f"{day:%Y-%m}" for day in days))
-        chosen_day = str(listed.params.get(cls.day_parameter, ""))
-        month = str(listed.params.get(cls.parameter_name, "")) or chosen_day[:7]
+        selected_day = str(changelist.params.get(cls.day_parameter, ""))
+        month = str(changelist.params.get(cls.parameter_name, "")) or selected_day[:7]
         if not month and len(months) == 1:
             month = months[0]
         if not month:
-            return {
-                "show": bool(months),
-                "choices": [cls._link(listed, one, month=one) for one in months[::-1]],
-            }
+            choices = [cls._link(changelist, month, cls.parameter_name, month) for month in reversed(months)]
+            return {"show": bool(months), "choices": choices}
+        has_back = len(months) > 1 or selected_day
         return {
             "show": bool(days),
-            "back": {"title": "All draws", "link": cls._address(listed)}
-            if len(months) > 1 or chosen_day
-            else None,
+            "back": cls._link(changelist, "All draws") if has_back else None,
             "choices": [
-                {"title": str(day)} if str(day) == chosen_day else cls._link(listed, str(day), day=str(day))
+                {"title": str(day)}
+                if str(day) == selected_day
+                else cls._link(changelist, str(day), cls.day_parameter, str(day))
                 for day in reversed(days)
                 if f"{day:%Y-%m}" == month
             ],
         }
 
     @classmethod
-    def _link(cls, listed: ChangeList, title: str, month: str = "", day: str = "") -> Links:
-        asked = {cls.parameter_name: month, cls.day_parameter: day}
-        return {
-            "title": title,
-            "link": cls._address(listed, {name: one for name, one in asked.items() if one}),
-        }
-
-    @classmethod
-    def _address(cls, listed: ChangeList, asked: dict[str, str] | None = None) -> str:
-        return listed.get_query_string(asked or {}, [cls.parameter_name, cls.day_parameter])
+    def _link(cls, changelist: ChangeList, title: str, parameter: str = "", value: str = "") -> Links:
+        params = {parameter: value} if parameter else {}
+        query = changelist.get_query_string(params, [cls.parameter_name, cls.day_parameter])
+        return {"title": title, "link": query}

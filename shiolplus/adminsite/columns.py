@@ -1,4 +1,4 @@
-"""What the lists and pages of both apps share: nothing is edited, dates are ISO, filters are cheap."""
+"""Column factories, filters and mixins shared by the admin classes of both apps."""
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
@@ -19,8 +19,6 @@ Column = Callable[[Any], str]
 
 
 class ReadOnlyAdminMixin:
-    """What a machine writes, people read."""
-
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         return False
 
@@ -32,10 +30,9 @@ class ReadOnlyAdminMixin:
 
 
 class ExtraContextMixin(RememberedFiltersAdmin):
-    """A row's page whose template shows more than its fields."""
+    """Pass additional context to the template of an object's page."""
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        """What the template shows beside the fields."""
         return {}
 
     def render_change_form(
@@ -47,12 +44,12 @@ class ExtraContextMixin(RememberedFiltersAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
-        more = {} if obj is None else self.page_context(request, obj)
-        return super().render_change_form(request, context | more, add, change, form_url, obj)
+        extra_context = {} if obj is None else self.page_context(request, obj)
+        return super().render_change_form(request, context | extra_context, add, change, form_url, obj)
 
 
 class DrawDateFilter(admin.SimpleListFilter):
-    """The newest draws that have rows; any other is reached by `?draw_date=2026-11-25`."""
+    """Offer the newest draws that have rows. Any other can be requested as `?draw_date=2026-11-25`."""
 
     title = "draw date"
     parameter_name = "draw_date"
@@ -82,36 +79,36 @@ class DrawDateFilter(admin.SimpleListFilter):
 
 
 def date_column(field: str, title: str = "") -> Column:
-    """A column of dates, sorted by their field: 2026-11-25."""
-    return _dates(field, title, unbroken_day)
+    """Return a sortable column of dates such as 2026-11-25."""
+    return _date_column(field, title, _nowrap_date)
 
 
 def datetime_column(field: str, title: str = "") -> Column:
-    """A column of instants, sorted by their field: 2026-11-23 12:07, in UTC."""
-    return _dates(field, title, minute_text)
+    """Return a sortable column of instants in UTC, such as 2026-11-23 12:07."""
+    return _date_column(field, title, minute_text)
 
 
 def minute_text(instant: datetime) -> str:
-    return format_html("{} {}", unbroken_day(instant), f"{instant:%H:%M}")
+    return format_html("{} {}", _nowrap_date(instant), f"{instant:%H:%M}")
 
 
-def unbroken_day(day: date) -> str:
-    """A narrow column breaks a date at its hyphens otherwise."""
+def _nowrap_date(day: date) -> str:
+    """Format a date so that a narrow column does not break it at its hyphens."""
     return format_html('<span class="nowrap">{}</span>', f"{day:%Y-%m-%d}")
 
 
-def _dates(field: str, title: str, write: Callable[[Any], str]) -> Column:
+def _date_column(field: str, title: str, format_value: Callable[[Any], str]) -> Column:
     @admin.display(description=title or field.replace("_", " "), ordering=field)
     def column(row: Model) -> str:
         value = getattr(row, field)
-        return EMPTY if value is None else write(value)
+        return EMPTY if value is None else format_value(value)
 
-    column.__name__ = field  # the column's class in the page
+    column.__name__ = field  # Django derives the cell's CSS class from it
     return column
 
 
 def truncated_column(field: str, length: int, title: str = "") -> Column:
-    """A column of texts cut to a length; the whole text is the cell's tooltip."""
+    """Return a column of texts truncated to `length` characters, with the full text as a tooltip."""
 
     @admin.display(description=title or field.replace("_", " "), ordering=field)
     def column(row: Model) -> str:

@@ -1,7 +1,8 @@
-"""What a list is filtered by, as a file: CSV for sheets, JSON Lines for programs, streamed row by row.
+"""Export of a filtered list as CSV or JSON Lines.
 
-Rows are read in chunks, oldest first, each in a short query of its own: a million of them
-hold neither memory nor a transaction. Rows that are stored after the beginning are not in the file.
+Rows are streamed in chunks in ascending order of primary key, each chunk read by a short query of its own, so
+that an export of a million rows holds neither memory nor a transaction. Rows stored after the export started
+are not included.
 """
 
 import csv
@@ -26,17 +27,24 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from shiolplus.adminsite.action_pages import choice_field
-from shiolplus.adminsite.changelist import RememberedFiltersAdmin, filtered_by, log_about, query_to_keep
+from shiolplus.adminsite.changelist import (
+    RememberedFiltersAdmin,
+    describe_filters,
+    log_about,
+    persistent_query,
+)
 
-CHUNK_ROWS = 5000  # keys a query
+CHUNK_ROWS = 5000
 FORMATS = {"csv": "CSV, for spreadsheets", "jsonl": "JSON Lines, exact, for programs"}
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
-PLAIN = {int, float, type(None)}  # written as they are, and most of what there is
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a sheet compute a text
+UNQUOTED_TYPES = {int, float, type(None)}  # most cells; checked first
+FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would evaluate the text
+
+Row = tuple[Any, ...]
 
 
 class ExportColumn:
-    """A value of each row: one field, or several that are a list in JSON and a column each in CSV."""
+    """A value of each row: one field, or several that form a list in JSON and separate columns in CSV."""
 
     def __init__(
         self,
@@ -54,11 +62,10 @@ class ExportColumn:
     def headers(self) -> Sequence[str]:
         return self.fields if len(self.fields) > 1 else [self.name]
 
-    def value(self, given: Sequence[Any]) -> Any:
-        """As JSON has it."""
+    def json_value(self, values: Sequence[Any]) -> Any:
         if self.in_json is not None:
-            return self.in_json(*given)
-        return given[0] if len(given) == 1 else given
+            return self.in_json(*values)
+        return values[0] if len(values) == 1 else values
 
 
 BALLS = [ExportColumn("white_balls", "n1", "n2", "n3", "n4", "n5"), ExportColumn("powerball")]
@@ -69,159 +76,153 @@ class ExportForm(forms.Form):
 
 
 class ExportMixin(RememberedFiltersAdmin):
-    """A list with a button that exports what it shows, to whoever may look at it."""
+    """Add an export button to a list, for everyone with permission to view it."""
 
     exported: ClassVar[Sequence[ExportColumn]] = ()
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.export_view)
-        return [path("export/", view, name=self._named("export")), *super().get_urls()]
+        return [path("export/", view, name=self._url_name("export")), *super().get_urls()]
 
-    def _named(self, page: str) -> str:
+    def _url_name(self, page: str) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{page}"
 
-    def list_context(self, request: HttpRequest, listed: ChangeList) -> dict[str, Any]:
-        query = query_to_keep(request.GET)
-        address = reverse(f"admin:{self._named('export')}")
-        return super().list_context(request, listed) | {
-            "export_address": f"{address}?{query}" if query else address
-        }
+    def list_context(self, request: HttpRequest, changelist: ChangeList) -> dict[str, Any]:
+        query = persistent_query(request.GET)
+        url = reverse(f"admin:{self._url_name('export')}")
+        return super().list_context(request, changelist) | {"export_url": f"{url}?{query}" if query else url}
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
-        """GET shows what would be exported; POST streams it."""
+        """Preview the export on GET and stream it on POST."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        query = query_to_keep(request.GET)
+        query = persistent_query(request.GET)
         request.GET = type(request.GET)(query)
-        way_back = reverse(f"admin:{self._named('changelist')}")
+        list_url = reverse(f"admin:{self._url_name('changelist')}")
         try:
-            listed = self.get_changelist_instance(request)
+            changelist = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
-            text = "Nothing was exported: the address has a filter that this list does not know."
+            text = "Nothing was exported: the URL has a filter that this list does not support."
             self.message_user(request, text, messages.ERROR)
-            return HttpResponseRedirect(f"{way_back}?e=1")
+            return HttpResponseRedirect(f"{list_url}?e=1")
         form = ExportForm(request.POST if request.method == "POST" else None, initial={"format": "csv"})
         if form.is_valid():
-            return self._stream(request, listed, form.cleaned_data["format"])
+            return self._stream(request, changelist, form.cleaned_data["format"])
         context = self.admin_site.each_context(request) | {
             "title": f"Export {self.opts.verbose_name_plural}",
             "opts": self.opts,
             "form": form,
-            "rows": rows_in_words(listed),
-            "filtered_by": filtered_by(listed),
-            "columns": [head for one in self.exported for head in one.headers],
-            "way_back": f"{way_back}?{query}" if query else way_back,
+            "rows": describe_row_count(changelist),
+            "filtered_by": describe_filters(changelist),
+            "columns": [header for column in self.exported for header in column.headers],
+            "return_url": f"{list_url}?{query}" if query else list_url,
         }
         return TemplateResponse(request, "adminsite/export.html", context)
 
-    def _stream(self, request: HttpRequest, listed: ChangeList, form: str) -> StreamingHttpResponse:
-        name = f"{slugify(str(self.opts.verbose_name_plural))}-{timezone.now():%Y-%m-%d}.{form}"
-        conditions = filtered_by(listed) or "all"
-        said = f"Exported {rows_in_words(listed)} as {form.upper()} ({conditions})."
-        log_about(request, self.model, said)
-        rows = iter_chunks(listed.queryset, fields_of(self.exported), listed_ids(listed))
-        write = as_csv if form == "csv" else as_json_lines
+    def _stream(
+        self, request: HttpRequest, changelist: ChangeList, file_format: str
+    ) -> StreamingHttpResponse:
+        name = f"{slugify(str(self.opts.verbose_name_plural))}-{timezone.now():%Y-%m-%d}.{file_format}"
+        filters = describe_filters(changelist) or "all"
+        message = f"Exported {describe_row_count(changelist)} as {file_format.upper()} ({filters})."
+        log_about(request, self.model, message)
+        fields = [field for column in self.exported for field in column.fields]
+        # If the paginator has already found all ids, the filter need not run again.
+        ids: list[int] | None = getattr(changelist.paginator, "ids", None)
+        chunks = iter_chunks(changelist.queryset, fields, ids)
+        write = iter_csv if file_format == "csv" else iter_json_lines
         return StreamingHttpResponse(
-            write(self.exported, rows),
-            content_type=CONTENT_TYPES[form],
+            write(self.exported, chunks),
+            content_type=CONTENT_TYPES[file_format],
             headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
         )
 
 
-def rows_in_words(listed: ChangeList) -> str:
-    """How many rows would be exported: "1,250 tickets", or "more than 10,000 tickets"."""
-    paginator: Any = listed.paginator
-    if getattr(paginator, "is_cut_off", False):
-        return f"more than {paginator.shown_at_most} {listed.opts.verbose_name_plural}"
-    count = listed.result_count
-    names = listed.opts.verbose_name if count == 1 else listed.opts.verbose_name_plural
-    return f"{count:,} {names}"
+def describe_row_count(changelist: ChangeList) -> str:
+    """Return the number of rows as text, such as "1,250 tickets" or "more than 10,000 tickets"."""
+    paginator: Any = changelist.paginator
+    if getattr(paginator, "is_truncated", False):
+        return f"more than {paginator.shown_at_most} {changelist.opts.verbose_name_plural}"
+    count = changelist.result_count
+    noun = changelist.opts.verbose_name if count == 1 else changelist.opts.verbose_name_plural
+    return f"{count:,} {noun}"
 
 
 # Rows
 
 
-def fields_of(columns: Sequence[ExportColumn]) -> list[str]:
-    return [field for column in columns for field in column.fields]
-
-
-def listed_ids(listed: ChangeList) -> list[int] | None:
-    """The keys of all rows of a list, where its paginator has found them already."""
-    keys: list[int] | None = getattr(listed.paginator, "ids", None)
-    return keys
-
-
 def iter_chunks(
-    rows: QuerySet[Any], fields: Sequence[str], keys: Iterable[int] | None = None
-) -> Iterator[list[tuple[Any, ...]]]:
-    """The fields of rows, by their keys ascending, some thousand at a time."""
-    plain = rows.order_by("pk").values_list(*fields)
-    if keys is not None:
-        ascending = iter(sorted(keys))
-        while some := list(islice(ascending, CHUNK_ROWS)):
-            yield list(plain.filter(pk__in=some))
+    rows: QuerySet[Any], fields: Sequence[str], ids: Iterable[int] | None = None
+) -> Iterator[list[Row]]:
+    """Yield the field values of the rows in ascending order of primary key, in chunks.
+
+    Without `ids`, a chunk is a range of primary keys, whatever share of it the filter selects.
+    """
+    values = rows.order_by("pk").values_list(*fields)
+    if ids is not None:
+        ascending = iter(sorted(ids))
+        while chunk := list(islice(ascending, CHUNK_ROWS)):
+            yield list(values.filter(pk__in=chunk))
         return
-    every = rows.model._default_manager.order_by("pk").values_list("pk", flat=True)
-    last = every.last() or 0
-    first = every.first()
+    all_ids = rows.model._default_manager.order_by("pk").values_list("pk", flat=True)
+    last = all_ids.last() or 0
+    first = all_ids.first()
     while first is not None and first <= last:
         end = min(first + CHUNK_ROWS - 1, last)
-        yield list(plain.filter(pk__gte=first, pk__lte=end))
-        first = every.filter(pk__gt=end).first()  # over any gap
+        yield list(values.filter(pk__gte=first, pk__lte=end))
+        first = all_ids.filter(pk__gt=end).first()  # skips a gap of any size
 
 
 # Formats
 
 
-def as_csv(columns: Sequence[ExportColumn], rows: Iterable[list[tuple[Any, ...]]]) -> Iterator[str]:
-    """A header, and a line a row; a text that a sheet would compute is preceded by '."""
-    own = {part.start: one.in_csv for one, part in _parts(columns) if one.in_csv is not None}
-    yield _lines([[head for one in columns for head in one.headers]])
-    for some in rows:
-        yield _lines(_cells(row, own) for row in some)
+def iter_csv(columns: Sequence[ExportColumn], chunks: Iterable[list[Row]]) -> Iterator[str]:
+    """Yield a header line, then the lines of each chunk. Formulas are prefixed by an apostrophe."""
+    converters = {part.start: column.in_csv for column, part in _slices(columns) if column.in_csv is not None}
+    yield _csv_lines([[header for column in columns for header in column.headers]])
+    for chunk in chunks:
+        yield _csv_lines(_csv_row(row, converters) for row in chunk)
 
 
-def _cells(row: Sequence[Any], own: dict[int, Callable[[Any], Any]]) -> list[object]:
-    """A row's cells; `own` says of some places how they are written."""
-    if own:
-        row = [own[place](one) if place in own else one for place, one in enumerate(row)]
-    return [one if type(one) in PLAIN else csv_cell(one) for one in row]
+def _csv_row(row: Sequence[Any], converters: dict[int, Callable[[Any], Any]]) -> list[object]:
+    if converters:
+        row = [converters[index](value) if index in converters else value for index, value in enumerate(row)]
+    return [value if type(value) in UNQUOTED_TYPES else csv_cell(value) for value in row]
 
 
-def _lines(table: Iterable[Sequence[object]]) -> str:
+def _csv_lines(table: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
     csv.writer(text).writerows(table)
     return text.getvalue()
 
 
-def as_json_lines(columns: Sequence[ExportColumn], rows: Iterable[list[tuple[Any, ...]]]) -> Iterator[str]:
-    """An object a line, with the API's names."""
-    parts, encode = _parts(columns), json.JSONEncoder(default=isoformat, ensure_ascii=False).encode
-    for some in rows:
-        objects = ({one.name: one.value(row[part]) for one, part in parts} for row in some)
-        yield "".join(f"{encode(one)}\n" for one in objects)
+def iter_json_lines(columns: Sequence[ExportColumn], chunks: Iterable[list[Row]]) -> Iterator[str]:
+    """Yield one JSON object per line, with the names of the API."""
+    slices, encode = _slices(columns), json.JSONEncoder(default=isoformat, ensure_ascii=False).encode
+    for chunk in chunks:
+        objects = ({column.name: column.json_value(row[part]) for column, part in slices} for row in chunk)
+        yield "".join(f"{encode(item)}\n" for item in objects)
 
 
-def _parts(columns: Sequence[ExportColumn]) -> list[tuple[ExportColumn, slice]]:
-    """Each column, and where its fields stand in a row."""
-    ends = list(accumulate(len(one.fields) for one in columns))
-    return [(one, slice(end - len(one.fields), end)) for one, end in zip(columns, ends, strict=True)]
+def _slices(columns: Sequence[ExportColumn]) -> list[tuple[ExportColumn, slice]]:
+    """Return each column with the slice of a row that holds its fields."""
+    ends = list(accumulate(len(column.fields) for column in columns))
+    return [(column, slice(end - len(column.fields), end)) for column, end in zip(columns, ends, strict=True)]
 
 
 def csv_cell(value: object) -> object:
-    """What stands in a CSV cell."""
-    if type(value) in PLAIN:
+    if type(value) in UNQUOTED_TYPES:
         return value
     if isinstance(value, (date, datetime)):
         return isoformat(value)
     if isinstance(value, (list, dict)):
         value = json.dumps(value, ensure_ascii=False)
     text = str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"'{text}" if text.startswith(FORMULA_PREFIXES) else text
 
 
 def isoformat(value: object) -> str:
-    """Dates as ISO 8601, instants in UTC with Z."""
+    """Return a date as ISO 8601, an instant in UTC with suffix Z, and any other value as text."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
     return str(value)

@@ -1,8 +1,8 @@
-"""The admin site: no page answers 500 because of a value in its URL.
+"""The admin site, which responds to an invalid value in a URL with a redirect or 4xx instead of 500.
 
-Django checks the filters of a list only in part: a year without a date, an integer beyond 64 bits or a NUL
-raises when the query is compiled, when the database runs it, or when the template draws the date hierarchy.
-So the guard surrounds a whole view with its rendering, for every admin, whoever wrote it.
+Django validates list filters only partly: a year out of range, an integer beyond 64 bits or a NUL character
+raises when the query is compiled, when the database runs it, or when the template renders the date hierarchy.
+The guard therefore wraps each admin view together with its rendering.
 """
 
 import logging
@@ -27,20 +27,19 @@ logger = logging.getLogger(__name__)
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
-LONGEST_VALUE = 1000  # characters; SQLite refuses a search for a thousand words
-# What a value in a URL makes Python, Django or the database raise. OperationalError is not among them: it is
-# how an absent database reports itself.
+MAX_VALUE_LENGTH = 1000  # characters; SQLite rejects a search for a thousand words
+# What an invalid value in a URL can raise. Not OperationalError, which reports an unavailable database.
 BAD_VALUE_ERRORS = (
     *(ValueError, TypeError, LookupError, ArithmeticError),
     *(ValidationError, FieldError, IncorrectLookupParameters),
     *(DataError, NotSupportedError, ProgrammingError),
 )
-AUTOCOMPLETE, EXPORT = "autocomplete", "_export"  # the names of URLs, and the ends of such names
+AUTOCOMPLETE, EXPORT = "autocomplete", "_export"  # URL names and suffixes of URL names
 LISTS = ("_changelist", EXPORT)
 
 
 class BadValue(ValueError):
-    """A value that no page accepts, found before it is used."""
+    """A value that no page accepts."""
 
 
 class Site(admin.AdminSite):
@@ -49,11 +48,9 @@ class Site(admin.AdminSite):
 
 
 def _guarded(view: View) -> View:
-    """Wrap a view: what a value in its URL breaks is answered as a bad request."""
-
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        model_admin = getattr(view, "__self__", None)  # of the views that a ModelAdmin has
+        model_admin = getattr(view, "__self__", None)  # None unless the view is a method of a ModelAdmin
         path_values = [*args, *kwargs.values()]
         if request.method == "GET" and not (path_values or request.GET):
             return view(request, *args, **kwargs)
@@ -62,50 +59,50 @@ def _guarded(view: View) -> View:
             with _savepoint():
                 response = view(request, *args, **kwargs)
                 if isinstance(response, SimpleTemplateResponse):
-                    response.render()  # lists run queries here, too
+                    response.render()  # rendering a list runs queries too
                 return response
         except BAD_VALUE_ERRORS as error:
             if not _is_due_to_url(request, model_admin, error, path_values):
                 raise
-            logger.warning("Refused a value in a URL of %s: %.200r", page_name(request) or view, error)
-            return _refuse(request, model_admin, path_values)
+            logger.warning("Rejected a value in a URL of %s: %.200r", page_name(request) or view, error)
+            return _rejection(request, model_admin, path_values)
 
     return cast(View, guarded)
 
 
 def _savepoint() -> AbstractContextManager[None]:
-    """Return a savepoint if a transaction is open, which a refused query would break on PostgreSQL.
+    """Return a savepoint if a transaction is open, since a failed query would abort it on PostgreSQL.
 
-    None is begun otherwise: on SQLite it would be a write transaction, and queries stand alone in autocommit.
+    In autocommit mode none is needed, and on SQLite it would start a write transaction.
     """
     return transaction.atomic() if connection.in_atomic_block else nullcontext()
 
 
 def _check_values(request: HttpRequest, path_values: Sequence[Any]) -> None:
-    """Raise BadValue for what the databases do not refuse alike, or refuse by an OperationalError."""
-    in_path = [unquote(value) for value in path_values if isinstance(value, str)]  # as the admin reads them
+    """Raise BadValue for values on which the databases differ or which raise an OperationalError."""
+    in_path = [unquote(value) for value in path_values if isinstance(value, str)]
     in_query = [text for name, values in request.GET.lists() for text in (name, *values)]
     if any("\0" in text for text in (*in_path, *in_query)):
-        raise BadValue("NUL characters are in no value")
+        raise BadValue("a value contains a NUL character")
     if not page_name(request).endswith((*LISTS, AUTOCOMPLETE)):
         return
     if any("\0" in key for key in request.POST.getlist(ACTION_CHECKBOX_NAME)):
-        raise BadValue("NUL characters are in no key")
-    if any(len(text) > LONGEST_VALUE for text in in_query):
-        raise BadValue(f"values have at most {LONGEST_VALUE} characters")
+        raise BadValue("a key contains a NUL character")
+    if any(len(text) > MAX_VALUE_LENGTH for text in in_query):
+        raise BadValue(f"a value is longer than {MAX_VALUE_LENGTH} characters")
     if any(name.endswith("regex") for name in request.GET):
-        raise BadValue("no list is filtered by regular expressions")
+        raise BadValue("filtering by regular expressions is not supported")
 
 
 def page_name(request: HttpRequest) -> str:
-    """Return the name of the requested URL, such as predictions_draw_changelist."""
+    """Return the URL name of a request, such as predictions_draw_changelist."""
     return (request.resolver_match and request.resolver_match.url_name) or ""
 
 
 def _is_due_to_url(
     request: HttpRequest, model_admin: Any, error: Exception, path_values: Sequence[Any]
 ) -> bool:
-    """Return whether a value in the URL may be the cause; without any, the error is a defect of ours."""
+    """Return True if a value in the URL may have caused the error, False if the error is a bug."""
     if isinstance(error, BadValue):
         return True
     if path_values:
@@ -116,7 +113,7 @@ def _is_due_to_url(
 
 
 def _has_object(request: HttpRequest, model_admin: Any, key: str) -> bool:
-    """Return whether a page's object is there, so that its key is not what failed."""
+    """Return True if the object of a page exists, which rules out its key as the cause."""
     if not isinstance(model_admin, ModelAdmin):
         return False
     try:
@@ -127,30 +124,30 @@ def _has_object(request: HttpRequest, model_admin: Any, key: str) -> bool:
 
 
 def _has_bad_filter(request: HttpRequest, model_admin: "ModelAdmin[Any]") -> bool:
-    """Return whether a list cannot find the selected rows, rather than what is done with them fails."""
+    """Return True if selecting the rows of a list fails, as opposed to the action on them."""
     selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
     try:
         with _savepoint():
-            listed = model_admin.get_changelist_instance(request)
-            listed.root_queryset.filter(pk__in=selected).exists()
+            changelist = model_admin.get_changelist_instance(request)
+            changelist.root_queryset.filter(pk__in=selected).exists()
     except BAD_VALUE_ERRORS:
         return True
     return False
 
 
-def _refuse(request: HttpRequest, model_admin: Any, path_values: Sequence[Any]) -> HttpResponse:
-    """Return what Django's own pages do with values they refuse."""
+def _rejection(request: HttpRequest, model_admin: Any, path_values: Sequence[Any]) -> HttpResponse:
+    """Return the response that Django's own pages give to invalid values."""
     page = page_name(request)
     if page == AUTOCOMPLETE:
         return JsonResponse({"results": [], "pagination": {"more": False}})
     if page.endswith(LISTS):
         if page.endswith(EXPORT):
             messages.error(
-                request, "Nothing was exported: the URL has a filter that this list does not know."
+                request, "Nothing was exported: the URL has a filter that this list does not support."
             )
         opts = model_admin.opts
-        changelist = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
-        return HttpResponseRedirect(f"{changelist}?{ERROR_FLAG}=1")
+        list_url = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
+        return HttpResponseRedirect(f"{list_url}?{ERROR_FLAG}=1")
     if path_values:
-        raise Http404("There is no such object.")
+        raise Http404("No such object.")
     raise BadRequest("A value in the URL is malformed.")

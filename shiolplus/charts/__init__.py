@@ -1,1 +1,1 @@
-"""Chart data for templates."""
+"""Chart geometry and labels for SVG templates."""

@@ -1,15 +1,15 @@
-"""The axes of plots: round ticks around some values, and where a value stands between the ends."""
+"""Chart axes with round tick values."""
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-STEPS = (1, 2, 5, 10)  # of which one, times a power of ten, is between two ticks
+STEPS = (1, 2, 5, 10)  # times a power of ten: the allowed distances between ticks
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A labelled place of an axis."""
+    """A label at a coordinate of the drawing."""
 
     at: float
     label: str
@@ -25,28 +25,27 @@ class Axis:
 
     @classmethod
     def around(cls, values: Iterable[float], ticks: int = 5) -> "Axis":
-        """The axis with about so many ticks that holds all the values; equal ones stand in its middle."""
-        given = list(values)
-        low, high = min(given), max(given)
+        """Return an axis of about `ticks` intervals that covers all values; equal values are centered."""
+        values = list(values)
+        low, high = min(values), max(values)
         if low == high:
-            room = abs(low) or 1.0
-            low, high = low - room, high + room
-        rough = (high - low) / ticks
-        power = 10.0 ** math.floor(math.log10(rough))
-        step = next(one * power for one in STEPS if one * power >= rough * (1 - 1e-9))
+            margin = abs(low) or 1.0
+            low, high = low - margin, high + margin
+        min_step = (high - low) / ticks
+        power = 10.0 ** math.floor(math.log10(min_step))
+        step = next(step * power for step in STEPS if step * power >= min_step * (1 - 1e-9))
         return cls(math.floor(low / step) * step, math.ceil(high / step) * step, step)
 
-    def place(self, value: float) -> float:
-        """0 at the low end, 1 at the high one."""
+    def fraction(self, value: float) -> float:
+        """Return the position of a value along the axis, from 0 at `low` to 1 at `high`."""
         return (value - self.low) / (self.high - self.low)
 
     @property
     def ticks(self) -> list[float]:
-        return [
-            self.low + self.step * number for number in range(round((self.high - self.low) / self.step) + 1)
-        ]
+        count = round((self.high - self.low) / self.step) + 1
+        return [self.low + self.step * index for index in range(count)]
 
     @property
     def decimals(self) -> int:
-        """As many as tell the ticks apart."""
+        """Return the number of decimals needed to tell the ticks apart."""
         return max(0, -math.floor(math.log10(self.step) + 1e-9))

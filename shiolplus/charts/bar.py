@@ -1,20 +1,21 @@
-"""Values of balls as bars from zero beside a line: each ball's figures as texts, and where its bar stands."""
+"""Bar charts of one value per ball, compared with a reference line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-STEP = 15  # from bar to bar, in units of the drawing
-BAR = 11
+# Units of the SVG view box.
+BAR_PITCH = 15
+BAR_WIDTH = 11
 PLOT_HEIGHT = 150
-HEADROOM = 1.15  # above the highest bar
-LEFT = 48  # for the axis' labels
+LEFT = 48  # margin for the labels of the axis
+HEADROOM = 1.15  # ratio of the plot's height to the highest bar
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The value that the bars stand beside: what it means, and short texts for the axis."""
+    """The value that the bars are compared with, what it means, and its axis label."""
 
-    at: float
+    value: float
     meaning: str
     label: str
     text: str
@@ -22,7 +23,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Band:
-    """Values to mark across the bars; `name` is its style."""
+    """A highlighted range of values; `name` is its CSS class."""
 
     name: str
     meaning: str
@@ -32,7 +33,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Bar:
-    """One ball: its value, that beside the line, and its rectangle."""
+    """One ball: its value and the comparison with the reference as texts, and its rectangle."""
 
     ball: int
     value: str
@@ -44,8 +45,8 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class DrawnBand:
-    """A range where it is drawn."""
+class BandMark:
+    """The rectangle of a band."""
 
     name: str
     meaning: str
@@ -55,7 +56,7 @@ class DrawnBand:
 
 @dataclass(frozen=True)
 class BarChart:
-    """The bars of one kind of ball; `headings` say what a bar's two texts are."""
+    """The bars of white balls or Powerballs; `headings` name a bar's two texts."""
 
     title: str
     name: str
@@ -64,7 +65,7 @@ class BarChart:
     line_y: str
     width: int
     bars: list[Bar]
-    bands: list[DrawnBand]
+    bands: list[BandMark]
 
 
 def bar_chart(
@@ -74,31 +75,31 @@ def bar_chart(
     values: Sequence[float],
     texts: Sequence[tuple[str, str]],
     line: Reference,
-    ranges: Sequence[Band] = (),
+    bands: Sequence[Band] = (),
 ) -> BarChart:
-    """A bar a ball, from ball 1 on, with its two texts; `name` tells apart the charts of one page."""
-    unit = PLOT_HEIGHT / (HEADROOM * max(*values, line.at, *(one.high for one in ranges)))
+    """Return a chart with one bar per ball, starting at ball 1. `name` must be unique on a page."""
+    unit = PLOT_HEIGHT / (HEADROOM * max(*values, line.value, *(band.high for band in bands)))
     return BarChart(
         title=title,
         name=name,
         headings=headings,
         line=line,
-        line_y=_y(line.at, unit),
-        width=LEFT + STEP * len(values),
+        line_y=_y(line.value, unit),
+        width=LEFT + BAR_PITCH * len(values),
         bars=[
-            _bar(ball, value, of_ball, unit)
-            for ball, (value, of_ball) in enumerate(zip(values, texts, strict=True), start=1)
+            _bar(ball, value, bar_texts, unit)
+            for ball, (value, bar_texts) in enumerate(zip(values, texts, strict=True), start=1)
         ],
         bands=[
-            DrawnBand(one.name, one.meaning, _y(one.high, unit), f"{(one.high - one.low) * unit:.2f}")
-            for one in ranges
+            BandMark(band.name, band.meaning, _y(band.high, unit), f"{(band.high - band.low) * unit:.2f}")
+            for band in bands
         ],
     )
 
 
 def _bar(ball: int, value: float, texts: tuple[str, str], unit: float) -> Bar:
-    x = LEFT + STEP * (ball - 1)
-    return Bar(ball, *texts, x=x, middle=x + BAR / 2, y=_y(value, unit), height=f"{value * unit:.2f}")
+    x = LEFT + BAR_PITCH * (ball - 1)
+    return Bar(ball, *texts, x=x, middle=x + BAR_WIDTH / 2, y=_y(value, unit), height=f"{value * unit:.2f}")
 
 
 def _y(value: float, unit: float) -> str:

@@ -1,18 +1,19 @@
-"""Means with their intervals, one below the other, beside the line of no difference."""
+"""Interval charts: one mean with its confidence interval per row, compared with zero."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shiolplus.charts.axis import Axis, Tick
 
-ROW = 30  # from one mean to the next, in units of the drawing
+# Units of the SVG view box.
+ROW_HEIGHT = 30
 WIDTH, LEFT, TOP, BOTTOM = 560, 110, 12, 30
-RIGHT = 198  # for the texts
+RIGHT = 198  # margin for the texts
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A named mean, the ends of its interval, and both as a text."""
+    """A named mean, the ends of its interval, and a text with both."""
 
     name: str
     mean: float
@@ -23,7 +24,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class IntervalMark:
-    """A mean where it is drawn."""
+    """The coordinates of an estimate."""
 
     name: str
     text: str
@@ -35,11 +36,9 @@ class IntervalMark:
 
 @dataclass(frozen=True)
 class IntervalChart:
-    """All means of a chart; `zero_x` is where nothing differs."""
-
     title: str
     name: str
-    whiskers: list[IntervalMark]
+    intervals: list[IntervalMark]
     zero_x: float
     ticks: list[Tick]
     bottom: int
@@ -54,32 +53,33 @@ class IntervalChart:
         return self.bottom + BOTTOM
 
 
-def interval_chart(title: str, name: str, means: Sequence[Estimate]) -> IntervalChart:
-    """At least one mean; zero is always in sight."""
-    axis = Axis.around([0.0, *(end for one in means for end in (one.low, one.high))], ticks=6)
+def interval_chart(title: str, name: str, estimates: Sequence[Estimate]) -> IntervalChart:
+    """Return a chart of at least one estimate. `name` must be unique on a page."""
+    ends = [end for estimate in estimates for end in (estimate.low, estimate.high)]
+    axis = Axis.around([0.0, *ends], ticks=6)
     return IntervalChart(
         title=title,
         name=name,
-        whiskers=[
+        intervals=[
             IntervalMark(
-                name=one.name,
-                text=one.text,
-                y=TOP + ROW * number + ROW // 2,
-                x=_x(axis, one.mean),
-                low_x=_x(axis, one.low),
-                high_x=_x(axis, one.high),
+                name=estimate.name,
+                text=estimate.text,
+                y=TOP + ROW_HEIGHT * index + ROW_HEIGHT // 2,
+                x=_x(axis, estimate.mean),
+                low_x=_x(axis, estimate.low),
+                high_x=_x(axis, estimate.high),
             )
-            for number, one in enumerate(means)
+            for index, estimate in enumerate(estimates)
         ],
         zero_x=_x(axis, 0.0),
-        ticks=[Tick(_x(axis, value), _label(value, axis)) for value in axis.ticks],
-        bottom=TOP + ROW * len(means),
+        ticks=[Tick(_x(axis, value), _tick_label(value, axis)) for value in axis.ticks],
+        bottom=TOP + ROW_HEIGHT * len(estimates),
     )
 
 
 def _x(axis: Axis, value: float) -> float:
-    return round(LEFT + WIDTH * axis.place(value), 1)
+    return round(LEFT + WIDTH * axis.fraction(value), 1)
 
 
-def _label(value: float, axis: Axis) -> str:
+def _tick_label(value: float, axis: Axis) -> str:
     return "0" if abs(value) < axis.step / 2 else f"{value:+.{axis.decimals}f}"

@@ -1,19 +1,20 @@
-"""Values from draw to draw as lines: where each stands, and its name beside its end."""
+"""Line charts of one or more series, each labelled at its end."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shiolplus.charts.axis import Axis, Tick
 
-WIDTH, HEIGHT = 620, 240  # of the plot itself, in units of the drawing
-LEFT, TOP, BOTTOM = 58, 14, 30  # for the axes' labels
-RIGHT = 190  # for the names
-APART = 14  # at least, from one name to the next
+# Units of the SVG view box.
+WIDTH, HEIGHT = 620, 240  # of the plot without margins
+LEFT, TOP, BOTTOM = 58, 14, 30  # margins for the labels of the axes
+RIGHT = 190  # margin for the names of the series
+LABEL_DISTANCE = 14  # minimum distance between two names
 
 
 @dataclass(frozen=True)
 class Series:
-    """One line; `number` is its style, `text` its last value."""
+    """One line: `number` selects its style, `text` is its last value, `name_y` the height of its label."""
 
     number: int
     name: str
@@ -26,7 +27,7 @@ class Series:
 
 @dataclass(frozen=True)
 class LineChart:
-    """Lines beside a dashed one at `level`; `rows` tells some of their values as texts, names first."""
+    """Lines and a dashed line at `level`; `rows` is a table of selected points as texts."""
 
     title: str
     name: str
@@ -53,15 +54,15 @@ def line_chart(
     marks: Sequence[int] = (),
     form: str = "+.3f",
 ) -> LineChart:
-    """A line for each series, all of one length and none empty.
+    """Return a chart with one line per series; all series have the same length and at least one point.
 
-    `places` labels some points along the lines and `marks` are drawn through, each by its number from 0;
-    `level` is the value with that `meaning`, and `form` writes values as texts.
+    `places` maps indices of points to labels of the x axis, and `marks` are indices with a vertical line.
+    `meaning` describes the dashed line at `level`. `form` is the format specification of values.
     """
     axis = Axis.around([level, *(value for values in series.values() for value in values)])
     last = max(len(next(iter(series.values()))) - 1, 1)
-    xs = [round(LEFT + WIDTH * number / last, 1) for number in range(last + 1)]
-    ends = _spread_labels([_y(axis, values[-1]) for values in series.values()])
+    xs = [round(LEFT + WIDTH * index / last, 1) for index in range(last + 1)]
+    label_ys = _spread_labels([_y(axis, values[-1]) for values in series.values()])
     return LineChart(
         title=title,
         name=name,
@@ -69,28 +70,28 @@ def line_chart(
         lines=[
             Series(
                 number=number,
-                name=one,
+                name=series_name,
                 text=format(values[-1], form),
                 points=" ".join(f"{x},{_y(axis, value)}" for x, value in zip(xs, values, strict=False)),
                 end_x=xs[len(values) - 1],
                 end_y=_y(axis, values[-1]),
-                name_y=ends[number - 1],
+                name_y=label_ys[number - 1],
             )
-            for number, (one, values) in enumerate(series.items(), start=1)
+            for number, (series_name, values) in enumerate(series.items(), start=1)
         ],
         level_y=_y(axis, level),
         y_ticks=[Tick(_y(axis, value), _tick_label(value, axis, form)) for value in axis.ticks],
-        x_ticks=[Tick(xs[number], label) for number, label in places.items()],
-        marks=[xs[number] for number in marks],
+        x_ticks=[Tick(xs[index], label) for index, label in places.items()],
+        marks=[xs[index] for index in marks],
         rows=[
-            (label, [format(values[number], form) for values in series.values()])
-            for number, label in places.items()
+            (label, [format(values[index], form) for values in series.values()])
+            for index, label in places.items()
         ],
     )
 
 
 def _y(axis: Axis, value: float) -> float:
-    return round(TOP + HEIGHT * (1 - axis.place(value)), 1)
+    return round(TOP + HEIGHT * (1 - axis.fraction(value)), 1)
 
 
 def _tick_label(value: float, axis: Axis, form: str) -> str:
@@ -98,14 +99,14 @@ def _tick_label(value: float, axis: Axis, form: str) -> str:
     return f"{value if sign else abs(value):{sign}.{axis.decimals}f}"
 
 
-def _spread_labels(wanted: Sequence[float]) -> list[float]:
-    """The same places moved, in their order, until no two are closer than APART and none is outside."""
-    order = sorted(range(len(wanted)), key=lambda one: wanted[one])
-    placed = [0.0] * len(wanted)
-    lowest = float(TOP - APART)
-    for one in order:
-        lowest = placed[one] = max(wanted[one], lowest + APART)
-    highest = float(TOP + HEIGHT + APART)
-    for one in reversed(order):
-        highest = placed[one] = min(placed[one], highest - APART)
-    return [round(one, 1) for one in placed]
+def _spread_labels(ys: Sequence[float]) -> list[float]:
+    """Move labels apart to at least LABEL_DISTANCE, within the plot and without changing their order."""
+    order = sorted(range(len(ys)), key=lambda index: ys[index])
+    spread = [0.0] * len(ys)
+    previous = float(TOP - LABEL_DISTANCE)
+    for index in order:
+        previous = spread[index] = max(ys[index], previous + LABEL_DISTANCE)
+    following = float(TOP + HEIGHT + LABEL_DISTANCE)
+    for index in reversed(order):
+        following = spread[index] = min(spread[index], following - LABEL_DISTANCE)
+    return [round(y, 1) for y in spread]

@@ -58,7 +58,7 @@ def _order(browser: Chromium) -> None:
     _tick_only(browser, "random_forest")
     browser.fill("batch_size", str(ORDERED))
     browser.fill("draw_date", draw_date.strftime("%m%d%Y"))
-    browser.press("Show what it will do")
+    browser.press("Preview")
     assert f"{ORDERED:,} tickets for the draw of {draw_date}" in browser.text()
     browser.press(f"Yes, order {ORDERED:,} tickets")
     assert f"is enqueued: {ORDERED:,} tickets of random_forest" in browser.text()
@@ -75,7 +75,7 @@ def test_tickets_are_purged_when_it_was_confirmed_and_not_before(browser: Chromi
     browser.press("Go")
 
     assert "300 tickets will be deleted" in browser.text()
-    browser.press("No, take me back")
+    browser.press("Cancel")
     assert PreGeneratedTicket.objects.count() == 300
     browser.driver.back()
     browser.press("Yes, delete 300 tickets")
@@ -100,21 +100,21 @@ def test_a_failed_batch_is_tried_again_and_its_mode_paused_and_made_anew(browser
     browser.open("/admin/tickets/modepolicy/")
     browser.press("Pause modes")
     _tick_only(browser, "random_forest")
-    browser.press("Show what it will do")
+    browser.press("Preview")
     browser.press("Yes, pause random_forest")
     browser.open(DASHBOARD)
     assert "random_forest paused" in browser.find("#modes").text
     browser.open("/admin/tickets/modepolicy/")
     browser.press("Resume modes")
     _tick_only(browser, "random_forest")
-    browser.press("Show what it will do")
+    browser.press("Preview")
     browser.press("Yes, resume random_forest")
 
     browser.open("/admin/tickets/generationrun/")
     browser.press("Regenerate a mode")
     browser.choose("mode", "random_forest")
     browser.fill("draw_date", draw_date.strftime("%m%d%Y"))
-    browser.press("Show what it will do")
+    browser.press("Preview")
     browser.press("Yes, order 100 tickets")
     new = TicketBatch.objects.latest("id")
 

@@ -58,7 +58,7 @@ def test_draws_are_uploaded_after_a_preview_of_what_is_new_changed_and_rejected(
     browser.open("/admin/predictions/draw/import/")
     browser.find("input[type=file]").send_keys(str(file))
     browser.find("input[name=overwrite]").click()
-    browser.press("Show what it will do")
+    browser.press("Preview")
 
     assert "draws.csv: 4 read, 2 new, 1 changed, 0 unchanged, 1 rejected" in browser.text()
     assert Draw.objects.count() == 1

@@ -247,7 +247,7 @@ def test_the_runs_preview_enqueues_nothing_and_warns_when_no_cluster_is_alive(ad
 
     assert f"A run for the draw of <strong>{upcoming_draw()}</strong> will be enqueued" in page
     assert "no draw is stored" in page
-    assert "No cluster is alive" in page
+    assert "No cluster is running" in page
     assert not PipelineRun.objects.exists()
     assert not OrmQ.objects.exists()
 

@@ -174,7 +174,7 @@ def test_a_large_purge_is_enqueued_and_done_in_parts_by_tasks(
 
     preview = admin.get(PURGE, {"mode": "v1"}).content.decode()
     assert "they go in the background" in preview
-    assert "No cluster is alive" in preview
+    assert "No cluster is running" in preview
     done = admin.post(PURGE, {"mode": "v1"}, follow=True).content.decode()
 
     assert "8 tickets are purged in the background" in done
@@ -260,7 +260,7 @@ def test_the_preview_of_an_order_makes_nothing_and_says_which_modes_cannot(admin
     assert "<strong>1,200 tickets</strong> for the draw of <strong>2026-11-25</strong>" in page
     assert '<td class="number">3</td><td class="number">1,200</td>' in page
     assert page.count("no prediction for this draw") == 1
-    assert "No cluster is alive" in page
+    assert "No cluster is running" in page
     assert GenerationRun.objects.count() == 1
     assert not OrmQ.objects.exists()
 

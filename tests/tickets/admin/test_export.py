@@ -167,7 +167,7 @@ def test_the_page_says_how_many_which_and_in_which_columns(
     assert "30 tickets, filtered by mode v1, oldest first." in heard_of(page)
     assert "Columns: id, mode, draw_date, n1, n2, n3, n4, n5, powerball, confidence" in heard_of(page)
     assert f'href="{TICKETS}?mode__exact=v1"' in page.content.decode()
-    assert "40 tickets, all that there are" in heard_of(admin.get(f"{TICKETS}export/"))
+    assert "40 tickets, unfiltered" in heard_of(admin.get(f"{TICKETS}export/"))
     monkeypatch.setattr("tickets.admin.tickets.RESULT_LIMIT", 5)
     assert "More than 4 tickets, filtered by mode v1" in heard_of(
         admin.get(f"{TICKETS}export/?mode__exact=v1")
@@ -194,7 +194,7 @@ def test_a_bad_filter_is_a_message_and_exports_nothing(query: str, admin: Client
         admin.post(f"{TICKETS}export/?{query}", {"format": "csv"}, follow=True),
     ):
         assert response.status_code == 200
-        assert "Nothing was exported: the address has a filter" in heard_of(response)
+        assert "Nothing was exported: the URL has a filter" in heard_of(response)
     assert not LogEntry.objects.exists()
 
 

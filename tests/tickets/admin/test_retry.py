@@ -66,7 +66,7 @@ def test_the_retry_page_offers_all_that_failed_for_draws_to_come_and_changes_not
     assert "given up after 5 attempts" in page
     assert 'its prediction of <span class="nowrap">20' in page
     assert "no prediction for its draw: it will fail again; run the pipeline first" in page
-    assert "No cluster is alive" in page
+    assert "No cluster is running" in page
     assert f'name="batches" value="{failed.pk} {without_a_law.pk}"' in page
     assert f"/{past.pk}/change/" not in page
     assert (states(), OrmQ.objects.count()) == (["failed"] * 3, 0)
