@@ -1,1 +1,1 @@
-"""Everything around a request: trusted proxies, security headers, sign-in, health and metrics."""
+"""Request handling around Django: trusted proxies, security headers, sign-in, health and metrics."""

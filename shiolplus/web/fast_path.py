@@ -1,4 +1,4 @@
-"""`cached` from memory before Django is asked, whose handling of a request takes longer than all the rest."""
+"""WSGI fast path that serves `/tickets/cached` from memory, without the cost of Django's request handling."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -21,8 +21,7 @@ from tickets.api.response_cache import (
 )
 from tickets.api.throttling import hit
 
-CACHED = "/api/v1/tickets/cached"
-# What differs from one answer to the next.
+CACHED_TICKETS = "/api/v1/tickets/cached"
 PER_RESPONSE_HEADERS = {
     "ETag",
     "Content-Length",
@@ -40,37 +39,38 @@ Application = Callable[[Environ, Start], Iterable[bytes]]
 
 
 class CachedTicketsFastPath:
-    """A WSGI application around Django's: answers what Django would answer just so, hands the rest on.
+    """Wrap Django's WSGI application and send a cached response where Django would send the same.
 
-    That is a GET of `cached` without a key, for an allowed host, over TLS where plain ones are redirected,
-    within the rate, whose answer is kept. The headers are those that Django gave with such an answer before.
+    That is the case for a GET without an API key, for an allowed host, over TLS if it is required, within the
+    rate limit. All other requests go to Django. The remaining headers are copied from Django's last response.
     """
 
     def __init__(self, application: Application) -> None:
         self.application = application
         self.proxies = Proxies()
-        self.headers: dict[bool, Headers] = {}  # of requests over TLS, and of plain ones
+        self.headers: dict[bool, Headers] = {}  # by whether the request used TLS
 
     def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
-        if environ["PATH_INFO"] != CACHED or environ["REQUEST_METHOD"] != "GET":
+        if environ["PATH_INFO"] != CACHED_TICKETS or environ["REQUEST_METHOD"] != "GET":
             return self.application(environ, start_response)
         if "HTTP_AUTHORIZATION" in environ or not response_cache.seconds:
             return self.application(environ, start_response)
         started = time.perf_counter()
         origin = self.proxies.client_address_and_scheme(environ)
         is_secure = (origin.scheme or environ["wsgi.url_scheme"]) == "https"
-        answer = self._lookup(environ, is_secure)
-        if answer is not None and not (window := hit(origin.address, bool(origin.unknown))).is_over:
-            environ["REMOTE_ADDR"] = origin.address  # for the access log; Django would read it as the peer's
-            own = {"X-Request-ID": request_id_of(environ), "ETag": answer.etag} | window.headers()
-            return self._send(environ, start_response, answer, started, self.headers[is_secure], own)
+        response = self._lookup(environ, is_secure)
+        if response is not None and not (window := hit(origin.address, bool(origin.unknown))).is_over:
+            # For the access log. Only here: Django would take it for the address of the peer.
+            environ["REMOTE_ADDR"] = origin.address
+            headers = {"X-Request-ID": request_id_of(environ), "ETag": response.etag} | window.headers()
+            all_headers = [*self.headers[is_secure], *headers.items()]
+            return self._send(environ, start_response, response, started, all_headers)
         return self.application(environ, self._capture_headers(is_secure, start_response))
 
     def _lookup(self, environ: Environ, is_secure: bool) -> CachedResponse | None:
-        """A kept answer to this request, if that is what Django would give."""
         if is_secure not in self.headers or (settings.SECURE_SSL_REDIRECT and not is_secure):
             return None
-        if not _is_allowed(environ.get("HTTP_HOST", "")):
+        if not _is_allowed_host(environ.get("HTTP_HOST", "")):
             return None
         try:
             key = cache_key(validate_query(CachedQuery, environ["QUERY_STRING"]))
@@ -82,30 +82,28 @@ class CachedTicketsFastPath:
         self,
         environ: Environ,
         start_response: Start,
-        answer: CachedResponse,
+        response: CachedResponse,
         started: float,
         headers: Headers,
-        own: dict[str, str],
     ) -> Iterable[bytes]:
-        if etag_matches(answer, environ.get("HTTP_IF_NONE_MATCH")):
-            plain = [one for one in headers if one[0] not in BODY_HEADERS]
-            start_response("304 Not Modified", [*plain, *own.items()])
+        if etag_matches(response, environ.get("HTTP_IF_NONE_MATCH")):
+            start_response("304 Not Modified", [item for item in headers if item[0] not in BODY_HEADERS])
             return []
-        body = body_with_timing(answer, started)
-        start_response("200 OK", [*headers, *own.items(), ("Content-Length", str(len(body)))])
+        body = body_with_timing(response, started)
+        start_response("200 OK", [*headers, ("Content-Length", str(len(body)))])
         return [body]
 
     def _capture_headers(self, is_secure: bool, start_response: Start) -> Start:
-        """Note the headers with which Django answers."""
+        """Return a `start_response` that stores the headers of Django's successful responses."""
 
         def start(status: str, headers: Headers, *error: Any) -> Any:
             if status.startswith("200 "):
-                self.headers[is_secure] = [one for one in headers if one[0] not in PER_RESPONSE_HEADERS]
+                self.headers[is_secure] = [item for item in headers if item[0] not in PER_RESPONSE_HEADERS]
             return start_response(status, headers, *error)
 
         return start
 
 
 @lru_cache(maxsize=256)
-def _is_allowed(host: str) -> bool:
+def _is_allowed_host(host: str) -> bool:
     return validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS)

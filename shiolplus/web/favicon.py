@@ -1,4 +1,4 @@
-"""The browser's little picture, which it asks for on every page."""
+"""The favicon, which browsers request with every page."""
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import cache_control
@@ -11,9 +11,9 @@ SVG = (
 )
 
 
-@csrf_exempt  # it changes nothing
+@csrf_exempt  # read-only
 @require_safe
 @cache_control(public=True, max_age=86_400)
 def favicon(request: HttpRequest) -> HttpResponse:
-    """A red ball."""
+    """Return a red ball as SVG."""
     return HttpResponse(SVG, content_type="image/svg+xml")

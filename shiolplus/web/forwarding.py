@@ -1,7 +1,7 @@
-"""Parse the headers in which proxies name the client: X-Forwarded-For and Forwarded (RFC 7239).
+"""Parsers for X-Forwarded-For and Forwarded (RFC 7239), the headers in which proxies name the client.
 
-A hop's address is None where the header does not give an IP address: `unknown`, an obfuscated identifier
-such as `_hidden`, or anything malformed. Nothing here raises: the headers come from the network.
+A hop's address is None if the header contains no IP address: `unknown`, an obfuscated identifier such as
+`_hidden`, or a malformed value. The headers are untrusted input, so no parser raises.
 """
 
 import ipaddress
@@ -15,7 +15,7 @@ _NODE = re.compile(
     r"(?: \[ (?P<ipv6> [^][]+ ) ] | (?P<ipv4> [0-9.]+ ) ) (?: : (?: [0-9]{1,5} | _[A-Za-z0-9._-]+ ) )?",
     re.VERBOSE,
 )
-# Values that should be quoted and are not, such as for=[2001:db8::1]:443, are unambiguous and common.
+# Also accepts common values that RFC 7239 requires to be quoted, such as for=[2001:db8::1]:443.
 _PAIR = re.compile(
     r"""[ \t]* (?P<name> [!#$%&'*+.^_`|~0-9A-Za-z-]+ )
         = (?: "(?P<quoted> (?: [^"\\] | \\. )* )" | (?P<plain> [^\s",;]+ ) )
@@ -27,14 +27,14 @@ _ESCAPED = re.compile(r"\\(.)")
 
 
 class Hop(NamedTuple):
-    """One proxy's statement: from which address, and by which scheme ("" if unsaid), it got the request."""
+    """The IP address and the scheme ("" if not stated) from which one proxy received the request."""
 
     address: Address | None
     scheme: str = ""
 
 
 def parse_address(text: str) -> Address | None:
-    """Return an IP address, or None. IPv4-mapped IPv6 becomes IPv4, and a zone id is dropped."""
+    """Return an IP address, or None. IPv4-mapped IPv6 is returned as IPv4, and a zone id is dropped."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -67,8 +67,8 @@ def _unquoted(text: str) -> str:
 def parse_forwarded(value: str) -> list[Hop]:
     """Return one hop per element of a Forwarded header, the client's side first.
 
-    An error anywhere makes the whole header one unknown hop: after an unbalanced quotation mark from a
-    client, nobody can tell which part a proxy appended.
+    A malformed header is returned as one unknown hop: after an unbalanced quotation mark from a client, the
+    part that a proxy appended cannot be identified.
     """
     elements = _split_elements(value)
     if elements is None:
@@ -82,8 +82,8 @@ def _split_elements(value: str) -> list[dict[str, str]] | None:
     position, end = 0, ";"
     while end:
         pair = _PAIR.match(value, position)
-        found = pair or _EMPTY.match(value, position)
-        if found is None:
+        match = pair or _EMPTY.match(value, position)
+        if match is None:
             return None
         if pair is not None:
             name = pair["name"].lower()
@@ -91,7 +91,7 @@ def _split_elements(value: str) -> list[dict[str, str]] | None:
                 return None
             quoted = pair["quoted"]
             elements[-1][name] = pair["plain"] if quoted is None else _ESCAPED.sub(r"\1", quoted)
-        position, end = found.end(), found["end"]
+        position, end = match.end(), match["end"]
         if end == ",":
             elements.append({})
     return elements

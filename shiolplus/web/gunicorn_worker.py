@@ -1,7 +1,4 @@
-"""gunicorn's worker, relieved: on a reload it serves until one of the new workers can.
-
-And no thread waits for a client that says nothing. Its log lines are JSON where ours are.
-"""
+"""gunicorn worker and loggers: uninterrupted reloads, and log lines in this project's format."""
 
 import mmap
 import selectors
@@ -17,17 +14,16 @@ from gunicorn.workers.gthread import ThreadWorker
 from shiolplus.logs.json_formatter import JsonFormatter
 from shiolplus.logs.line_formatter import LineFormatter
 
-# Seconds. Below graceful_timeout: whoever stops the server amid a reload must not cut requests off.
-RELIEF_SECONDS = 15
-SILENCE_SECONDS = 5  # that a new connection may say nothing
-NUMBER = struct.Struct("q")
+# Shorter than graceful_timeout, so that stopping the server during a reload does not cut off requests.
+HANDOVER_SECONDS = 15
+IDLE_CONNECTION_SECONDS = 5  # until a new connection without a request is closed
+INT64 = struct.Struct("q")
 
 
 class JsonLogger(Logger):
-    """gunicorn's own lines, and those of its access log, as JSON."""
+    """Write gunicorn's error and access log as JSON."""
 
     def setup(self, cfg: Any) -> None:
-        """At the start, and anew on each reload."""
         super().setup(cfg)
         for log in (self.error_log, self.access_log):
             for handler in log.handlers:
@@ -35,77 +31,81 @@ class JsonLogger(Logger):
 
 
 class LineLogger(Logger):
-    """Write gunicorn's own lines with control characters escaped, so that no request forges one."""
+    """Escape control characters in gunicorn's log lines, so that no request can forge one."""
 
     def setup(self, cfg: Any) -> None:
-        """At the start, and again on each reload."""
         super().setup(cfg)
         for log in (self.error_log, self.access_log):
             for handler in log.handlers:
-                layout = handler.formatter
-                if layout is not None:
-                    handler.setFormatter(LineFormatter(layout._fmt, layout.datefmt))
+                formatter = handler.formatter
+                if formatter is not None:
+                    handler.setFormatter(LineFormatter(formatter._fmt, formatter.datefmt))
 
 
-class Newest:
-    """The age of a worker (gunicorn numbers them) that all processes forked from this one see and raise."""
+class SharedMaximum:
+    """The highest worker age (gunicorn's counter of started workers), shared by all forked processes."""
 
     def __init__(self) -> None:
-        self.memory = mmap.mmap(-1, NUMBER.size)
+        self.memory = mmap.mmap(-1, INT64.size)
 
-    def age(self) -> int:
-        return int(NUMBER.unpack_from(self.memory)[0])
+    def get(self) -> int:
+        return int(INT64.unpack_from(self.memory)[0])
 
-    def raise_to(self, age: int) -> None:
-        NUMBER.pack_into(self.memory, 0, max(self.age(), age))
-
-
-begun, ready = Newest(), Newest()
+    def update(self, age: int) -> None:
+        INT64.pack_into(self.memory, 0, max(self.get(), age))
 
 
-class RelievedWorker(ThreadWorker):
-    """gunicorn starts the new workers and asks the old ones to end in the same moment.
+newest_started, newest_ready = SharedMaximum(), SharedMaximum()
 
-    While the new ones load the code nobody would accept connections, for seconds on a busy machine. So one
-    that is asked to end goes on until one of those that will stay, which are the youngest, is ready.
+
+class GracefulReloadWorker(ThreadWorker):
+    """Keep serving during a reload until a replacement is ready.
+
+    gunicorn starts the new workers and stops the old ones at the same moment, so nobody would accept
+    connections while the new ones load the code.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)  # still in the first process, before the fork
-        self.relief_by = 0.0  # set when it is asked to end
-        begun.raise_to(self.age)
+        super().__init__(*args, **kwargs)
+        self.handover_deadline = 0.0  # set by the first SIGTERM
+        newest_started.update(self.age)  # in the master process, before the fork
 
     def enqueue_req(self, conn: Any) -> None:
-        """A new connection gets a thread when it has something to say.
+        """Assign a thread to a new connection only when a request arrives.
 
-        Browsers open some ahead of time, of which each would hold a thread for five seconds.
+        Browsers open connections in advance, and each of them would occupy a thread for five seconds.
         """
         if conn.initialized or conn.data_ready:
             super().enqueue_req(conn)
             return
         conn.sock.setblocking(False)
-        conn.timeout = time.monotonic() + SILENCE_SECONDS
+        conn.timeout = time.monotonic() + IDLE_CONNECTION_SECONDS
         self.pending_conns.append(conn)
-        spoke = partial(self.on_pending_socket_readable, conn)
-        self.poller.register(conn.sock, selectors.EVENT_READ, spoke)
+        on_readable = partial(self.on_pending_socket_readable, conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, on_readable)
 
     def run(self) -> None:
-        ready.raise_to(self.age)
+        newest_ready.update(self.age)
         super().run()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGTERM, which a reload may send more than once."""
-        self.relief_by = self.relief_by or time.monotonic() + RELIEF_SECONDS
-        if not self.must_stay():
+        """Handle SIGTERM, which a reload may send more than once."""
+        self.handover_deadline = self.handover_deadline or time.monotonic() + HANDOVER_SECONDS
+        if not self.should_keep_serving():
             super().handle_exit(sig, frame)
 
     def notify(self) -> None:
-        """A sign of life; the loop gives one a second at least, so relief is seen here."""
+        """Send the heartbeat, and stop once the handover is over: the main loop calls this every second."""
         super().notify()
-        if self.relief_by and not self.must_stay():
+        if self.handover_deadline and not self.should_keep_serving():
             self.alive = False
 
-    def must_stay(self) -> bool:
-        """Among the youngest, and so asked by a stop: no. Older: while none of the youngest is ready."""
-        oldest_to_go = begun.age() - self.cfg.workers
-        return max(self.age, ready.age()) <= oldest_to_go and time.monotonic() < self.relief_by
+    def should_keep_serving(self) -> bool:
+        """Return True during a reload until a replacement is ready or the handover deadline passes.
+
+        A worker among the newest `cfg.workers` is not being replaced: the server is stopping.
+        """
+        newest_replaced = newest_started.get() - self.cfg.workers
+        return (
+            max(self.age, newest_ready.get()) <= newest_replaced and time.monotonic() < self.handover_deadline
+        )

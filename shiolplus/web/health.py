@@ -1,7 +1,8 @@
-"""Whether this process lives, and whether the installation is well: for load balancers and monitors.
+"""Health probes for load balancers and monitors.
 
-`/healthz` asks nothing but this process. `/readyz` looks at each part; by default only those without which a
-web process is of no use are required, for it serves what is in stock while every worker is dead.
+`/healthz` reports only that this process responds. `/readyz` probes each part of the installation. By default
+only those are required without which a web process cannot serve, since it serves stored tickets even while
+no worker runs.
 """
 
 import logging
@@ -36,12 +37,12 @@ logger = logging.getLogger(__name__)
 OK, FAILED, UNKNOWN = "ok", "failed", "unknown"
 REQUIRED = ("database", "migrations", "disk")
 WITHOUT_DATABASE = {"disk", "cache", "heartbeats"}
-HEARTBEAT_TIMEOUT = 60  # seconds; an idle cluster signs every dozen, one at work every five
+HEARTBEAT_TIMEOUT = 60  # seconds; an idle cluster sends a heartbeat every 12 seconds, a busy one every 5
 
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What is found of a part: `detail` is for people, `figures` for programs."""
+    """The state of one part: `detail` for people, `figures` for programs."""
 
     status: str
     detail: str
@@ -50,7 +51,7 @@ class ProbeResult:
 
 @method_decorator(cache_control(no_store=True), name="dispatch")
 class ProbeView(APIView):
-    """An address for monitors: no key, no rate, no part of the API's schema."""
+    """A view for monitors, without authentication, rate limit or entry in the API schema."""
 
     authentication_classes = ()
     throttle_classes = ()
@@ -59,55 +60,57 @@ class ProbeView(APIView):
 @extend_schema(exclude=True)
 class HealthView(ProbeView):
     def get(self, request: Request) -> Response:
-        """This process answers; whatever else is away."""
         return Response({"status": OK})
 
 
 @extend_schema(exclude=True)
 class ReadyView(ProbeView):
     def get(self, request: Request) -> Response:
-        """Each part, and 503 when one that is required is not well; `?require=` requires more of them."""
+        """Return the state of each part, with status 503 if a required part is not OK.
+
+        `?require=` adds required parts.
+        """
         required = required_parts(request.query_params)
-        parts = run_probes()
-        ill = {name for name, part in parts.items() if part.status != OK}
-        state = "unready" if ill & required else "degraded" if ill else "ready"
-        told = {name: asdict(part) | {"required": name in required} for name, part in parts.items()}
+        results = run_probes()
+        unhealthy = {name for name, result in results.items() if result.status != OK}
+        state = "unready" if unhealthy & required else "degraded" if unhealthy else "ready"
+        parts = {name: asdict(result) | {"required": name in required} for name, result in results.items()}
         status = HTTPStatus.SERVICE_UNAVAILABLE if state == "unready" else HTTPStatus.OK
-        return Response({"status": state, "parts": told}, status=status)
+        return Response({"status": state, "parts": parts}, status=status)
 
 
 def required_parts(query: QueryDict) -> set[str]:
-    """The parts that must be well; InvalidParameters for what is none."""
+    """Return the names of the required parts. Raise InvalidParameters for unknown names or parameters."""
     errors = [
         invalid_parameter(name, query.get(name), "no such parameter; allowed is require")
         for name in query
         if name != "require"
     ]
-    asked = {name for names in query.getlist("require") for name in names.split(",")}
-    allowed = f"one or more of {', '.join(PARTS)}, with commas between"
-    errors += [invalid_parameter("require", name, allowed) for name in sorted(asked - PARTS.keys())]
+    requested = {name for names in query.getlist("require") for name in names.split(",")}
+    allowed = f"one or more of {', '.join(PROBES)}, separated by commas"
+    errors += [invalid_parameter("require", name, allowed) for name in sorted(requested - PROBES.keys())]
     if errors:
         raise InvalidParameters(errors)
-    return {*REQUIRED, *asked}
+    return {*REQUIRED, *requested}
 
 
 def run_probes() -> dict[str, ProbeResult]:
-    """Each part as it is now. After one that the database did not answer, nothing more is asked of it."""
-    found: dict[str, ProbeResult] = {}
-    silent = ProbeResult(UNKNOWN, "Not asked, since the database did not answer.")
-    is_silent = False
-    for name, read in PARTS.items():
-        if is_silent and name not in WITHOUT_DATABASE:
-            found[name] = silent
+    """Run each probe. After a database error, skip the other probes that need the database."""
+    results: dict[str, ProbeResult] = {}
+    skipped = ProbeResult(UNKNOWN, "Not probed, because the database did not respond.")
+    is_database_down = False
+    for name, probe in PROBES.items():
+        if is_database_down and name not in WITHOUT_DATABASE:
+            results[name] = skipped
             continue
         try:
-            found[name] = read()
+            results[name] = probe()
         except Error as error:
-            logger.error("readyz: the database did not answer for %s: %s", name, error)
+            logger.error("readyz: the database did not respond for %s: %s", name, error)
             status = FAILED if name == "database" else UNKNOWN
-            found[name] = ProbeResult(status, "The database did not answer; the log says how.")
-            is_silent = True
-    return found
+            results[name] = ProbeResult(status, "The database did not respond; see the log.")
+            is_database_down = True
+    return results
 
 
 def _database() -> ProbeResult:
@@ -116,91 +119,91 @@ def _database() -> ProbeResult:
         cursor.execute("SELECT 1")
     milliseconds = (time.perf_counter() - started) * 1000
     figures = {"engine": connection.vendor, "milliseconds": round(milliseconds, 1)}
-    return _part_of(conditions.database_conditions(), "It answers.", figures)
+    return _result_from(conditions.database_conditions(), "Responding.", figures)
 
 
 def _disk() -> ProbeResult:
-    """Whether files and rows can still be stored on the disks of this host."""
     free = {disk.name: disk.free for disk in probes.disks()}
-    return _part_of(conditions.disk_conditions(), "There is room.", {"free_bytes": free})
+    return _result_from(conditions.disk_conditions(), "Enough free space.", {"free_bytes": free})
 
 
 def _cache() -> ProbeResult:
-    """Whether the cache that processes share accepts writes; without it the service works on."""
+    """Probe the shared cache. The service continues without it."""
     kind = "redis" if probes.has_redis() else "memory"
-    text = "Redis accepts writes." if probes.has_redis() else "Each process has its own (no CACHE_URL)."
-    return _part_of(conditions.cache_conditions(), text, {"kind": kind})
+    text = "Redis accepts writes." if probes.has_redis() else "One cache per process (no CACHE_URL)."
+    return _result_from(conditions.cache_conditions(), text, {"kind": kind})
 
 
 def _secret_key() -> ProbeResult:
-    """Whether the live clusters can read the tasks that this process signs."""
+    """Probe whether the running clusters can verify the tasks that this process signs."""
     others = [(cluster.queue, cluster.host) for cluster in clusters.with_other_key()]
-    text = "Live clusters have the secret key of this process."
-    return _part_of(conditions.key_conditions(others), text, {})
+    text = "All running clusters have the secret key of this process."
+    return _result_from(conditions.key_conditions(others), text, {})
 
 
 def _heartbeats() -> ProbeResult:
-    return _part_of(conditions.heartbeat_conditions(), "All heartbeat files can be read.", {})
+    return _result_from(conditions.heartbeat_conditions(), "All heartbeat files are readable.", {})
 
 
-def _part_of(found: Iterable[Condition], text: str, figures: dict[str, Any]) -> ProbeResult:
-    """Return a part that failed by some conditions, with their messages; a disk that is only low is OK."""
-    told = list(found)
-    if not told:
-        return ProbeResult(OK, text, figures)
-    detail = " ".join(condition.summary for condition in told)
-    detail += " `manage.py status` on this host says what to do."
-    is_low = all(condition.code == "disk_low" for condition in told)
-    codes = [condition.code for condition in told]
-    return ProbeResult(OK if is_low else FAILED, detail, figures | {"codes": codes})
+def _result_from(found: Iterable[Condition], ok_text: str, figures: dict[str, Any]) -> ProbeResult:
+    """Return a result with the summaries of all conditions; a disk that is only low on space is still OK."""
+    problems = list(found)
+    if not problems:
+        return ProbeResult(OK, ok_text, figures)
+    detail = " ".join(condition.summary for condition in problems)
+    detail += " Run `manage.py status` on this host for details."
+    codes = [condition.code for condition in problems]
+    is_only_low = set(codes) == {"disk_low"}
+    return ProbeResult(OK if is_only_low else FAILED, detail, figures | {"codes": codes})
 
 
 def _migrations() -> ProbeResult:
-    """Those that this code has and the database has not."""
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     missing = [str(migration) for migration, _ in plan]
     if not missing:
-        return ProbeResult(OK, "All are applied.", {"missing": []})
-    detail = f"{len(missing)} not applied, {missing[0]} first: run `manage.py migrate`."
+        return ProbeResult(OK, "All applied.", {"missing": []})
+    detail = f"{len(missing)} not applied, starting with {missing[0]}: run `manage.py migrate`."
     return ProbeResult(FAILED, detail, {"missing": missing})
 
 
 def _worker() -> ProbeResult:
-    """Whether each queue has a cluster that a watchdog sees, and that got something done lately."""
+    """Probe whether each queue has a watched cluster with a recent heartbeat."""
     workers = worker_status_at(timezone.now())
-    signs: dict[str, list[float]] = {clusters.DEFAULT: [], clusters.HEAVY: []}
-    for one in workers.watched:
-        if one.last_heartbeat_seconds is not None:
-            signs.setdefault(one.queue, []).append(one.last_heartbeat_seconds)
+    heartbeats: dict[str, list[float]] = {clusters.DEFAULT: [], clusters.HEAVY: []}
+    for cluster in workers.watched:
+        if cluster.last_heartbeat_seconds is not None:
+            heartbeats.setdefault(cluster.queue, []).append(cluster.last_heartbeat_seconds)
     figures = {
         queue: {"clusters": len(ages), "last_heartbeat_seconds": round(min(ages), 1) if ages else None}
-        for queue, ages in signs.items()
+        for queue, ages in heartbeats.items()
     }
     if workers.unwatched:
-        return ProbeResult(OK, f"Clusters that nobody watches: {', '.join(workers.unwatched)}.", figures)
-    silent = [
-        queue for queue, ages in signs.items() if min(ages, default=HEARTBEAT_TIMEOUT) >= HEARTBEAT_TIMEOUT
+        return ProbeResult(OK, f"Clusters without a watchdog: {', '.join(workers.unwatched)}.", figures)
+    stalled = [
+        queue
+        for queue, ages in heartbeats.items()
+        if min(ages, default=HEARTBEAT_TIMEOUT) >= HEARTBEAT_TIMEOUT
     ]
-    if silent:
-        detail = f"Nobody works for {' and '.join(silent)}: start `manage.py run_cluster`."
+    if stalled:
+        detail = f"No active cluster for {' and '.join(stalled)}: start `manage.py run_cluster`."
         return ProbeResult(FAILED, detail, figures)
-    return ProbeResult(OK, "Both queues have a cluster that gets work done.", figures)
+    return ProbeResult(OK, "Both queues have an active cluster.", figures)
 
 
 def _stock() -> ProbeResult:
-    """Whether each mode that is not paused has a ticket for the next draw that nobody claimed."""
-    found = stock_levels(timezone.now())
-    empty = [one.mode for one in found if one.available <= 0 and not one.is_paused]
-    day = found[0].draw_date
+    """Probe whether each mode that is not paused has an available ticket for the next draw."""
+    levels = stock_levels(timezone.now())
+    empty = [level.mode for level in levels if level.available <= 0 and not level.is_paused]
+    draw_date = levels[0].draw_date
     figures = {
-        "draw_date": day.isoformat(),
-        "free": {one.mode: one.available for one in found},
-        "paused": [one.mode for one in found if one.is_paused],
+        "draw_date": draw_date.isoformat(),
+        "free": {level.mode: level.available for level in levels},
+        "paused": [level.mode for level in levels if level.is_paused],
     }
     if empty:
-        return ProbeResult(FAILED, f"No free ticket for {day}: {', '.join(empty)}.", figures)
-    return ProbeResult(OK, f"Every mode has free tickets for {day}.", figures)
+        return ProbeResult(FAILED, f"No available tickets for {draw_date}: {', '.join(empty)}.", figures)
+    return ProbeResult(OK, f"Every mode has available tickets for {draw_date}.", figures)
 
 
 def _draws() -> ProbeResult:
@@ -213,7 +216,7 @@ def _draws() -> ProbeResult:
     return ProbeResult(FAILED if is_stale(newest) else OK, f"{text[0].upper()}{text[1:]}.", figures)
 
 
-PARTS: dict[str, Callable[[], ProbeResult]] = {
+PROBES: dict[str, Callable[[], ProbeResult]] = {
     "database": _database,
     "migrations": _migrations,
     "disk": _disk,

@@ -1,7 +1,7 @@
-"""/metrics for Prometheus: read from the database at the moment of the scrape, none counted by this process.
+"""/metrics for Prometheus, computed from the database at scrape time.
 
-So every web process of every host says the same, and a restart forgets nothing. No query reads tickets, or
-one row a claim.
+Every web process on every host reports the same values, and a restart loses none. No query reads the ticket
+table or one row per claim.
 """
 
 import platform
@@ -37,14 +37,13 @@ from tickets.monitoring.collector import draw_calendar_at, worker_status_at
 from tickets.monitoring.history import mode_histories
 from tickets.monitoring.workload import workload_at
 
-# The values of the labels, and the sample's; of what is not known there is no sample, never a zero.
-Sample = tuple[Sequence[str], float]
+Sample = tuple[Sequence[str], float]  # label values, value; an unknown value has no sample, rather than zero
 Family = TypeVar("Family", GaugeMetricFamily, CounterMetricFamily)
 FINISHED = (PipelineRun.Status.COMPLETED, PipelineRun.Status.FAILED)
 
 
 class SnapshotCollector(Collector):
-    """Everything, as it is when it is collected; only what changes no more is kept between two scrapes."""
+    """Collect all metrics from the database. Only claim totals of past draws are kept between scrapes."""
 
     def __init__(self) -> None:
         self.claims = ClaimTotals()
@@ -59,7 +58,7 @@ class SnapshotCollector(Collector):
         yield from _draws(now)
         yield from _clusters(now)
         yield from _pipeline()
-        yield _gauge("build_info", "What runs here.", [(_build(), 1)], ["version", "django", "python"])
+        yield _gauge("build_info", "Installed versions.", [(_build(), 1)], ["version", "django", "python"])
 
 
 REGISTRY = CollectorRegistry()
@@ -69,30 +68,27 @@ REGISTRY.register(SnapshotCollector())
 @extend_schema(exclude=True)
 class MetricsView(ProbeView):
     def get(self, request: Request) -> HttpResponse:
-        """The metrics, in the format that the scraper asks for."""
         check_scraper_allowed(request)
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return HttpResponse(encode(REGISTRY), content_type=content_type)
 
 
 def check_scraper_allowed(request: Request | HttpRequest) -> None:
-    """PermissionDenied unless the client's address is in SHIOL_METRICS_FROM: what is sold is told here."""
+    """Raise PermissionDenied unless the client's IP address is in SHIOL_METRICS_FROM."""
     if reason := request.META.get(UNKNOWN_CLIENT_KEY):
         raise PermissionDenied(f"The client's IP address is unknown: {reason}.")
     if proxy := request.META.get(UNTRUSTED_KEY):
         raise PermissionDenied(
-            f"This came through {proxy}, which SHIOL_TRUSTED_PROXIES does not name: who asks is not known."
+            f"The client's IP address is unknown: the proxy {proxy} is not in SHIOL_TRUSTED_PROXIES."
         )
     address = request.META.get("REMOTE_ADDR", "")
     if not is_trusted_peer(address, settings.METRICS_FROM):
-        raise PermissionDenied(
-            f"{address or 'A Unix socket'} may not read this; SHIOL_METRICS_FROM names who may."
-        )
+        raise PermissionDenied(f"{address or 'A Unix socket'} is not in SHIOL_METRICS_FROM.")
 
 
 def _with_samples(family: Family, samples: Iterable[Sample]) -> Family:
-    for values, value in samples:
-        family.add_metric(values, value)
+    for labels, value in samples:
+        family.add_metric(labels, value)
     return family
 
 
@@ -100,13 +96,12 @@ def _gauge(name: str, text: str, samples: Iterable[Sample], labels: Sequence[str
     return _with_samples(GaugeMetricFamily(f"shiolplus_{name}", text, labels=labels), samples)
 
 
-def _number(name: str, text: str, value: float | None) -> Metric:
-    """A gauge without labels."""
+def _value(name: str, text: str, value: float | None) -> Metric:
     return _gauge(name, text, [] if value is None else [((), value)], ())
 
 
 def _instant(name: str, text: str, instant: datetime | None) -> Metric:
-    return _number(f"{name}_timestamp_seconds", text, None if instant is None else instant.timestamp())
+    return _value(f"{name}_timestamp_seconds", text, None if instant is None else instant.timestamp())
 
 
 def _by_mode(name: str, text: str, values: Mapping[str, float]) -> Metric:
@@ -118,76 +113,79 @@ def _total_by_mode(name: str, text: str, values: Mapping[str, float]) -> Metric:
     return _with_samples(CounterMetricFamily(f"shiolplus_{name}", text, labels=["mode"]), samples)
 
 
-def _stock(of_modes: Sequence[StockLevel]) -> Iterator[Metric]:
-    free = {shelf.mode: shelf.available for shelf in of_modes}
-    yield _by_mode("free_tickets", "Tickets for the next draw that nobody claimed.", free)
-    coming = {shelf.mode: shelf.on_order for shelf in of_modes}
-    yield _by_mode("coming_tickets", "Tickets for the next draw that are ordered and not made yet.", coming)
-    floors = {shelf.mode: shelf.outlook.reorder_point for shelf in of_modes}
-    text = "Tickets for the next draw that must be free or coming, by the forecast of demand."
-    yield _by_mode("stock_floor_tickets", text, floors)
-    paused = {shelf.mode: float(shelf.is_paused) for shelf in of_modes}
-    yield _by_mode("mode_paused", "Whether staff paused the mode.", paused)
+def _stock(levels: Sequence[StockLevel]) -> Iterator[Metric]:
+    available = {level.mode: level.available for level in levels}
+    yield _by_mode("free_tickets", "Available tickets for the next draw.", available)
+    on_order = {level.mode: level.on_order for level in levels}
+    yield _by_mode("coming_tickets", "Tickets on order for the next draw.", on_order)
+    reorder_points = {level.mode: level.outlook.reorder_point for level in levels}
+    text = "Reorder point for the next draw: the minimum of available tickets and tickets on order."
+    yield _by_mode("stock_floor_tickets", text, reorder_points)
+    paused = {level.mode: float(level.is_paused) for level in levels}
+    yield _by_mode("mode_paused", "Whether the mode is paused.", paused)
 
 
 def _batches() -> Iterator[Metric]:
     totals = batch_totals()
-    counts = ((state, total.batches) for state, total in totals.items())
-    text = "Batches by their present status; one that failed and is retried changes it."
+    counts = ((key, total.batches) for key, total in totals.items())
+    text = "Batches by current status; a retried batch leaves the failed status."
     yield _gauge("batches", text, counts, ["mode", "status"])
-    of_modes = {mode: [total for (of, _), total in totals.items() if of == mode] for mode in MODE_NAMES}
-    stored = {mode: sum(one.stored for one in all_of) for mode, all_of in of_modes.items()}
-    text = "Tickets in the table, for whichever draw, the claimed ones with them."
-    yield _by_mode("stock_tickets", text, stored)
-    made = {mode: sum(one.generated for one in all_of) for mode, all_of in of_modes.items()}
-    yield _total_by_mode("tickets_generated", "Tickets ever made; does not fall on a purge.", made)
-    text = "From the beginning of a batch to its end, of those that are ready."
-    took = SummaryMetricFamily("shiolplus_batch_duration_seconds", text, labels=["mode"])
+    totals_by_mode = {
+        mode: [total for (total_mode, _), total in totals.items() if total_mode == mode]
+        for mode in MODE_NAMES
+    }
+    stored = {mode: sum(total.stored for total in group) for mode, group in totals_by_mode.items()}
+    yield _by_mode("stock_tickets", "Stored tickets for all draws, claimed ones included.", stored)
+    generated = {mode: sum(total.generated for total in group) for mode, group in totals_by_mode.items()}
+    yield _total_by_mode("tickets_generated", "Tickets generated; a purge does not reduce it.", generated)
+    text = "Duration of ready batches, from start to finish."
+    duration = SummaryMetricFamily("shiolplus_batch_duration_seconds", text, labels=["mode"])
     for mode in MODE_NAMES:
         ready = totals[mode, TicketBatch.Status.READY]
-        took.add_metric([mode], ready.batches, ready.seconds)
-    yield took
+        duration.add_metric([mode], ready.batches, ready.seconds)
+    yield duration
     histories = mode_histories()
     newest = {mode: history.last_success for mode, history in histories.items() if history.last_success}
     seconds = {mode: batch.seconds for mode, batch in newest.items() if batch.seconds is not None}
-    yield _by_mode("last_batch_duration_seconds", "How long the newest ready batch took.", seconds)
+    yield _by_mode("last_batch_duration_seconds", "Duration of the newest ready batch.", seconds)
     ready_at = {mode: batch.finished_at.timestamp() for mode, batch in newest.items()}
     yield _by_mode("last_batch_ready_timestamp_seconds", "When the newest batch became ready.", ready_at)
 
 
 def _queue(now: datetime) -> Iterator[Metric]:
-    work = workload_at(now)
-    yield _number("waiting_batches", "Batches that nobody has begun.", work.waiting)
-    text = "How long the oldest of them has waited; 0 when none waits."
-    yield _number("oldest_waiting_batch_seconds", text, work.oldest_waiting_seconds or 0)
+    workload = workload_at(now)
+    yield _value("waiting_batches", "Batches that no worker has started.", workload.waiting)
+    text = "Waiting time of the oldest waiting batch; 0 if there is none."
+    yield _value("oldest_waiting_batch_seconds", text, workload.oldest_waiting_seconds or 0)
     tasks = (([queue], count) for queue, count in tasks_waiting().items())
-    yield _gauge("queue_tasks", "Tasks in the queue that are not done.", tasks, ["queue"])
+    yield _gauge("queue_tasks", "Unfinished tasks in the queue.", tasks, ["queue"])
 
 
 def _claims(totals: Mapping[str, ClaimTotal]) -> Iterator[Metric]:
-    granted = {mode: one.granted for mode, one in totals.items()}
-    yield _total_by_mode("claims", "Claims that were granted.", granted)
-    tickets = {mode: one.tickets for mode, one in totals.items()}
-    yield _total_by_mode("claimed_tickets", "Tickets that were handed out.", tickets)
-    refused = {mode: one.refused for mode, one in totals.items()}
-    yield _total_by_mode("claims_refused", "Claims refused, since too few tickets were free.", refused)
+    granted = {mode: total.granted for mode, total in totals.items()}
+    yield _total_by_mode("claims", "Claims granted.", granted)
+    tickets = {mode: total.tickets for mode, total in totals.items()}
+    yield _total_by_mode("claimed_tickets", "Tickets claimed.", tickets)
+    refused = {mode: total.refused for mode, total in totals.items()}
+    yield _total_by_mode("claims_refused", "Claims refused because of insufficient stock.", refused)
 
 
 def _models(now: datetime) -> Iterator[Metric]:
     profiles = mode_profiles()
-    models = {one.mode: one.model for one in profiles if one.model}
+    models = {profile.mode: profile.model for profile in profiles if profile.model}
     ages = {mode: _age(now, model.created_at) for mode, model in models.items()}
-    yield _by_mode("model_age_seconds", "Since the mode's model was fitted.", ages)
+    yield _by_mode("model_age_seconds", "Time since the mode's model was fitted.", ages)
     ages = {mode: _age(now, draw_instant(model.draws_through)) for mode, model in models.items()}
-    text = "Since the newest draw that the mode's model learned from."
+    text = "Time since the newest draw in the training data of the mode's model."
     yield _by_mode("model_draws_age_seconds", text, ages)
-    skills = {one.mode: one.skill for one in profiles if one.skill}
+    skills = {profile.mode: profile.skill for profile in profiles if profile.skill}
     nats = {mode: skill.difference for mode, skill in skills.items()}
-    yield _by_mode("model_skill_nats", "Gain on the uniform law a draw, by the newest backtest.", nats)
+    text = "Log-loss gain over the uniform baseline per draw, from the newest backtest."
+    yield _by_mode("model_skill_nats", text, nats)
     lows = {mode: skill.low for mode, skill in skills.items()}
-    yield _by_mode("model_skill_low_nats", "The lower end of its 95 % interval.", lows)
+    yield _by_mode("model_skill_low_nats", "Lower end of the 95 % interval of the skill.", lows)
     highs = {mode: skill.high for mode, skill in skills.items()}
-    yield _by_mode("model_skill_high_nats", "The upper end of its 95 % interval.", highs)
+    yield _by_mode("model_skill_high_nats", "Upper end of the 95 % interval of the skill.", highs)
 
 
 def _age(now: datetime, instant: datetime) -> float:
@@ -197,37 +195,37 @@ def _age(now: datetime, instant: datetime) -> float:
 def _draws(now: datetime) -> Iterator[Metric]:
     draws = draw_calendar_at(now)
     age = None if draws.newest is None else _age(now, draw_instant(draws.newest))
-    yield _number("newest_draw_age_seconds", "Since the newest draw whose numbers are known.", age)
-    yield _number("missing_draws", "Draws that were held since, and are not stored.", draws.missing)
-    yield _instant("next_draw", "When the next draw is held.", draws.drawn_at)
-    yield _instant("sales_close", "When claims for it close.", draws.sales_close_at)
+    yield _value("newest_draw_age_seconds", "Time since the newest stored draw.", age)
+    yield _value("missing_draws", "Draws held since then that are not stored.", draws.missing)
+    yield _instant("next_draw", "Time of the next draw.", draws.drawn_at)
+    yield _instant("sales_close", "When claims for the next draw close.", draws.sales_close_at)
 
 
 def _clusters(now: datetime) -> Iterator[Metric]:
     workers, labels = worker_status_at(now), ["queue", "host"]
-    alive = [one.queue for one in workers.watched]
-    counts = (([queue], alive.count(queue)) for queue in dict.fromkeys(alive + workers.unserved))
-    yield _gauge("clusters", "Clusters that live and are watched.", counts, ["queue"])
-    here = {(one.queue, one.host) for one in workers.watched}
-    not_ended = Cluster.objects.exclude(status=Cluster.Status.STOPPED).order_by()
-    places = sorted(here.union(not_ended.values_list("queue", "host")))
-    text = "Whether a host's cluster lives, of those that were not stopped in order."
-    yield _gauge("cluster_up", text, ((place, float(place in here)) for place in places), labels)
-    signs = (
-        ([one.queue, one.host], one.last_heartbeat_seconds)
-        for one in workers.watched
-        if one.last_heartbeat_seconds is not None
+    queues = [cluster.queue for cluster in workers.watched]
+    counts = (([queue], queues.count(queue)) for queue in dict.fromkeys(queues + workers.unserved))
+    yield _gauge("clusters", "Running clusters with a watchdog.", counts, ["queue"])
+    running = {(cluster.queue, cluster.host) for cluster in workers.watched}
+    not_stopped = Cluster.objects.exclude(status=Cluster.Status.STOPPED).order_by()
+    expected = sorted(running.union(not_stopped.values_list("queue", "host")))
+    text = "Whether a host's cluster is running; an orderly stopped cluster has no sample."
+    yield _gauge("cluster_up", text, ((key, float(key in running)) for key in expected), labels)
+    ages = (
+        ([cluster.queue, cluster.host], cluster.last_heartbeat_seconds)
+        for cluster in workers.watched
+        if cluster.last_heartbeat_seconds is not None
     )
-    yield _gauge("cluster_sign_age_seconds", "Since it last showed that it gets work done.", signs, labels)
+    yield _gauge("cluster_sign_age_seconds", "Time since the last heartbeat.", ages, labels)
 
 
 def _pipeline() -> Iterator[Metric]:
-    ended = PipelineRun.objects.exclude(status=PipelineRun.Status.RUNNING).order_by("-id")
-    last, completed = ended.first(), ended.filter(status=PipelineRun.Status.COMPLETED).first()
-    text = "When the newest pipeline run ended that was completed."
+    finished = PipelineRun.objects.exclude(status=PipelineRun.Status.RUNNING).order_by("-id")
+    last, completed = finished.first(), finished.filter(status=PipelineRun.Status.COMPLETED).first()
+    text = "When the newest completed pipeline run finished."
     yield _instant("pipeline_last_success", text, completed.finished_at if completed else None)
     outcomes = (([status], float(last.status == status)) for status in FINISHED if last)
-    text = "How the newest pipeline run ended: 1 at its status."
+    text = "Status of the newest finished pipeline run: 1 for its status, 0 for the other."
     yield _gauge("pipeline_last_run", text, outcomes, ["status"])
 
 

@@ -1,6 +1,6 @@
-"""What only pages need: the API knows no session, so its requests pass these middlewares untouched.
+"""Session, CSRF, authentication and message middleware that skip the API.
 
-Together they took a sixth of the time of a read from the stock.
+The API has no sessions, and the four accounted for a sixth of the response time of a ticket request.
 """
 
 from typing import Any
@@ -12,14 +12,14 @@ from django.http import HttpRequest
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
-API = "/api/"
+API_PREFIX = "/api/"
 
 
 class SkipApiMixin(MiddlewareMixin):
-    """Before another middleware in a class's bases: it is not asked about the API."""
+    """Mixin, listed before a middleware class, that bypasses it for API requests."""
 
     def __call__(self, request: HttpRequest) -> Any:
-        handle = self.get_response if request.path_info.startswith(API) else super().__call__
+        handle = self.get_response if request.path_info.startswith(API_PREFIX) else super().__call__
         return handle(request)
 
 

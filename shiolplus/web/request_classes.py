@@ -1,4 +1,4 @@
-"""Requests whose headers Django would not even read."""
+"""Request classes that tolerate a malformed Content-Type header."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from django.utils.http import parse_header_parameters
 
 
 class TolerantContentTypeMixin:
-    """Before a request class in a class's bases: it is UTF-8, and its content type cannot break it.
+    """Mixin, listed before a request class, that always decodes requests as UTF-8.
 
-    Django decodes also the query by the charset that is named for the body. One that is none, or none for
-    text, raised an error before any middleware was asked, and so was a bare 500 of the web server.
+    Django decodes the query string with the charset of the body. An unknown charset raises before any
+    middleware runs, which the web server turns into a plain 500.
     """
 
     content_type: str | None

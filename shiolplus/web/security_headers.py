@@ -1,6 +1,6 @@
-"""What a browser may do with our answers: the Content-Security-Policy, and the Permissions-Policy.
+"""Middleware for the Content-Security-Policy and Permissions-Policy headers.
 
-The settings are shaped like Django 6's, which has this built in: SECURE_CSP maps directives to sources.
+SECURE_CSP maps directives to sources, as in Django 6, which has this built in.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,30 +12,29 @@ from django.http import HttpRequest, HttpResponse
 Policy = Mapping[str, Sequence[str]]
 
 SELF, NONE = "'self'", "'none'"
-# Django's own pages of an error, shown with SHIOL_DEBUG on, have their style and script inside.
+# With SHIOL_DEBUG on, Django's error pages contain inline styles and scripts.
 DEBUG_PAGES = {HTTPStatus.NOT_FOUND, HTTPStatus.INTERNAL_SERVER_ERROR}
 
 
 def policy_text(policy: Policy) -> str:
-    """The header's value: `default-src 'self'; img-src 'self' data:`."""
+    """Return the header's value, such as `default-src 'self'; img-src 'self' data:`."""
     return "; ".join(" ".join([directive, *sources]) for directive, sources in policy.items())
 
 
 class HeadersMiddleware:
-    """Add both headers to every answer that does not bring its own.
+    """Add both headers to each response that does not set them itself.
 
-    SECURE_CSP_PATHS maps the beginning of a path to the directives that are otherwise there: they replace
-    those of SECURE_CSP, and the others stay.
+    SECURE_CSP_PATHS maps a path prefix to directives that override those of SECURE_CSP.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
         self.has_debug_pages = settings.DEBUG
         self.permissions = settings.PERMISSIONS_POLICY
-        self.everywhere = policy_text(settings.SECURE_CSP)
-        self.by_path = {
-            path: policy_text({**settings.SECURE_CSP, **changes})
-            for path, changes in settings.SECURE_CSP_PATHS.items()
+        self.default_policy = policy_text(settings.SECURE_CSP)
+        self.policies_by_prefix = {
+            prefix: policy_text({**settings.SECURE_CSP, **overrides})
+            for prefix, overrides in settings.SECURE_CSP_PATHS.items()
         }
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
@@ -46,7 +45,7 @@ class HeadersMiddleware:
         return response
 
     def policy(self, path: str) -> str:
-        for beginning, policy in self.by_path.items():
-            if path.startswith(beginning):
+        for prefix, policy in self.policies_by_prefix.items():
+            if path.startswith(prefix):
                 return policy
-        return self.everywhere
+        return self.default_policy

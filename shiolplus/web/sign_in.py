@@ -1,7 +1,7 @@
-"""Sign-in: how failures are counted, the lock-out page, and where the user lands afterwards.
+"""Sign-in and sign-out: lock-out after failures, and validation of the redirect target.
 
-django-axes counts and stores the failures. What reaches it comes from strangers, so this module first makes
-it storable by both databases and harmless in the log.
+django-axes counts and stores the failures. This module first sanitizes its input, so that both databases can
+store it and it cannot forge log lines.
 """
 
 import ipaddress
@@ -22,21 +22,21 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from shiolplus.logs.safe_text import sanitize_line
 from shiolplus.web.trusted_proxies import parse_address
 
-NAME_LENGTH = 255  # of the columns of django-axes; PostgreSQL refuses more
+MAX_USERNAME_LENGTH = 255  # of the columns of django-axes; PostgreSQL rejects longer values
 STORED_HEADERS = ("HTTP_USER_AGENT", "HTTP_ACCEPT", "PATH_INFO")
-IPV6_PREFIX = 64  # what one subscriber has, who can use every address in it
-# Pages that exist but on which nobody should land: they answer GET with an error or lead elsewhere.
-NOT_LANDED_ON = {"login", "logout", "jsi18n", "autocomplete", "view_on_site"}
+IPV6_PREFIX = 64  # the network of one subscriber, who can use any IP address in it
+# Admin URLs that respond to GET with an error or a redirect.
+NOT_LANDING_PAGES = {"login", "logout", "jsi18n", "autocomplete", "view_on_site"}
 
 
 def client_username(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:
-    """Return the user name under which failures are counted, at most 255 characters."""
-    given = (credentials or request.POST).get("username")
-    return sanitize_line(str(given or ""))[:NAME_LENGTH]
+    """Return the user name under which django-axes counts failures."""
+    username = (credentials or request.POST).get("username")
+    return sanitize_line(str(username or ""))[:MAX_USERNAME_LENGTH]
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """Return the client's IP address as TrustedProxies found it, of IPv6 the /64 network; None if unknown."""
+    """Return the IP address under which failures are counted: of IPv6 the /64 network; None if unknown."""
     address = parse_address(request.META.get("REMOTE_ADDR", ""))
     if isinstance(address, ipaddress.IPv6Address):
         network = ipaddress.ip_network((int(address), IPV6_PREFIX), strict=False)
@@ -45,7 +45,7 @@ def client_address(request: HttpRequest) -> str | None:
 
 
 class SignInLimit(AxesStandaloneBackend):
-    """Refuse a sign-in after too many failures of this user name from this address."""
+    """Refuse a sign-in after too many failures of the same user name from the same IP address."""
 
     def authenticate(
         self,
@@ -54,7 +54,7 @@ class SignInLimit(AxesStandaloneBackend):
         password: str | None = None,
         **kwargs: Any,
     ) -> None:
-        if request is None:  # a program and not a browser: there is no address to count by
+        if request is None:  # called by a program: there is no IP address to count by
             return
         for header in STORED_HEADERS:
             if header in request.META:
@@ -63,7 +63,7 @@ class SignInLimit(AxesStandaloneBackend):
 
 
 def locked_out(request: HttpRequest, response: HttpResponse | None = None, *arguments: Any) -> HttpResponse:
-    """Return the lock-out page: 429, with the longest time to wait."""
+    """Return the lock-out page with status 429 and the full lock-out time as Retry-After."""
     seconds = int(settings.AXES_COOLOFF_TIME.total_seconds())
     context = admin.site.each_context(request) | {
         "title": "Too many failed sign-ins",
@@ -81,7 +81,7 @@ def locked_out(request: HttpRequest, response: HttpResponse | None = None, *argu
 
 
 def is_landing_page(url: str, request: HttpRequest) -> bool:
-    """Return True if `url` is a page of this site's admin."""
+    """Return True if `url` is a page of this site's admin that a browser can open."""
     hosts = {request.get_host()}
     if not url.isprintable() or not url_has_allowed_host_and_scheme(url, hosts, request.is_secure()):
         return False
@@ -90,28 +90,28 @@ def is_landing_page(url: str, request: HttpRequest) -> bool:
         match = resolve(path)
     except Resolver404:
         return False
-    # The admin's own answer to an unknown path is a view too, without a name.
-    is_named = match.url_name is not None and match.url_name not in NOT_LANDED_ON
-    return path.isprintable() and is_named and ("admin" in match.namespaces or match.url_name == "dashboard")
+    if match.url_name is None or match.url_name in NOT_LANDING_PAGES:  # None: the admin's catch-all view
+        return False
+    return path.isprintable() and ("admin" in match.namespaces or match.url_name == "dashboard")
 
 
 def _drop_bad_redirect(request: HttpRequest) -> None:
     """Remove `next` from the request unless it is a landing page."""
     for method in ("GET", "POST"):
-        given: QueryDict = getattr(request, method)
-        if any(not is_landing_page(url, request) for url in given.getlist(REDIRECT_FIELD_NAME)):
-            rest = given.copy()
-            del rest[REDIRECT_FIELD_NAME]
-            setattr(request, method, rest)
+        params: QueryDict = getattr(request, method)
+        if any(not is_landing_page(url, request) for url in params.getlist(REDIRECT_FIELD_NAME)):
+            params = params.copy()
+            del params[REDIRECT_FIELD_NAME]
+            setattr(request, method, params)
 
 
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """The admin's sign-in page, which afterwards leads to `next` or else to the admin's index."""
+    """Show the admin's sign-in page, which redirects to `next` or to the admin index."""
     _drop_bad_redirect(request)
     return admin.site.login(request)
 
 
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """The admin's sign-out page, with the same rule for `next`."""
+    """Sign out, with the same rule for `next`."""
     _drop_bad_redirect(request)
     return admin.site.logout(request)

@@ -1,7 +1,6 @@
-"""The admin's files: each address holds a version, so a browser asks for a file once and never again.
+"""A version in STATIC_URL, so that browsers may cache static files indefinitely without a collectstatic step.
 
-There is no collectstatic step. The version is one for all files, in front of their names, so the files that
-name each other by relative addresses need no rewriting.
+All files share one version, as a prefix of their paths, so relative URLs between them need no rewriting.
 """
 
 import hashlib
@@ -13,13 +12,13 @@ from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.templatetags.static import static
 from django.views.decorators.cache import never_cache
 
-# Whose files are served beside our own.
+# Packages with static files.
 PACKAGES = ("django", "djangorestframework", "drf-spectacular-sidecar", "django-q2")
 DIGITS = 8
 
 
 def static_version(project: Path) -> str:
-    """A digest of what the files are: of the packages that bring them, and of our own files' content."""
+    """Return a digest of the versions of PACKAGES and of the contents of the project's own static files."""
     digest = hashlib.sha256("".join(map(version, PACKAGES)).encode())
     for path in sorted([*project.glob("*/static/**/*"), *project.glob("*/*/static/**/*")]):
         if path.is_file():
@@ -29,9 +28,9 @@ def static_version(project: Path) -> str:
 
 @never_cache
 def redirect_to_current_version(request: HttpRequest, digest: str, name: str) -> HttpResponseRedirect:
-    """Our version of a file, for a page of a process that still runs, or runs already, another code.
+    """Redirect to the current version of a file, for pages rendered by a process with other code.
 
-    Http404 where it is our own version that is asked for: WhiteNoise has looked for it before.
+    Raise Http404 for the current version: WhiteNoise did not find the file.
     """
     if f"/{digest}/" in settings.STATIC_URL:
         raise Http404

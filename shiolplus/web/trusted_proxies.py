@@ -1,4 +1,4 @@
-"""Whose word is taken on where a request came from: that of SHIOL_TRUSTED_PROXIES, and no other's."""
+"""The client's IP address and scheme, from the forwarding headers of the proxies in SHIOL_TRUSTED_PROXIES."""
 
 import ipaddress
 import re
@@ -16,22 +16,20 @@ from tickets.api.callers import UNKNOWN_CLIENT_KEY
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 PeerAllowlist = tuple[frozenset[Network], bool]
 
-UNIX = "unix"  # whoever speaks to us through a Unix socket, and so has no address
-# Where `request.is_secure()` finds what a trusted proxy said: a name that no header of a request can have.
-SCHEME_KEY = "shiolplus.scheme"
-# Where stands that a request came through a proxy that nobody trusts: then its address is not the client's.
-UNTRUSTED_KEY = "shiolplus.untrusted"
+UNIX = "unix"  # stands for peers on a Unix socket, which have no IP address
+# Keys of request.META. No header of a request can have these names.
+SCHEME_KEY = "shiolplus.scheme"  # the scheme according to a trusted proxy; read by `request.is_secure()`
+UNTRUSTED_KEY = "shiolplus.untrusted"  # an untrusted proxy: REMOTE_ADDR is not the client's IP address
 
-
-CONFLICT = "conflict"  # instead of a scheme
+CONFLICT = "conflict"  # in place of a scheme
 
 
 class AmbiguousScheme(SuspiciousOperation):
-    """Whether a request came by TLS cannot be told, so a redirect to https might go round for ever."""
+    """Whether a request used TLS is unclear, so a redirect to https could loop forever."""
 
 
 def parse_peers(setting: str, words: Iterable[str]) -> PeerAllowlist:
-    """The networks, and whether Unix sockets are meant. ValueError names the setting and what is neither."""
+    """Parse IP addresses, networks and "unix". Raise ValueError naming the setting and the bad word."""
     networks, has_unix = set(), False
     for word in map(str.strip, words):
         if word == UNIX:
@@ -41,13 +39,13 @@ def parse_peers(setting: str, words: Iterable[str]) -> PeerAllowlist:
             networks.add(_parse_network(word))
         except ValueError as error:
             raise ValueError(
-                f'"{setting}": {error}; allowed are addresses, networks and the word {UNIX}'
+                f'"{setting}": {error}; allowed are IP addresses, networks and the word {UNIX}'
             ) from error
     return frozenset(networks), has_unix
 
 
 def _parse_network(word: str) -> Network:
-    """Return a network; one of IPv4-mapped IPv6 as the IPv4 network, like the addresses compared with it."""
+    """Return a network, an IPv4-mapped one as IPv4, as `parse_address` does with IP addresses."""
     network = ipaddress.ip_network(word)
     first = network.network_address
     if isinstance(first, ipaddress.IPv6Address) and first.ipv4_mapped and network.prefixlen >= 96:
@@ -56,7 +54,7 @@ def _parse_network(word: str) -> Network:
 
 
 def is_trusted_peer(peer: str, peers: PeerAllowlist) -> bool:
-    """Whether an address, empty for a Unix socket, is one of those that a setting names."""
+    """Return True if a peer's IP address (empty for a Unix socket) is in the list."""
     networks, has_unix = peers
     if not peer:
         return has_unix
@@ -65,19 +63,19 @@ def is_trusted_peer(peer: str, peers: PeerAllowlist) -> bool:
 
 
 class Origin(NamedTuple):
-    """Where a request came from, as far as trusted peers say so."""
+    """The client of a request, according to trusted peers."""
 
-    address: str  # empty for a Unix socket, and for an unknown client
-    scheme: str = ""  # "https" or "http" if a trusted proxy named one, CONFLICT if two headers differ
-    unknown: str = ""  # why the client is unknown, if it is
+    address: str  # empty for a Unix socket and for an unknown client
+    scheme: str = ""  # "https" or "http" if a trusted proxy sent it, CONFLICT if two headers differ
+    unknown: str = ""  # why the client is unknown
 
 
 class Proxies:
     """Determine a request's client and scheme from its peer and, if that is trusted, its forwarding headers.
 
-    Both headers are read from the right: each proxy appended the address it received the request from, so
-    the first that is not trusted is the client's, and everything left of it is that client's invention. If it
-    is no IP address, or X-Forwarded-For and Forwarded name different clients, the client is unknown.
+    Both headers are read from the right: each proxy appends the IP address it received the request from, so
+    the first untrusted one is the client, and everything to its left may be forged. The client is unknown if
+    that entry is not an IP address, or if X-Forwarded-For and Forwarded name different clients.
     """
 
     def __init__(self) -> None:
@@ -85,24 +83,24 @@ class Proxies:
         self.is_trusted = lru_cache(maxsize=1024)(lambda peer: is_trusted_peer(peer, trusted))
 
     def client_address_and_scheme(self, headers: Mapping[str, Any]) -> Origin:
-        """Return the origin of a request with these CGI variables."""
+        """Return the origin of a request, given its CGI variables."""
         peer = headers.get("REMOTE_ADDR", "")
         if not self.is_trusted(peer):
             return Origin(_normalized(peer))
-        scheme = _plain_unless_https(forwarded_proto(headers))
-        by_name = {
+        scheme = _http_unless_https(forwarded_proto(headers))
+        hops = {
             name: self._find_client(parse(headers[key])) for name, key, parse in HEADERS if key in headers
         }
-        if not by_name:
+        if not hops:
             return Origin(_normalized(peer), scheme)
-        if "Forwarded" in by_name:
-            scheme = _agreed_scheme(scheme, _plain_unless_https(by_name["Forwarded"].scheme))
-        clients = {hop.address for hop in by_name.values()}
+        if "Forwarded" in hops:
+            scheme = _combine_schemes(scheme, _http_unless_https(hops["Forwarded"].scheme))
+        clients = {hop.address for hop in hops.values()}
         if len(clients) > 1:
             return Origin("", scheme, "X-Forwarded-For and Forwarded name different clients")
         client = clients.pop()
         if client is None:
-            return Origin("", scheme, f"{' and '.join(by_name)} gives no IP address")
+            return Origin("", scheme, f"{' and '.join(hops)} gives no IP address")
         return Origin(str(client), scheme)
 
     def _find_client(self, hops: list[Hop]) -> Hop:
@@ -119,34 +117,34 @@ HEADERS: list[tuple[str, str, Callable[[str], list[Hop]]]] = [
 ]
 
 
-def _plain_unless_https(said: str) -> str:
-    return said and ("https" if said == "https" else "http")
+def _http_unless_https(scheme: str) -> str:
+    return scheme and ("https" if scheme == "https" else "http")
 
 
-def _agreed_scheme(by_header: str, by_forwarded: str) -> str:
-    """Return the scheme that X-Forwarded-Proto and Forwarded name, or CONFLICT, which is never secure."""
-    said = {scheme for scheme in (by_header, by_forwarded) if scheme}
-    return CONFLICT if len(said) > 1 else "".join(said)
+def _combine_schemes(x_forwarded_proto: str, forwarded: str) -> str:
+    """Return the scheme on which both headers agree, or CONFLICT, which is never secure."""
+    schemes = {scheme for scheme in (x_forwarded_proto, forwarded) if scheme}
+    return CONFLICT if len(schemes) > 1 else "".join(schemes)
 
 
 @lru_cache(maxsize=1024)
 def _normalized(peer: str) -> str:
-    """Return a peer's IP address in its one spelling; the empty text of a Unix socket as it is."""
+    """Return a peer's IP address in canonical form, or the empty string of a Unix socket unchanged."""
     return str(parse_address(peer) or peer)
 
 
 def forwarded_proto(headers: Mapping[str, Any]) -> str:
-    """What X-Forwarded-Proto says, whoever sent it."""
+    """Return X-Forwarded-Proto, which may come from an untrusted peer."""
     return str(headers.get("HTTP_X_FORWARDED_PROTO", "")).strip().lower()
 
 
 class TrustedProxies:
-    """Put the client's address, and whether it came by TLS, where the rest of the code looks for them."""
+    """Middleware that sets the client's IP address in REMOTE_ADDR and its scheme in SCHEME_KEY."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
         self.proxies = Proxies()
-        self.plain = re.compile("|".join(settings.SECURE_REDIRECT_EXEMPT) or r"(?!)")
+        self.redirect_exempt = re.compile("|".join(settings.SECURE_REDIRECT_EXEMPT) or r"(?!)")
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         peer = request.META.get("REMOTE_ADDR", "")
@@ -160,24 +158,22 @@ class TrustedProxies:
         if not is_trusted and any(key in request.META for _, key, _ in HEADERS):
             request.META[UNTRUSTED_KEY] = peer or UNIX
         if self.will_redirect(request):
-            _refuse_if_unclear(peer or UNIX, request.META, origin.scheme, is_trusted)
+            _check_scheme(peer or UNIX, request.META, origin.scheme, is_trusted)
         return self.get_response(request)
 
     def will_redirect(self, request: HttpRequest) -> bool:
-        """Whether Django's SecurityMiddleware is about to send it to https."""
-        is_plain = settings.SECURE_SSL_REDIRECT and not request.is_secure()
-        return is_plain and not self.plain.search(request.path.lstrip("/"))
+        """Return True if Django's SecurityMiddleware will redirect the request to https."""
+        is_insecure = settings.SECURE_SSL_REDIRECT and not request.is_secure()
+        return is_insecure and not self.redirect_exempt.search(request.path.lstrip("/"))
 
 
-def _refuse_if_unclear(peer: str, headers: Mapping[str, Any], scheme: str, is_trusted: bool) -> None:
-    """AmbiguousScheme where a redirect to https would come back to us just as it was, and so without end."""
+def _check_scheme(peer: str, headers: Mapping[str, Any], scheme: str, is_trusted: bool) -> None:
+    """Raise AmbiguousScheme if a redirect to https would come back unchanged, in an endless loop."""
     if not is_trusted:
         hops = parse_forwarded(headers.get("HTTP_FORWARDED", ""))
         if "https" in {forwarded_proto(headers), *(hop.scheme for hop in hops)}:
-            raise AmbiguousScheme(
-                f"{peer} says that a request came by TLS, but is not in SHIOL_TRUSTED_PROXIES"
-            )
+            raise AmbiguousScheme(f"{peer} forwards a request as https but is not in SHIOL_TRUSTED_PROXIES")
     elif not scheme:
         raise AmbiguousScheme(f"the proxy {peer} sends no X-Forwarded-Proto, and SHIOL_HTTPS is on")
     elif scheme == CONFLICT:
-        raise AmbiguousScheme(f"the proxy {peer} sends an X-Forwarded-Proto and a Forwarded that disagree")
+        raise AmbiguousScheme(f"the proxy {peer} sends contradictory X-Forwarded-Proto and Forwarded headers")

@@ -159,7 +159,7 @@ def test_a_queue_that_nobody_works_for_fails_and_is_named(trouble: dict[str, Any
     state, parts = parts_of(client, "?require=worker", status=503)
 
     assert (state, parts["worker"]["status"]) == ("unready", "failed")
-    assert parts["worker"]["detail"] == "Nobody works for heavy: start `manage.py run_cluster`."
+    assert parts["worker"]["detail"] == "No active cluster for heavy: start `manage.py run_cluster`."
     assert parts_of(client)[0] == "degraded"
 
 
@@ -173,7 +173,7 @@ def test_a_mode_without_free_tickets_is_named_unless_it_is_paused(client: Client
 
     state, parts = parts_of(client, "?require=stock", status=503)
 
-    assert (state, parts["stock"]["detail"]) == ("unready", "No free ticket for 2026-11-25: lstm.")
+    assert (state, parts["stock"]["detail"]) == ("unready", "No available tickets for 2026-11-25: lstm.")
     assert parts["stock"]["figures"]["paused"] == ["v1"]
 
 

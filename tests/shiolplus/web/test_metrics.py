@@ -223,10 +223,10 @@ def test_a_proxy_on_a_unix_socket_that_nobody_trusts_opens_nothing(
     settings.METRICS_FROM = parse_peers("SHIOL_METRICS_FROM", ["unix"])
 
     detail = problem_of(client, REMOTE_ADDR="", headers={header: "203.0.113.7"})
-    assert detail.startswith("This came through unix, which SHIOL_TRUSTED_PROXIES does not name")
+    assert detail == "The client's IP address is unknown: the proxy unix is not in SHIOL_TRUSTED_PROXIES."
 
 
 def test_a_proxy_on_this_machine_that_nobody_trusts_opens_nothing_to_the_world(client: Client) -> None:
     for said in ("203.0.113.7", "127.0.0.1", ""):
         detail = problem_of(client, headers={"x-forwarded-for": said})
-        assert "SHIOL_TRUSTED_PROXIES does not name" in detail
+        assert "is not in SHIOL_TRUSTED_PROXIES" in detail
