@@ -1,1 +1,1 @@
-"""Log records: context ids, formatters, filters, and text that is safe to log."""
+"""Logging: context ids, formatters, filters, and sanitizing of untrusted text."""

@@ -1,20 +1,20 @@
-"""Which run, batch or request a log line belongs to, without handing the ids from call to call."""
+"""Ids of the current run, batch and request, for log lines and stored rows."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_ids: ContextVar[dict[str, str]] = ContextVar("log_ids", default={})  # noqa: B039 - replaced, never changed
+_ids: ContextVar[dict[str, str]] = ContextVar("log_ids", default={})  # noqa: B039 - replaced, never mutated
 
 
 @contextmanager
 def log_ids(**ids: object) -> Iterator[None]:
-    """Within the block every log line carries these ids beside those around it: run, batch, request.
+    """Add ids such as `run`, `batch` or `request` to all log lines within the block.
 
-    One that is empty is left out: not all work comes from a request.
+    An empty id is omitted: not all work originates from a request.
     """
-    given = {name: str(value) for name, value in ids.items() if value != ""}
-    token = _ids.set(_ids.get() | given)
+    added = {name: str(value) for name, value in ids.items() if value != ""}
+    token = _ids.set(_ids.get() | added)
     try:
         yield
     finally:
@@ -22,10 +22,9 @@ def log_ids(**ids: object) -> Iterator[None]:
 
 
 def current_request() -> str:
-    """The id of the request in force here, for the row that comes of it; empty where there is none."""
+    """Return the id of the current request, or an empty string."""
     return _ids.get().get("request", "")
 
 
 def current_ids() -> dict[str, str]:
-    """The ids in force here."""
     return _ids.get()

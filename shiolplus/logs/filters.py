@@ -1,4 +1,4 @@
-"""What ties a request to its answer and each log line to its run, batch and request: their ids."""
+"""Request id middleware, and the logging filters that add context ids and drop tracebacks of bad requests."""
 
 import logging
 import re
@@ -10,17 +10,17 @@ from django.http import HttpRequest, HttpResponse
 
 from shiolplus.logs.context import current_ids, log_ids
 
-_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 def request_id_of(headers: Mapping[str, Any]) -> str:
-    """A request's id: a well-formed one that came with it, so that it is followed across proxies, or new."""
-    given = headers.get("HTTP_X_REQUEST_ID", "")
-    return given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
+    """Return the id that a client or proxy sent as X-Request-ID if it is well-formed, else a new one."""
+    request_id = headers.get("HTTP_X_REQUEST_ID", "")
+    return request_id if _VALID_REQUEST_ID.fullmatch(request_id) else uuid.uuid4().hex
 
 
 class RequestIdMiddleware:
-    """Give each request a `request_id`, in its log lines and in the answer's `X-Request-ID` header."""
+    """Set `request.request_id`, and add it to log lines and to the response as X-Request-ID."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -35,11 +35,11 @@ class RequestIdMiddleware:
 
 
 class ContextFilter(logging.Filter):
-    """Add to a record `named_ids`, and as text `ids`: " [run=… batch=…]", or nothing where there is none."""
+    """Add `named_ids` to a record, and `ids` as text: " [run=… batch=…]", or an empty string."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         ids = dict(current_ids())
-        # Django's own lines of a request are written after the middleware, but name the request.
+        # Django logs some lines after the middleware has returned, but attaches the request.
         if request_id := getattr(getattr(record, "request", None), "request_id", None):
             ids["request"] = request_id
         text = " ".join(f"{name}={value}" for name, value in ids.items())
@@ -49,9 +49,9 @@ class ContextFilter(logging.Filter):
 
 
 class SecurityTracebackFilter(logging.Filter):
-    """A request that Django refuses, such as one for another host, is a line and no traceback.
+    """Drop the traceback of a request that Django rejects, such as one for an unknown host.
 
-    It tells of the client and not of our code, and whoever tries addresses would fill the log.
+    The cause is the client and not the code, and a scanner would fill the log with tracebacks.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -1,6 +1,6 @@
-"""Log lines as JSON, one object a line: for programs that collect logs (SHIOL_LOG_FORMAT=json).
+"""Log lines as JSON for log collectors (SHIOL_LOG_FORMAT=json).
 
-It stands alone, for gunicorn's first process loads it, and keeps what it has loaded when the code changes.
+Imports nothing from this project: gunicorn's master process loads it, and does not reload it with the code.
 """
 
 import json
@@ -10,9 +10,9 @@ from typing import Any
 
 
 class JsonFormatter(logging.Formatter):
-    """{time, level, logger, message}, then the ids that there are, and the exception's text.
+    """Format a record as one object: time, level, logger, message, the context ids, and any exception.
 
-    Everything is ASCII, so whatever a message holds stays one line, and no encoding refuses it.
+    The output is ASCII, so each record is exactly one line in any encoding.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -26,17 +26,17 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info and not record.exc_text:
             record.exc_text = self.formatException(record.exc_info)
         if texts := [text for text in (record.exc_text, record.stack_info) if text]:
-            entry["exception"] = _whole("\n".join(texts))
+            entry["exception"] = _escape_surrogates("\n".join(texts))
         return json.dumps(entry)
 
 
 def _message(record: logging.LogRecord) -> str:
     try:
-        return _whole(record.getMessage())
-    except (TypeError, ValueError, KeyError):  # arguments that do not fit: the line is worth more than they
-        return _whole(f"{record.msg} {record.args!r}")
+        return _escape_surrogates(record.getMessage())
+    except (TypeError, ValueError, KeyError):  # arguments that do not match the format: keep the line
+        return _escape_surrogates(f"{record.msg} {record.args!r}")
 
 
-def _whole(text: str) -> str:
-    """Escape lone surrogates, which strict readers of JSON refuse."""
+def _escape_surrogates(text: str) -> str:
+    """Escape lone surrogates, which strict JSON parsers reject."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -1,20 +1,20 @@
-"""Log records as lines for people, in which data cannot forge a line."""
+"""Log records as plain text, in which untrusted data cannot forge a line."""
 
 import logging
 from types import TracebackType
 
 from shiolplus.logs.safe_text import sanitize_line
 
-INDENT = "    "  # of a traceback, whose exception may quote anything: none of its lines looks like a record
+INDENT = "    "  # so that no line of a traceback, which may quote untrusted data, looks like a record
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
 class LineFormatter(logging.Formatter):
-    """One line per record; control characters are escaped, and tracebacks indented below it."""
+    """Escape control characters in a record's line, and indent its traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         if record.exc_info:
-            record.exc_text = None  # another handler's formatter may have left it there as it came
+            record.exc_text = None  # may be cached, unsanitized, by another handler's formatter
         return super().format(record)
 
     def formatMessage(self, record: logging.LogRecord) -> str:

@@ -74,7 +74,7 @@ def test_an_outage_is_one_line_without_traceback(log: tuple[logging.Logger, Stri
     for _ in range(50):
         failing(logger, "server\nis away")
 
-    assert written.getvalue() == "it failed: server is away: server is away (further ones are counted)\n"
+    assert written.getvalue() == "it failed: server is away: server is away (repetitions will be counted)\n"
 
 
 def test_another_place_and_another_kind_are_lines_of_their_own(
@@ -107,7 +107,7 @@ def test_the_end_of_an_outage_is_logged_with_the_count(
     logger.warning("well again")
 
     lines = written.getvalue().splitlines()
-    assert lines[1:] == ["outage over after 0 s, met 7 times: it failed: away: away", "well again"]
+    assert lines[1:] == ["outage ended after 0 s, 7 occurrences: it failed: away: away", "well again"]
 
 
 def test_an_outage_that_lasts_is_repeated_with_the_count(
@@ -119,7 +119,7 @@ def test_an_outage_that_lasts_is_repeated_with_the_count(
     monkeypatch.setattr(outages, "REPEATED_EVERY", 0.0)
     failing(logger)
 
-    assert written.getvalue().splitlines()[1:] == ["it failed: away: away (met 4 times)"]
+    assert written.getvalue().splitlines()[1:] == ["it failed: away: away (4 occurrences)"]
 
 
 def test_a_failed_task_of_django_q_loses_its_traceback(log: tuple[logging.Logger, StringIO]) -> None:
@@ -134,7 +134,7 @@ def test_a_failed_task_of_django_q_loses_its_traceback(log: tuple[logging.Logger
         handler.handle(record)
 
     assert written.getvalue() == (
-        "Failed 'tickets.tasks.x' (a-b) - the connection is closed (further ones are counted)\n"
+        "Failed 'tickets.tasks.x' (a-b) - the connection is closed (repetitions will be counted)\n"
     )
 
 

@@ -49,7 +49,7 @@ def test_an_error_whose_text_fails_is_still_described() -> None:
         def __str__(self) -> str:
             raise RuntimeError
 
-    assert describe_error(Broken()) == "Broken: (its text cannot be read: RuntimeError)"
+    assert describe_error(Broken()) == "Broken: (str() raised RuntimeError)"
     assert describe_error(ValueError("a\0")) == r"ValueError: a\x00"
 
 
