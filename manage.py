@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""The command line of SHIOL+ batch tickets: `manage.py help` lists what it can do."""
+"""Command-line interface of SHIOL+ batch tickets. `manage.py help` lists the commands."""
 
 import os
 import signal
@@ -7,12 +7,12 @@ import sys
 from threading import Timer
 from types import FrameType
 
-INTERRUPTED = 128 + signal.SIGINT  # the exit code that shells use
+INTERRUPTED = 128 + signal.SIGINT  # exit code by shell convention
 
 
 def main() -> None:
-    """Run a command; an outage, a bad setting and Ctrl-C are one line or none, and no traceback."""
-    # Nothing runs yet that has to be stopped, and some importers drop a KeyboardInterrupt.
+    """Run a command. Report a bad setting, a database error or Ctrl-C without a traceback."""
+    # During imports there is nothing to clean up, and some import code swallows KeyboardInterrupt.
     signal.signal(signal.SIGINT, _exit_at_once)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shiolplus.settings")
     import django
@@ -21,22 +21,22 @@ def main() -> None:
     from django.db import InterfaceError, OperationalError, ProgrammingError
 
     try:
-        if sys.argv[1:2] != ["runserver"]:  # which reports errors of the code itself, and waits for a change
+        if sys.argv[1:2] != ["runserver"]:  # reports import errors itself and waits for a change
             django.setup()
-        if sys.argv[1:2] != ["run_cluster"]:  # whose handler sets its own
-            sys.unraisablehook = _send_again
+        if sys.argv[1:2] != ["run_cluster"]:  # installs its own handlers
+            sys.unraisablehook = _resend_signal
             signal.signal(signal.SIGINT, signal.default_int_handler)
         execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:  # the message says it all; where it was raised helps nobody
+    except ImproperlyConfigured as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except (OperationalError, ProgrammingError, InterfaceError) as error:  # it is away, or has no tables
+    except (OperationalError, ProgrammingError, InterfaceError) as error:
         if "--traceback" in sys.argv:
             raise
         sys.exit(
-            f"error: the database cannot serve this: {str(error).strip().splitlines()[0]}. If tables are "
-            "missing, run `python manage.py migrate`; --traceback shows where it happened."
+            f"error: database error: {str(error).strip().splitlines()[0]}. If tables are missing, run "
+            "`python manage.py migrate`; use --traceback for details."
         )
 
 
@@ -44,8 +44,8 @@ def _exit_at_once(number: int, frame: FrameType | None) -> None:
     os._exit(128 + number)
 
 
-def _send_again(unraisable: "sys.UnraisableHookArgs") -> None:
-    """Repeat a signal whose exception was dropped, as it was raised within a destructor."""
+def _resend_signal(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Send a signal again whose exception was raised in a destructor and therefore dropped."""
     numbers = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}
     if (number := numbers.get(unraisable.exc_type)) is None:
         sys.__unraisablehook__(unraisable)

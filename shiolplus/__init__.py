@@ -1,1 +1,1 @@
-"""The Django project: settings, addresses, and what every request and log line carries."""
+"""The Django project: settings, URLs, request handling, logging and shared admin building blocks."""

@@ -1,4 +1,4 @@
-"""The project itself as an app without models, and how it sets up the admin and django-axes."""
+"""App configurations of the project, the admin site and django-axes."""
 
 from axes.apps import AppConfig as AxesConfig
 from django.apps import AppConfig
@@ -13,7 +13,7 @@ class ShiolplusConfig(AppConfig):
     name = "shiolplus"
 
     def ready(self) -> None:
-        from shiolplus import file_permissions  # importing it registers its system check
+        from shiolplus import file_permissions  # registers its system check
 
         file_permissions.tighten_installation()
 

@@ -1,4 +1,4 @@
-"""The ASGI entry point for a web server."""
+"""ASGI entry point."""
 
 import os
 
@@ -7,10 +7,10 @@ from django.core.asgi import get_asgi_application
 from shiolplus.web.request_classes import AsyncWebRequest
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shiolplus.settings")
-os.environ.setdefault("SHIOL_DB_POOL", "8")  # connections its threads share; only a web process has them
+os.environ.setdefault("SHIOL_DB_POOL", "8")  # web processes only; see DATABASES
 application = get_asgi_application()
 application.request_class = AsyncWebRequest
 
-from tickets.api.response_cache import enable  # noqa: E402 - it needs the settings, which are read above
+from tickets.api.response_cache import enable  # noqa: E402 - imports the settings, which are loaded above
 
 enable()

@@ -1,7 +1,6 @@
-"""What every command shares on a terminal: modes and dates as arguments, verbosity, progress.
+"""Argument types, logging and progress bars shared by the management commands.
 
-Progress goes to stderr and only to a terminal; `-v 0` and NO_COLOR are honoured. The last line on stdout is
-the summary.
+Progress is written to stderr, and only to a terminal. `-v 0` and NO_COLOR are respected.
 """
 
 import argparse
@@ -29,25 +28,24 @@ LOG_LEVELS = {0: logging.ERROR, 1: logging.WARNING, 2: logging.INFO, 3: logging.
 
 
 def configure_console_logging(verbosity: int) -> None:
-    """Let a command speak for itself: log lines are shown from -v 2 on, warnings always but at -v 0.
+    """Set the level of console logging: errors at -v 0, warnings by default, info at -v 2, debug at -v 3.
 
-    The log file has them all the same.
+    The log file is not affected.
     """
-    shown = LOG_LEVELS[verbosity]
+    level = LOG_LEVELS[verbosity]
     for handler in logging.getLogger().handlers:
         if handler.name == "console":
-            handler.setLevel(shown)
+            handler.setLevel(level)
     for name in APPS:
-        logging.getLogger(name).setLevel(min(shown, logging.INFO))
+        logging.getLogger(name).setLevel(min(level, logging.INFO))
 
 
 def console(verbosity: int) -> Console:
-    """Where progress and tables for people go."""
+    """Return the console for progress bars and tables."""
     return Console(stderr=True, quiet=verbosity == 0)
 
 
 def _progress(verbosity: int, *columns: ProgressColumn, **options: Any) -> Progress:
-    """What it is, and how far it is, then these columns; plain nothing when stderr is not a terminal."""
     screen = console(verbosity)
     disable = verbosity == 0 or not screen.is_terminal
     description = TextColumn("{task.description}")
@@ -55,23 +53,23 @@ def _progress(verbosity: int, *columns: ProgressColumn, **options: Any) -> Progr
 
 
 def progress(verbosity: int, unit: str) -> Progress:
-    """A bar that counts `unit`."""
+    """Return a progress bar that counts `unit`."""
     return _progress(verbosity, MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn())
 
 
 def eta_progress(verbosity: int) -> Progress:
-    """A bar over work whose parts differ in length, with the time that is left of it."""
+    """Return a progress bar with the remaining time, for work whose parts differ in duration."""
     return _progress(
         verbosity,
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        speed_estimate_period=600,  # seconds: a part may take half a minute
+        speed_estimate_period=600,  # seconds; one part may take half a minute
     )
 
 
 class _Rate(ProgressColumn):
-    """How fast a bar goes: as its task's field `rate` says, else as it was seen to go; 1,234 tickets/s."""
+    """Show a rate such as 1,234 tickets/s: the task's field `rate` if set, else the observed speed."""
 
     def __init__(self, unit: str) -> None:
         super().__init__()
@@ -83,7 +81,7 @@ class _Rate(ProgressColumn):
 
 
 def rate_progress(verbosity: int, unit: str) -> Progress:
-    """A bar that counts `unit`, with how many a second, and the time that is left of them."""
+    """Return a progress bar that counts `unit`, with the rate per second and the remaining time."""
     return _progress(
         verbosity,
         TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
@@ -95,13 +93,12 @@ def rate_progress(verbosity: int, unit: str) -> Progress:
 
 
 def write_line(stdout: OutputWrapper, verbosity: int, line: str) -> None:
-    """One line for people, unless they asked for silence."""
     if verbosity > 0:
         stdout.write(line)
 
 
 class _Modes(argparse.Action):
-    """`--modes a b` and `--modes a,b`, each checked against the allowed names."""
+    """Parse `--modes a b` or `--modes a,b` and check each name."""
 
     def __init__(self, *args: Any, allowed: Iterable[str], **kwargs: Any) -> None:
         self.allowed = list(allowed)
@@ -126,7 +123,7 @@ def add_modes_argument(parser: CommandParser, allowed: Iterable[str], help: str)
 
 
 def iso_date(text: str) -> date:
-    """An argument that is a date, written 2026-11-25."""
+    """Parse a date such as 2026-11-25, as an argument type."""
     try:
         return date.fromisoformat(text)
     except ValueError as error:
@@ -134,7 +131,7 @@ def iso_date(text: str) -> date:
 
 
 def positive_int(text: str) -> int:
-    """An argument that is an integer from 1."""
+    """Parse a positive integer, as an argument type."""
     if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an integer from 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)

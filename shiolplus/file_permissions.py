@@ -1,7 +1,7 @@
-"""Keep the files of an installation private to its user: directories 0700, files 0600.
+"""Restrict the files of an installation to its user: directories 0700, files 0600.
 
-`db.sqlite3` holds sessions and password hashes, and `secret-key` signs both sessions and queued tasks, so
-whoever can read either can become a superuser. This module imports no app: the settings use it.
+`db.sqlite3` contains sessions and password hashes, and `secret-key` signs sessions and queued tasks, so
+anyone who can read either can become a superuser. The settings use this module, so it imports no app.
 """
 
 import logging
@@ -17,39 +17,38 @@ from django.core.checks import CheckMessage, Tags, Warning, register
 
 logger = logging.getLogger(__name__)
 
-OTHERS = 0o077  # every permission of the group and of others
+OTHERS = 0o077  # all permissions of the group and of others
 PRIVATE = 0o700
-SHOWN = 5  # paths that a warning names
-# What this project creates in a folder that it shares with other programs.
+MAX_LISTED = 5  # paths in a warning
+# What this project creates in a folder shared with other programs.
 OWN_NAMES = ("secret-key", "cluster.lock", "logs", "models", "queue-status")
 SQLITE_SUFFIXES = ("", "-wal", "-shm", "-journal")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file or directory as found, symbolic links not followed."""
+    """A file or directory; symbolic links are not followed."""
 
     path: Path
     status: os.stat_result
 
     @property
     def is_open(self) -> bool:
-        """Whether the group or others may do anything with it."""
+        """Return True if the group or others have any permission."""
         return bool(stat.S_IMODE(self.status.st_mode) & OTHERS)
 
 
 def restrict_umask() -> None:
-    """Make everything that this process and its children create private, whatever umask it inherited."""
+    """Make all files private that this process and its children create."""
     os.umask(os.umask(OTHERS) | OTHERS)
 
 
 def make_directory(folder: Path) -> None:
-    """Create a directory and its missing parents with mode 0700."""
     folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
 
 
 def is_shared(folder: Path) -> bool:
-    """Return True for a folder such as /tmp, where other programs keep their files (sticky bit)."""
+    """Return True for a folder such as /tmp (sticky bit), which contains files of other programs."""
     try:
         return bool(folder.stat().st_mode & stat.S_ISVTX)
     except OSError:
@@ -57,9 +56,9 @@ def is_shared(folder: Path) -> bool:
 
 
 def find_entries(var: Path, database: Path | None) -> Iterator[Entry]:
-    """Yield every file and directory that must be private; what cannot be read is left out.
+    """Yield every readable file and directory that must be private.
 
-    `database` is the SQLite file, which may be outside `var`; its directory then belongs to somebody else.
+    `database` is the SQLite file. It may be outside `var`, and then its directory is not included.
     """
     seen: set[Path] = set()
     for path in (*_paths(var), *_database_files(database)):
@@ -92,9 +91,9 @@ def _database_files(database: Path | None) -> Iterator[Path]:
 
 
 def _entry(path: Path) -> Entry | None:
-    """Return the entry of a file or directory; None for anything else, such as a link, or if it vanished.
+    """Return the entry of a file or directory, or None for anything else or if it has vanished.
 
-    The target of a symbolic link may be any file of the system; a socket may be there for a web server.
+    The target of a symbolic link may be any file of the system, and a web server may need a socket.
     """
     try:
         status = path.lstat()
@@ -105,9 +104,9 @@ def _entry(path: Path) -> Entry | None:
 
 
 def tighten(var: Path, database: Path | None = None) -> int:
-    """Remove every permission of the group and of others; return how many paths were changed.
+    """Remove all permissions of the group and of others. Return the number of changed paths.
 
-    A path that cannot be changed, because another user owns it, is left to the system check.
+    The system check reports paths that cannot be changed because another user owns them.
     """
     changed = 0
     for entry in find_entries(var, database):
@@ -130,48 +129,46 @@ def sqlite_file() -> Path | None:
 
 
 def tighten_installation() -> None:
-    """Tighten what an earlier version, or another program, left open; one log line if there was anything."""
+    """Tighten the files that an earlier version or another program created, and log their number."""
     if changed := tighten(settings.VAR, sqlite_file()):
-        logger.warning(
-            "%d paths in %s were open to other users; they are now private to this one", changed, settings.VAR
-        )
+        logger.warning("Removed the permissions of other users from %d paths in %s", changed, settings.VAR)
 
 
 @register(Tags.security)
 def check_file_permissions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """W030: files that other users can open. W031: files of another user than the folder's owner."""
+    """Warn about files that other users can access (W030) or that the folder's owner does not own (W031)."""
     entries = list(find_entries(settings.VAR, sqlite_file()))
-    found: list[CheckMessage] = []
+    warnings: list[CheckMessage] = []
     if exposed := [entry.path for entry in entries if entry.is_open]:
-        found.append(
+        warnings.append(
             Warning(
-                f"Other users of this machine can open {_listed(exposed)}.",
-                hint="Sessions, password hashes or the secret key may be in there. As root or their owner, "
-                f"run `chmod -R go= {settings.VAR}` (the same for a SQLite file elsewhere).",
+                f"Other users of this machine can access {_join(exposed)}.",
+                hint="They may contain sessions, password hashes or the secret key. As root or their owner, "
+                f"run `chmod -R go= {settings.VAR}` (likewise for a SQLite file elsewhere).",
                 id="shiolplus.W030",
             )
         )
     owner = _owner(settings.VAR)
     if foreign := [entry.path for entry in entries if entry.status.st_uid != owner]:
-        found.append(
+        warnings.append(
             Warning(
-                f"Another user than the owner of {settings.VAR} owns {_listed(foreign)}.",
-                hint=f"A command was run as that user, for example with sudo. Run `chown -R {owner} "
-                f"{settings.VAR}` as root, and use `sudo -u` with the service's user instead.",
+                f"The owner of {settings.VAR} does not own {_join(foreign)}.",
+                hint="A command was run as another user, for example with sudo. As root, run "
+                f"`chown -R {owner} {settings.VAR}`, and use `sudo -u` with the service's user in future.",
                 id="shiolplus.W031",
             )
         )
-    return found
+    return warnings
 
 
 def _owner(folder: Path) -> int:
-    """Return the user id that the files should have: the folder's owner, or this user in a shared folder."""
+    """Return the id of the user that should own the files: the folder's owner, unless it is shared."""
     try:
         return os.geteuid() if is_shared(folder) else folder.stat().st_uid
-    except OSError:  # it is gone, or in a folder that this user may not enter
+    except OSError:  # missing or inaccessible
         return os.geteuid()
 
 
-def _listed(paths: list[Path]) -> str:
-    more = len(paths) - SHOWN
-    return ", ".join(map(str, paths[:SHOWN])) + (f" and {more} more" if more > 0 else "")
+def _join(paths: list[Path]) -> str:
+    omitted = len(paths) - MAX_LISTED
+    return ", ".join(map(str, paths[:MAX_LISTED])) + (f" and {omitted} more" if omitted > 0 else "")

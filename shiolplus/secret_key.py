@@ -1,19 +1,19 @@
-"""Read the secret key file, which `manage.py init` writes."""
+"""The secret key file, which `manage.py init` writes."""
 
 from pathlib import Path
 
 _REPLACE = (
-    "Restore the key, or delete the file and run `python manage.py init` for a new one, which signs every "
-    "user out and makes queued tasks unreadable."
+    "Restore the key, or delete the file and run `python manage.py init` to create a new one. That signs out "
+    "all users and makes queued tasks unreadable."
 )
 
 
 class SecretKeyError(Exception):
-    """Why a secret key file cannot be used, with the remedy."""
+    """The secret key file cannot be used. The message contains the remedy."""
 
 
 def read_secret_key(key_file: Path) -> str:
-    """Return the key in a file. FileNotFoundError if there is none, SecretKeyError if it cannot be used."""
+    """Return the key in a file. Raise FileNotFoundError or SecretKeyError."""
     try:
         key = key_file.read_bytes().decode().strip()
     except FileNotFoundError:
@@ -24,8 +24,8 @@ def read_secret_key(key_file: Path) -> str:
         ) from error
     except OSError as error:
         raise SecretKeyError(
-            f"The secret key {key_file} cannot be read: {error.strerror}. Give the file to the user that "
-            "runs this process (`chown`), or set SHIOL_SECRET_KEY."
+            f"The secret key {key_file} cannot be read: {error.strerror}. Make the user that runs this "
+            "process the owner of the file (`chown`), or set SHIOL_SECRET_KEY."
         ) from error
     except UnicodeDecodeError as error:
         raise SecretKeyError(f"The secret key {key_file} is not UTF-8 text. {_REPLACE}") from error

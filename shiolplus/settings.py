@@ -1,7 +1,6 @@
-"""Settings, all from the environment; a bad value stops the start with its name and what is allowed.
+"""Django settings, read from environment variables. An invalid value raises ImproperlyConfigured.
 
-Every variable is explained in the README under "Settings". The queue's figures were measured together:
-`retry` must exceed (1 + ceil((queue_limit + bulk) / workers)) * (timeout + 3).
+The README explains each variable under "Settings".
 """
 
 import secrets
@@ -9,24 +8,24 @@ import sys
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, validate
 
+from shiolplus.databases import SQLITE, tune_cache, tune_database
 from shiolplus.file_permissions import make_directory, restrict_umask
 from shiolplus.secret_key import SecretKeyError, read_secret_key
 from shiolplus.web.security_headers import NONE, SELF, Policy
 from shiolplus.web.static_version import static_version
 from shiolplus.web.trusted_proxies import SCHEME_KEY, parse_peers
 
-WAL_BYTES = 8_000_000  # of SQLite's write-ahead log, once no reader needs more; checkpoints begin at 4 MB
+WAL_BYTES = 8_000_000  # size limit of SQLite's write-ahead log; automatic checkpoints start at 4 MB
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
 
 
 def _read_secret_key(key_file: Path) -> str:
-    """Return SHIOL_SECRET_KEY, else the content of the file that `manage.py init` wrote."""
+    """Return SHIOL_SECRET_KEY or the key in the file that `manage.py init` writes."""
     if key := env.str("SHIOL_SECRET_KEY", ""):
         return key
     try:
@@ -35,60 +34,12 @@ def _read_secret_key(key_file: Path) -> str:
         pass
     except SecretKeyError as error:
         raise ImproperlyConfigured(str(error)) from error
-    if sys.argv[1:2] == ["init"]:  # the one command that runs before there is a key, since it makes it
+    if sys.argv[1:2] == ["init"]:  # the command that creates the key
         return secrets.token_urlsafe(50)
     raise ImproperlyConfigured(
         f"There is no secret key: run `python manage.py init`, which writes {key_file}, "
         "or set SHIOL_SECRET_KEY."
     )
-
-
-# A host that vanished is given up after 20 s; by the system's own rules, after 15 minutes to 2 hours.
-_vanished_host = {
-    "connect_timeout": 5,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,  # milliseconds
-}
-
-
-def _tune(database: dict[str, Any], pool: int) -> dict[str, Any]:
-    """Add what each engine needs for many writers and for its own absence; what the URL says wins."""
-    database["CONN_MAX_AGE"] = database.get("CONN_MAX_AGE") or 600
-    ours: dict[str, Any] = {}
-    if database["ENGINE"] == "django.db.backends.sqlite3":
-        ours = {  # measured without them, 92 of 500 tasks met "database is locked"
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
-            f"PRAGMA journal_size_limit={WAL_BYTES};",
-        }
-        # A file, so that a cluster in another process can share the tests' database.
-        database["TEST"] = {"NAME": str(VAR / "test.sqlite3")}
-    else:
-        database["CONN_HEALTH_CHECKS"] = True
-        ours = dict(_vanished_host)
-        if pool:
-            database["CONN_MAX_AGE"] = 0  # each request gives its connection back
-            # After `reconnect_timeout` the next request tries at once; the pool's own tries come ever later.
-            ours["pool"] = {"min_size": 1, "max_size": pool, "timeout": 5, "reconnect_timeout": 5}
-    database["OPTIONS"] = ours | database.get("OPTIONS", {})
-    return database
-
-
-def _cache(url: str) -> dict[str, Any]:
-    """The default cache; ValueError for a Redis address of which a part would be guessed."""
-    cache: dict[str, Any] = {"KEY_PREFIX": "shiolplus"} | env.dj_cache_url("CACHE_URL", url)
-    if "redis" in cache["BACKEND"]:
-        address = urlsplit(url)
-        if not address.hostname or not address.path.strip("/").isdecimal():
-            raise ValueError('"CACHE_URL": allowed is redis://[user:password@]host[:port]/number')
-        cache["LOCATION"] = address._replace(query="").geturl()  # the parser drops a user and breaks IPv6
-        cache["OPTIONS"] = {"socket_connect_timeout": 1, "socket_timeout": 1}  # seconds
-    if "locmem" in cache["BACKEND"]:
-        cache["OPTIONS"] = {"MAX_ENTRIES": 100_000}  # of addresses that ask; at 300 their counts get lost
-    return cache
 
 
 try:
@@ -100,16 +51,16 @@ try:
     HTTPS = env.bool("SHIOL_HTTPS", bool(_public))
     TRUSTED_PROXIES = parse_peers("SHIOL_TRUSTED_PROXIES", env.list("SHIOL_TRUSTED_PROXIES", []))
     METRICS_FROM = parse_peers("SHIOL_METRICS_FROM", env.list("SHIOL_METRICS_FROM", ["127.0.0.0/8", "::1"]))
-    # Connections of this process at once on PostgreSQL, 0 for one that stays. The web's entry points set it:
-    # a pool's threads do not survive a fork, and a cluster forks its workers.
-    _pool = env.int("SHIOL_DB_POOL", 0, validate=validate.Range(min=0, max=100))
-    _database = env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR / 'db.sqlite3'}")
-    DATABASES = {"default": _tune(_database, _pool)}
-    CACHES: dict[str, dict[str, Any]] = {"default": _cache(env.str("CACHE_URL", "locmem://"))}
+    # Size of this process's PostgreSQL connection pool; 0 disables it. Only the web entry points set it: the
+    # threads of a pool do not survive a fork, and a cluster forks its workers.
+    _pool_size = env.int("SHIOL_DB_POOL", 0, validate=validate.Range(min=0, max=100))
+    DATABASES = {"default": env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR / 'db.sqlite3'}")}
+    tune_database(DATABASES["default"], _pool_size, WAL_BYTES, VAR / "test.sqlite3")
+    CACHES: dict[str, dict[str, Any]] = {"default": env.dj_cache_url("CACHE_URL", "locmem://")}
+    tune_cache(CACHES["default"], env.str("CACHE_URL", "locmem://"))
     DRAWS_SOURCE = env.str(
         "SHIOL_DRAWS_SOURCE", "ny", validate=validate.OneOf(["ny", "texas", "bundled", "none"])
     )
-    _on_sqlite = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
     FIT_PROCESSES = env.int("SHIOL_FIT_PROCESSES", 2, validate=validate.Range(min=1, max=64))
     KEEP_MODELS = env.int("SHIOL_KEEP_MODELS", 5, validate=validate.Range(min=1, max=10_000))
     _hybrid_share = env.float(
@@ -119,20 +70,21 @@ try:
     )
     CLAIM_KEEP_DAYS = env.int("SHIOL_CLAIM_KEEP_DAYS", 90, validate=validate.Range(min=1, max=36_500))
     LEASE_SECONDS = env.int("SHIOL_LEASE_SECONDS", 60, validate=validate.Range(min=2, max=3600))
-    # New York's time; never after the draw itself.
+    # In New York time, and not after the draw.
     SALES_CUTOFF = env.time("SHIOL_SALES_CUTOFF", time(21, 59), validate=validate.Range(max=time(22, 59)))
     ANSWER_SECONDS = env.float("SHIOL_ANSWER_SECONDS", 1.0, validate=validate.Range(min=0, max=1))
     ANONYMOUS_RATE = env.int("SHIOL_ANONYMOUS_RATE", 6000, validate=validate.Range(min=1, max=10_000_000))
     LOG_FORMAT = env.str("SHIOL_LOG_FORMAT", "console", validate=validate.OneOf(["console", "json"]))
-    WORKERS = env.int("SHIOL_WORKERS", 1 if _on_sqlite else 2, validate=validate.Range(min=1, max=64))
+    _default_workers = 1 if DATABASES["default"]["ENGINE"] == SQLITE else 2
+    WORKERS = env.int("SHIOL_WORKERS", _default_workers, validate=validate.Range(min=1, max=64))
 except (EnvError, ValueError) as error:
-    raise ImproperlyConfigured(f"A bad value in the environment: {error}") from error
+    raise ImproperlyConfigured(f"Invalid environment variable: {error}") from error
 
-restrict_umask()  # before anything creates a file; child processes inherit it
+restrict_umask()  # before any file is created; child processes inherit it
 try:
     make_directory(VAR / "logs")
 except OSError as error:
-    raise ImproperlyConfigured(f"SHIOL_VAR: the folder {VAR} cannot be made: {error.strerror}.") from error
+    raise ImproperlyConfigured(f"SHIOL_VAR: the folder {VAR} cannot be created: {error.strerror}.") from error
 
 SECRET_KEY = _read_secret_key(VAR / "secret-key")
 
@@ -159,7 +111,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "shiolplus.logs.filters.RequestIdMiddleware",
     "shiolplus.web.security_headers.HeadersMiddleware",
-    # Before whatever asks for the client's address, or for TLS.
+    # Before any middleware that reads the client's IP address or scheme.
     "shiolplus.web.trusted_proxies.TrustedProxies",
     "tickets.api.problems.ProblemJsonMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -171,27 +123,26 @@ MIDDLEWARE = [
     "shiolplus.web.page_middleware.PageAuthMiddleware",
     "shiolplus.web.page_middleware.PageMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "axes.middleware.AxesMiddleware",  # reads one attribute of the request, so the API need not skip it
+    "axes.middleware.AxesMiddleware",  # cheap, so the API need not skip it
 ]
 
-# Who serves a name over TLS is seldom this process: a proxy says so in X-Forwarded-Proto, if it is trusted.
+# TLS usually ends at a proxy, which reports it in X-Forwarded-Proto if it is trusted.
 SECURE_PROXY_SSL_HEADER = (SCHEME_KEY, "https")
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-# Who asks for these speaks to this process itself, by its address and without TLS.
+# Monitors request these directly from this process, without TLS.
 SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 
-# What `check --deploy` need not say:
 SILENCED_SYSTEM_CHECKS = [
-    "security.W003",  # the CSRF middleware is there: shiolplus.web.page_middleware.PageCsrfMiddleware
-    # For its own name only: a host must not bind its neighbours, and no browser forgets within a year.
+    "security.W003",  # the CSRF middleware is PageCsrfMiddleware
+    # HSTS without subdomains and preload: it must not bind other hosts of the domain, and is hard to revoke.
     *("security.W005", "security.W021"),
 ]
 if not (HTTPS or _public):
-    # Served to this machine alone, whose loopback nobody taps and where no TLS would find a certificate.
-    SILENCED_SYSTEM_CHECKS += [f"security.{one}" for one in ("W004", "W008", "W010", "W012", "W016")]
+    # Served on the loopback interface only, where TLS is not needed.
+    SILENCED_SYSTEM_CHECKS += [f"security.{check}" for check in ("W004", "W008", "W010", "W012", "W016")]
 
-# Nothing from elsewhere, nothing inline, and no page of ours inside another's.
+# No external or inline resources, and no framing by other sites.
 SECURE_CSP: Policy = {
     "default-src": [SELF],
     "base-uri": [NONE],
@@ -199,7 +150,7 @@ SECURE_CSP: Policy = {
     "frame-ancestors": [NONE],
     "object-src": [NONE],
 }
-# The directives that are otherwise below a path: Swagger's style sheet has pictures inside.
+# Overrides by path prefix. Swagger's style sheet contains images.
 SECURE_CSP_PATHS: dict[str, Policy] = {"/api/docs": {"img-src": [SELF, "data:"]}}
 PERMISSIONS_POLICY = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
 
@@ -208,7 +159,7 @@ WSGI_APPLICATION = "shiolplus.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "shiolplus" / "templates"],  # over those of the admin, which they extend
+        "DIRS": [BASE_DIR / "shiolplus" / "templates"],  # override and extend the admin's
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -223,18 +174,18 @@ TEMPLATES = [
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 AUTHENTICATION_BACKENDS = ["shiolplus.web.sign_in.SignInLimit", "django.contrib.auth.backends.ModelBackend"]
-# Per user name and address: locking the name alone would let an outsider lock out the only administrator.
+# Per user name and IP address: locking the name alone would let an outsider lock out the only administrator.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=5)
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # else whoever tries on is locked out for ever
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or further attempts would extend it forever
 AXES_RESET_ON_SUCCESS = True
-AXES_ENABLE_ACCESS_FAILURE_LOG = True  # the counts themselves are deleted when the lock-out ends
+AXES_ENABLE_ACCESS_FAILURE_LOG = True  # the counts are deleted when the lock-out ends
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"  # works while the cache is unreachable
 AXES_USERNAME_CALLABLE = "shiolplus.web.sign_in.client_username"
 AXES_CLIENT_IP_CALLABLE = "shiolplus.web.sign_in.client_address"
 AXES_LOCKOUT_CALLABLE = "shiolplus.web.sign_in.locked_out"
-AXES_ENABLE_ADMIN = False  # shiolplus.adminsite.admin shows them read-only
+AXES_ENABLE_ADMIN = False  # shiolplus.adminsite.admin registers them read-only
 AXES_VERBOSE = False
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -248,7 +199,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/" if DEBUG else f"static/{static_version(BASE_DIR)}/"
-WHITENOISE_USE_FINDERS = True  # the admin's files are served without a collectstatic step
+WHITENOISE_USE_FINDERS = True  # serve static files without a collectstatic step
 if not DEBUG:
     WHITENOISE_IMMUTABLE_FILE_TEST = f"^/{STATIC_URL}"
 
@@ -272,11 +223,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api(/v1)?",
     "TAGS": [
-        {"name": "tickets", "description": "The stock that all see."},
-        {"name": "claims", "description": "Tickets of one's own, and how many there may be."},
-        {"name": "draws", "description": "Official draws, and what was won in them."},
-        {"name": "generation-runs", "description": "How the stock came about."},
-        {"name": "modes", "description": "What makes tickets, and what it was worth."},
+        {"name": "tickets", "description": "Stored tickets, the same for every caller."},
+        {"name": "claims", "description": "Tickets reserved for one client, and its quota."},
+        {"name": "draws", "description": "Official draws and their prizes."},
+        {"name": "generation-runs", "description": "Runs that generated the tickets."},
+        {"name": "modes", "description": "Modes that generate tickets, and their skill."},
         {"name": "schema", "description": "This document."},
     ],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
@@ -292,22 +243,24 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     ],
 }
 
-# What each process counts and keeps for itself.
+# Counters and entries private to each process.
 CACHES["memory"] = {
     "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
     "LOCATION": "memory",
     "OPTIONS": {"MAX_ENTRIES": 100_000},
 }
-# The status of live clusters must be seen by other processes, so it lives in files.
+# Other processes must see the status of running clusters, so it is stored in files.
 CACHES["queue"] = {
     "BACKEND": "predictions.workqueue.heartbeats.HeartbeatCache",
     "LOCATION": str(VAR / "queue-status"),
 }
 
+# The values depend on each other: `retry` must exceed
+# (1 + ceil((queue_limit + bulk) / workers)) * (timeout + 3).
 Q_CLUSTER: dict[str, Any] = {
-    "name": "shiolplus",  # also the salt that signs tasks: never changed
+    "name": "shiolplus",  # also the salt of task signatures; do not change
     "broker_class": "predictions.workqueue.broker.QueueBroker",
-    "orm": "default",  # the models' own database, so a task is enqueued with the commit that needs it
+    "orm": "default",  # the models' database, so that enqueuing a task is part of the transaction
     "cache": "queue",
     "workers": WORKERS,
     "queue_limit": 1,
@@ -317,21 +270,21 @@ Q_CLUSTER: dict[str, Any] = {
     "ack_failures": True,
     "max_attempts": 1,
     "recycle": 50,
-    "save_limit": 0,  # a positive limit reads, then deletes, on each result
-    "guard_cycle": 0.5,  # the hard timeout tests for exactly zero: other values miss it
+    "save_limit": 0,  # a positive limit costs a query and a deletion per result
+    "guard_cycle": 0.5,  # the hard timeout is tested for exactly zero, which other values miss
     "poll": 0.5,
     "catch_up": False,
-    # One bad row stops it, silently, for all: tickets.cluster.scheduler sends what is due.
+    # A single bad row silently stops django-q2's scheduler; tickets.cluster.scheduler replaces it.
     "scheduler": False,
     "ALT_CLUSTERS": {
-        # Pipelines and fits. Served by a cluster started with Q_CLUSTER_NAME=heavy.
-        # Fits are child processes, so its worker does not grow; one that is being replaced delays a drain.
+        # Pipelines and fits, run by a cluster started with Q_CLUSTER_NAME=heavy. Fits are child processes, so
+        # the worker does not grow; recycling it would delay a shutdown.
         "heavy": {"workers": 1, "queue_limit": 1, "timeout": 1800, "retry": 6000},
     },
 }
 
-MODE_PARAMETERS = {"hybrid": {"v2_share": _hybrid_share}}  # beside each mode's own defaults
-FIT_TIME_LIMIT = 600  # seconds one fit may take before its process is killed
+MODE_PARAMETERS = {"hybrid": {"v2_share": _hybrid_share}}  # override the modes' defaults
+FIT_TIME_LIMIT = 600  # seconds until the process of a fit is killed
 MODELS_DIR = VAR / "models"
 
 LOGGING = {
@@ -357,12 +310,12 @@ LOGGING = {
             "filters": ["ids", "refusals", "outages"],
         },
         "file": {
-            # Web workers, cluster workers and commands share the file: a lock keeps its rotation whole.
+            # Web workers, cluster workers and commands share the file; a lock serializes its rotation.
             "class": "shiolplus.logs.outages.LogFile",
             "filename": VAR / "logs" / "shiol.log",
             "maxBytes": 10_000_000,
             "backupCount": 5,
-            "chmod": 0o600,  # of its lock file too, which it would otherwise create executable
+            "chmod": 0o600,  # also of the lock file, which would otherwise be executable
             "encoding": "utf-8",
             "formatter": LOG_FORMAT,
             "filters": ["ids", "refusals", "outages"],
@@ -372,8 +325,8 @@ LOGGING = {
     "loggers": {
         "predictions": {"level": "INFO"},
         "tickets": {"level": "INFO"},
-        "django-q": {"level": "WARNING"},  # a canary every few seconds would fill the log
-        "gunicorn.http.wsgi": {"level": "ERROR"},  # it warns of each HEAD, whose body Django leaves to it
-        "urllib3": {"level": "ERROR"},  # it warns of each retry; what comes of them is reported once
+        "django-q": {"level": "WARNING"},  # INFO would log a canary every few seconds
+        "gunicorn.http.wsgi": {"level": "ERROR"},  # it warns of the body of each response to HEAD
+        "urllib3": {"level": "ERROR"},  # it warns of each retry; the final failure is reported once
     },
 }

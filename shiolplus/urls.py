@@ -1,4 +1,4 @@
-"""Where each address leads: the API, the admin, and the answers for everything else."""
+"""URL configuration."""
 
 from django.contrib import admin
 from django.urls import include, path, re_path
@@ -18,7 +18,7 @@ admin.site.site_title = "SHIOL+"
 admin.site.index_title = "Draws, models and tickets"
 
 urlpatterns = [
-    path("api/v1/", include("tickets.api.urls")),  # first: looked up most often
+    path("api/v1/", include("tickets.api.urls")),  # first, since it serves most requests
     path("api/schema", SchemaView.as_view(), name="schema"),
     path("api/docs", docs, name="docs"),
     re_path("^api(/|$)", NotFoundView.as_view()),

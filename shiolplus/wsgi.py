@@ -1,4 +1,4 @@
-"""The WSGI entry point for a web server."""
+"""WSGI entry point."""
 
 import os
 from importlib import import_module
@@ -9,13 +9,13 @@ from django.core.wsgi import get_wsgi_application
 from shiolplus.web.request_classes import TolerantWSGIRequest
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shiolplus.settings")
-os.environ.setdefault("SHIOL_DB_POOL", "8")  # connections its threads share; only a web process has them
+os.environ.setdefault("SHIOL_DB_POOL", "8")  # web processes only; see DATABASES
 django = get_wsgi_application()
 django.request_class = TolerantWSGIRequest
-# Else it is the first request that loads the views and waits, and that meets what is broken in them.
+# Import the views at startup: otherwise the first request waits for it and meets any import error.
 import_module(settings.ROOT_URLCONF)
 
-from shiolplus.web.fast_path import CachedTicketsFastPath  # noqa: E402 - it needs the settings, which are read above
+from shiolplus.web.fast_path import CachedTicketsFastPath  # noqa: E402 - needs the settings loaded above
 from tickets.api.response_cache import enable  # noqa: E402
 
 application = CachedTicketsFastPath(django)

@@ -15,7 +15,7 @@ from django.core.checks import CheckMessage
 from shiolplus import file_permissions
 from tests.tickets.management.test_start import manage
 
-LINE = "were open to other users; they are now private to this one"
+LINE = "Removed the permissions of other users from"
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +99,7 @@ def test_an_existing_installation_is_tightened_at_start_with_one_line(tmp_path: 
     done = manage(tmp_path, "status", "--json")
 
     assert done.stderr.count(LINE) == 1
-    assert f"{many} paths in {tmp_path} {LINE}" in done.stderr
+    assert f"{LINE} {many} paths in {tmp_path}" in done.stderr
     assert LINE not in manage(tmp_path, "status", "--json").stderr
     assert_private(tmp_path)
 
@@ -150,7 +150,7 @@ def test_the_check_names_what_others_can_read(tmp_path: Path, settings: Any) -> 
     (tmp_path / "closed").touch(0o600)
 
     (warning,) = found("W030")
-    assert warning.msg == f"Other users of this machine can open {tmp_path / 'secret-key'}."
+    assert warning.msg == f"Other users of this machine can access {tmp_path / 'secret-key'}."
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")

@@ -116,8 +116,8 @@ def test_a_mode_that_fails_is_an_error_by_its_name(settings: pytest.FixtureReque
     [
         (["--draws", "29"], "29 draws: allowed is 30 to 440"),
         (["--draws", "5000"], "5000 draws: allowed is 30 to 440"),
-        (["--draws", "0"], "'0' is not an integer from 1"),
-        (["--refit-every", "x"], "'x' is not an integer from 1"),
+        (["--draws", "0"], "'0' is not a positive integer"),
+        (["--refit-every", "x"], "'x' is not a positive integer"),
         (["--modes", "v3"], "v3 is not allowed; choose from random_forest, lstm, v1, v2, hybrid, uniform"),
     ],
 )

@@ -99,7 +99,7 @@ def test_a_bad_value_in_the_environment_is_a_named_error(
 
     assert done.returncode == 1
     last_line = done.stderr.splitlines()[-1]
-    assert "A bad value in the environment" in last_line
+    assert "Invalid environment variable" in last_line
     assert name in last_line
     assert allowed in last_line
     assert "secret" not in last_line
@@ -136,7 +136,7 @@ def test_a_database_without_tables_is_a_message_with_the_way_out(command: str, t
     assert done.returncode == 1
     assert "no such table" in done.stderr
     assert done.stderr.splitlines()[-1].endswith(
-        "run `python manage.py migrate`; --traceback shows where it happened."
+        "run `python manage.py migrate`; use --traceback for details."
     )
     assert "Traceback" not in done.stderr
 
