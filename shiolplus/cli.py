@@ -41,7 +41,6 @@ def configure_console_logging(verbosity: int) -> None:
 
 
 def console(verbosity: int) -> Console:
-    """Return the console for progress bars and tables."""
     return Console(stderr=True, quiet=verbosity == 0)
 
 
@@ -53,7 +52,6 @@ def _progress(verbosity: int, *columns: ProgressColumn, **options: Any) -> Progr
 
 
 def progress(verbosity: int, unit: str) -> Progress:
-    """Return a progress bar that counts `unit`."""
     return _progress(verbosity, MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn())
 
 
@@ -81,7 +79,6 @@ class _Rate(ProgressColumn):
 
 
 def rate_progress(verbosity: int, unit: str) -> Progress:
-    """Return a progress bar that counts `unit`, with the rate per second and the remaining time."""
     return _progress(
         verbosity,
         TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
@@ -118,12 +115,10 @@ class _Modes(argparse.Action):
 
 
 def add_modes_argument(parser: CommandParser, allowed: Iterable[str], help: str) -> None:
-    """Add `--modes`, restricted to the allowed names."""
     parser.add_argument("--modes", nargs="+", action=_Modes, allowed=allowed, metavar="MODE", help=help)
 
 
 def iso_date(text: str) -> date:
-    """Parse a date such as 2026-11-25, as an argument type."""
     try:
         return date.fromisoformat(text)
     except ValueError as error:
@@ -131,7 +126,6 @@ def iso_date(text: str) -> date:
 
 
 def positive_int(text: str) -> int:
-    """Parse a positive integer, as an argument type."""
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)

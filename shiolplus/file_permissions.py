@@ -34,7 +34,6 @@ class Entry:
 
     @property
     def is_open(self) -> bool:
-        """Return True if the group or others have any permission."""
         return bool(stat.S_IMODE(self.status.st_mode) & OTHERS)
 
 

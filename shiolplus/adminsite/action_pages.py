@@ -105,7 +105,6 @@ class ActionPage(ABC):
         return TemplateResponse(request, self.template, context | self.page_context(preview))
 
     def page_context(self, preview: dict[str, Any] | None) -> dict[str, Any]:
-        """Return additional template context."""
         return {}
 
     def _preview(self, request: HttpRequest, form: forms.Form) -> dict[str, Any] | None:

@@ -51,7 +51,6 @@ class RememberedFiltersAdmin(admin.ModelAdmin):
         return response
 
     def list_context(self, request: HttpRequest, changelist: ChangeList) -> dict[str, Any]:
-        """Return additional template context."""
         return {
             "filtered_by": describe_filters(changelist),
             "hierarchy": self.hierarchy.links(changelist) if self.hierarchy else None,

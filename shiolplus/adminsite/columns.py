@@ -30,8 +30,6 @@ class ReadOnlyAdminMixin:
 
 
 class ExtraContextMixin(RememberedFiltersAdmin):
-    """Pass additional context to the template of an object's page."""
-
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         return {}
 

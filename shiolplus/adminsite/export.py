@@ -93,7 +93,6 @@ class ExportMixin(RememberedFiltersAdmin):
         return super().list_context(request, changelist) | {"export_url": f"{url}?{query}" if query else url}
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
-        """Preview the export on GET and stream it on POST."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         query = persistent_query(request.GET)
@@ -197,7 +196,6 @@ def _csv_lines(table: Iterable[Sequence[object]]) -> str:
 
 
 def iter_json_lines(columns: Sequence[ExportColumn], chunks: Iterable[list[Row]]) -> Iterator[str]:
-    """Yield one JSON object per line, with the names of the API."""
     slices, encode = _slices(columns), json.JSONEncoder(default=isoformat, ensure_ascii=False).encode
     for chunk in chunks:
         objects = ({column.name: column.json_value(row[part]) for column, part in slices} for row in chunk)
@@ -205,7 +203,6 @@ def iter_json_lines(columns: Sequence[ExportColumn], chunks: Iterable[list[Row]]
 
 
 def _slices(columns: Sequence[ExportColumn]) -> list[tuple[ExportColumn, slice]]:
-    """Return each column with the slice of a row that holds its fields."""
     ends = list(accumulate(len(column.fields) for column in columns))
     return [(column, slice(end - len(column.fields), end)) for column, end in zip(columns, ends, strict=True)]
 

@@ -39,7 +39,7 @@ LISTS = ("_changelist", EXPORT)
 
 
 class BadValue(ValueError):
-    """A value that no page accepts."""
+    pass
 
 
 class Site(admin.AdminSite):
@@ -136,7 +136,6 @@ def _has_bad_filter(request: HttpRequest, model_admin: "ModelAdmin[Any]") -> boo
 
 
 def _rejection(request: HttpRequest, model_admin: Any, path_values: Sequence[Any]) -> HttpResponse:
-    """Return the response that Django's own pages give to invalid values."""
     page = page_name(request)
     if page == AUTOCOMPLETE:
         return JsonResponse({"results": [], "pagination": {"more": False}})

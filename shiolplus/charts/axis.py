@@ -9,8 +9,6 @@ STEPS = (1, 2, 5, 10)  # times a power of ten: the allowed distances between tic
 
 @dataclass(frozen=True)
 class Tick:
-    """A label at a coordinate of the drawing."""
-
     at: float
     label: str
 
@@ -47,5 +45,4 @@ class Axis:
 
     @property
     def decimals(self) -> int:
-        """Return the number of decimals needed to tell the ticks apart."""
         return max(0, -math.floor(math.log10(self.step) + 1e-9))

@@ -46,8 +46,6 @@ class Bar:
 
 @dataclass(frozen=True)
 class BandMark:
-    """The rectangle of a band."""
-
     name: str
     meaning: str
     y: str

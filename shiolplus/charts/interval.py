@@ -24,8 +24,6 @@ class Estimate:
 
 @dataclass(frozen=True)
 class IntervalMark:
-    """The coordinates of an estimate."""
-
     name: str
     text: str
     y: int

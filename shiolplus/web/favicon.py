@@ -15,5 +15,4 @@ SVG = (
 @require_safe
 @cache_control(public=True, max_age=86_400)
 def favicon(request: HttpRequest) -> HttpResponse:
-    """Return a red ball as SVG."""
     return HttpResponse(SVG, content_type="image/svg+xml")

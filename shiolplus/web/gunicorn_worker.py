@@ -21,8 +21,6 @@ INT64 = struct.Struct("q")
 
 
 class JsonLogger(Logger):
-    """Write gunicorn's error and access log as JSON."""
-
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
         for log in (self.error_log, self.access_log):

@@ -168,7 +168,6 @@ def _migrations() -> ProbeResult:
 
 
 def _worker() -> ProbeResult:
-    """Probe whether each queue has a watched cluster with a recent heartbeat."""
     workers = worker_status_at(timezone.now())
     heartbeats: dict[str, list[float]] = {clusters.DEFAULT: [], clusters.HEAVY: []}
     for cluster in workers.watched:
@@ -192,7 +191,6 @@ def _worker() -> ProbeResult:
 
 
 def _stock() -> ProbeResult:
-    """Probe whether each mode that is not paused has an available ticket for the next draw."""
     levels = stock_levels(timezone.now())
     empty = [level.mode for level in levels if level.available <= 0 and not level.is_paused]
     draw_date = levels[0].draw_date

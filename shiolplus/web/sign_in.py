@@ -30,7 +30,6 @@ NOT_LANDING_PAGES = {"login", "logout", "jsi18n", "autocomplete", "view_on_site"
 
 
 def client_username(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:
-    """Return the user name under which django-axes counts failures."""
     username = (credentials or request.POST).get("username")
     return sanitize_line(str(username or ""))[:MAX_USERNAME_LENGTH]
 
@@ -63,7 +62,6 @@ class SignInLimit(AxesStandaloneBackend):
 
 
 def locked_out(request: HttpRequest, response: HttpResponse | None = None, *arguments: Any) -> HttpResponse:
-    """Return the lock-out page with status 429 and the full lock-out time as Retry-After."""
     seconds = int(settings.AXES_COOLOFF_TIME.total_seconds())
     context = admin.site.each_context(request) | {
         "title": "Too many failed sign-ins",
@@ -96,7 +94,6 @@ def is_landing_page(url: str, request: HttpRequest) -> bool:
 
 
 def _drop_bad_redirect(request: HttpRequest) -> None:
-    """Remove `next` from the request unless it is a landing page."""
     for method in ("GET", "POST"):
         params: QueryDict = getattr(request, method)
         if any(not is_landing_page(url, request) for url in params.getlist(REDIRECT_FIELD_NAME)):
@@ -106,12 +103,10 @@ def _drop_bad_redirect(request: HttpRequest) -> None:
 
 
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Show the admin's sign-in page, which redirects to `next` or to the admin index."""
     _drop_bad_redirect(request)
     return admin.site.login(request)
 
 
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """Sign out, with the same rule for `next`."""
     _drop_bad_redirect(request)
     return admin.site.logout(request)

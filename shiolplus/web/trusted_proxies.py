@@ -63,8 +63,6 @@ def is_trusted_peer(peer: str, peers: PeerAllowlist) -> bool:
 
 
 class Origin(NamedTuple):
-    """The client of a request, according to trusted peers."""
-
     address: str  # empty for a Unix socket and for an unknown client
     scheme: str = ""  # "https" or "http" if a trusted proxy sent it, CONFLICT if two headers differ
     unknown: str = ""  # why the client is unknown
@@ -83,7 +81,6 @@ class Proxies:
         self.is_trusted = lru_cache(maxsize=1024)(lambda peer: is_trusted_peer(peer, trusted))
 
     def client_address_and_scheme(self, headers: Mapping[str, Any]) -> Origin:
-        """Return the origin of a request, given its CGI variables."""
         peer = headers.get("REMOTE_ADDR", "")
         if not self.is_trusted(peer):
             return Origin(_normalized(peer))
