@@ -1,9 +1,10 @@
-"""The exact law of a ticket, given positive weights: what a component is, and how likely it finds a draw.
+"""Components of a ticket distribution and their exact likelihoods and inclusion probabilities.
 
-A component gives weights w of the 69 white balls and p of the 26 Powerballs. A white set S has the chance
-prod(w_i, i in S) / e5(w), e5 the fifth elementary symmetric polynomial; the Powerball is independent. This
-is the conditional-Bernoulli law of five balls out of 69 (Chen, Dempster & Liu 1994, Biometrika 81:457).
-With strata, a table gives the chance of the counts, and within a stratum the same law gives its balls.
+A component has weights w of the 69 white balls and p of the 26 Powerballs. The probability of a white set S
+is prod(w_i, i in S) / e5(w), where e5 is the fifth elementary symmetric polynomial; the Powerball is
+independent. This is the conditional-Bernoulli distribution of five balls out of 69 (Chen, Dempster & Liu
+1994, Biometrika 81:457). With strata, a table gives the probability of the counts per stratum, and the balls
+within a stratum follow the same distribution.
 """
 
 import math
@@ -20,19 +21,19 @@ from numpy.typing import NDArray
 from predictions.distributions.strata import Counts, Strata, Table
 from predictions.powerball import CURRENT_ERA, POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
 
-UNIFORM_LOG_LOSS = math.log(CURRENT_ERA.tickets)  # 19.4930 nats a draw
+UNIFORM_LOG_LOSS = math.log(CURRENT_ERA.tickets)  # 19.4930 nats per draw
 MAX_WEIGHT_RATIO = 20.0
 
-_UNDIVIDED: Table = (((WHITE_BALLS,), 1.0),)  # one stratum, and all five balls in it
+_SINGLE_STRATUM: Table = (((WHITE_BALLS,), 1.0),)
 
 
-# The law of the white balls
+# White balls
 
 
 def elementary_symmetric(weights: Sequence[float] | NDArray[np.float64], order: int) -> NDArray[np.float64]:
-    """e0 … e_order of the first i weights in row i, shape (weights + 1, order + 1); all of them last.
+    """Return e0 … e_order of the first i weights in row i, shape (weights + 1, order + 1).
 
-    Sums of positive numbers only, so nothing cancels; the weights' mean should be near one.
+    All terms are positive, so no digits cancel. The mean of the weights should be near one.
     """
     sums = np.zeros((len(weights) + 1, order + 1))
     sums[:, 0] = 1
@@ -42,64 +43,66 @@ def elementary_symmetric(weights: Sequence[float] | NDArray[np.float64], order: 
 
 
 def normalize_mean(weights: Sequence[float]) -> list[float]:
-    """The same weights around a mean of one, since their scale says nothing; equal ones are exactly 1."""
+    """Scale weights to a mean of one. Equal weights become exactly 1."""
     largest = max(weights)
-    parts = [weight / largest for weight in weights]  # first, for the sum of huge ones overflows
-    mean = math.fsum(parts) / len(parts)
-    return [part / mean for part in parts]
+    ratios = [weight / largest for weight in weights]  # the sum of the weights themselves could overflow
+    mean = math.fsum(ratios) / len(ratios)
+    return [ratio / mean for ratio in ratios]
 
 
 class WhiteBallDistribution:
-    """The exact law of five different balls out of any number, given their weights and strata if any.
+    """The exact distribution of five different balls, given their weights and optional strata.
 
-    `weights` holds one array a stratum, each around a mean of one; `symmetric` their e0 … e5; `offsets`
-    what the log-likelihood of a composition adds to the sum of its balls' `log_weights`.
+    `weights` has one array per stratum, each with a mean of one, and `symmetric` their e0 … e5. The
+    log-likelihood of a set is the sum of its `log_weights` plus the offset of its composition in `offsets`.
     """
 
     def __init__(
-        self, weights: Sequence[float], cuts: tuple[int, ...] = (), table: Table = _UNDIVIDED
+        self, weights: Sequence[float], cuts: tuple[int, ...] = (), table: Table = _SINGLE_STRATUM
     ) -> None:
         self.cuts, self.table = cuts, table
-        parts = [normalize_mean(weights[low:high]) for low, high in pairwise((0, *cuts, len(weights)))]
-        self.weights = [np.array(part) for part in parts]
-        self.log_weights = [math.log(weight) for part in parts for weight in part]
-        self.symmetric = [elementary_symmetric(part, WHITE_BALLS)[-1].tolist() for part in self.weights]
-        self.offsets = {counts: math.log(chance) - self._log_sets(counts) for counts, chance in table}
+        strata = [normalize_mean(weights[low:high]) for low, high in pairwise((0, *cuts, len(weights)))]
+        self.weights = [np.array(stratum) for stratum in strata]
+        self.log_weights = [math.log(weight) for stratum in strata for weight in stratum]
+        self.symmetric = [elementary_symmetric(stratum, WHITE_BALLS)[-1].tolist() for stratum in self.weights]
+        self.offsets = {
+            counts: math.log(probability) - self._log_normalizer(counts) for counts, probability in table
+        }
 
-    def _log_sets(self, counts: Counts) -> float:
+    def _log_normalizer(self, counts: Counts) -> float:
         return math.fsum(math.log(sums[count]) for sums, count in zip(self.symmetric, counts, strict=True))
 
     def log_likelihood(self, balls: Sequence[int]) -> float:
-        """The log-probability, in nats, of a set of five balls, numbered from 1."""
+        """Return the log-probability, in nats, of a set of five balls, numbered from 1."""
         counts = [0] * len(self.weights)
         for ball in balls:
             counts[bisect_left(self.cuts, ball)] += 1
         return math.fsum(self.log_weights[ball - 1] for ball in balls) + self.offsets[tuple(counts)]
 
     def inclusion_probabilities(self) -> NDArray[np.float64]:
-        """Each ball's exact chance to be among the five, one number a ball.
+        """Return each ball's exact probability of being drawn, shape (balls,).
 
-        In a stratum that gives c balls it is w_i * e_(c-1)(w without i) / e_c(w), and the chances of c come
-        from the table.
+        In a stratum with c balls drawn it is w_i * e_(c-1)(w without i) / e_c(w), averaged over the table's
+        distribution of c.
         """
-        chances = []
+        probabilities = []
         for stratum, (weights, sums) in enumerate(zip(self.weights, self.symmetric, strict=True)):
-            of_count = [0.0] * (WHITE_BALLS + 1)
-            for counts, chance in self.table:
-                of_count[counts[stratum]] += chance
-            without = _leave_one_out_symmetric(weights)
-            each = np.zeros(len(weights))
+            count_probabilities = [0.0] * (WHITE_BALLS + 1)
+            for counts, probability in self.table:
+                count_probabilities[counts[stratum]] += probability
+            leave_one_out = _leave_one_out_symmetric(weights)
+            factors = np.zeros(len(weights))
             for count in range(1, WHITE_BALLS + 1):
-                if of_count[count]:  # the stratum may have fewer balls
-                    each += without[count - 1] * (of_count[count] / sums[count])
-            chances.append(weights * each)
-        return np.concatenate(chances)
+                if count_probabilities[count]:  # zero if the stratum has fewer balls
+                    factors += leave_one_out[count - 1] * (count_probabilities[count] / sums[count])
+            probabilities.append(weights * factors)
+        return np.concatenate(probabilities)
 
 
 def _leave_one_out_symmetric(weights: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """e0 … e4 of all weights but one: entry k holds e_k without each of them in turn.
+    """Return e0 … e4 with one weight left out: element i of entry k is e_k without w_i.
 
-    Products of what stands before and after it: to divide the one out of the whole would cancel digits.
+    Computed as products of prefix and suffix sums, because dividing a weight out of the total loses digits.
     """
     before = elementary_symmetric(weights, WHITE_BALLS - 1)[:-1]
     after = elementary_symmetric(weights[::-1], WHITE_BALLS - 1)[-2::-1]
@@ -111,11 +114,11 @@ def _leave_one_out_symmetric(weights: NDArray[np.float64]) -> list[NDArray[np.fl
 
 @dataclass(frozen=True)
 class Component:
-    """One strategy's law: its share of the mixture, 69 white weights, 26 Powerball weights, and any strata.
+    """One strategy's distribution: share of the mixture, 69 white and 26 Powerball weights, optional strata.
 
-    Weights are positive and finite, relative to one another; the largest is at most MAX_WEIGHT_RATIO times
-    the smallest. A `dealt` component makes its tickets in decks, each ticket by the uniform law: its weights
-    are equal and it has no strata. ValueError otherwise, so that a broken model can never become tickets.
+    Weights are relative, positive and finite; the largest is at most MAX_WEIGHT_RATIO times the smallest.
+    The tickets of a `dealt` component come in decks and each is uniformly distributed, so its weights are
+    equal and it has no strata. Anything else raises ValueError.
     """
 
     strategy: str
@@ -134,19 +137,17 @@ class Component:
             raise ValueError(f"{self.strategy}: a deck is dealt with equal weights and no strata")
 
     @cached_property
-    def white_law(self) -> WhiteBallDistribution:
-        """The law of the white balls, computed once."""
+    def white_distribution(self) -> WhiteBallDistribution:
         if self.strata is None:
             return WhiteBallDistribution(self.white)
         return WhiteBallDistribution(self.white, self.strata.cuts, self.strata.table)
 
     @cached_property
-    def powerball_chances(self) -> tuple[float, ...]:
-        """The chance of each Powerball, 1 to 26."""
+    def powerball_probabilities(self) -> tuple[float, ...]:
         return tuple(weight / POWERBALL_MAX for weight in normalize_mean(self.powerball))
 
     def as_json(self) -> dict[str, Any]:
-        """The stored form, which `from_json` reads back; strata and decks only where there are any."""
+        """Return the stored form. `strata` and `dealt` are present only if set."""
         stored: dict[str, Any] = {
             "strategy": self.strategy,
             "share": self.share,
@@ -161,7 +162,7 @@ class Component:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Component":
-        """A component from its stored form; ValueError when it is not one."""
+        """Return a component from its stored form. Raise ValueError if the form is invalid."""
         try:
             dealt = stored.get("dealt", False)
             if not isinstance(dealt, bool):
@@ -188,50 +189,50 @@ def _check_weights(strategy: str, kind: str, weights: Sequence[float], count: in
 
 
 def components_from_json(stored: Sequence[dict[str, Any]]) -> list[Component]:
-    """A stored mixture; ValueError unless it has a component and the shares sum to one."""
-    components = [Component.from_json(one) for one in stored]
+    """Return a mixture from its stored form. Raise ValueError unless the shares sum to 1."""
+    components = [Component.from_json(component) for component in stored]
     if abs(sum(component.share for component in components) - 1) > 1e-9:
         raise ValueError("the shares of a prediction's components must sum to 1")
     return components
 
 
 def uniform_component(strategy: str = "uniform") -> Component:
-    """The law of a fair draw, the baseline of every report."""
+    """Return the uniform distribution, the baseline of every comparison."""
     return Component(strategy, 1.0, (1.0,) * WHITE_MAX, (1.0,) * POWERBALL_MAX)
 
 
 def shrink(weights: Sequence[float], strength: float) -> tuple[float, ...]:
-    """Draw weights towards uniform: each becomes weight ** strength around a geometric mean of one.
+    """Shrink weights towards uniform: weight ** strength, scaled to a geometric mean of one.
 
-    `strength` 0 gives uniform, 1 the weights themselves where none is further than sqrt(MAX_WEIGHT_RATIO)
-    times from their geometric mean; those that are, are cut to it.
+    A strength of 0 gives uniform and 1 keeps the ratios. Weights more than sqrt(MAX_WEIGHT_RATIO) times above
+    or below the geometric mean are clipped.
     """
     logs = [strength * math.log(weight) for weight in weights]
-    middle, bound = math.fsum(logs) / len(logs), math.log(MAX_WEIGHT_RATIO) / 2
-    return tuple(math.exp(max(-bound, min(bound, one - middle))) for one in logs)
+    mean, bound = math.fsum(logs) / len(logs), math.log(MAX_WEIGHT_RATIO) / 2
+    return tuple(math.exp(max(-bound, min(bound, log - mean))) for log in logs)
 
 
 # Likelihood
 
 
 def white_log_likelihood(component: Component, white_balls: Sequence[int]) -> float:
-    """The log-probability, in nats, of a set of five white balls (1 to 69)."""
-    return component.white_law.log_likelihood(white_balls)
+    """Return the log-probability, in nats, of a set of five white balls (1 to 69)."""
+    return component.white_distribution.log_likelihood(white_balls)
 
 
 def powerball_log_likelihood(component: Component, powerball: int) -> float:
-    """The log-probability, in nats, of a Powerball (1 to 26)."""
-    return math.log(component.powerball_chances[powerball - 1])
+    """Return the log-probability, in nats, of a Powerball (1 to 26)."""
+    return math.log(component.powerball_probabilities[powerball - 1])
 
 
 def log_likelihood(component: Component, white_balls: Sequence[int], powerball: int) -> float:
-    """The log-probability, in nats, of a whole draw."""
+    """Return the log-probability, in nats, of a draw."""
     return white_log_likelihood(component, white_balls) + powerball_log_likelihood(component, powerball)
 
 
 @dataclass(frozen=True)
 class LogLoss:
-    """Minus the log-likelihood of one draw, in nats. In a mixture the parts need not add up to the joint."""
+    """The log-loss of one draw, in nats. In a mixture `white` and `powerball` need not sum to `joint`."""
 
     joint: float
     white: float
@@ -239,7 +240,7 @@ class LogLoss:
 
 
 def log_loss(components: Sequence[Component], white_balls: Sequence[int], powerball: int) -> LogLoss:
-    """The exact loss of a mixture on a draw: minus the log of the share-weighted sum of likelihoods."""
+    """Return the exact log-loss of a mixture on a draw: -ln of the share-weighted mean likelihood."""
     shares = [math.log(component.share) for component in components]
     whites = [white_log_likelihood(component, white_balls) for component in components]
     powerballs = [powerball_log_likelihood(component, powerball) for component in components]
@@ -252,29 +253,32 @@ def log_loss(components: Sequence[Component], white_balls: Sequence[int], powerb
 
 
 def _log_sum_exp(logs: Sequence[float]) -> float:
-    top = max(logs)
-    return top + math.log(math.fsum(math.exp(one - top) for one in logs))
+    largest = max(logs)
+    return largest + math.log(math.fsum(math.exp(log - largest) for log in logs))
 
 
 # Inclusion
 
 
 def inclusion_probabilities(component: Component) -> NDArray[np.float64]:
-    """Each white ball's exact chance to be among the five, shape (69,): w_i * e4(w without i) / e5(w)."""
-    return component.white_law.inclusion_probabilities()
+    """Return each white ball's exact probability of being drawn, shape (69,).
+
+    Without strata it is w_i * e4(w without i) / e5(w).
+    """
+    return component.white_distribution.inclusion_probabilities()
 
 
 class Inclusion(NamedTuple):
-    """Each ball's chance to be drawn: white (69,), which sums to five, and Powerball (26,), to one."""
+    """Probabilities of being drawn: white (69,), which sum to 5, and Powerball (26,), which sum to 1."""
 
     white: NDArray[np.float64]
     powerball: NDArray[np.float64]
 
 
 def mixture_inclusion(components: Sequence[Component]) -> Inclusion:
-    """A mixture's chances: its components', weighted by their shares."""
+    """Return the inclusion probabilities of a mixture, weighted by the components' shares."""
     shares = np.array([component.share for component in components])
     return Inclusion(
         white=shares @ np.array([inclusion_probabilities(component) for component in components]),
-        powerball=shares @ np.array([component.powerball_chances for component in components]),
+        powerball=shares @ np.array([component.powerball_probabilities for component in components]),
     )

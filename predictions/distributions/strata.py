@@ -1,7 +1,7 @@
-"""Strata: how many of the five white balls fall into each range of numbers, by a table of probabilities.
+"""Strata: ranges of white balls with a table of probabilities of the counts per range.
 
-`cuts` are the last balls of all strata but the last: (23, 46) makes 1-23, 24-46 and 47-69. A composition
-is a tuple of counts, one a stratum, that sum to five; the table gives every possible one its probability.
+`cuts` are the last balls of all strata except the last: (23, 46) makes 1-23, 24-46 and 47-69. A composition
+is a tuple of counts, one per stratum, that sum to five; the table has a probability for every possible one.
 """
 
 import math
@@ -12,30 +12,30 @@ from typing import Any
 
 from predictions.powerball import WHITE_BALLS, WHITE_MAX
 
-MAX_STRATA = 6  # 252 compositions: the sampler's table is indexed by one byte
+MAX_STRATA = 6  # 252 compositions; the sampler indexes them with one byte
 
 Counts = tuple[int, ...]
 Table = tuple[tuple[Counts, float], ...]  # in the order of `compositions`
 
 
 def stratum_sizes(cuts: tuple[int, ...], balls: int = WHITE_MAX) -> Counts:
-    """How many balls each stratum has; ValueError unless the cuts part the balls into 2 to MAX_STRATA."""
+    """Return the number of balls per stratum. Raise ValueError unless there are 2 to MAX_STRATA strata."""
     sizes = tuple(higher - lower for lower, higher in pairwise((0, *cuts, balls)))
     if not 2 <= len(sizes) <= MAX_STRATA or min(sizes) < 1:
-        raise ValueError(f"the cuts {list(cuts)} do not part {balls} balls into 2 to {MAX_STRATA} strata")
+        raise ValueError(f"the cuts {list(cuts)} do not divide {balls} balls into 2 to {MAX_STRATA} strata")
     return sizes
 
 
 @lru_cache(maxsize=64)
 def compositions(cuts: tuple[int, ...], balls: int = WHITE_MAX) -> tuple[Counts, ...]:
-    """Every way to spread five balls over the strata, in ascending order; ValueError for bad cuts."""
+    """Return all compositions in ascending order. Raise ValueError if the cuts are invalid."""
     sizes = stratum_sizes(cuts, balls)
-    spreads = product(*(range(min(size, WHITE_BALLS) + 1) for size in sizes))
-    return tuple(counts for counts in spreads if sum(counts) == WHITE_BALLS)
+    candidates = product(*(range(min(size, WHITE_BALLS) + 1) for size in sizes))
+    return tuple(counts for counts in candidates if sum(counts) == WHITE_BALLS)
 
 
 def hypergeometric_table(cuts: tuple[int, ...], balls: int = WHITE_MAX) -> Table:
-    """The compositions' law in a fair draw; with equal weights it makes the uniform law again."""
+    """Return the table of a fair draw, which with equal weights gives the uniform distribution."""
     sizes, sets = stratum_sizes(cuts, balls), math.comb(balls, WHITE_BALLS)
     return tuple(
         (counts, math.prod(map(math.comb, sizes, counts)) / sets) for counts in compositions(cuts, balls)
@@ -43,21 +43,21 @@ def hypergeometric_table(cuts: tuple[int, ...], balls: int = WHITE_MAX) -> Table
 
 
 def balanced_table(cuts: tuple[int, ...], share: float, balls: int = WHITE_MAX) -> Table:
-    """A fair draw's law, of which `share` is kept to the balanced compositions.
+    """Mix the table of a fair draw with its restriction to balanced compositions, weighted by `share`.
 
-    Balanced are those whose counts differ by at most one: with three strata, one or two balls in each.
-    ValueError unless 0 <= share < 1, for a share of 1 would call most draws impossible, and where no
-    balanced composition is possible.
+    The counts of a balanced composition differ by at most one: with three strata, one or two balls in each.
+    Raise ValueError if no composition is balanced, or if the share is not in [0, 1): a share of 1 would make
+    most draws impossible.
     """
     if not 0 <= share < 1:
         raise ValueError(f"share {share} is not in [0, 1)")
     fair = hypergeometric_table(cuts, balls)
-    balanced = math.fsum(chance for counts, chance in fair if _is_balanced(counts))
+    balanced = math.fsum(probability for counts, probability in fair if _is_balanced(counts))
     if not balanced:
         raise ValueError(f"the cuts {list(cuts)} leave no balanced composition")
     return tuple(
-        (counts, chance * (1 - share + (share / balanced if _is_balanced(counts) else 0)))
-        for counts, chance in fair
+        (counts, probability * (1 - share + (share / balanced if _is_balanced(counts) else 0)))
+        for counts, probability in fair
     )
 
 
@@ -67,38 +67,40 @@ def _is_balanced(counts: Counts) -> bool:
 
 @dataclass(frozen=True)
 class Strata:
-    """Cuts of the 69 white balls and the law of the counts between them.
+    """Cuts of the 69 white balls and the distribution of the counts per stratum.
 
-    The table lists every possible composition once, in ascending order, each with a positive probability,
-    for a zero would make a real draw impossible; they sum to one. ValueError otherwise.
+    The table lists every composition once, in ascending order. The probabilities sum to 1 and are positive,
+    because a zero would make a real draw impossible. Anything else raises ValueError.
     """
 
     cuts: tuple[int, ...]
     table: Table
 
     def __post_init__(self) -> None:
-        listed = tuple(counts for counts, _ in self.table)
-        if not all(type(number) is int for number in (*self.cuts, *(n for counts in listed for n in counts))):
+        rows = tuple(counts for counts, _ in self.table)
+        if not all(type(number) is int for number in (*self.cuts, *(n for counts in rows for n in counts))):
             raise ValueError("strata: cuts and counts must be integers")
-        if listed != (possible := compositions(self.cuts)):
-            raise ValueError(f"strata: the table must list all {len(possible)} compositions, ascending")
-        chances = [chance for _, chance in self.table]
-        if not all(math.isfinite(chance) and chance > 0 for chance in chances):
+        if rows != (expected := compositions(self.cuts)):
+            raise ValueError(f"strata: the table must list all {len(expected)} compositions, ascending")
+        probabilities = [probability for _, probability in self.table]
+        if not all(math.isfinite(probability) and probability > 0 for probability in probabilities):
             raise ValueError("strata: every probability must be positive and finite")
-        if abs(math.fsum(chances) - 1) > 1e-9:
-            raise ValueError(f"strata: the probabilities sum to {math.fsum(chances)}, not to 1")
+        if abs(math.fsum(probabilities) - 1) > 1e-9:
+            raise ValueError(f"strata: the probabilities sum to {math.fsum(probabilities)}, not to 1")
 
     def as_json(self) -> dict[str, Any]:
-        """The stored form, which `from_json` reads back."""
-        return {"cuts": list(self.cuts), "table": [[list(counts), chance] for counts, chance in self.table]}
+        return {
+            "cuts": list(self.cuts),
+            "table": [[list(counts), probability] for counts, probability in self.table],
+        }
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Strata":
-        """Strata from their stored form; ValueError when it is not one."""
+        """Return strata from their stored form. Raise ValueError if the form is invalid."""
         try:
             return cls(
                 cuts=tuple(stored["cuts"]),
-                table=tuple((tuple(counts), float(chance)) for counts, chance in stored["table"]),
+                table=tuple((tuple(counts), float(probability)) for counts, probability in stored["table"]),
             )
         except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"not stored strata: {error!r}") from error

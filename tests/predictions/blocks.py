@@ -1,6 +1,6 @@
-"""Laws whose weights are even over blocks of balls: few enough cases to enumerate, exact enough to count.
+"""Components with equal weights within blocks of balls, so that all cases can be enumerated.
 
-One set of balls stands for all with as many balls of each block. Two blocks make one stratum of 1-23,
+One set of balls represents all sets with the same counts per block. Two blocks make up one stratum of 1-23,
 24-46 and 47-69.
 """
 
@@ -21,34 +21,34 @@ EDGES = (0, *accumulate(SIZES))
 
 
 def block_component(**changes: Any) -> Component:
-    """A law with one weight a block, changed."""
+    """Return a component with one weight per block."""
     white = [weight for size, weight in zip(SIZES, WEIGHTS, strict=True) for _ in range(size)]
     return component_with(white=white, **changes)
 
 
-def block_chances(component: Component) -> dict[tuple[int, ...], float]:
-    """The exact chance of every spread of five balls over the blocks, by the law's own likelihood."""
-    chances = {}
+def block_probabilities(component: Component) -> dict[tuple[int, ...], float]:
+    """Return the exact probability of all counts of five balls per block, from the component's likelihood."""
+    probabilities = {}
     for counts in product(range(6), repeat=len(SIZES)):
         if sum(counts) == 5:
             balls = [edge + 1 + i for edge, count in zip(EDGES, counts, strict=False) for i in range(count)]
             sets = math.prod(math.comb(size, count) for size, count in zip(SIZES, counts, strict=True))
-            chances[counts] = sets * math.exp(white_log_likelihood(component, balls))
-    return chances
+            probabilities[counts] = sets * math.exp(white_log_likelihood(component, balls))
+    return probabilities
 
 
 def block_p_value(component: Component, tickets: Tickets) -> float:
-    """The chi-square test of the tickets' spreads over the blocks against the component's law."""
-    seen = dict.fromkeys(chances := block_chances(component), 0)
+    """Return the p-value of a chi-square test of the tickets' counts per block against the component."""
+    totals = dict.fromkeys(probabilities := block_probabilities(component), 0)
     white = tickets[:, :5]
     counts = [((white > low) & (white <= high)).sum(axis=1) for low, high in pairwise(EDGES)]
-    for spread, number in zip(*np.unique(np.array(counts).T, axis=0, return_counts=True), strict=True):
-        seen[tuple(spread.tolist())] += int(number)
-    expected = np.array(list(chances.values())) * len(tickets)
-    observed = np.array(list(seen.values()))
-    often = expected >= 5  # the rarer spreads are counted together
+    for row, total in zip(*np.unique(np.array(counts).T, axis=0, return_counts=True), strict=True):
+        totals[tuple(row.tolist())] += int(total)
+    expected = np.array(list(probabilities.values())) * len(tickets)
+    observed = np.array(list(totals.values()))
+    frequent = expected >= 5  # rare cases are pooled
     return float(
         stats.chisquare(
-            [*observed[often], observed[~often].sum()], [*expected[often], expected[~often].sum()]
+            [*observed[frequent], observed[~frequent].sum()], [*expected[frequent], expected[~frequent].sum()]
         ).pvalue
     )

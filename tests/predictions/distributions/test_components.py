@@ -1,4 +1,4 @@
-"""What may be a component, and how weights are drawn towards uniform."""
+"""Validation of components, and shrinkage of weights towards uniform."""
 
 import json
 import math
@@ -103,8 +103,10 @@ def test_a_mixture_whose_shares_do_not_sum_to_one_is_refused(shares: list[float]
 
 def test_strength_zero_is_uniform_and_strength_one_keeps_the_ratios() -> None:
     assert shrink(TILTED.white, 0) == (1.0,) * 69
-    kept = shrink(TILTED.white, 1)
-    assert [one / kept[0] for one in kept] == pytest.approx([one / TILTED.white[0] for one in TILTED.white])
+    unshrunk = shrink(TILTED.white, 1)
+    assert [weight / unshrunk[0] for weight in unshrunk] == pytest.approx(
+        [weight / TILTED.white[0] for weight in TILTED.white]
+    )
     halved = shrink(TILTED.white, 0.5)
     assert (halved[68] / halved[0]) ** 2 == pytest.approx(TILTED.white[68] / TILTED.white[0])
 

@@ -1,4 +1,4 @@
-"""Confidence: a percentile among uniform tickets, by the exact likelihood, the same scale for every law."""
+"""Confidence: the percentile of a ticket's exact likelihood among uniform tickets."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ from tests.factories import (
 )
 
 FAIR_THIRDS = Strata(THIRDS, hypergeometric_table(THIRDS))
-EVEN_WITHIN_THIRDS = [0.3] * 23 + [0.7] * 23 + [1.1] * 23  # which strata of a fair draw make uniform again
+EVEN_WITHIN_THIRDS = [0.3] * 23 + [0.7] * 23 + [1.1] * 23  # uniform together with FAIR_THIRDS
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +68,12 @@ def test_confidence_is_a_half_on_average_however_many_tickets_tie(
     assert scale.of(reference_tickets()).mean() == pytest.approx(0.5, abs=1e-12)
 
 
-def test_tickets_of_equal_weights_tie_exactly_in_whatever_order_their_balls_stand(
+def test_tickets_of_equal_weights_tie_exactly_in_whatever_order_their_balls_are(
     uniform_tickets: Tickets,
 ) -> None:
     component = component_with(white=[1.3, 2.7, 0.9] * 23)
-    spreads = [(uniform_tickets[:, :5] % 3 == rest).sum(axis=1) for rest in range(3)]
-    assert len(np.unique(np.array(spreads), axis=1).T) == 21
+    counts = [(uniform_tickets[:, :5] % 3 == residue).sum(axis=1) for residue in range(3)]
+    assert len(np.unique(np.array(counts), axis=1).T) == 21
     assert len(np.unique(ConfidenceScale(component).of(uniform_tickets))) == 21
 
 
@@ -101,7 +101,7 @@ def test_confidence_stays_between_zero_and_one_at_the_ends() -> None:
     assert 0 <= worst < 0.5
 
 
-def test_a_law_s_scale_is_made_once_whatever_its_name_and_share(uniform_tickets: Tickets) -> None:
+def test_a_component_s_scale_is_computed_once_whatever_its_name_and_share(uniform_tickets: Tickets) -> None:
     component = random_component(5)
     scale = scale_of(component)
     assert scale_of(replace(component, strategy="ai_guided", share=0.3)) is scale

@@ -1,4 +1,4 @@
-"""Decks: dealt like cards, each ticket uniform by itself."""
+"""Decks: no repeated balls within a deck, and each ticket uniformly distributed."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ DECK = dealt_component()
 
 
 def assert_decks(tickets: Tickets) -> None:
-    """What a deck promises, of whole decks and of a short last one."""
+    """Assert the guarantees of a deck, for whole decks and an incomplete last one."""
     for first in range(0, len(tickets), 26):
         deck = tickets[first : first + 26]
         assert len(np.unique(deck[:, 5])) == len(deck)
@@ -50,9 +50,9 @@ def decks() -> Tickets:
     return sample(DECK, 26 * 20_000, generator_for(20_261_129)).reshape(-1, 26, 6)
 
 
-@pytest.mark.parametrize("place", [0, 12, 13, 25])
-def test_the_ticket_at_one_place_of_many_decks_is_uniform(place: int, decks: Tickets) -> None:
-    tickets = decks[:, place]
+@pytest.mark.parametrize("position", [0, 12, 13, 25])
+def test_the_ticket_at_one_position_of_many_decks_is_uniform(position: int, decks: Tickets) -> None:
+    tickets = decks[:, position]
     assert block_p_value(component_with(), tickets) > 0.001
     assert stats.chisquare(np.bincount(tickets[:, 5], minlength=27)[1:]).pvalue > 0.001
 
@@ -65,7 +65,7 @@ def test_the_powerball_is_independent_of_the_white_balls_of_its_ticket(decks: Ti
 
 
 def test_the_halves_of_a_deck_are_dealt_apart(decks: Tickets) -> None:
-    """Two tickets of one half share no ball; two of different halves as many as any two tickets do."""
+    """Tickets of one half share no ball; tickets of different halves share as many as any two tickets."""
     first, other_half = decks[:, 0, :5], decks[:, 13, :5]
     shared = (first[:, :, None] == other_half[:, None, :]).sum(axis=(1, 2))
     assert shared.mean() == pytest.approx(25 / 69, abs=0.02)

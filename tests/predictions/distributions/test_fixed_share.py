@@ -1,4 +1,4 @@
-"""The fixed-share rule: shares that follow the evidence, forget, and never fall to nothing."""
+"""The fixed-share rule: shares adapt to observed draws and never reach zero."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The sampler draws exactly what the law says, the same tickets each time, and deals shares fairly."""
+"""The sampler follows each distribution exactly, is reproducible, and splits counts by share."""
 
 import json
 import math
@@ -69,9 +69,9 @@ GOLDEN_TICKETS = {
         [16, 34, 44, 63, 66, 5],
     ],
 }
-GOLDEN_LAWS = {"weights": TILTED, "strata": STRATIFIED, "deck": dealt_component()}
+GOLDEN_COMPONENTS = {"weights": TILTED, "strata": STRATIFIED, "deck": dealt_component()}
 
-# Ticket j is of component j mod 3.
+# Ticket j comes from component j mod 3.
 GOLDEN_MIXTURE = [
     [25, 28, 34, 48, 59, 14],
     [12, 19, 28, 41, 50, 14],
@@ -91,7 +91,7 @@ import json, sys
 import numpy as np
 from predictions.distributions.components import Component
 from predictions.distributions.sampling import draw_tickets, generator_for
-components = [Component.from_json(one) for one in json.load(sys.stdin)]
+components = [Component.from_json(stored) for stored in json.load(sys.stdin)]
 order = np.arange(12, dtype=np.uint8) % 3
 print(json.dumps(draw_tickets(components, order, generator_for(7, 3, 0)).tolist()))
 """
@@ -115,33 +115,35 @@ def tickets(request: pytest.FixtureRequest) -> Tickets:
 # Frequencies
 
 
-@pytest.mark.parametrize(("law", "name"), [(TILTED, "many_tickets"), (STRATIFIED, "stratified_tickets")])
+@pytest.mark.parametrize(
+    ("component", "name"), [(TILTED, "many_tickets"), (STRATIFIED, "stratified_tickets")]
+)
 def test_each_white_ball_is_sampled_as_often_as_its_inclusion_probability_says(
-    law: Component, name: str, request: pytest.FixtureRequest
+    component: Component, name: str, request: pytest.FixtureRequest
 ) -> None:
-    exact = inclusion_probabilities(law)
-    seen = np.bincount(request.getfixturevalue(name)[:, :5].ravel(), minlength=70)[1:]
-    z = (seen - MANY * exact) / np.sqrt(MANY * exact * (1 - exact))
-    assert np.abs(z).max() < 4  # of 69
+    exact = inclusion_probabilities(component)
+    observed = np.bincount(request.getfixturevalue(name)[:, :5].ravel(), minlength=70)[1:]
+    z = (observed - MANY * exact) / np.sqrt(MANY * exact * (1 - exact))
+    assert np.abs(z).max() < 4  # the largest of 69
     assert 0.5 < z.std() < 1.5
 
 
 def test_each_powerball_is_sampled_as_often_as_its_weight_says(tickets: Tickets) -> None:
     exact = np.array(TILTED.powerball) / sum(TILTED.powerball)
-    seen = np.bincount(tickets[:, 5], minlength=27)[1:]
-    assert stats.chisquare(seen, MANY * exact).pvalue > 0.001
+    observed = np.bincount(tickets[:, 5], minlength=27)[1:]
+    assert stats.chisquare(observed, MANY * exact).pvalue > 0.001
 
 
 @pytest.mark.parametrize("pair", [(1, 2), (1, 69), (30, 31), (35, 60), (68, 69)])
-def test_pairs_of_white_balls_are_sampled_as_often_as_the_joint_law_says(
+def test_pairs_of_white_balls_are_sampled_as_often_as_the_joint_distribution_says(
     many_tickets: Tickets, pair: tuple[int, int]
 ) -> None:
     others = [weight for ball, weight in enumerate(TILTED.white, start=1) if ball not in pair]
     both = TILTED.white[pair[0] - 1] * TILTED.white[pair[1] - 1] * elementary_symmetric(others, 3)[-1, 3]
     exact = both / elementary_symmetric(TILTED.white, 5)[-1, 5]
-    seen = np.sum([(many_tickets[:, :5] == ball).any(axis=1) for ball in pair], axis=0) == 2
-    spread = math.sqrt(MANY * exact * (1 - exact))
-    assert abs(seen.sum() - MANY * exact) < 4 * spread
+    has_both = np.sum([(many_tickets[:, :5] == ball).any(axis=1) for ball in pair], axis=0) == 2
+    standard_deviation = math.sqrt(MANY * exact * (1 - exact))
+    assert abs(has_both.sum() - MANY * exact) < 4 * standard_deviation
 
 
 @pytest.mark.parametrize(
@@ -153,16 +155,16 @@ def test_pairs_of_white_balls_are_sampled_as_often_as_the_joint_law_says(
     ],
     ids=["weights", "strata with weights", "strata alone"],
 )
-def test_white_sets_are_sampled_as_often_as_the_exact_law_says(component: Component) -> None:
+def test_white_sets_are_sampled_as_often_as_the_exact_distribution_says(component: Component) -> None:
     assert block_p_value(component, sample(component, MANY, generator_for(20_261_127))) > 0.001
 
 
-def test_strata_of_a_fair_draw_with_equal_weights_sample_the_uniform_law() -> None:
+def test_strata_of_a_fair_draw_with_equal_weights_sample_the_uniform_distribution() -> None:
     fair = component_with(strata=Strata(THIRDS, hypergeometric_table(THIRDS)).as_json())
     assert block_p_value(component_with(), sample(fair, MANY, generator_for(20_261_128))) > 0.001
 
 
-def test_the_counts_of_white_sets_would_not_pass_for_those_of_another_law(
+def test_the_counts_of_white_sets_would_not_pass_for_those_of_another_distribution(
     stratified_tickets: Tickets,
 ) -> None:
     assert block_p_value(component_with(), stratified_tickets) < 1e-9
@@ -192,16 +194,16 @@ def test_a_stratum_of_one_ball_gives_it_as_often_as_the_table_says() -> None:
 # Golden values
 
 
-@pytest.mark.parametrize("kind", GOLDEN_LAWS)
+@pytest.mark.parametrize("kind", GOLDEN_COMPONENTS)
 def test_the_sampler_draws_the_tickets_it_has_always_drawn(kind: str) -> None:
-    assert SAMPLER_VERSION == 2  # other numbers than these are another version
-    assert sample(GOLDEN_LAWS[kind], 8, generator_for(7, 3, 0)).tolist() == GOLDEN_TICKETS[kind]
+    assert SAMPLER_VERSION == 2  # if the numbers change, so must the version
+    assert sample(GOLDEN_COMPONENTS[kind], 8, generator_for(7, 3, 0)).tolist() == GOLDEN_TICKETS[kind]
 
 
 def test_another_process_draws_the_same_mixture() -> None:
     done = subprocess.run(
         [sys.executable, "-c", DRAW_GOLDEN_MIXTURE],
-        input=json.dumps([law.as_json() for law in GOLDEN_LAWS.values()]),
+        input=json.dumps([component.as_json() for component in GOLDEN_COMPONENTS.values()]),
         cwd=django_settings.BASE_DIR,
         capture_output=True,
         text=True,
@@ -210,16 +212,16 @@ def test_another_process_draws_the_same_mixture() -> None:
     assert json.loads(done.stdout) == GOLDEN_MIXTURE
 
 
-@pytest.mark.parametrize("kind", GOLDEN_LAWS)
+@pytest.mark.parametrize("kind", GOLDEN_COMPONENTS)
 def test_another_seed_or_key_draws_other_tickets(kind: str) -> None:
     for key in [(8, 3, 0), (7, 4, 0), (7, 3, 1), (7, 3)]:
-        assert sample(GOLDEN_LAWS[kind], 8, generator_for(*key)).tolist() != GOLDEN_TICKETS[kind]
+        assert sample(GOLDEN_COMPONENTS[kind], 8, generator_for(*key)).tolist() != GOLDEN_TICKETS[kind]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-@pytest.mark.parametrize("kind", GOLDEN_LAWS)
+@pytest.mark.parametrize("kind", GOLDEN_COMPONENTS)
 def test_few_tickets_or_none_can_be_asked_for(kind: str, count: int) -> None:
-    assert sample(GOLDEN_LAWS[kind], count, generator_for(1)).shape == (count, 6)
+    assert sample(GOLDEN_COMPONENTS[kind], count, generator_for(1)).shape == (count, 6)
 
 
 # Mixtures
@@ -227,24 +229,24 @@ def test_few_tickets_or_none_can_be_asked_for(kind: str, count: int) -> None:
 
 def test_each_place_is_drawn_once_and_repeats_stay_in() -> None:
     peaked = peaked_component()
-    drawn = draw_tickets([peaked], np.zeros(20_000, dtype=np.uint8), generator_for(1))
-    assert (drawn == sample(peaked, 20_000, generator_for(1))).all()
-    assert len(np.unique(drawn, axis=0)) < 20_000
+    tickets = draw_tickets([peaked], np.zeros(20_000, dtype=np.uint8), generator_for(1))
+    assert (tickets == sample(peaked, 20_000, generator_for(1))).all()
+    assert len(np.unique(tickets, axis=0)) < 20_000
 
 
 def test_ticket_j_comes_from_the_component_that_the_order_names() -> None:
     low = Component("low", 0.5, (20.0,) * 35 + (1.0,) * 34, (20.0,) * 13 + (1.0,) * 13)
     high = Component("high", 0.5, (1.0,) * 34 + (20.0,) * 35, (1.0,) * 13 + (20.0,) * 13)
     order = component_order([3000, 1000], seed=5)
-    drawn = draw_tickets([low, high], order, generator_for(5))
+    tickets = draw_tickets([low, high], order, generator_for(5))
     for index, component in enumerate([low, high]):
-        own = drawn[order == index]
+        own = tickets[order == index]
         exact = inclusion_probabilities(component)[:35].sum() / 5
         assert (own[:, :5] <= 35).mean() == pytest.approx(exact, abs=0.02)
 
 
 def test_a_component_that_is_not_there_is_not_asked() -> None:
-    with pytest.raises(ValueError, match="component 1 of 1 is asked for tickets"):
+    with pytest.raises(ValueError, match="component index 1 is out of range for 1 components"):
         draw_tickets([TILTED], np.array([0, 1], dtype=np.uint8), generator_for(1))
 
 
@@ -268,11 +270,11 @@ def test_tickets_are_dealt_by_largest_remainder(shares: list[float], count: int,
 
 @settings(deadline=None)
 @given(st.lists(st.floats(0.001, 1), min_size=1, max_size=8), st.integers(0, 1_000_000))
-def test_every_ticket_is_dealt_and_no_share_is_off_by_one(parts: list[float], count: int) -> None:
-    shares = [part / math.fsum(parts) for part in parts]
+def test_every_ticket_is_dealt_and_no_share_is_off_by_one(weights: list[float], count: int) -> None:
+    shares = [weight / math.fsum(weights) for weight in weights]
     counts = deal(shares, count)
     assert sum(counts) == count
-    assert all(abs(one - share * count) <= 1 for one, share in zip(counts, shares, strict=True))
+    assert all(abs(part - share * count) <= 1 for part, share in zip(counts, shares, strict=True))
 
 
 def test_the_order_of_components_is_a_mixed_permutation_fixed_by_the_seed() -> None:

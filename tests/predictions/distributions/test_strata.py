@@ -1,4 +1,4 @@
-"""Strata: every composition of five has its positive chance, in code and in the stored form."""
+"""Strata: every composition of five balls has a positive probability, in code and in the stored form."""
 
 import json
 import math
@@ -44,7 +44,7 @@ def test_a_stratum_gives_no_more_balls_than_it_has() -> None:
 def test_a_fair_draw_s_table_lists_every_composition_and_sums_to_one(cuts: tuple[int, ...]) -> None:
     table = hypergeometric_table(cuts)
     assert tuple(counts for counts, _ in table) == compositions(cuts)
-    assert math.fsum(chance for _, chance in table) == pytest.approx(1, abs=1e-12)
+    assert math.fsum(probability for _, probability in table) == pytest.approx(1, abs=1e-12)
     Strata(cuts, table)
 
 
@@ -57,9 +57,9 @@ def test_a_fair_draw_is_of_one_third_of_the_numbers_as_often_as_it_must() -> Non
 def test_half_the_balanced_table_is_the_fair_draw_and_half_is_kept_to_the_balanced_counts() -> None:
     fair, table = dict(hypergeometric_table(THIRDS)), dict(balanced_table(THIRDS, 0.5))
     balanced = math.fsum(fair[counts] for counts in BALANCED)
-    for counts, chance in table.items():
-        kept = fair[counts] / balanced if counts in BALANCED else 0
-        assert chance == pytest.approx(0.5 * fair[counts] + 0.5 * kept)
+    for counts, probability in table.items():
+        restricted = fair[counts] / balanced if counts in BALANCED else 0
+        assert probability == pytest.approx(0.5 * fair[counts] + 0.5 * restricted)
     assert math.fsum(table.values()) == pytest.approx(1, abs=1e-12)
     assert balanced_table(THIRDS, 0) == hypergeometric_table(THIRDS)
 
@@ -81,15 +81,15 @@ def test_cuts_that_leave_nothing_balanced_are_refused() -> None:
 
 
 @pytest.mark.parametrize("cuts", [(), (0,), (69,), (46, 23), (23, 23), (-1, 5), (10, 20, 30, 40, 50, 60)])
-def test_cuts_that_do_not_part_the_balls_are_refused(cuts: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="do not part 69 balls into 2 to 6 strata"):
+def test_cuts_that_do_not_divide_the_balls_are_refused(cuts: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="do not divide 69 balls into 2 to 6 strata"):
         hypergeometric_table(cuts)
 
 
 # The stored form
 
 
-def test_strata_stand_in_a_component_s_stored_form_and_nothing_does_without_them() -> None:
+def test_strata_are_in_a_component_s_stored_form_and_absent_without_them() -> None:
     stored = stratified_component(tilted_component()).as_json()
     assert stored["strata"]["cuts"] == [23, 46]
     assert stored["strata"]["table"][0] == [[0, 0, 5], HALF_BALANCED.table[0][1]]
@@ -100,17 +100,18 @@ def test_strata_stand_in_a_component_s_stored_form_and_nothing_does_without_them
 @settings(deadline=None, max_examples=25)
 @given(some_cuts, st.randoms(use_true_random=False))
 def test_strata_survive_their_stored_form_unchanged(cuts: tuple[int, ...], random: Any) -> None:
-    parts = [random.uniform(0.01, 1) for _ in compositions(cuts)]
-    chances = [part / math.fsum(parts) for part in parts]
-    component = replace(
-        tilted_component(), strata=Strata(cuts, tuple(zip(compositions(cuts), chances, strict=True)))
+    weights = [random.uniform(0.01, 1) for _ in compositions(cuts)]
+    table = tuple(
+        (counts, weight / math.fsum(weights))
+        for counts, weight in zip(compositions(cuts), weights, strict=True)
     )
+    component = replace(tilted_component(), strata=Strata(cuts, table))
     assert Component.from_json(json.loads(json.dumps(component.as_json()))) == component
 
 
-def change_chance(place: int, chance: object) -> Callable[[dict[str, Any]], None]:
+def change_probability(row: int, probability: object) -> Callable[[dict[str, Any]], None]:
     def change(strata: dict[str, Any]) -> None:
-        strata["table"][place][1] = chance
+        strata["table"][row][1] = probability
 
     return change
 
@@ -118,14 +119,14 @@ def change_chance(place: int, chance: object) -> Callable[[dict[str, Any]], None
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (change_chance(0, 0.0), "every probability must be positive and finite"),
-        (change_chance(0, -0.1), "every probability must be positive and finite"),
-        (change_chance(0, math.nan), "every probability must be positive and finite"),
-        (change_chance(0, math.inf), "every probability must be positive and finite"),
-        (change_chance(0, 0.5), "not to 1"),
-        (change_chance(0, "half"), "could not convert"),
-        (change_chance(0, None), "not stored strata"),
-        (change_chance(0, 10**400), "not stored strata"),
+        (change_probability(0, 0.0), "every probability must be positive and finite"),
+        (change_probability(0, -0.1), "every probability must be positive and finite"),
+        (change_probability(0, math.nan), "every probability must be positive and finite"),
+        (change_probability(0, math.inf), "every probability must be positive and finite"),
+        (change_probability(0, 0.5), "not to 1"),
+        (change_probability(0, "half"), "could not convert"),
+        (change_probability(0, None), "not stored strata"),
+        (change_probability(0, 10**400), "not stored strata"),
         (lambda strata: strata.pop("table"), "not stored strata: KeyError"),
         (lambda strata: strata.pop("cuts"), "not stored strata: KeyError"),
         (lambda strata: strata["table"].pop(), "must list all 21 compositions"),
@@ -140,8 +141,8 @@ def change_chance(place: int, chance: object) -> Callable[[dict[str, Any]], None
         (lambda strata: strata.update(cuts=23), "not stored strata"),
         (lambda strata: strata.update(cuts=[23.0, 46.0]), "must be integers"),
         (lambda strata: strata.update(cuts=["23", "46"]), "must be integers"),
-        (lambda strata: strata.update(cuts=[20, 69]), "do not part 69 balls"),
-        (lambda strata: strata.update(cuts=list(range(1, 69))), "do not part 69 balls"),
+        (lambda strata: strata.update(cuts=[20, 69]), "do not divide 69 balls"),
+        (lambda strata: strata.update(cuts=list(range(1, 69))), "do not divide 69 balls"),
         (lambda strata: strata.update(cuts=[23]), "must list all 6 compositions"),
     ],
 )
@@ -160,13 +161,13 @@ def test_what_is_no_strata_is_refused(strata: object) -> None:
         Component.from_json(uniform_component().as_json() | {"strata": strata})
 
 
-# The law
+# The distribution
 
 
 def test_the_balls_of_a_stratum_share_what_the_table_gives_it() -> None:
     even = replace(uniform_component(), strata=HALF_BALANCED)
     expected = [
-        math.fsum(chance * counts[stratum] for counts, chance in HALF_BALANCED.table) / 23
+        math.fsum(probability * counts[stratum] for counts, probability in HALF_BALANCED.table) / 23
         for stratum in range(3)
         for _ in range(23)
     ]
