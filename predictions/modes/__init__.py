@@ -1,1 +1,1 @@
-"""The modes: one file each, registered in `registry`."""
+"""Modes, one file per mode; `registry` lists them."""

@@ -1,4 +1,4 @@
-"""The contract of a mode, and the honest measurement that every mode shares."""
+"""The contract of all modes, and how their skill is measured."""
 
 import json
 import math
@@ -13,106 +13,106 @@ import numpy as np
 from predictions.distributions.components import UNIFORM_LOG_LOSS, Component, log_loss
 from predictions.modes.features import History
 
-HELD_OUT = 200  # draws that choose a strength, and as many later ones that measure the result
+HELD_OUT = 200  # newest draws, which measure the skill; a strength is chosen on as many draws before them
 
-Mixture = list[Component]  # a mode's law of one draw
-DependencyPredictions = Mapping[
-    str, Sequence[Mixture]
-]  # other modes' laws, one for each draw that is asked for
+Mixture = list[Component]  # a mode's prediction of one draw
+DependencyPredictions = Mapping[str, Sequence[Mixture]]  # by mode: one mixture per requested draw
 
 
 class Mode(ABC):
-    """A way to predict: fit on past draws, give one mixture of components for the next.
+    """Predicts each draw as a mixture of components, after a fit on past draws.
 
-    The constructor only stores parameters; what is learned ends in an underscore; randomness comes in as
-    the seed. Nothing is seen but the history that is given, and of it nothing from a draw on that is asked
-    for. What a mode is made of beside the history comes in as the laws of other modes, its parts.
+    The constructor only stores parameters, learned attributes end in an underscore, and randomness comes from
+    the seed. A prediction depends only on the draws before the predicted one and, for a mode that combines
+    others, on their predictions (`dependencies`).
     """
 
     name: ClassVar[str]
-    code_version: ClassVar[int]  # raised when the same draws and parameters would give another model
-    suffix: ClassVar[str]  # of the artefact's file name
+    code_version: ClassVar[int]  # increase it if the same draws and parameters give a different model
+    suffix: ClassVar[str]  # of the artefact file
     minimum_draws: ClassVar[int]
-    libraries: ClassVar[tuple[str, ...]]  # whose versions are recorded with a model, where installed
-    requires: ClassVar[tuple[str, ...]] = ()  # modes whose laws it is made of: without one it fails by name
-    optional: ClassVar[tuple[str, ...]] = ()  # modes whose laws it takes in where they are to be had
+    libraries: ClassVar[tuple[str, ...]]  # versions to record with a model; may be missing
+    requires: ClassVar[tuple[str, ...]] = ()  # modes whose predictions it needs
+    optional: ClassVar[tuple[str, ...]] = ()  # modes whose predictions it uses if available
 
     skill_: "Skill | None" = None
-    walk_: list[Mixture]  # after a measured fit: its laws of the held-out draws, each from its own past
+    walk_: list[Mixture]  # after a measured fit: out-of-sample predictions of the held-out draws
 
     def parameters(self) -> dict[str, Any]:
-        """What the constructor was given, which is all that it stores."""
+        """Return the constructor parameters."""
         return {name: value for name, value in vars(self).items() if not name.endswith("_")}
 
     @abstractmethod
     def fit(self, history: History, seed: int, *, measure: bool = True) -> Self:
-        """Learn from all draws of the history; ValueError when there are too few.
+        """Fit on all draws of the history. Raise ValueError if there are too few.
 
-        `measure` also fits on the draws before the newest HELD_OUT and takes the skill on those.
+        With `measure`, also fit without the newest HELD_OUT draws and measure the skill on them.
         """
 
     @abstractmethod
-    def predict_many(self, history: History, draws: range, parts: DependencyPredictions) -> list[Mixture]:
-        """The law of each of these draws, from the fitted model and the draws before it.
+    def predict_many(
+        self, history: History, draws: range, dependencies: DependencyPredictions
+    ) -> list[Mixture]:
+        """Return a mixture for each of these draws, computed from the fitted model and the draws before it.
 
-        `parts[mode][i]` is that mode's law of draw `draws[i]`. ValueError when a needed one is missing.
+        `dependencies[mode][i]` is the mixture of another mode for `draws[i]`. Raise ValueError if a required
+        mode is missing.
         """
 
     @abstractmethod
     def save(self, path: Path) -> None:
-        """Write the fitted model; no pickle."""
+        """Write the fitted model. The format must not use pickle."""
 
     @classmethod
     @abstractmethod
     def load(cls, path: Path) -> Self:
-        """Read what `save` wrote; ValueError for anything else. The caller has checked the digest."""
+        """Read a saved model whose digest is verified. Raise ValueError for any other content."""
 
     @classmethod
     def from_state(cls, path: Path, state: Any) -> Self:
-        """A mode with the parameters and the skill of a state; ValueError when it is not this mode's."""
-        mine = isinstance(state, dict) and state.get("mode") == cls.name
-        if not mine or state.get("code_version") != cls.code_version:
-            raise ValueError(
-                f"{path.name} is not a model that {cls.name} version {cls.code_version} has saved"
-            )
+        """Return a mode with stored parameters and skill. Raise ValueError for another mode or version."""
+        is_own = isinstance(state, dict) and state.get("mode") == cls.name
+        if not is_own or state.get("code_version") != cls.code_version:
+            raise ValueError(f"{path.name} is not a saved model of {cls.name} version {cls.code_version}")
         try:
             mode = cls(**state["parameters"])
             mode.skill_ = None if state["skill"] is None else Skill(**state["skill"])
         except (KeyError, TypeError) as error:
-            raise ValueError(f"{path.name} is not a model that {cls.name} has saved: {error!r}") from error
+            raise ValueError(f"{path.name} is not a saved model of {cls.name}: {error!r}") from error
         return mode
 
-    def predict(self, history: History, parts: Mapping[str, Mixture] | None = None) -> Mixture:
-        """The law of the draw that follows the history."""
-        following = range(len(history), len(history) + 1)
-        return self.predict_many(history, following, {name: [law] for name, law in (parts or {}).items()})[0]
+    def predict(self, history: History, dependencies: Mapping[str, Mixture] | None = None) -> Mixture:
+        """Return the mixture of the draw after the history."""
+        next_draw = range(len(history), len(history) + 1)
+        by_mode = {name: [mixture] for name, mixture in (dependencies or {}).items()}
+        return self.predict_many(history, next_draw, by_mode)[0]
 
     def note(self, available: Sequence[str]) -> str:
-        """What is left out of a prediction when only these parts are to be had; empty when nothing is."""
+        """Return what a prediction lacks if only these dependencies are available; empty if nothing."""
         return ""
 
     def check_enough(self, history: History) -> None:
-        """Raise ValueError when the history is too short to learn from."""
         if len(history) < self.minimum_draws:
             raise ValueError(
                 f"{self.name} learns from at least {self.minimum_draws} draws of the 69/26 era; "
                 f"there are {len(history)}"
             )
 
-    def check_dependencies(self, parts: DependencyPredictions) -> None:
-        """Raise ValueError, naming the mode and what it lacks, unless every needed part is there."""
-        if missing := [name for name in self.requires if name not in parts]:
-            raise ValueError(f"{self.name} is made of {' and '.join(self.requires)}: {missing[0]} has no law")
+    def check_dependencies(self, dependencies: DependencyPredictions) -> None:
+        if missing := [name for name in self.requires if name not in dependencies]:
+            raise ValueError(
+                f"{self.name} requires {' and '.join(self.requires)}: {missing[0]} has no prediction"
+            )
 
 
 @dataclass(frozen=True)
 class Skill:
-    """Log-loss in nats a draw over `draws_tested` draws that nothing had seen that was fitted or fixed."""
+    """Mean log-loss, in nats per draw, on draws that were used neither for fitting nor for tuning."""
 
     draws_tested: int
     log_loss: float
     uniform_log_loss: float
-    skill_nats: float  # uniform minus the mode: above zero is better than chance
+    skill_nats: float  # uniform minus the mode: positive is better than chance
     skill_se: float
 
     def as_json(self) -> dict[str, float]:
@@ -120,18 +120,19 @@ class Skill:
 
 
 def held_out(history: History) -> range:
-    """The newest draws, which measure the result."""
     return range(len(history) - HELD_OUT, len(history))
 
 
-def losses_of(laws: Sequence[Mixture], history: History, draws: range) -> list[float]:
-    """Each law's joint log-loss, in nats, on its own draw."""
-    return [log_loss(law, *history.numbers(draw)).joint for law, draw in zip(laws, draws, strict=True)]
+def joint_losses(mixtures: Sequence[Mixture], history: History, draws: range) -> list[float]:
+    """Return the joint log-loss, in nats, of each mixture on its draw."""
+    return [
+        log_loss(mixture, *history.numbers(draw)).joint for mixture, draw in zip(mixtures, draws, strict=True)
+    ]
 
 
-def measured_skill(walk: Sequence[Mixture], history: History) -> Skill:
-    """What laws of the held-out draws, each made before its draw, were worth beside uniform."""
-    losses = losses_of(walk, history, held_out(history))
+def measure_skill(walk: Sequence[Mixture], history: History) -> Skill:
+    """Return the skill of out-of-sample mixtures of the held-out draws."""
+    losses = joint_losses(walk, history, held_out(history))
     gains = [UNIFORM_LOG_LOSS - loss for loss in losses]
     return Skill(
         draws_tested=len(losses),
@@ -142,16 +143,16 @@ def measured_skill(walk: Sequence[Mixture], history: History) -> Skill:
     )
 
 
-# Models that are a few numbers: a JSON file that names its mode
+# Artefacts
 
 
 def write_state(path: Path, mode: Mode, **learned: Any) -> None:
-    """Leave a mode's parameters, skill and learned numbers as JSON."""
-    path.write_text(json.dumps(state_of(mode) | learned))
+    """Write a model that consists of a few numbers as JSON."""
+    path.write_text(json.dumps(common_state(mode) | learned))
 
 
-def state_of(mode: Mode) -> dict[str, Any]:
-    """What every artefact says of itself, whatever else is in it."""
+def common_state(mode: Mode) -> dict[str, Any]:
+    """Return the fields that are part of every artefact, whatever its format."""
     return {
         "mode": mode.name,
         "code_version": mode.code_version,
@@ -161,9 +162,9 @@ def state_of(mode: Mode) -> dict[str, Any]:
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """What `write_state` left; ValueError when it is no JSON."""
+    """Return what `write_state` wrote. Raise ValueError if the file is not JSON."""
     try:
         state: dict[str, Any] = json.loads(path.read_bytes())
     except ValueError as error:
-        raise ValueError(f"{path.name} is not a model's file: {error}") from error
+        raise ValueError(f"{path.name} is not a model file: {error}") from error
     return state

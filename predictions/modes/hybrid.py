@@ -1,4 +1,4 @@
-"""`hybrid`: v2's law and v1's, mixed by a fixed share."""
+"""`hybrid`: a mixture of v2's and v1's predictions with a fixed share."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +9,7 @@ from predictions.modes.base import (
     Mixture,
     Mode,
     held_out,
-    measured_skill,
+    measure_skill,
     read_state,
     write_state,
 )
@@ -19,7 +19,7 @@ from predictions.modes.v2 import V2
 
 
 class Hybrid(Mode):
-    """`v2_share` of the tickets come from v2's law, the others from v1's strategies, each under its name."""
+    """`v2_share` of the tickets come from v2 and the rest from v1's strategies, under their own names."""
 
     name = "hybrid"
     code_version = 1
@@ -38,16 +38,18 @@ class Hybrid(Mode):
         if measure:
             v2 = V2().fit(history, seed)
             v1 = V1().fit(history, seed, v2_walk=v2.walk_)
-            parts = {V2.name: v2.walk_, V1.name: v1.walk_}
-            self.walk_ = self.predict_many(history, held_out(history), parts)
-            self.skill_ = measured_skill(self.walk_, history)
+            dependencies = {V2.name: v2.walk_, V1.name: v1.walk_}
+            self.walk_ = self.predict_many(history, held_out(history), dependencies)
+            self.skill_ = measure_skill(self.walk_, history)
         return self
 
-    def predict_many(self, history: History, draws: range, parts: DependencyPredictions) -> list[Mixture]:
-        self.check_dependencies(parts)
+    def predict_many(
+        self, history: History, draws: range, dependencies: DependencyPredictions
+    ) -> list[Mixture]:
+        self.check_dependencies(dependencies)
         return [
-            _scaled(of_v2, self.v2_share) + _scaled(of_v1, 1 - self.v2_share)
-            for of_v2, of_v1 in zip(parts[V2.name], parts[V1.name], strict=True)
+            _scale_shares(v2, self.v2_share) + _scale_shares(v1, 1 - self.v2_share)
+            for v2, v1 in zip(dependencies[V2.name], dependencies[V1.name], strict=True)
         ]
 
     def save(self, path: Path) -> None:
@@ -58,5 +60,5 @@ class Hybrid(Mode):
         return cls.from_state(path, read_state(path))
 
 
-def _scaled(mixture: Mixture, share: float) -> Mixture:
-    return [replace(component, share=component.share * share) for component in mixture]
+def _scale_shares(mixture: Mixture, factor: float) -> Mixture:
+    return [replace(component, share=component.share * factor) for component in mixture]

@@ -1,4 +1,4 @@
-"""`lstm`: a recurrent network over the latest draws, with one output for white balls, one for Powerballs."""
+"""`lstm`: a recurrent network over the latest draws with outputs for white balls and Powerballs."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from predictions.modes.base import HELD_OUT, state_of
+from predictions.modes.base import HELD_OUT, common_state
 from predictions.modes.features import History
 from predictions.modes.shrinkage import RawWeights, ShrinkageMode, raw_weights
 from predictions.powerball import POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
@@ -17,15 +17,21 @@ from predictions.powerball import POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
 if TYPE_CHECKING:
     import keras
 
-STATE_FILE = "shiol.json"  # beside Keras's own members in the .keras archive, which is a zip file
-KNOWN_LAYERS = {"Functional", "InputLayer", "LSTM", "Dropout", "Dense"}  # none of which runs a file's code
-STOPPING_DRAWS = 100  # the newest of those fitted on; the loss on them says when to stop
+STATE_FILE = "shiol.json"  # added to the .keras archive, which is a zip file
+KNOWN_LAYERS = {
+    "Functional",
+    "InputLayer",
+    "LSTM",
+    "Dropout",
+    "Dense",
+}  # none of them can run code from a file
+STOPPING_DRAWS = 100  # the newest training draws, used only for early stopping
 
 
 class Lstm(ShrinkageMode):
-    """The network starts at the uniform law and learns only as long as the loss on later draws falls.
+    """Starts at the uniform distribution and trains while the loss on later draws decreases.
 
-    Each input is the latest `window` draws, one row of 69 + 26 zeros and ones a draw.
+    The input of a draw is the `window` draws before it, each encoded as 69 + 26 zeros and ones.
     """
 
     name = "lstm"
@@ -44,21 +50,20 @@ class Lstm(ShrinkageMode):
         self.patience = patience
 
     def _windows(self, rows: NDArray[np.float32], draws: range) -> NDArray[np.float32]:
-        """Shape (draws, window, 95): what came right before each draw, and nothing of it or after it."""
+        """Return the `window` rows before each draw, shape (draws, window, 95)."""
         return np.stack([rows[draw - self.window : draw] for draw in draws])
 
     def fit_raw(self, history: History, seed: int) -> "keras.Model":
-        """A network that has seen this history; the newest draws only stop it and never move a weight."""
-        keras = _keras()
+        keras = _import_keras()
         keras.utils.set_random_seed(seed)
-        network = self._untrained()
-        rows = _rows(history)
-        stopping_from = len(history) - STOPPING_DRAWS
-        learned, stopping = range(self.window, stopping_from), range(stopping_from, len(history))
+        network = self._build_network()
+        rows = _encode(history)
+        split = len(history) - STOPPING_DRAWS
+        training, validation = range(self.window, split), range(split, len(history))
         network.fit(
-            self._windows(rows, learned),
-            _targets(history, learned),
-            validation_data=(self._windows(rows, stopping), _targets(history, stopping)),
+            self._windows(rows, training),
+            _targets(history, training),
+            validation_data=(self._windows(rows, validation), _targets(history, validation)),
             batch_size=32,
             epochs=self.epochs,
             callbacks=[keras.callbacks.EarlyStopping(patience=self.patience, restore_best_weights=True)],
@@ -66,40 +71,40 @@ class Lstm(ShrinkageMode):
         )
         return network
 
-    def _untrained(self) -> "keras.Model":
-        keras = _keras()
-        latest = keras.Input((self.window, WHITE_MAX + POWERBALL_MAX))
-        state = keras.layers.LSTM(self.units)(latest)
+    def _build_network(self) -> "keras.Model":
+        keras = _import_keras()
+        inputs = keras.Input((self.window, WHITE_MAX + POWERBALL_MAX))
+        state = keras.layers.LSTM(self.units)(inputs)
         state = keras.layers.Dropout(self.dropout)(state)
-        # Zero weights and a bias at the base rate: before the first step the law is uniform.
-        chance = WHITE_BALLS / WHITE_MAX
+        # Zero weights and a bias at the base rate: the untrained network predicts uniform.
+        base_rate = WHITE_BALLS / WHITE_MAX
         white = keras.layers.Dense(
             WHITE_MAX,
             activation="sigmoid",
             kernel_initializer="zeros",
-            bias_initializer=keras.initializers.Constant(float(np.log(chance / (1 - chance)))),
+            bias_initializer=keras.initializers.Constant(float(np.log(base_rate / (1 - base_rate)))),
             name="white",
         )(state)
         red = keras.layers.Dense(
             POWERBALL_MAX, activation="softmax", kernel_initializer="zeros", name="powerball"
         )(state)
-        network = keras.Model(latest, {"white": white, "powerball": red})
+        network = keras.Model(inputs, {"white": white, "powerball": red})
         network.compile(
             optimizer=keras.optimizers.Adam(1e-3),
             loss={"white": "binary_crossentropy", "powerball": "categorical_crossentropy"},
-            # Keras averages over the 69 white balls; the likelihood is their sum.
+            # Keras averages over the 69 white balls, but the log-likelihood is their sum.
             loss_weights={"white": float(WHITE_MAX), "powerball": 1.0},
         )
         return network
 
     def raw_weights(self, model: "keras.Model", history: History, draws: range) -> RawWeights:
-        chances = model(self._windows(_rows(history), draws), training=False)
-        white, red = (np.asarray(chances[name], dtype=np.float64) for name in ("white", "powerball"))
+        outputs = model(self._windows(_encode(history), draws), training=False)
+        white, red = (np.asarray(outputs[name], dtype=np.float64) for name in ("white", "powerball"))
         return raw_weights(white, red)
 
     def save(self, path: Path) -> None:
         self.model_.save(path)
-        state = state_of(self) | {"strength": self.strength_}
+        state = common_state(self) | {"strength": self.strength_}
         with zipfile.ZipFile(path, "a") as archive:
             archive.writestr(STATE_FILE, json.dumps(state))
 
@@ -110,19 +115,19 @@ class Lstm(ShrinkageMode):
                 state = json.loads(archive.read(STATE_FILE))
                 config = json.loads(archive.read("config.json"))
         except (zipfile.BadZipFile, KeyError, ValueError) as error:
-            raise ValueError(f"{path.name} is not a model that {cls.name} has saved: {error}") from error
-        if unknown := _layers(config) - KNOWN_LAYERS:
+            raise ValueError(f"{path.name} is not a saved model of {cls.name}: {error}") from error
+        if unknown := _class_names(config) - KNOWN_LAYERS:
             raise ValueError(
-                f"{path.name} holds layers that {cls.name} has not: {', '.join(sorted(unknown))}"
+                f"{path.name} contains layers that {cls.name} does not use: {', '.join(sorted(unknown))}"
             )
         mode = cls.from_state(path, state)
         mode.strength_ = float(state["strength"])
-        mode.model_ = _keras().models.load_model(path, compile=False, safe_mode=True)
+        mode.model_ = _import_keras().models.load_model(path, compile=False, safe_mode=True)
         return mode
 
 
-def _keras() -> Any:
-    """Keras on TensorFlow, made deterministic; ImportError with what to install where it is missing."""
+def _import_keras() -> Any:
+    """Return Keras with the TensorFlow backend in deterministic mode."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     try:
@@ -137,16 +142,16 @@ def _keras() -> Any:
     return keras
 
 
-def _rows(history: History) -> NDArray[np.float32]:
-    """One row of zeros and ones a draw, white balls first: shape (draws, 95)."""
+def _encode(history: History) -> NDArray[np.float32]:
+    """Return one row of zeros and ones per draw, white balls first, shape (draws, 95)."""
     return np.hstack([history.white_hits(), history.powerball_hits()]).astype(np.float32)
 
 
 def _targets(history: History, draws: range) -> dict[str, NDArray[np.float32]]:
-    rows = _rows(history)[draws.start : draws.stop]
+    rows = _encode(history)[draws.start : draws.stop]
     return {"white": rows[:, :WHITE_MAX], "powerball": rows[:, WHITE_MAX:]}
 
 
-def _layers(config: dict[str, Any]) -> set[str]:
-    """The class of the model and of each of its layers, as the archive's configuration names them."""
+def _class_names(config: dict[str, Any]) -> set[str]:
+    """Return the classes of the model and its layers, as named in the archive's configuration."""
     return {config["class_name"]} | {layer["class_name"] for layer in config["config"]["layers"]}

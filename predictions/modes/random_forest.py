@@ -1,4 +1,4 @@
-"""`random_forest`: two forests over what was known of each ball, one for white balls, one for Powerballs."""
+"""`random_forest`: one forest for white balls and one for Powerballs, on features of each ball."""
 
 import zipfile
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from predictions.modes.base import HELD_OUT, state_of
+from predictions.modes.base import HELD_OUT, common_state
 from predictions.modes.features import WARM_UP, History, ball_features, flatten, training_set
 from predictions.modes.shrinkage import RawWeights, ShrinkageMode, raw_weights
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     Forests = tuple[RandomForestClassifier, RandomForestClassifier]  # of white balls, of Powerballs
 
-# The one type in our files that skops does not know. Nothing a file itself asks for is ever added.
+# The only type in our files that skops does not trust by default. Never extend this by what a file contains.
 TRUSTED_TYPES = ["sklearn.tree._tree.Tree"]
 
 
 class RandomForest(ShrinkageMode):
-    """Each row of the training set is one ball before one draw; the label is whether it was drawn.
+    """Classifies whether a ball is drawn, with one training row per ball and draw.
 
-    Leaves are large and trees shallow: on a fair lottery a forest that fits more only memorises.
+    Leaves are large and trees shallow, because on a fair lottery a closer fit is only memorisation.
     """
 
     name = "random_forest"
@@ -39,10 +39,9 @@ class RandomForest(ShrinkageMode):
 
     def fit_raw(self, history: History, seed: int) -> "Forests":
         white, red = history.white_hits(), history.powerball_hits()
-        return self._forest(white, seed), self._forest(red, seed)
+        return self._fit_forest(white, seed), self._fit_forest(red, seed)
 
-    def _forest(self, hits: NDArray[np.float64], seed: int) -> "RandomForestClassifier":
-        """A forest that has seen all draws from WARM_UP on."""
+    def _fit_forest(self, hits: NDArray[np.float64], seed: int) -> "RandomForestClassifier":
         from sklearn.ensemble import RandomForestClassifier
 
         forest = RandomForestClassifier(
@@ -54,12 +53,12 @@ class RandomForest(ShrinkageMode):
             n_jobs=-1,
         )
         forest.fit(*training_set(hits))
-        # Threads add up the trees' votes in no fixed order; one thread gives the same sum every time.
+        # Threads add the votes in no fixed order, so predict with one thread to be reproducible.
         return forest.set_params(n_jobs=1)
 
     def raw_weights(self, model: "Forests", history: History, draws: range) -> RawWeights:
         white, red = (
-            _chances(forest, ball_features(hits)[draws.start : draws.stop])
+            _predict_probabilities(forest, ball_features(hits)[draws.start : draws.stop])
             for forest, hits in zip(model, (history.white_hits(), history.powerball_hits()), strict=True)
         )
         return raw_weights(white, red)
@@ -67,7 +66,7 @@ class RandomForest(ShrinkageMode):
     def save(self, path: Path) -> None:
         from skops.io import dump
 
-        state = state_of(self) | {
+        state = common_state(self) | {
             "strength": self.strength_,
             "white": self.model_[0],
             "powerball": self.model_[1],
@@ -84,11 +83,13 @@ class RandomForest(ShrinkageMode):
             mode = cls.from_state(path, state)
             mode.strength_, mode.model_ = state["strength"], (state["white"], state["powerball"])
         except (zipfile.BadZipFile, UntrustedTypesFoundException, KeyError, TypeError) as error:
-            raise ValueError(f"{path.name} is not a model that {cls.name} has saved: {error}") from error
+            raise ValueError(f"{path.name} is not a saved model of {cls.name}: {error}") from error
         return mode
 
 
-def _chances(forest: "RandomForestClassifier", features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The chance of each ball before each draw: shape (draws, balls)."""
-    chances: NDArray[np.float64] = forest.predict_proba(flatten(features))[:, 1]
-    return chances.reshape(features.shape[:2])
+def _predict_probabilities(
+    forest: "RandomForestClassifier", features: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Return the predicted probability of each ball in each draw, shape (draws, balls)."""
+    probabilities: NDArray[np.float64] = forest.predict_proba(flatten(features))[:, 1]
+    return probabilities.reshape(features.shape[:2])

@@ -1,4 +1,4 @@
-"""The modes: adding one is a file here, a line in MODES and its test."""
+"""The table of modes. See docs/add-a-mode.md."""
 
 from predictions.modes.base import Mode
 from predictions.modes.hybrid import Hybrid
@@ -8,18 +8,18 @@ from predictions.modes.uniform import Uniform
 from predictions.modes.v1 import V1
 from predictions.modes.v2 import V2
 
-# Every mode the product speaks of, in the order in which they are shown. The database allows these names.
+# In display order. The database allows exactly these names.
 MODE_NAMES = ("random_forest", "lstm", "v1", "v2", "hybrid")
 
 
 def check_mode(mode: str) -> str:
-    """The mode itself; ValueError with the allowed ones otherwise."""
+    """Return the mode. Raise ValueError if it is unknown."""
     if mode not in MODE_NAMES:
         raise ValueError(f"mode {mode!r}: allowed are {', '.join(MODE_NAMES)}")
     return mode
 
 
-# Their classes, each after those whose laws it is made of.
+# In prediction order: each mode after the modes whose predictions it uses.
 MODES: dict[str, type[Mode]] = {
     RandomForest.name: RandomForest,
     Lstm.name: Lstm,
@@ -28,8 +28,8 @@ MODES: dict[str, type[Mode]] = {
     Hybrid.name: Hybrid,
 }
 
-# What a backtest compares: the modes and their baseline.
+# The modes that a backtest compares, including the baseline.
 MEASURED: dict[str, type[Mode]] = MODES | {Uniform.name: Uniform}
 
-# In the order in which a comparison shows them, the baseline last.
+# In display order, the baseline last.
 MEASURED_NAMES = (*MODE_NAMES, Uniform.name)

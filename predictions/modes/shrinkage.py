@@ -1,4 +1,4 @@
-"""Modes that learn one component: a raw model's weights, drawn towards uniform by a measured strength."""
+"""Modes with one component: the weights of a raw model, shrunk towards uniform by a tuned strength."""
 
 import math
 from abc import abstractmethod
@@ -15,29 +15,32 @@ from predictions.modes.base import (
     Mixture,
     Mode,
     held_out,
-    losses_of,
-    measured_skill,
+    joint_losses,
+    measure_skill,
 )
 from predictions.modes.features import History
 
-# How much of a model's opinion is kept. The smallest is not zero: a mode keeps an opinion of its own even
-# where the evidence prefers none, and what that costs is measured and shown.
+# The exponent applied to raw weights. Never zero, so that modes differ from the baseline even where the data
+# favours uniform; the cost of that shows in their measured skill.
 STRENGTHS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 
-# For each draw, the raw weights a model gives before it: white (draws, 69) and Powerball (draws, 26).
+# White weights of shape (draws, 69) and Powerball weights of shape (draws, 26), known before each draw.
 RawWeights = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def raw_weights(white: NDArray[np.float64], powerball: NDArray[np.float64]) -> RawWeights:
-    """From chances, clipped to 0.001 … 0.999: the odds q / (1 - q) of white balls, the Powerballs' own."""
+    """Return weights for predicted probabilities: the odds q / (1 - q) of white balls, q of Powerballs.
+
+    Shapes (draws, 69) and (draws, 26). Probabilities are clipped to 0.001 … 0.999.
+    """
     white, powerball = np.clip(white, 0.001, 0.999), np.clip(powerball, 0.001, 0.999)
     return white / (1 - white), powerball
 
 
 class ShrinkageMode(Mode):
-    """The strength is the best on HELD_OUT draws, for a model that had seen only the draws before them.
+    """Tunes the strength on HELD_OUT draws with a model fitted on the draws before them.
 
-    The skill is then measured on the HELD_OUT draws after those, and the model learns anew from all.
+    The skill is measured on the HELD_OUT draws after those; the final model is fitted on all draws.
     """
 
     strength_: float
@@ -45,11 +48,11 @@ class ShrinkageMode(Mode):
 
     @abstractmethod
     def fit_raw(self, history: History, seed: int) -> Any:
-        """The raw model of this history."""
+        """Return a raw model fitted on the history, or None if the mode needs none."""
 
     @abstractmethod
     def raw_weights(self, model: Any, history: History, draws: range) -> RawWeights:
-        """A raw model's weights for each of these draws, from the draws before it."""
+        """Return a raw model's weights for each of these draws, computed from the draws before it."""
 
     def fit(self, history: History, seed: int, *, measure: bool = True) -> Self:
         self.check_enough(history)
@@ -59,23 +62,25 @@ class ShrinkageMode(Mode):
         self.strength_ = best_strength(self.name, raw, history, older)
         if measure:
             raw = self._out_of_sample(history, newest, seed)
-            self.walk_ = [[law] for law in shrunk_laws(self.name, raw, self.strength_)]
-            self.skill_ = measured_skill(self.walk_, history)
+            self.walk_ = shrink_all(self.name, raw, self.strength_)
+            self.skill_ = measure_skill(self.walk_, history)
         self.model_ = self.fit_raw(history, seed)
         return self
 
     def _out_of_sample(self, history: History, draws: range, seed: int) -> RawWeights:
-        """The weights of a model that knows nothing of these draws but what came before each."""
+        """Return weights of these draws from a model fitted on the draws before the first of them."""
         return self.raw_weights(self.fit_raw(history.before(draws.start), seed), history, draws)
 
-    def predict_many(self, history: History, draws: range, parts: DependencyPredictions) -> list[Mixture]:
+    def predict_many(
+        self, history: History, draws: range, dependencies: DependencyPredictions
+    ) -> list[Mixture]:
         raw = self.raw_weights(self.model_, history, draws)
-        return [[law] for law in shrunk_laws(self.name, raw, self.strength_)]
+        return shrink_all(self.name, raw, self.strength_)
 
 
-def shrunk_laws(strategy: str, raw: RawWeights, strength: float) -> list[Component]:
-    """Each draw's weights as a whole component, drawn towards uniform."""
-    return [shrink_component(strategy, white, red, strength) for white, red in zip(*raw, strict=True)]
+def shrink_all(strategy: str, raw: RawWeights, strength: float) -> list[Mixture]:
+    """Return a mixture of one shrunk component per draw."""
+    return [[shrink_component(strategy, white, red, strength)] for white, red in zip(*raw, strict=True)]
 
 
 def shrink_component(
@@ -85,10 +90,9 @@ def shrink_component(
 
 
 def best_strength(strategy: str, raw: RawWeights, history: History, draws: range) -> float:
-    """The strength with the least log-loss on these draws."""
+    """Return the strength with the lowest log-loss on these draws."""
 
     def loss(strength: float) -> float:
-        laws = [[law] for law in shrunk_laws(strategy, raw, strength)]
-        return math.fsum(losses_of(laws, history, draws))
+        return math.fsum(joint_losses(shrink_all(strategy, raw, strength), history, draws))
 
     return min(STRENGTHS, key=loss)

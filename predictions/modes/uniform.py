@@ -1,4 +1,4 @@
-"""`uniform`: the law of a fair draw, the baseline that stands beside the modes in every report."""
+"""`uniform`: the baseline that every mode is compared with."""
 
 from pathlib import Path
 from typing import Self
@@ -10,7 +10,7 @@ from predictions.modes.base import (
     Mixture,
     Mode,
     held_out,
-    measured_skill,
+    measure_skill,
     read_state,
     write_state,
 )
@@ -18,7 +18,7 @@ from predictions.modes.features import History
 
 
 class Uniform(Mode):
-    """A mode like the others, but that it learns nothing; no tickets are ever made under its name."""
+    """Predicts a fair draw and learns nothing. It never generates tickets."""
 
     name = "uniform"
     code_version = 1
@@ -30,10 +30,12 @@ class Uniform(Mode):
         self.check_enough(history)
         if measure:
             self.walk_ = self.predict_many(history, held_out(history), {})
-            self.skill_ = measured_skill(self.walk_, history)
+            self.skill_ = measure_skill(self.walk_, history)
         return self
 
-    def predict_many(self, history: History, draws: range, parts: DependencyPredictions) -> list[Mixture]:
+    def predict_many(
+        self, history: History, draws: range, dependencies: DependencyPredictions
+    ) -> list[Mixture]:
         return [[uniform_component(self.name)] for _ in draws]
 
     def save(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`v1`: a mixture of six plain strategies, whose shares follow the evidence of past draws."""
+"""`v1`: a mixture of six simple strategies whose shares adapt to past draws."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from predictions.modes.base import (
     Mixture,
     Mode,
     held_out,
-    measured_skill,
+    measure_skill,
     read_state,
     write_state,
 )
@@ -34,17 +34,17 @@ FREQUENCY, COOCCURRENCE, RANGES, AI, RANDOM, COVERAGE = STRATEGIES = (
     "random_baseline",
     "coverage_optimizer",
 )
-SMOOTHING = 20.0  # drawn so often before there is any draw: counts of few draws say little
-CUTS = (23, 46)  # the last balls of the first two ranges; the third ends at 69
+SMOOTHING = 20.0  # pseudo-count added to observed and expected counts
+CUTS = (23, 46)  # last balls of the first two ranges
 BALANCED_SHARE = 0.5
-SHARPENING = 2.0  # of v2's opinion, in the exponent of its weights
+SHARPENING = 2.0  # exponent applied to v2's weights
 
 
 class V1(Mode):
-    """Two strategies count, two have fixed laws, one leans on v2, and one deals uniform tickets in decks.
+    """Two strategies count balls, one sharpens v2's prediction, and three have fixed distributions.
 
-    The strengths of those that count are the best on older draws; the shares start equal and follow the
-    held-out draws one by one. Without a law of v2 `ai_guided` is left out, and its share is kept for later.
+    The strengths of the counting strategies are tuned on older draws. The shares start equal and are updated
+    by each held-out draw. Without a prediction of v2, `ai_guided` is left out and its share does not change.
     """
 
     name = "v1"
@@ -65,48 +65,50 @@ class V1(Mode):
         measure: bool = True,
         v2_walk: Sequence[Mixture] | None = None,
     ) -> Self:
-        """As the contract says; `v2_walk` is v2's own walk where it has been taken already."""
+        """See `Mode.fit`. Pass `v2_walk` if v2 has already been fitted; the skill is always measured."""
         self.check_enough(history)
         newest = held_out(history)
         older = range(newest.start - HELD_OUT, newest.start)
         self.strengths_ = {
-            strategy: best_strength(strategy, count(history, older), history, older)
-            for strategy, count in COUNTING.items()
+            strategy: best_strength(strategy, weigh(history, older), history, older)
+            for strategy, weigh in COUNTING_STRATEGIES.items()
         }
         if v2_walk is None:
-            v2_walk = _v2_walk(history, seed)
-        parts = {} if v2_walk is None else {V2.name: v2_walk}
+            v2_walk = _fit_v2(history, seed)
+        dependencies = {} if v2_walk is None else {V2.name: v2_walk}
         self.shares_ = equal_shares(STRATEGIES)
-        walk = list(self._walk(history, newest, parts))
-        self.walk_ = [law for law, _ in walk]
+        walk = list(self._walk(history, newest, dependencies))
+        self.walk_ = [mixture for mixture, _ in walk]
         self.shares_ = walk[-1][1]
-        self.skill_ = measured_skill(self.walk_, history)
+        self.skill_ = measure_skill(self.walk_, history)
         return self
 
-    def predict_many(self, history: History, draws: range, parts: DependencyPredictions) -> list[Mixture]:
-        return [law for law, _ in self._walk(history, draws, parts)]
+    def predict_many(
+        self, history: History, draws: range, dependencies: DependencyPredictions
+    ) -> list[Mixture]:
+        return [mixture for mixture, _ in self._walk(history, draws, dependencies)]
 
     def _walk(
-        self, history: History, draws: range, parts: DependencyPredictions
+        self, history: History, draws: range, dependencies: DependencyPredictions
     ) -> Iterator[tuple[Mixture, dict[str, float]]]:
-        """Each draw's law, and the shares after it; the law itself has not seen its draw."""
+        """Yield the mixture of each draw, made before it, and the shares after the draw."""
         shares = self.shares_
-        counted = {strategy: count(history, draws) for strategy, count in COUNTING.items()}
-        for place, draw in enumerate(draws):
-            components = _fixed_laws()
-            for strategy, (white, red) in counted.items():
+        raw = {strategy: weigh(history, draws) for strategy, weigh in COUNTING_STRATEGIES.items()}
+        for index, draw in enumerate(draws):
+            components = _fixed_components()
+            for strategy, (white, red) in raw.items():
                 strength = self.strengths_[strategy]
-                components[strategy] = shrink_component(strategy, white[place], red[place], strength)
-            if V2.name in parts:
-                components[AI] = sharpened(parts[V2.name][place])
-            law = weighed([components[one] for one in STRATEGIES if one in components], shares)
+                components[strategy] = shrink_component(strategy, white[index], red[index], strength)
+            if V2.name in dependencies:
+                components[AI] = _sharpen(dependencies[V2.name][index])
+            mixture = weighed([components[name] for name in STRATEGIES if name in components], shares)
             if draw < len(history):
                 white_balls, powerball = history.numbers(draw)
                 shares = fixed_share_update(shares, log_likelihoods(components, white_balls, powerball))
-            yield law, shares
+            yield mixture, shares
 
     def note(self, available: Sequence[str]) -> str:
-        return "" if V2.name in available else f"{AI} is left out, for v2 has no law of this draw"
+        return "" if V2.name in available else f"{AI} is left out: v2 has no prediction for this draw"
 
     def save(self, path: Path) -> None:
         write_state(path, self, strengths=self.strengths_, shares=self.shares_)
@@ -116,15 +118,17 @@ class V1(Mode):
         state = read_state(path)
         mode = cls.from_state(path, state)
         try:
-            mode.strengths_ = {strategy: float(state["strengths"][strategy]) for strategy in COUNTING}
+            mode.strengths_ = {
+                strategy: float(state["strengths"][strategy]) for strategy in COUNTING_STRATEGIES
+            }
             mode.shares_ = {strategy: float(state["shares"][strategy]) for strategy in STRATEGIES}
         except (KeyError, TypeError) as error:
-            raise ValueError(f"{path.name} is not a model that v1 has saved: {error!r}") from error
+            raise ValueError(f"{path.name} is not a saved model of v1: {error!r}") from error
         return mode
 
 
-def _v2_walk(history: History, seed: int) -> list[Mixture] | None:
-    """v2's laws of the held-out draws; None where XGBoost cannot be had."""
+def _fit_v2(history: History, seed: int) -> list[Mixture] | None:
+    """Return v2's out-of-sample predictions of the held-out draws, or None if XGBoost is not installed."""
     try:
         return V2().fit(history, seed).walk_
     except ImportError:
@@ -132,20 +136,22 @@ def _v2_walk(history: History, seed: int) -> list[Mixture] | None:
 
 
 def weighed(components: Sequence[Component], shares: Mapping[str, float]) -> Mixture:
-    """The same laws with these shares; what a strategy that is left out would have had falls to all."""
-    total = sum(shares[one.strategy] for one in components)
-    return [replace(one, share=shares[one.strategy] / total) for one in components]
+    """Return the components with these shares, normalized over the strategies that are present."""
+    total = sum(shares[component.strategy] for component in components)
+    return [replace(component, share=shares[component.strategy] / total) for component in components]
 
 
 def log_likelihoods(
     components: Mapping[str, Component], white_balls: Sequence[int], powerball: int
 ) -> dict[str, float]:
-    """What each strategy's law gave to a draw, whatever its share: joint, in nats."""
-    return {name: log_likelihood(one, white_balls, powerball) for name, one in components.items()}
+    """Return the joint log-likelihood of a draw, in nats, under each strategy's component."""
+    return {
+        strategy: log_likelihood(component, white_balls, powerball)
+        for strategy, component in components.items()
+    }
 
 
-def _fixed_laws() -> dict[str, Component]:
-    """The laws that no draw changes; decks are dealt, so that the tickets of one do not overlap."""
+def _fixed_components() -> dict[str, Component]:
     ranges = Strata(CUTS, balanced_table(CUTS, BALANCED_SHARE))
     return {
         RANGES: replace(uniform_component(RANGES), strata=ranges),
@@ -154,49 +160,52 @@ def _fixed_laws() -> dict[str, Component]:
     }
 
 
-def sharpened(mixture: Mixture) -> Component:
-    """v2's law with more of its opinion."""
-    (law,) = mixture
-    return shrink_component(AI, law.white, law.powerball, SHARPENING)
+def _sharpen(mixture: Mixture) -> Component:
+    """Return v2's component with its deviations from uniform amplified."""
+    (component,) = mixture
+    return shrink_component(AI, component.white, component.powerball, SHARPENING)
 
 
-# Counting: the raw weights of each draw, from the draws before it
+# Raw weights of the counting strategies, computed from the draws before each draw
 
 
-def frequencies(history: History, draws: range) -> RawWeights:
-    """How often each ball was drawn in the era, smoothed, beside how often it should have been."""
+def frequency_weights(history: History, draws: range) -> RawWeights:
+    """Return smoothed ratios of observed to expected draws of each ball: (draws, 69) and (draws, 26)."""
     return (
-        _smoothed_counts(history.white_hits(), draws, WHITE_BALLS / WHITE_MAX),
-        _smoothed_counts(history.powerball_hits(), draws, 1 / POWERBALL_MAX),
+        _smoothed_ratios(history.white_hits(), draws, WHITE_BALLS / WHITE_MAX),
+        _smoothed_ratios(history.powerball_hits(), draws, 1 / POWERBALL_MAX),
     )
 
 
-def _smoothed_counts(hits: NDArray[np.float64], draws: range, rate: float) -> NDArray[np.float64]:
-    seen = np.vstack([np.zeros(hits.shape[1]), np.cumsum(hits, axis=0)])  # row t counts draws before t
+def _smoothed_ratios(hits: NDArray[np.float64], draws: range, rate: float) -> NDArray[np.float64]:
+    counts = np.vstack([np.zeros(hits.shape[1]), np.cumsum(hits, axis=0)])  # row t counts draws before t
     expected = rate * np.array(draws)[:, None]
-    return (seen[draws.start : draws.stop] + SMOOTHING) / (expected + SMOOTHING)
+    return (counts[draws.start : draws.stop] + SMOOTHING) / (expected + SMOOTHING)
 
 
-def cooccurrences(history: History, draws: range) -> RawWeights:
-    """How often each ball was drawn together with those of the latest draw, smoothed, beside the expected."""
+def cooccurrence_weights(history: History, draws: range) -> RawWeights:
+    """Return smoothed ratios of observed to expected joint draws with the balls of the latest draw.
+
+    Shapes (draws, 69) and (draws, 26).
+    """
     white, red = history.white_hits(), history.powerball_hits()
     past = history.before(draws.start)
-    pairs = past.white_hits().T @ past.white_hits()  # [a, b]: earlier draws that held both
-    beside = past.white_hits().T @ past.powerball_hits()  # [a, r]: earlier draws with white a and Powerball r
+    pairs = past.white_hits().T @ past.white_hits()  # [a, b]: earlier draws with both
+    red_pairs = past.white_hits().T @ past.powerball_hits()  # [a, r]: with white a and Powerball r
     weights = np.empty((len(draws), WHITE_MAX)), np.empty((len(draws), POWERBALL_MAX))
-    for place, draw in enumerate(draws):
+    for index, draw in enumerate(draws):
         latest = history.white[draw - 1] - 1
         together = pairs[latest].copy()
-        together[np.arange(WHITE_BALLS), latest] = 0.0  # a ball is not its own partner
+        together[np.arange(WHITE_BALLS), latest] = 0.0  # a ball does not pair with itself
         partners = WHITE_BALLS - white[draw - 1]
         expected = draw * WHITE_BALLS * (WHITE_BALLS - 1) / (WHITE_MAX * (WHITE_MAX - 1))
-        weights[0][place] = (together.sum(axis=0) / partners + SMOOTHING) / (expected + SMOOTHING)
+        weights[0][index] = (together.sum(axis=0) / partners + SMOOTHING) / (expected + SMOOTHING)
         expected = draw * WHITE_BALLS / (WHITE_MAX * POWERBALL_MAX)
-        weights[1][place] = (beside[latest].mean(axis=0) + SMOOTHING) / (expected + SMOOTHING)
+        weights[1][index] = (red_pairs[latest].mean(axis=0) + SMOOTHING) / (expected + SMOOTHING)
         if draw < len(history):
             pairs += np.outer(white[draw], white[draw])
-            beside += np.outer(white[draw], red[draw])
+            red_pairs += np.outer(white[draw], red[draw])
     return weights
 
 
-COUNTING = {FREQUENCY: frequencies, COOCCURRENCE: cooccurrences}
+COUNTING_STRATEGIES = {FREQUENCY: frequency_weights, COOCCURRENCE: cooccurrence_weights}

@@ -1,4 +1,4 @@
-"""`v2`: gradient-boosted trees over what was known of each ball, for white balls and for Powerballs."""
+"""`v2`: gradient-boosted trees for white balls and for Powerballs, on features of each ball."""
 
 import json
 import zipfile
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from predictions.modes.base import HELD_OUT, state_of
+from predictions.modes.base import HELD_OUT, common_state
 from predictions.modes.features import WARM_UP, History, ball_features, flatten, training_set
 from predictions.modes.shrinkage import RawWeights, ShrinkageMode, raw_weights
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     Boosters = tuple[Booster, Booster]  # of white balls, of Powerballs
 
 STATE_FILE = "shiol.json"
-BOOSTER_FILES = ("white.ubj", "powerball.ubj")  # XGBoost's own format, which holds numbers and no code
+BOOSTER_FILES = ("white.ubj", "powerball.ubj")  # XGBoost's own format, which cannot contain code
 
 
 class V2(ShrinkageMode):
-    """Each row of the training set is one ball before one draw; the label is whether it was drawn."""
+    """Classifies whether a ball is drawn, with one training row per ball and draw."""
 
     name = "v2"
     code_version = 1
@@ -40,13 +40,12 @@ class V2(ShrinkageMode):
 
     def fit_raw(self, history: History, seed: int) -> "Boosters":
         return (
-            self._booster(history.white_hits(), seed),
-            self._booster(history.powerball_hits(), seed),
+            self._fit_booster(history.white_hits(), seed),
+            self._fit_booster(history.powerball_hits(), seed),
         )
 
-    def _booster(self, hits: NDArray[np.float64], seed: int) -> "Booster":
-        """Trees that have seen all draws from WARM_UP on."""
-        xgboost = _xgboost()
+    def _fit_booster(self, hits: NDArray[np.float64], seed: int) -> "Booster":
+        xgboost = _import_xgboost()
         features, drawn = training_set(hits)
         return xgboost.train(
             {
@@ -57,7 +56,7 @@ class V2(ShrinkageMode):
                 "min_child_weight": self.min_child_weight,
                 "subsample": 0.5,
                 "seed": seed,
-                "nthread": 1,  # sums of several threads come in no fixed order
+                "nthread": 1,  # several threads add sums in no fixed order
             },
             xgboost.DMatrix(features, label=drawn),
             num_boost_round=self.rounds,
@@ -65,20 +64,20 @@ class V2(ShrinkageMode):
 
     def raw_weights(self, model: "Boosters", history: History, draws: range) -> RawWeights:
         white, red = (
-            _chances(booster, ball_features(hits)[draws.start : draws.stop])
+            _predict_probabilities(booster, ball_features(hits)[draws.start : draws.stop])
             for booster, hits in zip(model, (history.white_hits(), history.powerball_hits()), strict=True)
         )
         return raw_weights(white, red)
 
     def save(self, path: Path) -> None:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(STATE_FILE, json.dumps(state_of(self) | {"strength": self.strength_}))
+            archive.writestr(STATE_FILE, json.dumps(common_state(self) | {"strength": self.strength_}))
             for name, booster in zip(BOOSTER_FILES, self.model_, strict=True):
                 archive.writestr(name, bytes(booster.save_raw("ubj")))
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        xgboost = _xgboost()
+        xgboost = _import_xgboost()
         try:
             with zipfile.ZipFile(path) as archive:
                 state = json.loads(archive.read(STATE_FILE))
@@ -87,19 +86,18 @@ class V2(ShrinkageMode):
             mode.strength_ = float(state["strength"])
             white, red = (xgboost.Booster(model_file=booster) for booster in boosters)
         except (zipfile.BadZipFile, KeyError, ValueError, xgboost.core.XGBoostError) as error:
-            raise ValueError(f"{path.name} is not a model that {cls.name} has saved: {error}") from error
+            raise ValueError(f"{path.name} is not a saved model of {cls.name}: {error}") from error
         mode.model_ = (white, red)
         return mode
 
 
-def _chances(booster: "Booster", features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The chance of each ball before each draw: shape (draws, balls)."""
-    chances = booster.inplace_predict(flatten(features))
-    return np.asarray(chances, dtype=np.float64).reshape(features.shape[:2])
+def _predict_probabilities(booster: "Booster", features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the predicted probability of each ball in each draw, shape (draws, balls)."""
+    probabilities = booster.inplace_predict(flatten(features))
+    return np.asarray(probabilities, dtype=np.float64).reshape(features.shape[:2])
 
 
-def _xgboost() -> Any:
-    """XGBoost; ImportError with what to install where it is missing."""
+def _import_xgboost() -> Any:
     try:
         import xgboost
     except ImportError as error:

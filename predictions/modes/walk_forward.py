@@ -1,4 +1,4 @@
-"""Walk forward: the laws of past draws, each from what was known before it, and what they were worth."""
+"""Walk-forward evaluation: out-of-sample predictions of past draws and their figures."""
 
 import math
 from collections.abc import Sequence
@@ -13,22 +13,21 @@ from predictions.modes.features import History
 from predictions.modes.registry import MODES
 from predictions.powerball import WHITE_BALLS, WHITE_MAX
 
-# Where the classes of the calibration part: a white ball's chance to be drawn, in times uniform.
+# Edges of the calibration bins: a white ball's predicted probability divided by 5/69.
 CALIBRATION_EDGES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0, 1.01, 1.02, 1.05, 1.1, 1.25, 2.0)
 
 
 class Walk(NamedTuple):
-    """A mode's law of each draw, and what was left out of them."""
+    """A mode's prediction of each draw, and a note of what they lack."""
 
-    laws: list[Mixture]
+    mixtures: list[Mixture]
     note: str
 
 
 def walk(mode: Mode, history: History, draws: range, seed: int) -> Walk:
-    """Fit a mode, and those it is made of, on the draws before the first of these; give the law of each.
+    """Fit a mode and its dependencies on the draws before these, and predict each of these.
 
-    A part that only may be used is left out where its library is missing, as in a pipeline run; the note
-    says so.
+    As in a pipeline run, an optional dependency whose library is missing is left out; the note says so.
     """
     history = history.before(draws.stop)
     mode.fit(history.before(draws.start), seed, measure=False)
@@ -38,14 +37,15 @@ def walk(mode: Mode, history: History, draws: range, seed: int) -> Walk:
             walks[name] = walk(MODES[name](), history, draws, seed)
         except ImportError:
             continue
-    notes = [mode.note(list(walks)), *(one.note for one in walks.values())]
-    laws = mode.predict_many(history, draws, {name: one.laws for name, one in walks.items()})
-    return Walk(laws, "; ".join(filter(None, notes)))
+    notes = [mode.note(list(walks)), *(dependency.note for dependency in walks.values())]
+    dependencies = {name: dependency.mixtures for name, dependency in walks.items()}
+    mixtures = mode.predict_many(history, draws, dependencies)
+    return Walk(mixtures, "; ".join(filter(None, notes)))
 
 
 @dataclass(frozen=True)
-class CalibrationClass:
-    """White balls that were given about the same chance: how many, their chances' sum, how many fell."""
+class CalibrationCounts:
+    """White balls in one calibration bin: how many, the sum of their probabilities, how many were drawn."""
 
     balls: int
     expected: float
@@ -54,55 +54,56 @@ class CalibrationClass:
 
 @dataclass(frozen=True)
 class WalkFigures:
-    """What laws were worth, draw by draw: log-losses in nats, and expected matches of one of their tickets.
+    """Figures of predictions per draw: log-losses in nats and the expected matches of a ticket.
 
-    `calibration` has one class more than CALIBRATION_EDGES; the figures of several folds add up.
+    `calibration` has one more entry than CALIBRATION_EDGES.
     """
 
     joint: list[float]
     white: list[float]
     powerball: list[float]
-    white_matches: list[float]  # 25/69 for the uniform law
-    powerball_matches: list[float]  # 1/26 for the uniform law
-    calibration: list[CalibrationClass]
-    note: str = ""  # what was left out of the laws
+    white_matches: list[float]  # 25/69 for uniform
+    powerball_matches: list[float]  # 1/26 for uniform
+    calibration: list[CalibrationCounts]
+    note: str = ""  # what the predictions lack
 
     def as_json(self) -> dict[str, object]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        """What `as_json` wrote."""
-        calibration = [CalibrationClass(**one) for one in stored["calibration"]]
+        calibration = [CalibrationCounts(**counts) for counts in stored["calibration"]]
         return cls(**stored | {"calibration": calibration})
 
     @classmethod
     def joined(cls, folds: Sequence[Self]) -> Self:
-        """The figures of several folds, in their order, as those of one."""
+        """Return the figures of consecutive folds as those of one fold."""
         return cls(
-            joint=[loss for one in folds for loss in one.joint],
-            white=[loss for one in folds for loss in one.white],
-            powerball=[loss for one in folds for loss in one.powerball],
-            white_matches=[matches for one in folds for matches in one.white_matches],
-            powerball_matches=[matches for one in folds for matches in one.powerball_matches],
+            joint=[loss for fold in folds for loss in fold.joint],
+            white=[loss for fold in folds for loss in fold.white],
+            powerball=[loss for fold in folds for loss in fold.powerball],
+            white_matches=[matches for fold in folds for matches in fold.white_matches],
+            powerball_matches=[matches for fold in folds for matches in fold.powerball_matches],
             calibration=[
-                CalibrationClass(
-                    balls=sum(one.balls for one in same),
-                    expected=math.fsum(one.expected for one in same),
-                    drawn=sum(one.drawn for one in same),
+                CalibrationCounts(
+                    balls=sum(counts.balls for counts in bins),
+                    expected=math.fsum(counts.expected for counts in bins),
+                    drawn=sum(counts.drawn for counts in bins),
                 )
-                for same in zip(*(one.calibration for one in folds), strict=True)
+                for bins in zip(*(fold.calibration for fold in folds), strict=True)
             ],
-            note="; ".join(dict.fromkeys(one.note for one in folds if one.note)),
+            note="; ".join(dict.fromkeys(fold.note for fold in folds if fold.note)),
         )
 
 
-def figures_of(laws: Sequence[Mixture], history: History, draws: range, note: str = "") -> WalkFigures:
-    """The exact figures of laws on their own draws; nothing is simulated."""
-    losses = [log_loss(law, *history.numbers(draw)) for law, draw in zip(laws, draws, strict=True)]
-    chances = [mixture_inclusion(law) for law in laws]
-    white = np.array([one.white for one in chances])  # (draws, 69)
-    red = np.array([one.powerball for one in chances])  # (draws, 26)
+def figures_of(mixtures: Sequence[Mixture], history: History, draws: range, note: str = "") -> WalkFigures:
+    """Return the exact figures of predictions on their draws, without simulation."""
+    losses = [
+        log_loss(mixture, *history.numbers(draw)) for mixture, draw in zip(mixtures, draws, strict=True)
+    ]
+    inclusions = [mixture_inclusion(mixture) for mixture in mixtures]
+    white = np.array([inclusion.white for inclusion in inclusions])  # (draws, 69)
+    red = np.array([inclusion.powerball for inclusion in inclusions])  # (draws, 26)
     rows = slice(draws.start, draws.stop)
     hits = history.white_hits()[rows]
     return WalkFigures(
@@ -116,9 +117,9 @@ def figures_of(laws: Sequence[Mixture], history: History, draws: range, note: st
     )
 
 
-def _calibration(white: np.ndarray, hits: np.ndarray) -> list[CalibrationClass]:
-    classes = np.digitize(white * (WHITE_MAX / WHITE_BALLS), CALIBRATION_EDGES)
+def _calibration(white: np.ndarray, hits: np.ndarray) -> list[CalibrationCounts]:
+    bins = np.digitize(white * (WHITE_MAX / WHITE_BALLS), CALIBRATION_EDGES)
     return [
-        CalibrationClass(int(chosen.sum()), float(white[chosen].sum()), int(hits[chosen].sum()))
-        for chosen in (classes == number for number in range(len(CALIBRATION_EDGES) + 1))
+        CalibrationCounts(int(inside.sum()), float(white[inside].sum()), int(hits[inside].sum()))
+        for inside in (bins == index for index in range(len(CALIBRATION_EDGES) + 1))
     ]

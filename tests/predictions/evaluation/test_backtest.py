@@ -62,7 +62,7 @@ def test_a_mode_is_measured_by_its_own_laws_and_uniform_stands_beside_it() -> No
 
     history = known_draws().history
     draws = range(DRAWS - 30, DRAWS)
-    expected = figures_of(walk(V2(), history, draws, 1).laws, history, draws)
+    expected = figures_of(walk(V2(), history, draws, 1).mixtures, history, draws)
     stored = BacktestFold.objects.get(mode="v2")
     v2, uniform = comparisons(backtest)
     assert (backtest.status, backtest.modes) == ("completed", ["v2", "uniform"])

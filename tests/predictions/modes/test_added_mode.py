@@ -1,4 +1,4 @@
-"""The mode that docs/add-a-mode.md builds is one: it keeps the contract, as its reader will expect."""
+"""The code in docs/add-a-mode.md is a working mode."""
 
 import importlib.util
 import re
@@ -17,7 +17,7 @@ from predictions.powerball import CURRENT_ERA
 
 @pytest.fixture(scope="module")
 def recent(tmp_path_factory: pytest.TempPathFactory) -> type[Mode]:
-    """The class that stands in the document."""
+    """Return the class defined in the document."""
     (code, *_) = re.findall(
         r"```python\n(.*?)```", (settings.BASE_DIR / "docs" / "add-a-mode.md").read_text(), flags=re.DOTALL
     )
@@ -28,8 +28,8 @@ def recent(tmp_path_factory: pytest.TempPathFactory) -> type[Mode]:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    found: type[Mode] = module.Recent
-    return found
+    mode: type[Mode] = module.Recent
+    return mode
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,9 @@ def history() -> History:
         (row.draw for row in rows if row.draw and row.draw.draw_date >= CURRENT_ERA.since),
         key=lambda draw: draw.draw_date,
     )
-    return History(np.array([one.white_balls for one in draws]), np.array([one.powerball for one in draws]))
+    return History(
+        np.array([draw.white_balls for draw in draws]), np.array([draw.powerball for draw in draws])
+    )
 
 
 def test_it_fits_measures_itself_and_comes_back_from_its_file(
@@ -54,16 +56,16 @@ def test_it_fits_measures_itself_and_comes_back_from_its_file(
     assert loaded.predict(history) == mode.predict(history)
     assert loaded.skill_ == mode.skill_
     assert mode.skill_ is not None
-    assert abs(mode.skill_.skill_nats) < 0.05  # nobody foretells a fair draw
+    assert abs(mode.skill_.skill_nats) < 0.05  # a fair draw cannot be predicted
     with pytest.raises(ValueError, match="recent learns from at least 500 draws"):
         recent().fit(history.before(499), seed=1)
 
 
-def test_it_sees_nothing_from_the_draw_on_that_is_asked_for(recent: type[Mode], history: History) -> None:
+def test_it_sees_nothing_of_the_predicted_draw_or_a_later_one(recent: type[Mode], history: History) -> None:
     mode, draw = recent().fit(history, seed=1, measure=False), len(history) - 20
     changed = History(history.white.copy(), history.powerball.copy())
     changed.white[draw:], changed.powerball[draw:] = [1, 2, 3, 4, 5], 1
-    asked = range(draw, draw + 1)
+    first, second = range(draw, draw + 1), range(draw + 1, draw + 2)
 
-    assert mode.predict_many(changed, asked, {}) == mode.predict_many(history, asked, {})
-    assert mode.predict_many(changed, range(draw + 1, draw + 2), {}) != mode.predict_many(history, asked, {})
+    assert mode.predict_many(changed, first, {}) == mode.predict_many(history, first, {})
+    assert mode.predict_many(changed, second, {}) != mode.predict_many(history, second, {})

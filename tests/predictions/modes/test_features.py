@@ -1,4 +1,4 @@
-"""Features hold the past of each ball, and nothing of the draw that they are to predict."""
+"""Features depend on the past of each ball and not on the draw to predict."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -22,11 +22,13 @@ def history() -> History:
     """The 1,288 real draws of the 69/26 era."""
     rows = feeds.read(feeds.decode(BUNDLED_FILES[0].read_bytes()), "bundled")
     draws = [row.draw for row in rows if row.draw and row.draw.draw_date >= CURRENT_ERA.since]
-    return History(np.array([one.white_balls for one in draws]), np.array([one.powerball for one in draws]))
+    return History(
+        np.array([draw.white_balls for draw in draws]), np.array([draw.powerball for draw in draws])
+    )
 
 
 def changed_from(history: History, draw: int) -> History:
-    """The same past, and from `draw` on every draw has other balls altogether."""
+    """Return the same history with entirely different balls from `draw` on."""
     white, powerball = history.white.copy(), history.powerball.copy()
     white[draw:] = np.sort((white[draw:] + 34) % 69 + 1, axis=1)
     powerball[draw:] = (powerball[draw:] + 12) % 26 + 1
@@ -53,7 +55,7 @@ def test_the_features_before_a_draw_are_those_of_the_history_that_ends_there(
     np.testing.assert_array_equal(ball_features(hits(history.before(draw)))[-1], whole[draw])
 
 
-# Each feature against its definition, written down slowly: what it is for ball `b` before draw `t`.
+# Slow reference implementations of each feature, for ball `b` before draw `t`.
 
 
 def slow_rate(drawn: list[set[int]], t: int, b: int, window: int) -> float:

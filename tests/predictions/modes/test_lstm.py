@@ -1,4 +1,4 @@
-"""What only `lstm` has: TensorFlow that may be missing, and a file format that could carry code."""
+"""`lstm` without TensorFlow, and with files that could contain code."""
 
 import json
 import zipfile
@@ -20,14 +20,14 @@ def some_history(draws: int = 60) -> History:
 
 
 def test_a_window_holds_nothing_of_the_draw_it_is_for_or_of_a_later_one() -> None:
-    from predictions.modes.lstm import _rows
+    from predictions.modes.lstm import _encode
 
     mode, history = Lstm(window=5), some_history()
     changed = History(history.white.copy(), history.powerball.copy())
     changed.white[40:] = [1, 2, 3, 4, 5]
     changed.powerball[40:] = 1
 
-    before, after = (mode._windows(_rows(one), range(40, 42)) for one in (history, changed))
+    before, after = (mode._windows(_encode(draws), range(40, 42)) for draws in (history, changed))
 
     np.testing.assert_array_equal(before[0], after[0])
     assert (before[1] != after[1]).any()
@@ -37,7 +37,7 @@ def test_a_window_holds_nothing_of_the_draw_it_is_for_or_of_a_later_one() -> Non
 def test_without_tensorflow_the_mode_fails_by_name_with_what_to_install(
     real_draws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The child finds this in the place of the real one, as on a machine that does not have it.
+    # Shadows the real package in the child process.
     (tmp_path / "tensorflow.py").write_text("raise ModuleNotFoundError(\"No module named 'tensorflow'\")")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
@@ -50,7 +50,7 @@ def test_a_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.keras"
     path.write_bytes(content)
 
-    with pytest.raises(ValueError, match=r"model\.keras is not a model that lstm has saved"):
+    with pytest.raises(ValueError, match=r"model\.keras is not a saved model of lstm"):
         Lstm.load(path)
 
 
@@ -63,5 +63,5 @@ def test_a_file_with_a_layer_that_can_run_code_is_refused_before_keras_sees_it(t
         )
         archive.writestr("shiol.json", json.dumps({"parameters": {}, "skill": {}}))
 
-    with pytest.raises(ValueError, match="holds layers that lstm has not: Lambda"):
+    with pytest.raises(ValueError, match="contains layers that lstm does not use: Lambda"):
         Lstm.load(path)

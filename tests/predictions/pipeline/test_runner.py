@@ -224,7 +224,7 @@ def test_without_xgboost_v1_leaves_a_strategy_out_and_says_so_and_hybrid_fails_b
     assert run.status == "completed"
     (prediction,) = run.predictions.all()
     assert prediction.mode == "v1"
-    assert prediction.note == "ai_guided is left out, for v2 has no law of this draw"
+    assert prediction.note == "ai_guided is left out: v2 has no prediction for this draw"
     assert "ai_guided" not in laws(run)["v1"]
     assert sum(laws(run)["v1"].values()) == pytest.approx(1)
     assert prediction.note in run.steps.get(name="predictions").summary
@@ -240,7 +240,7 @@ def test_hybrid_alone_without_laws_of_its_parts_fails_by_name() -> None:
 
     run.refresh_from_db()
     assert run.status == "failed"
-    assert "hybrid is made of v2 and v1: v2 has no law" in run.error
+    assert "hybrid requires v2 and v1: v2 has no prediction" in run.error
 
 
 def test_hybrid_takes_no_law_that_was_made_of_other_draws() -> None:
@@ -252,7 +252,7 @@ def test_hybrid_takes_no_law_that_was_made_of_other_draws() -> None:
 
     run.refresh_from_db()
     assert run.status == "failed"
-    assert "v2 has no law" in run.error
+    assert "v2 has no prediction" in run.error
 
 
 @pytest.mark.parametrize(

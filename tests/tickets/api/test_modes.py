@@ -98,14 +98,14 @@ def test_the_newest_backtest_that_measured_a_mode_counts(client: Client) -> None
 def test_a_law_that_leaves_something_out_says_so_and_a_broken_one_does_too(client: Client) -> None:
     make_backtest({"v1": (0.001, 0.01)})
     make_prediction("v1")
-    Prediction.objects.update(note="ai_guided is left out, for v2 has no law of this draw")
+    Prediction.objects.update(note="ai_guided is left out: v2 has no prediction for this draw")
     law = make_prediction("hybrid")
     Prediction.objects.filter(pk=law.pk).update(components=[{"strategy": "v2"}])
 
     shown = modes(client)
 
-    assert shown["v1"]["note"] == f"{SAME}; ai_guided is left out, for v2 has no law of this draw"
-    assert "its newest law is broken" in shown["hybrid"]["note"]
+    assert shown["v1"]["note"] == f"{SAME}; ai_guided is left out: v2 has no prediction for this draw"
+    assert "its newest prediction is invalid" in shown["hybrid"]["note"]
     assert shown["hybrid"]["strategies"] == []
 
 
