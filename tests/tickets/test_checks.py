@@ -148,10 +148,10 @@ def test_a_dropped_index_is_a_warning_until_the_command_has_made_it_again() -> N
     (message,) = found("W006", ["default"])
     assert "idx_pre_generated_mode" in message.msg
 
-    assert call("create_indexes") == ("created: idx_pre_generated_mode\n", "")
+    assert call("create_indexes") == ("Created idx_pre_generated_mode.\n", "")
 
     assert found("W006", ["default"]) == []
-    assert call("create_indexes") == ("no index is missing\n", "")
+    assert call("create_indexes") == ("No indexes are missing.\n", "")
 
 
 # Several processes, several hosts

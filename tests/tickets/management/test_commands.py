@@ -1,4 +1,4 @@
-"""What all commands share: help, exit codes, silence at -v 0."""
+"""Tests of what all commands share: help, exit codes, no output with -v 0."""
 
 import pytest
 from django.core.cache import caches
@@ -29,19 +29,18 @@ FOR_WEDNESDAY = ("--draw-date", "2026-11-25")
     ],
 )
 def test_each_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         call_command(command, "--help")
 
-    assert ended.value.code == 0
-    page = capsys.readouterr().out
-    usage, description, *_ = page.split("\n\n")
+    assert exit_info.value.code == 0
+    usage, description, *_ = capsys.readouterr().out.split("\n\n")
     assert usage.startswith("usage: ")
     assert command in usage.splitlines()[0]
-    assert len(description.split()) >= 12  # a sentence, not a word
+    assert len(description.split()) >= 12  # a sentence
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "message"),
     [
         (["import_draws", "--file", "a", "--url", "b"], "not allowed with argument"),
         (["import_draws", "--source", "mars"], "bundled"),
@@ -58,33 +57,33 @@ def test_each_command_explains_itself(command: str, capsys: pytest.CaptureFixtur
         (["verify_batch", "abc"], "abc"),
         (["verify_batch"], "ID"),
     ],
-    ids=lambda given: " ".join(given) if isinstance(given, list) else "",
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_wrong_usage_exits_2_and_says_what_is_allowed(arguments: list[str], complaint: str) -> None:
+def test_wrong_usage_exits_2_and_says_what_is_allowed(arguments: list[str], message: str) -> None:
     done = manage(*arguments)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert complaint in done.stderr.splitlines()[-1]
+    assert message in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.django_db(transaction=True)
 def test_at_verbosity_0_success_is_silent_and_an_error_is_not() -> None:
     make_prediction()
-    quiet = ("--sync", "--batch-size", "5", *FOR_WEDNESDAY, "-v", "0", "--modes")
+    options = ("--sync", "--batch-size", "5", *FOR_WEDNESDAY, "-v", "0", "--modes")
 
-    good = manage("generate_batch", *quiet, "random_forest")
+    good = manage("generate_batch", *options, "random_forest")
     assert (good.returncode, good.stdout, good.stderr) == (0, "", "")
     assert PreGeneratedTicket.objects.count() == 5
 
-    bad = manage("generate_batch", *quiet, "lstm")
+    bad = manage("generate_batch", *options, "lstm")
     assert (bad.returncode, bad.stdout) == (1, "")
     assert "lstm: no prediction of lstm for the draw of 2026-11-25" in bad.stderr.splitlines()[-1]
 
 
 @pytest.mark.django_db
 def test_every_other_command_is_silent_at_verbosity_0_too(capfd: pytest.CaptureFixture[str]) -> None:
-    caches["queue"].clear()  # so that no cluster seems alive, and even that is not said
+    caches["queue"].clear()  # no cluster is alive, and the warning about it is omitted too
     make_prediction()
     call("generate_batch", "--sync", "--modes", "random_forest", *FOR_WEDNESDAY, "-v", "0")
     batch = str(TicketBatch.objects.get().pk)

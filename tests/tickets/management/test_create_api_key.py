@@ -1,4 +1,4 @@
-"""create_api_key: a client and a key of it, written once; as an operator and as a script meets it."""
+"""Tests of `manage.py create_api_key`, for operators and for scripts."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from tests.commands import call, manage
 from tests.factories import make_client
 from tickets.models.clients import ApiClient, ApiKey
 
-NOON = datetime(2026, 11, 24, 17, tzinfo=UTC)  # in New York
+NOON = datetime(2026, 11, 24, 17, tzinfo=UTC)  # noon in New York
 KEY = re.compile(r"[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}")
 
 
@@ -35,8 +35,8 @@ def test_a_new_client_has_the_usual_limits_and_its_key_works() -> None:
     assert KEY.fullmatch(key)
     assert accepted(key)
     assert summary == (
-        f"key {key[:8]} of the new client shop (100 tickets a day, 600 requests a minute, "
-        "random_forest, lstm, v1, v2, hybrid) never expires"
+        f"Created key {key[:8]} for new client shop (100 tickets per day, 600 requests per minute, "
+        "random_forest, lstm, v1, v2, hybrid); it never expires."
     )
     assert err == ""
     assert ApiKey.objects.get().name == "2026-11-24"
@@ -54,7 +54,7 @@ def test_what_is_said_of_a_new_client_holds(modes: tuple[str, ...]) -> None:
     key = ApiKey.objects.get()
     assert (key.name, key.expiry_date) == ("till 3", datetime(2027, 1, 1, 5, tzinfo=UTC))
     assert out.splitlines()[-1].endswith(
-        "(0 tickets a day, 1000000 requests a minute, v1, lstm) expires 2027-01-01 05:00 UTC"
+        "(0 tickets per day, 1000000 requests per minute, v1, lstm); it expires 2027-01-01 05:00 UTC."
     )
 
 
@@ -72,16 +72,16 @@ def test_a_client_that_exists_gets_another_key_and_stays_as_it_is() -> None:
     out, _ = call("create_api_key", "shop", "--key-name", "spare")
 
     assert ApiClient.objects.get().daily_quota == 7
-    assert "of the client shop (7 tickets a day," in out
-    assert out.endswith("never expires; the client is not active, so the key is not accepted\n")
-    assert [one.name for one in ApiKey.objects.all()] == ["spare"]
+    assert "for client shop (7 tickets per day," in out
+    assert out.endswith("it never expires; the client is inactive, so the key is not accepted.\n")
+    assert [key.name for key in ApiKey.objects.all()] == ["spare"]
 
 
 @pytest.mark.usefixtures("_at_noon")
 def test_a_client_that_exists_is_not_changed_from_here() -> None:
     make_client()
 
-    with pytest.raises(CommandError, match=r"exists already, and --quota, --modes would change it: .*admin"):
+    with pytest.raises(CommandError, match=r"already exists; --quota, --modes cannot change it\. .*admin"):
         call("create_api_key", "shop", "--quota", "5", "--modes", "v1")
 
     assert not ApiKey.objects.exists()
@@ -107,10 +107,10 @@ def test_a_key_that_is_refused_leaves_no_client_behind() -> None:
         (["shop", "--expires", "soon"], "'soon' is not a date such as 2026-11-25"),
         (["shop", "--expires", "0"], "'0' is not an integer from 1 to 36500"),
         (["shop", "--expires", "2026-11-23"], "allowed is a day from 2026-11-24 to "),
-        (["a\tb"], "NAME: allowed are 1 to 100 printable characters"),
-        (["x" * 101], "NAME: allowed are 1 to 100 printable characters"),
-        (["   "], "NAME: allowed are 1 to 100 printable characters, not all blank"),
-        ([""], "NAME: allowed are 1 to 100 printable characters"),
+        (["a\tb"], "NAME: must have 1 to 100 printable characters"),
+        (["x" * 101], "NAME: must have 1 to 100 printable characters"),
+        (["   "], "NAME: must have 1 to 100 printable characters, not all blank"),
+        ([""], "NAME: must have 1 to 100 printable characters"),
         ([], "the following arguments are required: NAME"),
     ],
 )

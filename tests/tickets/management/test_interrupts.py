@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM at any moment of a command: no traceback, and an exit code that says so."""
+"""Tests of Ctrl-C and SIGTERM at any time during a command: no traceback, and a matching exit code."""
 
 import os
 import signal
@@ -10,18 +10,20 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-DELAYS = (0.1, 0.7, 1.3, 2.2)  # seconds; what a process is doing then depends on the machine
-# The negative ones: the signal came while the interpreter was shutting down.
+DELAYS = (0.1, 0.7, 1.3, 2.2)  # seconds; how far the process is by then depends on the machine
+# Negative if the signal arrived while the interpreter was shutting down.
 EXITS = {0, 1, *(128 + number for number in (signal.SIGINT, signal.SIGTERM)), -signal.SIGINT, -signal.SIGTERM}
 
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of an empty installation of its own."""
+    """Return the environment of a separate, empty installation."""
     folder = tmp_path_factory.mktemp("var")
-    own = {"SHIOL_VAR": str(folder), "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}"}
-    subprocess.run(_command("migrate", "-v", "0"), cwd=settings.BASE_DIR, env=os.environ | own, check=True)
-    return os.environ | own
+    variables = {"SHIOL_VAR": str(folder), "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}"}
+    subprocess.run(
+        _command("migrate", "-v", "0"), cwd=settings.BASE_DIR, env=os.environ | variables, check=True
+    )
+    return os.environ | variables
 
 
 def _command(*arguments: str) -> list[str]:
@@ -52,5 +54,5 @@ def test_a_command_that_is_interrupted_early_leaves_no_traceback(
 
         assert "Traceback" not in output, f"after {delay} s: {output}"
         assert process.returncode in EXITS, f"after {delay} s: {output}"
-    for log in Path(installation["SHIOL_VAR"], "logs").glob("*.log"):  # of web server and clusters
+    for log in Path(installation["SHIOL_VAR"], "logs").glob("*.log"):  # of the web server and the clusters
         assert "Traceback" not in log.read_text(), log

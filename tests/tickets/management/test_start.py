@@ -1,4 +1,4 @@
-"""What must be there before anything runs: `init`, the secret key, and an environment without bad values."""
+"""Tests of `manage.py init`, the secret key, and invalid values in the environment."""
 
 import os
 import shutil
@@ -11,13 +11,13 @@ from django.conf import settings
 
 
 def manage(var: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A command of a fresh installation, with its own folder and nothing else set."""
-    ours = ("SHIOL_", "DATABASE_URL", "CACHE_URL")
-    rest = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    """Run a command of a new installation, with its own var/ directory and no other settings."""
+    prefixes = ("SHIOL_", "DATABASE_URL", "CACHE_URL")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=settings.BASE_DIR,
-        env=rest | {"SHIOL_VAR": str(var)} | environment,
+        env=inherited | {"SHIOL_VAR": str(var)} | environment,
         capture_output=True,
         text=True,
         timeout=60,
@@ -30,7 +30,7 @@ def test_init_makes_a_key_that_only_its_owner_can_read(tmp_path: Path) -> None:
     done = manage(var, "init")
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{var} is ready, with a new secret key\n"
+    assert done.stdout == f"Initialized {var} with a new secret key.\n"
     key = var / "secret-key"
     assert key.stat().st_mode & 0o777 == 0o600
     assert len(key.read_text()) >= 50
@@ -38,12 +38,12 @@ def test_init_makes_a_key_that_only_its_owner_can_read(tmp_path: Path) -> None:
 
 
 def test_init_again_keeps_the_key(tmp_path: Path) -> None:
-    (tmp_path / "secret-key").write_text("the key of before")
+    (tmp_path / "secret-key").write_text("the existing key")
 
     done = manage(tmp_path, "init")
 
-    assert (done.returncode, done.stdout) == (0, f"{tmp_path} is ready, with the secret key that was there\n")
-    assert (tmp_path / "secret-key").read_text() == "the key of before"
+    assert (done.returncode, done.stdout) == (0, f"Initialized {tmp_path} with the existing secret key.\n")
+    assert (tmp_path / "secret-key").read_text() == "the existing key"
 
 
 def test_after_init_another_command_starts_with_the_key_in_the_file(tmp_path: Path) -> None:
@@ -107,9 +107,9 @@ def test_a_bad_value_in_the_environment_is_a_named_error(
 
 
 def test_sales_may_stay_open_until_the_draw_itself(tmp_path: Path) -> None:
-    show = "from django.conf import settings; print(settings.SALES_CUTOFF)"
+    code = "from django.conf import settings; print(settings.SALES_CUTOFF)"
 
-    done = manage(tmp_path, "shell", "-v", "0", "-c", show, SHIOL_SECRET_KEY="x", SHIOL_SALES_CUTOFF="22:59")
+    done = manage(tmp_path, "shell", "-v", "0", "-c", code, SHIOL_SECRET_KEY="x", SHIOL_SALES_CUTOFF="22:59")
 
     assert (done.stdout, done.stderr) == ("22:59:00\n", "")
 
@@ -142,9 +142,9 @@ def test_a_database_without_tables_is_a_message_with_the_way_out(command: str, t
 
 
 def test_a_database_that_is_away_is_a_message(tmp_path: Path) -> None:
-    away = "postgres://shiol@127.0.0.1:9/none"
+    unreachable = "postgres://shiol@127.0.0.1:9/none"
 
-    done = manage(tmp_path, "score_tickets", SHIOL_SECRET_KEY="x", DATABASE_URL=away)
+    done = manage(tmp_path, "score_tickets", SHIOL_SECRET_KEY="x", DATABASE_URL=unreachable)
 
     assert done.returncode == 1
     assert "Connection refused" in done.stderr
@@ -177,7 +177,7 @@ def test_a_key_file_that_cannot_be_used_is_one_line(
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv")
 def test_a_key_file_of_another_user_is_one_line(tmp_path: Path) -> None:
-    """Tried as root without the privilege to read every file."""
+    """As root without the capabilities that bypass file permissions."""
     manage(tmp_path, "init")
     key = tmp_path / "secret-key"
     os.chown(key, 65534, 65534)

@@ -1,4 +1,4 @@
-"""`manage.py status`: the dashboard on a terminal, for people and for programs."""
+"""Tests of `manage.py status`."""
 
 import json
 import re
@@ -72,16 +72,16 @@ def test_a_sound_system_is_shown_in_one_look_and_is_well(sound: None) -> None:
     assert lines[:6] == [
         "draw     next 2026-11-25 22:59 New York, sales close in 38 h 29 min; "
         "newest draw 2026-11-23, 1 day old",
-        "workers  heavy on host: running, last sign 3.0 s ago",
-        "         shiolplus on host: running, last sign 3.0 s ago",
-        f"now      batch {batch.pk} of random_forest: 100 of 400 tickets, 50/s, 6.0 s left",
-        "pipeline completed 5 min 00 s ago, took 2 min 00 s",
-        "errors   no batch ended in 7 days",
+        "workers  heavy on host: running, last heartbeat 3.0 s ago",
+        "         shiolplus on host: running, last heartbeat 3.0 s ago",
+        f"workload batch {batch.pk} of random_forest: 100 of 400 tickets, 50/s, 6.0 s left",
+        "pipeline completed 5 min 00 s ago after 2 min 00 s",
+        "errors   no batch finished in 7 days",
     ]
     (v1,) = [line.split() for line in lines if line.strip().startswith("v1 ")]
     assert v1[:5] == ["v1", "3", "0", "0", "0"]
     assert v1[-5:] == ["2025-12-22", "+0.0100", "(+0.0097", "to", "+0.0103)"]
-    assert lines[-1] == "well"
+    assert lines[-1] == "No problems found."
     assert err == ""
 
 
@@ -97,7 +97,7 @@ def test_what_is_wrong_comes_first_with_the_way_out_and_the_exit_says_so(sound: 
     assert lines[0] == "error    lstm has no ticket free for the draw of 2026-11-25."
     assert lines[1].startswith("         → it has no prediction for this draw: `manage.py run_pipeline")
     assert lines[2] == "notice   v2 is paused."
-    assert lines[-1] == "1 error, 1 notice"
+    assert lines[-1] == "1 error, 1 notice found."
     assert ended.value.code == 1
     with pytest.raises(SystemExit):
         call("status", "--json")
@@ -129,5 +129,7 @@ def test_in_a_process_of_its_own_it_ends_with_1_and_its_summary_last() -> None:
     assert ended.returncode == 1
     assert lines[0].startswith("error    No cluster makes tickets")
     assert lines[1] == "         → `manage.py run_cluster`, or `make serve` with the web server"
-    assert re.fullmatch(r"\d+ errors, \d+ warnings", lines[-1])  # how many depends on the time of day
+    assert re.fullmatch(
+        r"\d+ errors, \d+ warnings found\.", lines[-1]
+    )  # their number depends on the time of day
     assert "Traceback" not in ended.stderr

@@ -1,4 +1,4 @@
-"""generate_batch, cleanup_tickets and verify_batch, as an operator meets them."""
+"""Tests of the commands generate_batch, cleanup_tickets and verify_batch."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -29,16 +29,16 @@ FOR_WEDNESDAY = ("--draw-date", "2026-11-25")
 @pytest.mark.django_db(transaction=True)
 def test_a_run_made_here_exits_0_with_a_summary_and_a_partial_one_exits_1_and_names_the_mode() -> None:
     make_prediction()
-    how = ("--sync", "--batch-size", "20", *FOR_WEDNESDAY, "--pipeline-run-id")
+    options = ("--sync", "--batch-size", "20", *FOR_WEDNESDAY, "--pipeline-run-id")
 
-    good = manage("generate_batch", *how, "good", "--modes", "random_forest")
+    good = manage("generate_batch", *options, "good", "--modes", "random_forest")
     assert (good.returncode, good.stderr) == (0, "")
-    assert good.stdout == "run good for the draw of 2026-11-25 is completed: random_forest 20\n"
+    assert good.stdout == "Run good for the draw of 2026-11-25 is completed: random_forest 20 tickets.\n"
 
-    partial = manage("generate_batch", *how, "half")
+    partial = manage("generate_batch", *options, "half")
     assert partial.returncode == 1
     assert partial.stderr.splitlines()[-1] == (
-        "CommandError: run half for the draw of 2026-11-25 is partial: random_forest 20, lstm 0; "
+        "CommandError: Run half for the draw of 2026-11-25 is partial: random_forest 20, lstm 0 tickets; "
         "lstm: no prediction of lstm for the draw of 2026-11-25; run `manage.py run_pipeline`"
     )
     assert "Traceback" not in partial.stderr
@@ -49,31 +49,36 @@ def test_a_run_made_here_that_meets_an_outage_says_so_and_goes_on_when_called_ag
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     make_prediction()
-    how = ("--sync", "--batch-size", "20", "--modes", "random_forest", *FOR_WEDNESDAY)
+    options = ("--sync", "--batch-size", "20", "--modes", "random_forest", *FOR_WEDNESDAY)
 
-    def full(*args: object) -> None:
+    def raise_disk_full(*args: object) -> None:
         raise OperationalError("database or disk is full")
 
     with monkeypatch.context() as patched:
-        patched.setattr(worker, "insert_rows", full)
-        with pytest.raises(CommandError, match=r"running: random_forest 0; random_forest: .*disk is full"):
-            call("generate_batch", *how, "--pipeline-run-id", "cut")
+        patched.setattr(worker, "insert_rows", raise_disk_full)
+        with pytest.raises(
+            CommandError, match=r"running: random_forest 0 tickets; random_forest: .*disk is full"
+        ):
+            call("generate_batch", *options, "--pipeline-run-id", "cut")
     TicketBatch.objects.update(lease_until=None)
 
-    assert "completed: random_forest 20" in call("generate_batch", *how, "--pipeline-run-id", "cut")[0]
+    assert (
+        "completed: random_forest 20 tickets."
+        in call("generate_batch", *options, "--pipeline-run-id", "cut")[0]
+    )
     assert PreGeneratedTicket.objects.count() == 20
 
 
 @pytest.mark.django_db
 def test_without_wait_or_sync_it_enqueues_and_warns_that_nobody_is_there() -> None:
-    caches["queue"].clear()  # whatever cluster an earlier test ended a moment ago
+    caches["queue"].clear()  # heartbeats of clusters that an earlier test stopped
     make_prediction()
 
     out, err = call(
         "generate_batch", *FOR_WEDNESDAY, "--modes", "random_forest", "--pipeline-run-id", "later"
     )
 
-    assert out == "run later for the draw of 2026-11-25: random_forest enqueued\n"
+    assert out == "Run later for the draw of 2026-11-25: enqueued random_forest.\n"
     assert err.startswith("warning: no cluster is alive")
     assert OrmQ.objects.count() == 1
     assert not PreGeneratedTicket.objects.exists()
@@ -94,7 +99,7 @@ def test_modes_are_given_with_spaces_or_commas(modes: list[str]) -> None:
 
     out, _ = call("generate_batch", "--sync", *FOR_WEDNESDAY, "--batch-size", "3", "--modes", *modes)
 
-    assert out.endswith("is completed: random_forest 3, v1 3\n")
+    assert out.endswith("is completed: random_forest 3, v1 3 tickets.\n")
 
 
 @pytest.mark.django_db
@@ -104,30 +109,38 @@ def test_without_a_draw_date_the_tickets_are_for_the_next_draw() -> None:
 
     out, _ = call("generate_batch", "--sync", "--modes", "random_forest")
 
-    assert "for the draw of 2026-11-25 is completed: random_forest 100" in out
+    assert "for the draw of 2026-11-25 is completed: random_forest 100 tickets." in out
     assert TicketBatch.objects.get().draw_date == WEDNESDAY
 
 
 @pytest.mark.django_db
 def test_the_same_run_id_again_makes_nothing_twice() -> None:
     make_prediction()
-    again = ("generate_batch", "--sync", *FOR_WEDNESDAY, "--modes", "random_forest", "--pipeline-run-id", "x")
-    call(*again, "--batch-size", "20")
+    command = (
+        "generate_batch",
+        "--sync",
+        *FOR_WEDNESDAY,
+        "--modes",
+        "random_forest",
+        "--pipeline-run-id",
+        "x",
+    )
+    call(*command, "--batch-size", "20")
 
-    out, _ = call(*again, "--batch-size", "20")
+    out, _ = call(*command, "--batch-size", "20")
 
     assert out == (
-        "run x exists already; nothing is made twice\n"
-        "run x for the draw of 2026-11-25 is completed: random_forest 20\n"
+        "Run x already exists; its tickets are not generated again.\n"
+        "Run x for the draw of 2026-11-25 is completed: random_forest 20 tickets.\n"
     )
     assert PreGeneratedTicket.objects.count() == 20
     with pytest.raises(CommandError, match="'x' already names a run with batch_size 20, not 21"):
-        call(*again, "--batch-size", "21")
+        call(*command, "--batch-size", "21")
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "message"),
     [
         (["--draw-date", "2026-11-24"], "2026-11-24 is a Tuesday without a draw"),
         (["--pipeline-run-id", ""], "allowed is a text of 1 to 64 characters"),
@@ -135,30 +148,32 @@ def test_the_same_run_id_again_makes_nothing_twice() -> None:
         (["--batch-size", "99999999999"], "allowed is an integer from 1 to 10,000,000"),
     ],
 )
-def test_a_value_that_cannot_be_is_an_error_and_makes_no_run(arguments: list[str], complaint: str) -> None:
-    with pytest.raises(CommandError, match=complaint):
+def test_a_value_that_cannot_be_is_an_error_and_makes_no_run(arguments: list[str], message: str) -> None:
+    with pytest.raises(CommandError, match=message):
         call("generate_batch", "--sync", *arguments)
     assert not GenerationRun.objects.exists()
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("arguments", "kept"), [([], 0), (["--no-cleanup"], 4), (["--cleanup-days", "11"], 4)]
+    ("arguments", "remaining"), [([], 0), (["--no-cleanup"], 4), (["--cleanup-days", "11"], 4)]
 )
 @time_machine.travel(NOON, tick=False)
-def test_old_tickets_of_the_mode_go_first_unless_they_are_to_stay(arguments: list[str], kept: int) -> None:
+def test_old_tickets_of_the_mode_go_first_unless_they_are_to_stay(
+    arguments: list[str], remaining: int
+) -> None:
     insert_old(4, "random_forest")
     insert_old(2, "v1")
     make_prediction()
 
     call("generate_batch", "--sync", "--modes", "random_forest", "--batch-size", "3", *arguments)
 
-    assert PreGeneratedTicket.objects.filter(pipeline_run_id="old-random_forest").count() == kept
+    assert PreGeneratedTicket.objects.filter(pipeline_run_id="old-random_forest").count() == remaining
     assert PreGeneratedTicket.objects.filter(pipeline_run_id="old-v1").count() == 2
 
 
 def insert_old(count: int, mode: str) -> None:
-    """Tickets that are ten days old at NOON."""
+    """Insert tickets that are ten days old at NOON."""
     with time_machine.travel(NOON - timedelta(days=10), tick=False):
         insert_batch_tickets(
             some_tickets(count, powerball=len(mode)), mode, f"old-{mode}", draw_date=WEDNESDAY
@@ -172,12 +187,12 @@ def test_without_a_size_each_mode_gets_what_its_policy_says_and_a_paused_one_not
     ModePolicy.objects.filter(mode="v1").update(batch_size=7)
 
     out, _ = call("generate_batch", "--sync", *FOR_WEDNESDAY, "--modes", "random_forest,v1")
-    assert out.endswith("is completed: random_forest 100, v1 7\n")
+    assert out.endswith("is completed: random_forest 100, v1 7 tickets.\n")
 
     ModePolicy.objects.filter(mode="v2").update(paused=True)
-    with pytest.raises(CommandError, match=r"is completed: v1 9; v2: paused; staff who may change"):
+    with pytest.raises(CommandError, match=r"is completed: v1 9 tickets; v2: paused; staff who may change"):
         call("generate_batch", "--sync", *FOR_WEDNESDAY, "--modes", "v1,v2", "--batch-size", "9")
-    with pytest.raises(CommandError, match=r"is cancelled: nothing to make; v2: paused"):
+    with pytest.raises(CommandError, match=r"is cancelled: no batches; v2: paused"):
         call("generate_batch", "--sync", *FOR_WEDNESDAY, "--modes", "v2")
 
 
@@ -193,8 +208,8 @@ def test_on_a_terminal_each_mode_has_a_bar_of_its_own_size_with_its_rate(
 
     call("generate_batch", "--sync", *FOR_WEDNESDAY, "--modes", "random_forest,v1")
 
-    shown = re.sub("\x1b[^a-zA-Z]*[a-zA-Z]", "", capsys.readouterr().err)
-    last = {line.split()[0]: line for line in re.split("[\r\n]+", shown) if line.strip()}
+    output = re.sub("\x1b[^a-zA-Z]*[a-zA-Z]", "", capsys.readouterr().err)
+    last = {line.split()[0]: line for line in re.split("[\r\n]+", output) if line.strip()}
     assert re.search(r" 100 of 100 .*left", last["random_forest"])
     assert re.search(r" 6,200 of 6,200 [1-9][0-9,]* tickets/s .*left", last["v1"])
 
@@ -211,15 +226,15 @@ def test_cleanup_counts_in_a_dry_run_and_then_deletes_the_old_ones() -> None:
 
     assert (
         call("cleanup_tickets", "--dry-run", "--days", "7")[0]
-        == "6 tickets older than 7 days would be deleted\n"
+        == "Would delete 6 tickets older than 7 days.\n"
     )
     assert PreGeneratedTicket.objects.count() == 9
-    assert call("cleanup_tickets", "--days", "11")[0] == "0 tickets older than 11 days deleted\n"
+    assert call("cleanup_tickets", "--days", "11")[0] == "Deleted 0 tickets older than 11 days.\n"
     assert (
         call("cleanup_tickets", "--mode", "lstm", "--days", "7")[0]
-        == "2 lstm tickets older than 7 days deleted\n"
+        == "Deleted 2 lstm tickets older than 7 days.\n"
     )
-    assert call("cleanup_tickets", "--days", "7")[0] == "4 tickets older than 7 days deleted\n"
+    assert call("cleanup_tickets", "--days", "7")[0] == "Deleted 4 tickets older than 7 days.\n"
     assert PreGeneratedTicket.objects.count() == 3
 
 
@@ -243,8 +258,8 @@ def test_a_batch_that_can_be_made_again_is_proven(batch: TicketBatch) -> None:
     out, _ = call("verify_batch", str(batch.pk))
 
     assert out == (
-        f"batch {batch.pk} of random_forest for 2026-11-25 (ready): 20 stored; "
-        "20 equal, 0 replaced, 0 missing, 0 unexplained: reproducible\n"
+        f"Batch {batch.pk} of random_forest for 2026-11-25 (ready) is reproducible: 20 stored, "
+        "20 equal, 0 replaced, 0 missing, 0 unexplained.\n"
     )
 
 
@@ -252,14 +267,16 @@ def test_a_ticket_that_was_changed_is_found(batch: TicketBatch) -> None:
     ticket = PreGeneratedTicket.objects.all()[0]
     PreGeneratedTicket.objects.filter(pk=ticket.pk).update(powerball=ticket.powerball % 26 + 1)
 
-    with pytest.raises(CommandError, match="19 equal, 0 replaced, 1 missing, 1 unexplained: not proven"):
+    with pytest.raises(
+        CommandError, match="is not reproducible: 20 stored, 19 equal, 0 replaced, 1 missing, 1 unexplained"
+    ):
         call("verify_batch", str(batch.pk))
 
 
 def test_a_purged_batch_is_not_proven_and_the_purge_is_named(batch: TicketBatch) -> None:
     purge_batch(batch)
 
-    with pytest.raises(CommandError, match="20 of its tickets were purged: not proven"):
+    with pytest.raises(CommandError, match=r"is not reproducible: .*; 20 of its tickets were purged\."):
         call("verify_batch", str(batch.pk))
 
 
@@ -267,12 +284,12 @@ def test_a_purged_batch_is_not_proven_and_the_purge_is_named(batch: TicketBatch)
 def test_tickets_that_were_handed_in_cannot_be_made_again() -> None:
     insert_batch_tickets(some_tickets(2), "v1", draw_date=WEDNESDAY)
 
-    with pytest.raises(CommandError, match="cannot be made again: its tickets were handed in"):
+    with pytest.raises(CommandError, match="cannot be regenerated: its tickets were handed in"):
         call("verify_batch", str(TicketBatch.objects.get().pk))
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("number", ["99", "0", "-- -1", str(10**30)])
 def test_an_unknown_batch_is_an_error(number: str) -> None:
-    with pytest.raises(CommandError, match=f"there is no batch {number.split()[-1]}"):
+    with pytest.raises(CommandError, match=f"Batch {number.split()[-1]} does not exist"):
         call("verify_batch", *number.split())

@@ -140,14 +140,14 @@ def test_by_hand_all_due_draws_are_scored_with_a_table_and_a_summary_last(
 
     out, _ = call("score_tickets")
 
-    assert out == "due draws: 2 scored, 1 without tickets\n"
+    assert out == "All stored draws: 2 scored, 1 without tickets.\n"
     rows = [line.split() for line in capfd.readouterr().err.splitlines() if "2025-12-22" in line[:12]]
     v1 = TicketBatch.objects.get(mode="v1", draw_date=MONDAY).pk
     won = ["4+1:", "1,", "0+1:", "1"]
     assert ["2025-12-22", str(v1), "v1", "2", "$50,004", "$0.64", "$4", *won, "scored"] in rows
     assert [row[2] for row in rows] == ["v2", "lstm", "v1"]
     assert BatchScore.objects.count() == 2
-    assert call("score_tickets")[0] == "due draws: nothing to score\n"
+    assert call("score_tickets")[0] == "All stored draws: no batches to score.\n"
 
 
 @pytest.mark.django_db
@@ -157,10 +157,8 @@ def test_a_draw_that_is_named_is_scored_alone() -> None:
     arrive(DRAWN)
     make_draw(WEDNESDAY)
 
-    assert call("score_tickets", "--draw-date", "2025-12-22")[0] == "the draw of 2025-12-22: 1 scored\n"
-    assert call("score_tickets", "--draw-date", "2025-12-22")[0] == (
-        "the draw of 2025-12-22: 1 scored before\n"
-    )
+    assert call("score_tickets", "--draw-date", "2025-12-22")[0] == "Draw of 2025-12-22: 1 scored.\n"
+    assert call("score_tickets", "--draw-date", "2025-12-22")[0] == ("Draw of 2025-12-22: 1 scored before.\n")
     assert BatchScore.objects.get().draw_date == MONDAY
 
 
@@ -171,8 +169,8 @@ def test_a_draw_that_is_named_is_scored_alone() -> None:
     [
         ("2025-12-23", "2025-12-23 is a Tuesday without a draw; draws are then on Mondays"),
         ("2015-01-03", "the draw of 2015-01-03 was of the 59/35 matrix; tickets are 69/26"),
-        ("2026-11-25", "the draw of 2026-11-25 has not been held yet; allowed is the day of a past draw"),
-        ("2025-12-22", "the draw of 2025-12-22 is not stored; bring it with `manage.py import_draws`"),
+        ("2026-11-25", "The draw of 2026-11-25 has not taken place yet."),
+        ("2025-12-22", "The draw of 2025-12-22 is not stored. Run `manage.py import_draws`."),
     ],
 )
 def test_a_day_that_cannot_be_scored_is_named_with_what_is_allowed(day: str, complaint: str) -> None:
@@ -189,7 +187,7 @@ def test_a_stored_draw_without_batches_is_nothing_to_score_and_no_error() -> Non
 
     out, _ = call("score_tickets", "--draw-date", "2025-12-22")
 
-    assert out == "the draw of 2025-12-22: nothing to score\n"
+    assert out == "Draw of 2025-12-22: no batches to score.\n"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -207,7 +205,7 @@ def test_a_score_that_cannot_be_made_again_exits_1_and_verbosity_0_is_silent_but
 
     assert (bad.returncode, bad.stdout) == (1, "")
     assert bad.stderr.splitlines()[-1] == (
-        "CommandError: due draws: 1 cannot be scored again, since some of its tickets were purged"
+        "CommandError: All stored draws: 1 cannot be scored again, since some of its tickets were purged."
     )
     assert BatchScore.objects.get().powerball == 7
     assert clear_old_batch_tickets() == 0

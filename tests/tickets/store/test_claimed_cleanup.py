@@ -282,13 +282,12 @@ def test_the_command_counts_claimed_ones_apart(batch: TicketBatch) -> None:
 
     with time_machine.travel(LATER + SECOND):
         assert call("cleanup_tickets", "--dry-run", "--days", "7")[0] == (
-            "7 tickets older than 7 days, and 3 claimed ones, more than 90 days after their draw, "
-            "would be deleted\n"
+            "Would delete 7 tickets older than 7 days and 3 claimed tickets drawn more than 90 days ago.\n"
         )
         assert left(batch) == 10
         assert call("cleanup_tickets")[0] == (
-            "10 tickets older than their mode's policy keeps them, "
-            "or claimed and more than 90 days after their draw, deleted\n"
+            "Deleted 10 tickets older than the retention of their mode "
+            "or claimed and drawn more than 90 days ago.\n"
         )
     assert left(batch) == 0
 

@@ -1,4 +1,4 @@
-"""`manage.py cleanup_tickets`: delete old tickets, a chunk at a time."""
+"""Management command that deletes old tickets."""
 
 from typing import Any
 
@@ -11,34 +11,39 @@ from tickets.store import clear_old_batch_tickets, expired_claimed_tickets, expi
 
 
 class Command(BaseCommand):
-    help = "Delete tickets made more than a number of days ago, in short transactions that let others work."
+    help = (
+        "Deletes tickets that are older than the retention period, in short transactions that do not block "
+        "other work."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--days",
             type=positive_int,
-            help="keep tickets of the last DAYS times 24 hours (default: as each mode's policy says)",
+            help="Keep tickets created in the last DAYS times 24 hours. Defaults to each mode's policy.",
         )
-        parser.add_argument("--mode", choices=MODE_NAMES, help="only this mode's (default: all)")
-        parser.add_argument("--dry-run", action="store_true", help="count them, delete none")
+        parser.add_argument("--mode", choices=MODE_NAMES, help="Only delete tickets of this mode.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Only count the tickets that would be deleted."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity, days, mode = options["verbosity"], options["days"], options["mode"]
         configure_console_logging(verbosity)
-        whose = f"{mode} tickets" if mode else "tickets"
-        age = f"older than {days} days" if days else "older than their mode's policy keeps them"
-        late = f"more than {settings.CLAIM_KEEP_DAYS} days after their draw"
+        tickets = f"{mode} tickets" if mode else "tickets"
+        age = f"older than {days} days" if days else "older than the retention of their mode"
+        claimed_age = f"drawn more than {settings.CLAIM_KEEP_DAYS} days ago"
         try:
-            old = sum(tickets.count() for tickets in expired_tickets(days, mode))
+            expired = sum(queryset.count() for queryset in expired_tickets(days, mode))
             claimed = expired_claimed_tickets(mode).count()
             if options["dry_run"]:
-                beside = f", and {claimed} claimed ones, {late}," if claimed else ""
-                write_line(self.stdout, verbosity, f"{old} {whose} {age}{beside} would be deleted")
+                claimed_text = f" and {claimed} claimed tickets {claimed_age}" if claimed else ""
+                write_line(self.stdout, verbosity, f"Would delete {expired} {tickets} {age}{claimed_text}.")
                 return
             with progress(verbosity, "tickets") as bar:
-                task = bar.add_task("deleting", total=old + claimed)
+                task = bar.add_task("Deleting", total=expired + claimed)
                 deleted = clear_old_batch_tickets(days, mode, watch=lambda count: bar.advance(task, count))
         except ValueError as error:
             raise CommandError(str(error)) from error
-        beside = f", or claimed and {late}," if claimed else ""
-        write_line(self.stdout, verbosity, f"{deleted} {whose} {age}{beside} deleted")
+        claimed_text = f" or claimed and {claimed_age}" if claimed else ""
+        write_line(self.stdout, verbosity, f"Deleted {deleted} {tickets} {age}{claimed_text}.")

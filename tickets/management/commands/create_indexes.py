@@ -1,4 +1,4 @@
-"""`manage.py create_indexes`: what `initialize_database()` did for indexes that were lost."""
+"""Management command that recreates lost indexes of the ticket table."""
 
 from typing import Any
 
@@ -9,10 +9,12 @@ from tickets.store.indexes import create_missing_indexes
 
 
 class Command(BaseCommand):
-    help = "Make those indexes of the ticket table that are missing; `check --database default` names them."
+    help = (
+        "Creates the missing indexes of the ticket table. Run `check --database default` to list them first."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         configure_console_logging(options["verbosity"])
         created = create_missing_indexes()
-        summary = f"created: {', '.join(created)}" if created else "no index is missing"
+        summary = f"Created {', '.join(created)}." if created else "No indexes are missing."
         write_line(self.stdout, options["verbosity"], summary)

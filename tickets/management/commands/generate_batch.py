@@ -1,4 +1,4 @@
-"""`manage.py generate_batch`: make tickets from the stored predictions."""
+"""Management command that generates tickets from the stored predictions."""
 
 from typing import Any
 
@@ -21,43 +21,51 @@ from tickets.models import GenerationRun, TicketBatch
 
 class Command(BaseCommand):
     help = (
-        "Make one batch of tickets a mode for the next draw, from the predictions that run_pipeline left. "
-        "Without --wait or --sync the batches are enqueued and the run's id is printed. Exits 1 when a mode "
-        "failed."
+        "Generates one batch of tickets per mode for the next draw from the predictions stored by "
+        "run_pipeline. Without --wait or --sync, enqueues the batches and prints the ID of the run. Exits "
+        "with status 1 if a mode fails."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_modes_argument(
-            parser, MODE_NAMES, f"modes to make tickets of (default: {' '.join(DEFAULT_MODES)})"
+            parser, MODE_NAMES, f"Modes to generate tickets for. Defaults to {' '.join(DEFAULT_MODES)}."
         )
         parser.add_argument(
             "--batch-size",
             type=positive_int,
             metavar="N",
-            help="tickets a mode (default: as the mode's policy says, at first 100)",
+            help="Number of tickets per mode. Defaults to each mode's policy, initially 100.",
         )
         parser.add_argument(
-            "--draw-date", type=iso_date, metavar="D", help="the draw they are for (default: the next one)"
+            "--draw-date",
+            type=iso_date,
+            metavar="DATE",
+            help="Draw to generate tickets for. Defaults to the next draw.",
         )
         parser.add_argument(
-            "--pipeline-run-id", metavar="ID", help="the same id again never makes tickets twice"
+            "--pipeline-run-id",
+            metavar="ID",
+            help="ID of the run. Repeating an ID does not generate its tickets again.",
         )
         parser.add_argument(
             "--cleanup-days",
             type=positive_int,
             metavar="DAYS",
-            help="first delete the mode's tickets older than this (default: as its policy says, at first 7)",
+            help="Before generating, delete the mode's tickets older than DAYS days. Defaults to each mode's "
+            "policy, initially 7.",
         )
-        parser.add_argument("--no-cleanup", action="store_true", help="delete nothing")
-        how = parser.add_mutually_exclusive_group()
-        how.add_argument("--wait", action="store_true", help="enqueue, and wait for the end")
-        how.add_argument("--sync", action="store_true", help="make them in this process")
+        parser.add_argument("--no-cleanup", action="store_true", help="Do not delete old tickets.")
+        execution = parser.add_mutually_exclusive_group()
+        execution.add_argument(
+            "--wait", action="store_true", help="Enqueue the batches and wait until they finish."
+        )
+        execution.add_argument("--sync", action="store_true", help="Generate the batches in this process.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity = options["verbosity"]
         configure_console_logging(verbosity)
-        with rate_progress(verbosity, "tickets") as bar:
-            shown = _Bars(bar)
+        with rate_progress(verbosity, "tickets") as progress:
+            bars = ModeProgressBars(progress)
             try:
                 generator = BatchTicketGenerator(
                     batch_size=options["batch_size"],
@@ -69,49 +77,57 @@ class Command(BaseCommand):
                     pipeline_run_id=options["pipeline_run_id"],
                     async_mode=not options["sync"],
                     draw_date=options["draw_date"],
-                    watch=shown.update,
+                    watch=bars.update,
                 )
             except ValueError as error:
                 raise CommandError(str(error)) from error
             run = GenerationRun.objects.get(pk=result["generation_run_id"])
             if not result["created"]:
-                write_line(self.stdout, verbosity, f"run {run} exists already; nothing is made twice")
+                write_line(
+                    self.stdout, verbosity, f"Run {run} already exists; its tickets are not generated again."
+                )
             if run.status == GenerationRun.Status.RUNNING and not options["sync"]:
                 clusters.warn_unless_alive(self.stderr, verbosity, clusters.DEFAULT)
             if options["wait"]:
                 while not generator.wait_for_completion(timeout=0.3):
-                    shown.update_all(run)
-                shown.update_all(run)
-        self._summarise(run, verbosity, options["sync"])
+                    bars.update_all(run)
+                bars.update_all(run)
+        self._summarize(run, verbosity, options["sync"])
 
-    def _summarise(self, run: GenerationRun, verbosity: int, sync: bool) -> None:
+    def _summarize(self, run: GenerationRun, verbosity: int, sync: bool) -> None:
+        """Write the summary. Raise CommandError if a mode failed, or if a run with --sync is unfinished."""
         run.refresh_from_db()
         result = run_result(run)
-        made = ", ".join(f"{mode} {count}" for mode, count in result["by_mode"].items())
+        counts = ", ".join(f"{mode} {count}" for mode, count in result["by_mode"].items())
         errors = "; ".join(f"{mode}: {error}" for mode, error in result["errors"].items())
-        summary = f"run {run} for the draw of {run.draw_date} is {run.status}: {made or 'nothing to make'}"
+        title = f"Run {run} for the draw of {run.draw_date}"
+        summary = f"{title} is {run.status}: {f'{counts} tickets' if counts else 'no batches'}"
         if errors:
             raise CommandError(f"{summary}; {errors}")
         if run.status == GenerationRun.Status.RUNNING and sync:
-            cut = run.batches.filter(status__in=TicketBatch.UNFINISHED).order_by("id")
-            why = "; ".join(f"{batch.mode}: {batch.error or 'made elsewhere'}" for batch in cut)
-            raise CommandError(f"{summary}; {why}; a cluster, or `--sync --pipeline-run-id {run}`, goes on")
+            unfinished = run.batches.filter(status__in=TicketBatch.UNFINISHED).order_by("id")
+            reasons = "; ".join(
+                f"{batch.mode}: {batch.error or 'another worker is generating it'}" for batch in unfinished
+            )
+            raise CommandError(
+                f"{summary}; {reasons}; a cluster resumes it, or `--sync --pipeline-run-id {run}` does"
+            )
         if run.status == GenerationRun.Status.RUNNING and not any(result["by_mode"].values()):
-            summary = f"run {run} for the draw of {run.draw_date}: {', '.join(run.modes)} enqueued"
-        write_line(self.stdout, verbosity, summary)
+            summary = f"{title}: enqueued {', '.join(run.modes)}"
+        write_line(self.stdout, verbosity, f"{summary}.")
 
 
-class _Bars:
-    """One progress bar a mode, as its batch's row says."""
+class ModeProgressBars:
+    """One progress bar per mode, updated from the rows of its batches."""
 
-    def __init__(self, bar: Progress) -> None:
-        self.bar = bar
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
         self.tasks: dict[str, TaskID] = {}
 
     def update(self, batch: TicketBatch) -> None:
         if batch.mode not in self.tasks:
-            self.tasks[batch.mode] = self.bar.add_task(batch.mode, total=batch.requested)
-        self.bar.update(self.tasks[batch.mode], completed=batch.generated, rate=batch.rate)
+            self.tasks[batch.mode] = self.progress.add_task(batch.mode, total=batch.requested)
+        self.progress.update(self.tasks[batch.mode], completed=batch.generated, rate=batch.rate)
 
     def update_all(self, run: GenerationRun) -> None:
         for batch in run.batches.generated().order_by("id"):

@@ -1,4 +1,4 @@
-"""`manage.py init`: what must be there before anything else runs."""
+"""Management command that prepares a new installation."""
 
 import os
 import secrets
@@ -12,24 +12,23 @@ from shiolplus.cli import write_line
 
 class Command(BaseCommand):
     help = (
-        "Make the var/ folder and, unless it is there, the secret key in var/secret-key (readable by you "
-        "only) that web and clusters share. Safe to run again: an existing key is kept."
+        "Creates the var/ directory and the secret key in var/secret-key, which the web server and the "
+        "clusters share and only its owner can read. Does not replace an existing key."
     )
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        key_file = settings.VAR / "secret-key"
         try:
             settings.MODELS_DIR.mkdir(parents=True, exist_ok=True)
             (settings.VAR / "logs").mkdir(exist_ok=True)
-            created = self._write_key(key_file)
+            created = self._create_key(settings.VAR / "secret-key")
         except OSError as error:
-            raise CommandError(f"{settings.VAR} cannot be prepared: {error}") from error
-        state = "a new secret key" if created else "the secret key that was there"
-        write_line(self.stdout, options["verbosity"], f"{settings.VAR} is ready, with {state}")
+            raise CommandError(f"{settings.VAR} cannot be initialized: {error}") from error
+        key = "a new secret key" if created else "the existing secret key"
+        write_line(self.stdout, options["verbosity"], f"Initialized {settings.VAR} with {key}.")
 
-    def _write_key(self, key_file: os.PathLike[str]) -> bool:
-        """Create the key with its final mode in one step; False when there is one already."""
+    def _create_key(self, key_file: os.PathLike[str]) -> bool:
+        """Create the key file atomically with its final permissions. Return False if it already exists."""
         try:
             descriptor = os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:

@@ -1,4 +1,4 @@
-"""`manage.py run_cluster`: both clusters under a watchdog, until SIGTERM or Ctrl-C."""
+"""Management command that runs both clusters of a host under a watchdog."""
 
 import signal
 import time
@@ -14,18 +14,20 @@ from tickets.cluster.watchdog import Watchdog, summary
 
 class Command(BaseCommand):
     help = (
-        "Start the clusters `shiolplus` (tickets) and `heavy` (pipelines, fits) and watch them: one that "
-        "dies or hangs is started again, work whose task was lost is sent again, scheduled jobs are sent. "
-        f"SIGTERM or Ctrl-C lets running tasks end for {DRAIN_SECONDS} seconds, then kills them; what is cut "
-        "is taken up where it was, by whichever host is there. Start one on each host."
+        "Runs the clusters `shiolplus` (tickets) and `heavy` (pipelines and model fits) of this host under a "
+        "watchdog, which restarts a cluster that exits or stalls, enqueues lost tasks again and enqueues "
+        f"scheduled jobs. On SIGTERM or Ctrl-C, running tasks have {DRAIN_SECONDS} seconds to finish before "
+        "they are killed; any host resumes their work. Start one per host."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        ended = Event()
+        stopped = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: ended.set())
+            signal.signal(number, lambda *_: stopped.set())
         started, watchdog = time.monotonic(), Watchdog()
-        write_line(self.stdout, options["verbosity"], "clusters shiolplus and heavy; Ctrl-C ends them")
+        write_line(
+            self.stdout, options["verbosity"], "Running clusters shiolplus and heavy. Quit with Ctrl-C."
+        )
         self.stdout.flush()
-        watchdog.run(ended)
+        watchdog.run(stopped)
         write_line(self.stdout, options["verbosity"], summary(watchdog, time.monotonic() - started))

@@ -1,4 +1,4 @@
-"""`manage.py serve`: the web server and both clusters, until Ctrl-C."""
+"""Management command that runs the web server and both clusters on one machine."""
 
 import secrets
 import time
@@ -13,40 +13,46 @@ from tickets.cluster.local_stack import StartError, run_local_stack
 
 class Command(BaseCommand):
     help = (
-        "Serve the API and the admin on this machine, with the clusters that make tickets, until Ctrl-C. "
-        "The first time an admin account is made and its password is printed once."
+        "Starts the web server and both clusters on this machine and stops them on Ctrl-C. If no superuser "
+        "exists, creates the account `admin` and prints its password once."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--port", type=int, default=8000, help="on 127.0.0.1 (default: 8000; 0: any)")
+        parser.add_argument(
+            "--port",
+            type=int,
+            default=8000,
+            help="Port on 127.0.0.1. Defaults to 8000; 0 selects any available port.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity = options["verbosity"]
         configure_console_logging(verbosity)
         if not 0 <= options["port"] <= 65535:
-            raise CommandError(f"--port {options['port']}: allowed is 0 to 65535")
+            raise CommandError(f"--port {options['port']} is not in the range 0 to 65535.")
         try:
             with run_local_stack(options["port"]) as stack:
-                self._admin_account()
-                write_line(self.stdout, verbosity, f"API    {stack.url}/api/v1/tickets/cached")
-                write_line(self.stdout, verbosity, f"admin  {stack.url}/admin/dashboard/")
-                write_line(
-                    self.stdout, verbosity, "tickets  `manage.py run_pipeline` in another terminal makes some"
-                )
-                write_line(self.stdout, verbosity, "Ctrl-C stops everything.")
+                self._create_admin_account()
+                for line in (
+                    f"API      {stack.url}/api/v1/tickets/cached",
+                    f"Admin    {stack.url}/admin/dashboard/",
+                    "Tickets  run `manage.py run_pipeline` in another terminal to generate them",
+                    "Quit with Ctrl-C.",
+                ):
+                    write_line(self.stdout, verbosity, line)
                 self.stdout.flush()
-                while not (ended := stack.ended()):
+                while not (failure := stack.ended()):
                     time.sleep(1)
-                raise CommandError(ended)
+                raise CommandError(failure)
         except StartError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
-            write_line(self.stdout, verbosity, "stopped")
+            write_line(self.stdout, verbosity, "Stopped the web server and both clusters.")
 
-    def _admin_account(self) -> None:
+    def _create_admin_account(self) -> None:
         users = get_user_model().objects
         if users.filter(is_superuser=True).exists():
             return
         password = secrets.token_urlsafe(12)
         users.create_superuser("admin", password=password)
-        self.stdout.write(f"account  admin, password {password} (shown this once)")
+        self.stdout.write(f"Account  admin, password {password} (shown only once)")

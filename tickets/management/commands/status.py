@@ -1,8 +1,9 @@
-"""`manage.py status`: is it well, and if not, why? The admin's dashboard on a terminal."""
+"""Management command that shows the state of the system, like the admin's dashboard."""
 
 import json
 import sys
-from typing import Any
+from collections import Counter
+from typing import Any, Literal
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
@@ -20,23 +21,33 @@ from tickets.monitoring.durations import duration
 from tickets.monitoring.history import HOURS
 from tickets.monitoring.snapshot import ModeSnapshot, Snapshot
 
-UNTIL_PIPED = 160  # columns where no terminal says how many there are
-COLOURS = {"error": "bold red", "warning": "yellow", "notice": "cyan"}
-CAPTION = "Last made in UTC. Better than uniform: in nats a draw, with the 95 % interval."
-NUMBERS = ("Free", "Floor", "Coming", "Claimed", "Took", "Tickets")
+PIPED_WIDTH = 160  # columns, if the output is not a terminal
+LEVEL_STYLES = {"error": "bold red", "warning": "yellow", "notice": "cyan"}
+CAPTION = "Last batch in UTC. Skill: log-loss gain over uniform in nats per draw, with its 95 % interval."
+COLUMNS = (
+    "Mode",
+    "Available",
+    "Reorder\npoint",
+    "On\norder",
+    "Claimed",
+    "Last\nbatch",
+    "Duration",
+    "Tickets",
+    "Draws\nthrough",
+    "Skill",
+)
+LEFT_ALIGNED = ("Mode", "Last\nbatch", "Draws\nthrough", "Skill")
 
 
 class Command(BaseCommand):
     help = (
-        "Show what the admin's dashboard shows: what is wrong and what to do about it, who works, what runs "
-        "and what waits, and each mode's stock, last batch, model and measured skill. Exits "
-        "1 when something is wrong that somebody should act on (an error; warnings are not)."
+        "Shows what the admin's dashboard shows: diagnostics with hints, clusters, running and waiting work, "
+        "and the stock, last batch, model and measured skill of each mode. Exits with status 1 if there is "
+        "an error; warnings do not count."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--json", action="store_true", help="all of it as one JSON document, for programs"
-        )
+        parser.add_argument("--json", action="store_true", help="Write one JSON document instead.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         configure_console_logging(options["verbosity"])
@@ -45,7 +56,7 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(as_json(picture, troubles), indent=1))
         elif options["verbosity"] > 0:
-            _print(self.stdout, picture, troubles)
+            print_snapshot(self.stdout, picture, troubles)
             write_line(self.stdout, options["verbosity"], summary(troubles))
         if overall_status(troubles) == "error":
             sys.exit(1)
@@ -57,118 +68,116 @@ def as_json(picture: Snapshot, troubles: list[Diagnostic]) -> dict[str, Any]:
     return {"state": overall_status(troubles), "diagnostics": told} | picture.as_json()
 
 
-def summary(troubles: list[Diagnostic]) -> str:
-    """One line: well, or 2 errors, 1 warning."""
-    counts = {level: sum(one.level == level for one in troubles) for level in LEVELS}
-    told = [f"{count} {level}{'' if count == 1 else 's'}" for level, count in counts.items() if count]
-    return ("well; " if overall_status(troubles) == "well" and told else "") + (", ".join(told) or "well")
+def summary(diagnostics: list[Diagnostic]) -> str:
+    """Return the number of diagnostics per level as one sentence."""
+    counts = Counter(diagnostic.level for diagnostic in diagnostics)
+    parts = [
+        f"{counts[level]} {level}{'' if counts[level] == 1 else 's'}" for level in LEVELS if counts[level]
+    ]
+    return f"{', '.join(parts) or 'No problems'} found."
 
 
-def _print(stdout: Any, picture: Snapshot, troubles: list[Diagnostic]) -> None:
+def print_snapshot(stdout: Any, snapshot: Snapshot, diagnostics: list[Diagnostic]) -> None:
     screen = Console(file=stdout, highlight=False)
     if not screen.is_terminal:
-        screen = Console(file=stdout, highlight=False, width=UNTIL_PIPED)
-    for trouble in troubles:
-        screen.print(Text(f"{trouble.level:8} ", style=COLOURS[trouble.level]), trouble.message, sep="")
-        if trouble.hint:
-            screen.print(f"{'':8} → {trouble.hint}", markup=False)
-    for name, lines in _lines(picture).items():
-        for place, line in enumerate(lines):
-            screen.print(f"{'' if place else name:8} {line}", markup=False)
-    screen.print(_table(picture))
+        screen = Console(file=stdout, highlight=False, width=PIPED_WIDTH)
+    for diagnostic in diagnostics:
+        level = Text(f"{diagnostic.level:8} ", style=LEVEL_STYLES[diagnostic.level])
+        screen.print(level, diagnostic.message, sep="")
+        if diagnostic.hint:
+            screen.print(f"{'':8} → {diagnostic.hint}", markup=False)
+    for title, lines in _lines_by_title(snapshot).items():
+        for index, line in enumerate(lines):
+            screen.print(f"{'' if index else title:8} {line}", markup=False)
+    screen.print(_mode_table(snapshot))
 
 
-def _lines(picture: Snapshot) -> dict[str, list[str]]:
-    draws, errors = picture.draws, picture.error_rate
-    held = f"{draws.drawn_at.astimezone(EASTERN):%Y-%m-%d %H:%M} New York"
-    left = (draws.sales_close_at - picture.at).total_seconds()
-    sales = f"sales close in {duration(left)}" if left > 0 else "sales are closed"
-    failed = f"{errors.failed:,} of {errors.ended:,} batches failed" if errors.ended else "no batch ended"
+def _lines_by_title(snapshot: Snapshot) -> dict[str, list[str]]:
+    draws, errors = snapshot.draws, snapshot.error_rate
+    drawn_at = f"{draws.drawn_at.astimezone(EASTERN):%Y-%m-%d %H:%M} New York"
+    seconds_left = (draws.sales_close_at - snapshot.at).total_seconds()
+    sales = f"sales close in {duration(seconds_left)}" if seconds_left > 0 else "sales are closed"
+    failed = f"{errors.failed:,} of {errors.ended:,} batches failed" if errors.ended else "no batch finished"
+    claims = sum(count.claims for count in snapshot.claims)
+    refused = sum(count.refused for count in snapshot.claims)
+    prizes = [_describe_prizes(mode) for mode in snapshot.modes if mode.prizes.draws]
     return {
-        "draw": [f"next {held}, {sales}; {freshness_text(draws.newest)}"],
-        "workers": _workers(picture),
-        "now": _work(picture),
-        "pipeline": [_pipeline(picture)],
+        "draw": [f"next {drawn_at}, {sales}; {freshness_text(draws.newest)}"],
+        "workers": _describe_workers(snapshot),
+        "workload": _describe_workload(snapshot),
+        "pipeline": [_describe_pipeline(snapshot)],
         "errors": [f"{failed} in {errors.days} days"],
-        "claims": [_claims(picture)],
-        "prizes": [_prizes(mode) for mode in picture.modes if mode.prizes.draws] or ["no draw was scored"],
+        "claims": [f"{claims:,} in {HOURS} hours, {refused:,} refused (out of stock)"],
+        "prizes": prizes or ["no draw scored yet"],
     }
 
 
-def _workers(picture: Snapshot) -> list[str]:
-    watched = [
-        f"{one.queue} on {one.host}: {one.state}, last sign "
-        + ("not yet" if one.last_heartbeat_seconds is None else f"{duration(one.last_heartbeat_seconds)} ago")
-        for one in picture.workers.watched
-    ]
-    return [*watched, *picture.workers.unwatched] or ["none"]
+def _describe_workers(snapshot: Snapshot) -> list[str]:
+    watched = []
+    for worker in snapshot.workers.watched:
+        seconds = worker.last_heartbeat_seconds
+        heartbeat = "no heartbeat yet" if seconds is None else f"last heartbeat {duration(seconds)} ago"
+        watched.append(f"{worker.queue} on {worker.host}: {worker.state}, {heartbeat}")
+    return [*watched, *snapshot.workers.unwatched] or ["none"]
 
 
-def _work(picture: Snapshot) -> list[str]:
-    work = picture.workload
-    batches = [
-        f"batch {one.id} of {one.mode}: {one.generated:,} of {one.requested:,} tickets"
-        + (f", {one.rate:,.0f}/s" if one.rate else "")
-        + (f", {duration(one.seconds_left)} left" if one.seconds_left is not None else "")
-        for one in work.batches
-    ]
+def _describe_workload(snapshot: Snapshot) -> list[str]:
+    workload = snapshot.workload
     pipelines = [
-        f"pipeline {one.pipeline_run_id}: "
-        + (f"{one.step}, step {one.number} of {one.steps}" if one.step else "waits")
-        for one in work.pipelines
+        f"pipeline {run.pipeline_run_id}: "
+        + (f"{run.step}, step {run.number} of {run.steps}" if run.step else "waiting")
+        for run in workload.pipelines
     ]
-    waits = work.oldest_waiting_seconds
-    waiting = [] if waits is None else [f"{work.waiting:,} waiting, the oldest for {duration(waits)}"]
-    return pipelines + batches + waiting or ["nothing to do"]
+    batches = [
+        f"batch {batch.id} of {batch.mode}: {batch.generated:,} of {batch.requested:,} tickets"
+        + (f", {batch.rate:,.0f}/s" if batch.rate else "")
+        + (f", {duration(batch.seconds_left)} left" if batch.seconds_left is not None else "")
+        for batch in workload.batches
+    ]
+    oldest = workload.oldest_waiting_seconds
+    queued = [] if oldest is None else [f"{workload.waiting:,} queued, the oldest for {duration(oldest)}"]
+    return pipelines + batches + queued or ["Idle"]
 
 
-def _pipeline(picture: Snapshot) -> str:
-    last, completed = picture.pipeline, picture.pipeline_completed
+def _describe_pipeline(snapshot: Snapshot) -> str:
+    last, completed = snapshot.pipeline, snapshot.pipeline_completed
     if last is None or last.finished_at is None:
-        return "never ended"
-    ago = duration((picture.at - last.finished_at).total_seconds())
-    text = f"{last.status} {ago} ago" + (f", took {duration(last.seconds)}" if last.seconds else "")
+        return "no run finished yet"
+    ago = duration((snapshot.at - last.finished_at).total_seconds())
+    text = f"{last.status} {ago} ago" + (f" after {duration(last.seconds)}" if last.seconds else "")
     if completed and completed != last and completed.finished_at:
         text += f"; last completed {completed.finished_at:%Y-%m-%d %H:%M} UTC"
     return text
 
 
-def _claims(picture: Snapshot) -> str:
-    granted, refused = (sum(getattr(one, name) for one in picture.claims) for name in ("claims", "refused"))
-    return f"{granted:,} in {HOURS} hours, {refused:,} refused for want of stock"
-
-
-def _prizes(mode: ModeSnapshot) -> str:
-    one = mode.prizes
+def _describe_prizes(mode: ModeSnapshot) -> str:
+    prizes = mode.prizes
     return (
-        f"{mode.mode}: ${one.won_usd:,} won, ${one.expected_usd:,.2f} expected of {one.tickets:,} tickets in "
-        f"{one.draws:,} draws: {one.verdict}"
+        f"{mode.mode}: ${prizes.won_usd:,} won vs. ${prizes.expected_usd:,.2f} expected with "
+        f"{prizes.tickets:,} tickets in {prizes.draws:,} draws: {prizes.verdict}"
     )
 
 
-def _table(picture: Snapshot) -> Table:
+def _mode_table(snapshot: Snapshot) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, caption=CAPTION)
-    titles = ("Mode", "Free", "Floor", "Coming", "Claimed", "Last made", "Took", "Tickets", "Draws through")
-    for title in titles:
-        table.add_column(title, justify="right" if title in NUMBERS else "left", no_wrap=True)
-    table.add_column("Better than uniform")
-    for mode in picture.modes:
-        table.add_row(*_row(mode))
+    for title in COLUMNS:
+        justify: Literal["left", "right"] = "left" if title in LEFT_ALIGNED else "right"
+        table.add_column(title, justify=justify, no_wrap=title != "Skill")
+    for mode in snapshot.modes:
+        table.add_row(*_mode_cells(mode))
     return table
 
 
-def _row(mode: ModeSnapshot) -> list[str]:
-    stock, made, skill = mode.stock, mode.last_success, mode.skill
-    figures = [
-        f"{number:,}" for number in (stock.available, stock.reorder_point, stock.on_order, stock.claimed)
-    ]
-    batch = ["-", "", ""]
-    if made is not None:
-        batch = [f"{made.finished_at:%m-%d %H:%M}", duration(made.seconds or 0), f"{made.tickets:,}"]
+def _mode_cells(mode: ModeSnapshot) -> list[str]:
+    stock, batch, model, skill = mode.stock, mode.last_success, mode.model, mode.skill
+    batch_cells = ["-", "", ""]
+    if batch is not None:
+        finished_at = f"{batch.finished_at:%m-%d %H:%M}"
+        batch_cells = [finished_at, duration(batch.seconds or 0), f"{batch.tickets:,}"]
     return [
         mode.mode + (" (paused)" if mode.is_paused else ""),
-        *figures,
-        *batch,
-        f"{mode.model.draws_through}{' (pinned)' if mode.model.pinned else ''}" if mode.model else "no model",
-        f"{skill.nats:+.4f} ({skill.low:+.4f} to {skill.high:+.4f})" if skill else "not measured",
+        *(f"{count:,}" for count in (stock.available, stock.reorder_point, stock.on_order, stock.claimed)),
+        *batch_cells,
+        f"{model.draws_through}{' (pinned)' if model.pinned else ''}" if model else "no model",
+        f"{skill.nats:+.4f} ({skill.low:+.4f} to {skill.high:+.4f})" if skill else "not measured yet",
     ]

@@ -1,4 +1,4 @@
-"""`manage.py verify_batch ID`: prove that a batch can be made again, ticket for ticket."""
+"""Management command that verifies that a batch is reproducible, ticket for ticket."""
 
 from typing import Any
 
@@ -12,29 +12,29 @@ from tickets.models import TicketBatch
 
 class Command(BaseCommand):
     help = (
-        "Make a batch again in memory, from its stored prediction and seed, and compare every ticket in the "
-        "table with it. Exits 1 unless each is as drawn, or is the recorded replacement of one that existed "
-        "already, and none is missing."
+        "Regenerates a batch in memory from its stored prediction and seed, and compares it with the stored "
+        "tickets. Exits with status 1 if a ticket is missing, or is neither the generated ticket nor the "
+        "recorded replacement of a duplicate."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("batch", type=int, metavar="ID", help="the batch's number, as the admin shows it")
+        parser.add_argument("batch", type=int, metavar="ID", help="Batch ID, as shown in the admin.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity = options["verbosity"]
         configure_console_logging(verbosity)
         batch = TicketBatch.objects.select_related("run", "prediction").filter(pk=options["batch"]).first()
         if batch is None:
-            raise CommandError(f"there is no batch {options['batch']}")
-        title = f"batch {batch.pk} of {batch.mode} for {batch.draw_date}"
+            raise CommandError(f"Batch {options['batch']} does not exist.")
+        title = f"Batch {batch.pk} of {batch.mode} for {batch.draw_date} ({batch.status})"
         try:
-            with console(verbosity).status(f"making {title} again …"):
+            with console(verbosity).status(f"Regenerating batch {batch.pk} …"):
                 verification = verify_batch(batch)
         except GenerationError as error:
-            raise CommandError(f"{title} cannot be made again: {error}") from error
-        summary = f"{title} ({batch.status}): {batch.stored} stored; {verification.summary()}"
+            raise CommandError(f"{title} cannot be regenerated: {error}") from error
+        counts = f"{batch.stored} stored, {verification.summary()}"
         if not verification.is_reproducible or not batch.stored:
             purged = batch.generated - batch.stored
             hint = f"; {purged} of its tickets were purged" if purged else ""
-            raise CommandError(f"{summary}{hint}: not proven")
-        write_line(self.stdout, verbosity, f"{summary}: reproducible")
+            raise CommandError(f"{title} is not reproducible: {counts}{hint}.")
+        write_line(self.stdout, verbosity, f"{title} is reproducible: {counts}.")
