@@ -1,4 +1,4 @@
-"""`manage.py backtest`: what the modes would have been worth on past draws, beside chance."""
+"""Management command that measures the modes on past draws against the uniform baseline."""
 
 import time
 from typing import Any
@@ -37,56 +37,59 @@ from shiolplus.cli import (
 )
 
 TEST_SET_WARNING = (
-    f"warning: draws after {DEVELOPMENT_END} are the test set; "
-    "choose no mode, parameter or default by this backtest"
+    f"Warning: draws after {DEVELOPMENT_END} are the test set; "
+    "do not choose a mode, parameter or default based on this backtest."
 )
-FIGURES = ("Joint", "White", "Powerball", "Gain", "± s.e.", "95 % interval", "Hits")
+NUMERIC_COLUMNS = ("Joint", "White", "Powerball", "Gain", "± s.e.", "95 % interval", "Hits")
 
 
 class Command(BaseCommand):
     help = (
-        "Walk forward over the newest draws of the development data: each mode is fitted only on the draws "
-        "before those it is asked for, and its laws are measured on them beside the uniform law, exactly "
-        "and in nats a draw. A backtest that was interrupted goes on where it was. "
-        "Exits 1 when a mode could not be measured."
+        "Measures the modes by walk-forward validation over the newest draws of the development data: each "
+        "mode is fitted only on the draws before those it predicts, and its exact log-loss is compared to "
+        "the uniform distribution, in nats per draw. An interrupted backtest is resumed. Exits with status 1 "
+        "if a mode cannot be measured."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        add_modes_argument(parser, MEASURED_NAMES, f"modes to measure beside {BASELINE} (default: all)")
+        add_modes_argument(parser, MEASURED_NAMES, f"Modes to compare to {BASELINE}. Defaults to all modes.")
         parser.add_argument(
             "--draws",
             type=positive_int,
             default=DEFAULT_DRAWS,
             metavar="N",
-            help=f"test the newest N draws, at least {MIN_DRAWS} (default: {DEFAULT_DRAWS})",
+            help=f"Test the newest N draws, at least {MIN_DRAWS}. Defaults to {DEFAULT_DRAWS}.",
         )
         parser.add_argument(
             "--refit-every",
             type=positive_int,
             default=DEFAULT_REFIT_EVERY,
             metavar="K",
-            help=f"fit anew every K draws (default: {DEFAULT_REFIT_EVERY})",
+            help=f"Fit the modes again every K draws. Defaults to {DEFAULT_REFIT_EVERY}.",
         )
         parser.add_argument(
-            "--seed", type=positive_int, default=DEFAULT_SEED, help="of the fits' random numbers (default: 1)"
+            "--seed",
+            type=positive_int,
+            default=DEFAULT_SEED,
+            help=f"Random seed of the fits. Defaults to {DEFAULT_SEED}.",
         )
         parser.add_argument(
             "--through",
             type=iso_date,
             default=DEVELOPMENT_END,
             metavar="DATE",
-            help="test no draw after this date (default: %(default)s, the end of the development data; "
-            "later draws are the test set, so choose nothing by a backtest that includes them)",
+            help="Test no draws after DATE. Defaults to %(default)s, the end of the development data. Later "
+            "draws are the test set: do not choose anything based on a backtest that includes them.",
         )
         parser.add_argument(
-            "--fresh", action="store_true", help="begin anew, though an unfinished backtest could be resumed"
+            "--fresh", action="store_true", help="Start a new backtest instead of resuming an unfinished one."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity = options["verbosity"]
         configure_console_logging(verbosity)
         if known_draws().first is None:
-            raise CommandError("no draws of the 69/26 era are stored; run `manage.py import_draws`")
+            raise CommandError("No draws of the 69/26 era are stored. Run `manage.py import_draws`.")
         if options["through"] > DEVELOPMENT_END and verbosity > 0:
             self.stderr.write(self.style.WARNING(TEST_SET_WARNING))
         try:
@@ -103,84 +106,81 @@ class Command(BaseCommand):
         try:
             self._run(backtest, verbosity)
         except KeyboardInterrupt:
-            left, stored = len(missing_folds(backtest)), backtest.folds.filter(error="").count()
+            missing, stored = len(missing_folds(backtest)), backtest.folds.filter(error="").count()
             raise CommandError(
-                f"backtest {backtest.pk} interrupted with {stored} of {stored + left} folds stored; "
-                "the same command goes on from there"
+                f"Backtest {backtest.pk} was interrupted with {stored} of {stored + missing} folds stored. "
+                "Run the same command to resume it."
             ) from None
-        self._summarise(backtest, verbosity)
+        self._summarize(backtest, verbosity)
 
     def _run(self, backtest: Backtest, verbosity: int) -> None:
         missing = missing_folds(backtest)
         if stored := backtest.folds.filter(error="").count():
-            text = f"backtest {backtest.pk} goes on: {stored} folds are stored, {len(missing)} are missing"
-            write_line(self.stdout, verbosity, text)
-        total, started = sum(RELATIVE_COST[one.mode] for one in missing), time.monotonic()
-        done: list[BacktestFold] = []
-        with eta_progress(verbosity) as bar:
-            task = bar.add_task(f"0 of {len(missing)} folds", total=total)
+            line = f"Resuming backtest {backtest.pk}: {stored} folds stored, {len(missing)} missing."
+            write_line(self.stdout, verbosity, line)
+        total_cost, started = sum(RELATIVE_COST[fold.mode] for fold in missing), time.monotonic()
+        finished: list[BacktestFold] = []
+        with eta_progress(verbosity) as progress:
+            task = progress.add_task(f"0 of {len(missing)} folds", total=total_cost)
 
-            def watch(fold: BacktestFold) -> None:
-                done.append(fold)
-                count = f"{len(done)} of {len(missing)} folds"
-                bar.update(task, advance=RELATIVE_COST[fold.mode], description=count)
-                if bar.disable:
-                    spent = sum(RELATIVE_COST[one.mode] for one in done)
-                    left = (time.monotonic() - started) * (total - spent) / spent
-                    write_line(
-                        self.stdout,
-                        verbosity,
-                        f"{count}: {_described(fold)}; about {left:.0f} s left",
-                    )
+            def report(fold: BacktestFold) -> None:
+                finished.append(fold)
+                count = f"{len(finished)} of {len(missing)} folds"
+                progress.update(task, advance=RELATIVE_COST[fold.mode], description=count)
+                if progress.disable:
+                    cost = sum(RELATIVE_COST[fold.mode] for fold in finished)
+                    seconds_left = (time.monotonic() - started) * (total_cost - cost) / cost
+                    line = f"{count}: {_describe_fold(fold)}; about {seconds_left:.0f} s left"
+                    write_line(self.stdout, verbosity, line)
 
-            run(backtest, watch)
+            run(backtest, report)
 
-    def _summarise(self, backtest: Backtest, verbosity: int) -> None:
-        found = comparisons(backtest)
-        if found:
-            console(verbosity).print(_table(found))
-        summary = _summary(backtest, found)
+    def _summarize(self, backtest: Backtest, verbosity: int) -> None:
+        results = comparisons(backtest)
+        if results:
+            console(verbosity).print(_table(results))
+        summary = _summary(backtest, results)
         if backtest.status != Backtest.Status.COMPLETED:
             raise CommandError(f"{summary}: {backtest.error}")
-        write_line(self.stdout, verbosity, summary)
+        write_line(self.stdout, verbosity, f"{summary}.")
 
 
-def _described(fold: BacktestFold) -> str:
+def _describe_fold(fold: BacktestFold) -> str:
     if fold.error:
         return f"{fold.mode} could not be measured"
     return f"{fold.mode} on {fold.draws} draws in {fold.seconds:.1f} s"
 
 
-def _table(found: list[Comparison]) -> Table:
-    hits = f"{EXPECTED_WHITE_MATCHES} = {float(EXPECTED_WHITE_MATCHES):.4f}"
+def _table(results: list[Comparison]) -> Table:
+    chance = f"{EXPECTED_WHITE_MATCHES} = {float(EXPECTED_WHITE_MATCHES):.4f}"
     caption = (
-        f"Log-losses in nats a draw. Gain: {BASELINE}'s joint loss minus the mode's, with its interval "
-        f"between draws. Hits: white balls a ticket is expected to hit, {hits} by chance."
+        f"Log-loss in nats per draw. Gain: joint log-loss of {BASELINE} minus that of the mode, with its "
+        f"interval over the draws. Hits: expected white balls hit per ticket, {chance} by chance."
     )
-    # Eighty columns are enough for it, which is what a log file gets.
+    # No padding, so that the table fits into the 80 columns of a log file.
     table = Table(box=SIMPLE_HEAD, padding=0, caption=caption)
     table.add_column("Mode", no_wrap=True)
-    for title in FIGURES:
+    for title in NUMERIC_COLUMNS:
         table.add_column(title, justify="right", no_wrap=True)
-    for one in found:
-        table.add_row(one.mode, *_figures(one))
+    for result in results:
+        table.add_row(result.mode, *_cells(result))
     return table
 
 
-def _figures(one: Comparison) -> list[str]:
+def _cells(result: Comparison) -> list[str]:
     return [
-        *(f"{loss:.4f}" for loss in (one.joint, one.white, one.powerball)),
-        f"{one.difference:+.4f}",
-        f"{one.standard_error:.4f}",
-        f"{one.low:+.4f} {one.high:+.4f}",
-        f"{one.white_matches:.4f}",
+        *(f"{loss:.4f}" for loss in (result.joint, result.white, result.powerball)),
+        f"{result.difference:+.4f}",
+        f"{result.standard_error:.4f}",
+        f"{result.low:+.4f} {result.high:+.4f}",
+        f"{result.white_matches:.4f}",
     ]
 
 
-def _summary(backtest: Backtest, found: list[Comparison]) -> str:
-    modes = len(found) - any(one.mode == BASELINE for one in found)
+def _summary(backtest: Backtest, results: list[Comparison]) -> str:
+    modes = sum(result.mode != BASELINE for result in results)
     return (
-        f"backtest {backtest.pk} {backtest.status}: {modes} mode{'' if modes == 1 else 's'} on "
-        f"{backtest.draws} draws through {backtest.draws_through}, fitted every {backtest.refit_every}: "
-        f"{outcome(found)}"
+        f"Backtest {backtest.pk} {backtest.status}: {modes} mode{'' if modes == 1 else 's'} on "
+        f"{backtest.draws} draws through {backtest.draws_through}, fitted every {backtest.refit_every} "
+        f"draws: {outcome(results)}"
     )

@@ -1,4 +1,4 @@
-"""`manage.py delete_draws`: delete wrong draws and what was computed from them."""
+"""Management command that deletes wrong draws and what was computed from them."""
 
 from typing import Any
 
@@ -10,20 +10,22 @@ from shiolplus.cli import configure_console_logging, iso_date, write_line
 
 class Command(BaseCommand):
     help = (
-        "Delete wrong draws, such as another game's, with their scores and the strategy shares computed from "
-        "them. Claims and tickets stay. A source that still has the draws brings them back with its next "
-        "import."
+        "Deletes wrong draws, such as those of another game, with their scores and the strategy shares "
+        "computed from them. Claims and tickets are kept. The next import restores draws that their source "
+        "still has."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--date", type=iso_date, nargs="+", default=[], metavar="D", help="dates of the draws"
+            "--date", type=iso_date, nargs="+", default=[], metavar="DATE", help="Dates of the draws."
         )
         parser.add_argument(
-            "--source", default="", metavar="S", help="every draw that this source or file brought first"
+            "--source", default="", help="Delete every draw first imported from this source or file."
         )
-        parser.add_argument("--reason", required=True, metavar="R", help="why; it is logged")
-        parser.add_argument("--dry-run", action="store_true", help="list what would be done, change nothing")
+        parser.add_argument("--reason", required=True, help="Reason of the deletion, for the log.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="List what would be deleted without deleting it."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity = options["verbosity"]
@@ -32,14 +34,14 @@ class Command(BaseCommand):
             clean_reason(options["reason"])
             deletion = preview_deletion(draws_to_delete(options["date"], options["source"]))
             if not options["dry_run"]:
-                days = [draw.draw_date for draw in deletion.draws]
-                deletion = delete_draws(days, options["reason"], "manage.py delete_draws")
+                dates = [draw.draw_date for draw in deletion.draws]
+                deletion = delete_draws(dates, options["reason"], "manage.py delete_draws")
         except ValueError as error:
             raise CommandError(str(error)) from error
         for draw in deletion.draws:
             write_line(self.stdout, verbosity, f"{draw}, from {draw.source!r}")
-        for found in deletion.dependents:
-            write_line(self.stdout, verbosity, str(found))
-        count = len(deletion.draws)
-        done = "would be deleted (dry run: nothing was changed)" if options["dry_run"] else "deleted"
-        write_line(self.stdout, verbosity, f"{count} draw{'' if count == 1 else 's'} {done}")
+        for dependents in deletion.dependents:
+            write_line(self.stdout, verbosity, str(dependents))
+        count = f"{len(deletion.draws)} draw{'' if len(deletion.draws) == 1 else 's'}"
+        summary = f"Would delete {count} (dry run)." if options["dry_run"] else f"Deleted {count}."
+        write_line(self.stdout, verbosity, summary)

@@ -1,4 +1,4 @@
-"""`manage.py reset_weights`: give v1's strategies equal shares again."""
+"""Management command that resets the strategy shares of the adaptive mode."""
 
 from typing import Any
 
@@ -11,30 +11,31 @@ from shiolplus.cli import configure_console_logging, write_line
 
 class Command(BaseCommand):
     help = (
-        "Give the strategies of v1 equal shares again. Later draws move them from there; the history so far "
-        "stays, and predictions that are stored keep the shares they were made with."
+        "Resets the strategies of v1 to equal shares, which later draws update. Previous shares and stored "
+        "predictions are kept."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="show the shares in force, change nothing")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Show the current shares without resetting them."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity = options["verbosity"]
         configure_console_logging(verbosity)
-        shares = current_shares()
-        for name, share in (shares or {}).items():
-            write_line(self.stdout, verbosity, f"  {name:20} {share:.4f}")
+        shares = current_shares() or {}
+        for strategy, share in shares.items():
+            write_line(self.stdout, verbosity, f"  {strategy:20} {share:.4f}")
         if options["dry_run"]:
-            write_line(
-                self.stdout, verbosity, f"shares of {ADAPTIVE_MODE} in force" if shares else _untouched()
+            summary = (
+                f"These are the current shares of {ADAPTIVE_MODE}."
+                if shares
+                else f"No draw has updated the shares of {ADAPTIVE_MODE} yet; those of its model apply."
             )
-            return
-        through = known_draws().through or upcoming_draw()
-        row = reset_shares(through)
-        equal = next(iter(row.shares.values()))
-        text = f"shares of {ADAPTIVE_MODE} reset: {equal:.4f} each, moved by draws after {through}"
-        write_line(self.stdout, verbosity, text)
-
-
-def _untouched() -> str:
-    return f"no draw has moved the shares of {ADAPTIVE_MODE} yet; its model's own hold"
+        else:
+            through = known_draws().through or upcoming_draw()
+            share = next(iter(reset_shares(through).shares.values()))
+            summary = (
+                f"Reset the shares of {ADAPTIVE_MODE} to {share:.4f} each; draws after {through} update them."
+            )
+        write_line(self.stdout, verbosity, summary)

@@ -1,4 +1,4 @@
-"""`manage.py run_pipeline`: from official draws to predictions, in the background or here."""
+"""Management command that runs the pipeline from official draws to predictions."""
 
 import time
 from typing import Any
@@ -13,7 +13,7 @@ from predictions.pipeline.runner import SOURCES, accept_run, execute
 from predictions.workqueue import clusters
 from shiolplus.cli import add_modes_argument, configure_console_logging, console, iso_date, write_line
 
-ENDED = {
+FINISHED = {
     PipelineStep.Status.COMPLETED,
     PipelineStep.Status.WARNING,
     PipelineStep.Status.FAILED,
@@ -23,9 +23,9 @@ ENDED = {
 
 class Command(BaseCommand):
     help = (
-        "Run the six steps (data, analytics, evaluation, adaptive weights, training, predictions) for the "
-        "next draw; at its end a batch of tickets is enqueued. Without --sync or --wait the run itself is "
-        "enqueued for the heavy cluster and its id is printed."
+        "Runs the six steps (data, analytics, evaluation, adaptive weights, training, predictions) for the "
+        "next draw, then enqueues a batch of tickets. Without --sync or --wait, enqueues the run for the "
+        "heavy cluster and prints its ID."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -33,21 +33,25 @@ class Command(BaseCommand):
             "--source",
             choices=SOURCES,
             default=settings.DRAWS_SOURCE,
-            help=f"where new draws come from (default: {settings.DRAWS_SOURCE}); none: only stored draws",
+            help=f"Source of new draws; none only uses stored draws. Defaults to {settings.DRAWS_SOURCE}.",
         )
         parser.add_argument(
             "--draw-date",
             type=iso_date,
-            metavar="D",
-            help="predict this draw and read nothing from its date on (default: the next draw)",
+            metavar="DATE",
+            help="Draw to predict, from the draws before it. Defaults to the next draw.",
         )
-        add_modes_argument(parser, MODE_NAMES, "modes to train and predict (default: all)")
+        add_modes_argument(parser, MODE_NAMES, "Modes to train and predict. Defaults to all modes.")
         parser.add_argument(
-            "--run-id", metavar="ID", help="the same id again never runs twice; one cut short goes on"
+            "--run-id",
+            metavar="ID",
+            help="ID of the run. Repeating an ID resumes an interrupted run and never runs a step twice.",
         )
-        how = parser.add_mutually_exclusive_group()
-        how.add_argument("--sync", action="store_true", help="run it in this process")
-        how.add_argument("--wait", action="store_true", help="enqueue it and wait for its end")
+        execution = parser.add_mutually_exclusive_group()
+        execution.add_argument("--sync", action="store_true", help="Run the pipeline in this process.")
+        execution.add_argument(
+            "--wait", action="store_true", help="Enqueue the run and wait until it finishes."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity = options["verbosity"]
@@ -63,46 +67,46 @@ class Command(BaseCommand):
         except ValueError as error:
             raise CommandError(str(error)) from error
         if not created:
-            write_line(self.stdout, verbosity, f"pipeline {run} was accepted before; nothing is done twice")
-        if options["sync"]:  # one that exists goes on here, if it has not ended and is nobody's
-            with console(verbosity).status("starting …") as spinner:
-                execute(run, watch=lambda step: self._tell(step, verbosity, spinner))
+            write_line(self.stdout, verbosity, f"Pipeline run {run} already exists; no step runs twice.")
+        if options["sync"]:
+            with console(verbosity).status("Starting …") as spinner:
+                execute(run, watch=lambda step: self._report_step(step, verbosity, spinner))
         elif options["wait"]:
             self._wait(run, verbosity)
         elif created:
             clusters.warn_unless_alive(self.stderr, verbosity, clusters.HEAVY)
         run.refresh_from_db()
         if options["sync"] and run.status == PipelineRun.Status.RUNNING:
-            state = run.error or "under way elsewhere"
-            raise CommandError(f"pipeline {run} is {state}; a cluster, or the same command, goes on")
-        self._summarise(run, verbosity)
+            reason = run.error or "another worker is running it"
+            raise CommandError(
+                f"Pipeline run {run} is unfinished: {reason}. A cluster resumes it, or the same command does."
+            )
+        self._summarize(run, verbosity)
 
-    def _tell(self, step: PipelineStep, verbosity: int, spinner: Status) -> None:
-        """The step that runs beside the spinner; one that has ended as a line that stays."""
+    def _report_step(self, step: PipelineStep, verbosity: int, spinner: Status) -> None:
         if step.status == PipelineStep.Status.RUNNING:
             spinner.update(f"{step.number} {step.name} …")
-        elif step.status in ENDED:
-            text = step.error or step.summary
-            write_line(self.stdout, verbosity, f"{step.number} {step.name:16} {step.status:9} {text}")
+        elif step.status in FINISHED:
+            outcome = step.error or step.summary
+            write_line(self.stdout, verbosity, f"{step.number} {step.name:16} {step.status:9} {outcome}")
 
     def _wait(self, run: PipelineRun, verbosity: int) -> None:
         clusters.warn_unless_alive(self.stderr, verbosity, clusters.HEAVY)
-        told: set[int] = set()
-        with console(verbosity).status("waiting for a cluster …") as spinner:
+        reported: set[int] = set()
+        with console(verbosity).status("Waiting for a cluster …") as spinner:
             while run.status == PipelineRun.Status.RUNNING:
                 time.sleep(0.3)
                 run.refresh_from_db()
-                for step in run.steps.exclude(pk__in=told):
-                    self._tell(step, verbosity, spinner)
-                    if step.status in ENDED:
-                        told.add(step.pk)
+                for step in run.steps.exclude(pk__in=reported):
+                    self._report_step(step, verbosity, spinner)
+                    if step.status in FINISHED:
+                        reported.add(step.pk)
 
-    def _summarise(self, run: PipelineRun, verbosity: int) -> None:
+    def _summarize(self, run: PipelineRun, verbosity: int) -> None:
         if run.status == PipelineRun.Status.FAILED:
-            raise CommandError(f"pipeline {run} failed: {run.error}")
-        fell_short = run.steps.filter(name=PipelineStep.Name.TRAINING, status=PipelineStep.Status.WARNING)
-        fell_short |= run.steps.filter(name=PipelineStep.Name.PREDICTIONS, status=PipelineStep.Status.WARNING)
-        if fell_short.exists():
-            raise CommandError(f"pipeline {run} is {run.status}, but not every mode got through")
+            raise CommandError(f"Pipeline run {run} failed: {run.error}")
+        per_mode = [PipelineStep.Name.TRAINING, PipelineStep.Name.PREDICTIONS]
+        if run.steps.filter(name__in=per_mode, status=PipelineStep.Status.WARNING).exists():
+            raise CommandError(f"Pipeline run {run} is {run.status}, but at least one mode failed.")
         state = "enqueued" if run.started_at is None else run.status
-        write_line(self.stdout, verbosity, f"pipeline {run} for the draw of {run.draw_date}: {state}")
+        write_line(self.stdout, verbosity, f"Pipeline run {run} for the draw of {run.draw_date} is {state}.")

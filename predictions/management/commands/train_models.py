@@ -1,4 +1,4 @@
-"""`manage.py train_models`: fit modes on the stored draws, without predicting."""
+"""Management command that trains models on the stored draws."""
 
 from typing import Any
 
@@ -20,22 +20,24 @@ from shiolplus.cli import (
 
 class Command(BaseCommand):
     help = (
-        "Fit models on the stored draws of the 69/26 era, each in a process of its own, and measure each on "
-        "held-out draws beside the uniform baseline. Tickets come from run_pipeline, which also predicts."
+        "Trains models on the stored draws of the 69/26 era, each in its own process, and measures them on "
+        "held-out draws against the uniform baseline. Use run_pipeline to also store predictions and "
+        "generate tickets."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        add_modes_argument(parser, MODE_NAMES, "modes to fit (default: all)")
+        add_modes_argument(parser, MODE_NAMES, "Modes to train. Defaults to all modes.")
+        parser.add_argument("--through", type=iso_date, metavar="DATE", help="Ignore draws after DATE.")
         parser.add_argument(
-            "--through", type=iso_date, metavar="DATE", help="learn from draws up to and with this date only"
-        )
-        parser.add_argument(
-            "--seed", type=positive_int, default=DEFAULT_SEED, help="of the fit's random numbers (default: 1)"
+            "--seed",
+            type=positive_int,
+            default=DEFAULT_SEED,
+            help=f"Random seed of the fits. Defaults to {DEFAULT_SEED}.",
         )
         parser.add_argument(
             "--force",
             action="store_true",
-            help="fit even a mode whose draws, code version, parameters and seed are unchanged",
+            help="Also train modes whose draws, code version, parameters and seed are unchanged.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -43,41 +45,40 @@ class Command(BaseCommand):
         configure_console_logging(verbosity)
         modes = options["modes"] or list(MODE_NAMES)
         known = known_draws(through=options["through"])
-        trainings: list[TrainingOutcome] = []
+        outcomes: list[TrainingOutcome] = []
         with progress(verbosity, "modes") as bar:
-            task = bar.add_task("fitting", total=len(modes))
-            for training in train_modes(modes, known, options["seed"], force=options["force"]):
-                trainings.append(training)
+            task = bar.add_task("Training", total=len(modes))
+            for outcome in train_modes(modes, known, options["seed"], force=options["force"]):
+                outcomes.append(outcome)
                 bar.advance(task)
-                if training.model is not None:
-                    write_line(self.stdout, verbosity, _described(training.model, training))
-        errors = [training.error for training in trainings if training.error]
-        fitted = sum(training.fitted for training in trainings)
-        pinned = sum(training.pinned is not None and not training.fitted for training in trainings)
+                if outcome.model is not None:
+                    write_line(self.stdout, verbosity, _describe(outcome.model, outcome))
+        errors = [outcome.error for outcome in outcomes if outcome.error]
+        fitted = sum(outcome.fitted for outcome in outcomes)
+        pinned = sum(outcome.pinned is not None and not outcome.fitted for outcome in outcomes)
         unchanged = len(modes) - fitted - pinned - len(errors)
-        kept = f"{unchanged} unchanged" + (f", {pinned} pinned" if pinned else "")
         summary = (
-            f"{fitted} of {len(modes)} models trained, {kept}, "
-            f"on {len(known.history)} draws through {known.through}"
+            f"Trained {fitted} of {len(modes)} models on {len(known.history)} draws through {known.through}; "
+            f"{unchanged} unchanged" + (f", {pinned} pinned" if pinned else "")
         )
         if errors:
             raise CommandError(f"{summary}: {'; '.join(errors)}")
-        write_line(self.stdout, verbosity, summary)
+        write_line(self.stdout, verbosity, f"{summary}.")
 
 
-def _described(model: TrainedModel, training: TrainingOutcome) -> str:
+def _describe(model: TrainedModel, outcome: TrainingOutcome) -> str:
     skill = model.skill
     return (
-        f"{model.mode}: {_state(training)}{model.seconds:.1f} s, {model.peak_memory_kb / 1024:.0f} MB peak, "
-        f"{model.size_bytes / 1000:.1f} kB file; log-loss {skill['log_loss']:.4f} on {skill['draws_tested']} "
-        f"held-out draws, uniform {skill['uniform_log_loss']:.4f} "
-        f"(gain {skill['skill_nats']:+.4f} ± {skill['skill_se']:.4f})"
+        f"{model.mode}: {_describe_state(outcome)}{model.seconds:.1f} s, "
+        f"{model.peak_memory_kb / 1024:.0f} MB peak, {model.size_bytes / 1000:.1f} kB file; "
+        f"log-loss {skill['log_loss']:.4f} on {skill['draws_tested']} held-out draws, "
+        f"uniform {skill['uniform_log_loss']:.4f} (gain {skill['skill_nats']:+.4f} ± {skill['skill_se']:.4f})"
     )
 
 
-def _state(training: TrainingOutcome) -> str:
-    if training.pinned and training.fitted:
-        return f"stored, but pinned to the model through {training.pinned.draws_through}, which predicts; "
-    if training.pinned:
-        return f"pinned to the model through {training.pinned.draws_through}, not fitted again; "
-    return "" if training.fitted else "unchanged, not fitted again; "
+def _describe_state(outcome: TrainingOutcome) -> str:
+    if outcome.pinned and outcome.fitted:
+        return f"trained, but pinned to the model through {outcome.pinned.draws_through}; "
+    if outcome.pinned:
+        return f"pinned to the model through {outcome.pinned.draws_through}, not trained; "
+    return "" if outcome.fitted else "unchanged, not trained; "

@@ -189,9 +189,9 @@ def test_a_held_mode_is_not_fitted_again_and_train_models_says_so(
     call_command("train_models", modes=["v1"])
 
     assert (trainer.model, trainer.pinned, trainer.predicts, trainer.fitted) == (old, old, old, False)
-    told = capsys.readouterr().out
-    assert "v1: pinned to the model through 2025-12-20, not fitted again" in told
-    assert "0 of 1 models trained, 0 unchanged, 1 pinned, on 10 draws" in told
+    output = capsys.readouterr().out
+    assert "v1: pinned to the model through 2025-12-20, not trained" in output
+    assert "Trained 0 of 1 models on 10 draws through 2025-12-22; 0 unchanged, 1 pinned." in output
 
 
 def test_a_forced_fit_is_stored_and_the_pinned_model_still_predicts(
@@ -204,7 +204,7 @@ def test_a_forced_fit_is_stored_and_the_pinned_model_still_predicts(
     call_command("train_models", modes=["v1"], force=True)
 
     assert states() == [(True, True), (False, False), (False, False)]
-    assert "v1: stored, but pinned to the model through 2025-12-20, which predicts" in capsys.readouterr().out
+    assert "v1: trained, but pinned to the model through 2025-12-20;" in capsys.readouterr().out
     assert TrainedModel.objects.first().file == "forced.json"
     activate_by_hand(stored_model("newest"))
     (unpinned,) = train_modes(["v1"], known_draws(), force=True)

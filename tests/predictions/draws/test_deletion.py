@@ -224,7 +224,7 @@ def test_the_command_deletes_every_draw_of_a_source() -> None:
         "2025-12-17: 1 2 3 4 5 +7, from 'lotto.csv'",
         "2025-12-20: 60 61 62 63 64 +7, from 'lotto.csv'",
     ]
-    assert out.splitlines()[-1] == "2 draws deleted"
+    assert out.splitlines()[-1] == "Deleted 2 draws."
     assert Draw.objects.get().draw_date == MONDAY
 
 
@@ -233,7 +233,7 @@ def test_a_dry_run_of_the_command_changes_nothing() -> None:
     out, _ = call("delete_draws", "--date", "2025-12-20", "--reason", "wrong", "--dry-run")
 
     assert "strategy shares: 2 (deleted; the next pipeline run computes them again" in out
-    assert out.splitlines()[-1] == "1 draw would be deleted (dry run: nothing was changed)"
+    assert out.splitlines()[-1] == "Would delete 1 draw (dry run)."
     assert Draw.objects.count() == 3
     assert len(shares_of_days()) == 3
 

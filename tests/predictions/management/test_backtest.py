@@ -1,4 +1,4 @@
-"""`backtest`: run, interrupted and resumed as an operator does it, in real processes."""
+"""Tests of `manage.py backtest`, with real processes."""
 
 import os
 import re
@@ -40,8 +40,8 @@ def test_it_tells_each_fold_with_the_time_left_and_sums_up_last(
     (v2, _) = comparisons(backtest)
     better, worse = int(v2.low > 0), int(v2.high < 0)
     assert lines[-1] == (
-        f"backtest {backtest.pk} completed: 1 mode on 30 draws through 2025-12-22, fitted every 15: "
-        f"{better} better than chance, {1 - better - worse} no different, {worse} worse"
+        f"Backtest {backtest.pk} completed: 1 mode on 30 draws through 2025-12-22, fitted every 15 draws: "
+        f"{better} better than chance, {1 - better - worse} no different, {worse} worse."
     )
     table = capsys.readouterr().err
     assert f"{v2.difference:+.4f}" in table
@@ -56,29 +56,29 @@ def test_after_ctrl_c_nothing_runs_on_and_the_same_command_measures_the_rest(
     settings: pytest.FixtureRequest,
 ) -> None:
     store_fair_draws(640)
-    asked = ["backtest", "--modes", "v2", *SMALL]
-    process = interrupted(asked)
+    command = ["backtest", "--modes", "v2", *SMALL]
+    process = interrupted(command)
     out, err = process.communicate(timeout=20)
 
     assert process.returncode == 1
-    said = re.search(r"interrupted with (\d) of 6 folds stored; the same command goes on", err)
-    assert said, err
-    kept = int(said[1])
-    assert BacktestFold.objects.filter(error="").count() == BacktestFold.objects.count() == kept
+    match = re.search(r"interrupted with (\d) of 6 folds stored\. Run the same command to resume it", err)
+    assert match, err
+    stored = int(match[1])
+    assert BacktestFold.objects.filter(error="").count() == BacktestFold.objects.count() == stored
     assert Backtest.objects.get().status == "running"
     assert group_of(process.pid) == []
 
-    out, _ = call(*asked)
+    out, _ = call(*command)
 
-    assert f"goes on: {kept} folds are stored, {6 - kept} are missing" in out
     resumed = Backtest.objects.get()
-    call(*asked, "--fresh")
+    assert f"Resuming backtest {resumed.pk}: {stored} folds stored, {6 - stored} missing." in out
+    call(*command, "--fresh")
     fresh = Backtest.objects.exclude(pk=resumed.pk).get()
     assert (resumed.status, resumed.results) == ("completed", fresh.results)
 
 
 def interrupted(command: list[str]) -> subprocess.Popen[str]:
-    """A command that got Ctrl-C when its first fold was stored."""
+    """Start a command and send it SIGINT once its first fold is stored."""
     process = subprocess.Popen(
         [sys.executable, "manage.py", *command],
         cwd=settings.BASE_DIR,
@@ -87,7 +87,7 @@ def interrupted(command: list[str]) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # A shell that starts the tests in the background has them, and so this, ignore Ctrl-C.
+        # A shell that runs the tests in the background makes them, and their children, ignore SIGINT.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
@@ -104,7 +104,7 @@ def test_a_mode_that_fails_is_an_error_by_its_name(settings: pytest.FixtureReque
     store_fair_draws(640)
     settings.MODE_PARAMETERS = BROKEN  # type: ignore[attr-defined]
 
-    with pytest.raises(CommandError, match=r"backtest \d+ failed.*v2: .*max_depth") as raised:
+    with pytest.raises(CommandError, match=r"Backtest \d+ failed.*v2: .*max_depth") as raised:
         call("backtest", "--modes", "v2", *SMALL)
 
     assert raised.value.returncode == 1
@@ -112,7 +112,7 @@ def test_a_mode_that_fails_is_an_error_by_its_name(settings: pytest.FixtureReque
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--draws", "29"], "29 draws: allowed is 30 to 440"),
         (["--draws", "5000"], "5000 draws: allowed is 30 to 440"),
@@ -121,10 +121,10 @@ def test_a_mode_that_fails_is_an_error_by_its_name(settings: pytest.FixtureReque
         (["--modes", "v3"], "v3 is not allowed; choose from random_forest, lstm, v1, v2, hybrid, uniform"),
     ],
 )
-def test_bad_values_are_refused_with_what_is_allowed(arguments: list[str], said: str) -> None:
+def test_bad_values_are_refused_with_what_is_allowed(arguments: list[str], message: str) -> None:
     store_fair_draws(640)
 
-    with pytest.raises(CommandError, match=said) as raised:
+    with pytest.raises(CommandError, match=message) as raised:
         call("backtest", *(["--modes", "uniform"] if "--modes" not in arguments else []), *arguments)
 
     assert raised.value.returncode == 2 or "argument" in str(raised.value)
@@ -171,8 +171,8 @@ def test_the_test_set_is_used_only_on_request_and_with_a_warning() -> None:
 
     assert str(Backtest.objects.get().draws_through) == "2025-12-24"
     assert err.getvalue() == (
-        "warning: draws after 2025-12-22 are the test set; "
-        "choose no mode, parameter or default by this backtest\n"
+        "Warning: draws after 2025-12-22 are the test set; "
+        "do not choose a mode, parameter or default based on this backtest.\n"
     )
 
 

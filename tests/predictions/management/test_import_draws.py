@@ -1,4 +1,4 @@
-"""import_draws: a summary last, every row that was not taken with its line and reason."""
+"""Tests of `manage.py import_draws`."""
 
 from io import StringIO
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_import_draws_brings_the_bundled_draws_and_sums_them_up() -> None:
     out, _ = call("import_draws")
 
     summary = f"{BUNDLED_DRAWS} read, {BUNDLED_DRAWS} new, 0 changed, 0 unchanged, 0 rejected, 0 in conflict"
-    assert out.splitlines()[-1] == f"bundled: {summary}"
+    assert out.splitlines()[-1] == f"bundled: {summary}."
     assert Draw.objects.count() == BUNDLED_DRAWS
     again, _ = call("import_draws")
     expected = f"bundled: {BUNDLED_DRAWS} read, 0 new, 0 changed, {BUNDLED_DRAWS} unchanged"
@@ -38,12 +38,12 @@ def test_a_rejected_row_is_named_with_its_line_and_the_others_are_stored(draws_f
     draws_file.write_text(HEADER + "2025-12-22,3,18,36,41,99,7,2\n" + GOOD)
     err = StringIO()
 
-    with pytest.raises(CommandError) as failed:
+    with pytest.raises(CommandError) as raised:
         call_command("import_draws", "--file", str(draws_file), stderr=err)
 
     assert err.getvalue() == "rejected: line 2: white ball 99 is not in 1 to 69\n"
-    assert str(failed.value).startswith("draws.csv: 2 read, 1 new, 0 changed, 0 unchanged, 1 rejected")
-    assert failed.value.returncode == 1
+    assert str(raised.value).startswith("draws.csv: 2 read, 1 new, 0 changed, 0 unchanged, 1 rejected")
+    assert raised.value.returncode == 1
     assert [str(draw) for draw in Draw.objects.all()] == ["2025-12-20: 4 5 28 52 69 +20"]
 
 

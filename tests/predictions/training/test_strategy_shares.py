@@ -186,13 +186,15 @@ def test_the_reset_command_sets_equal_shares_and_says_from_which_draw_on(real_dr
     out, _ = call("reset_weights")
 
     assert "frequency_weighted" in looked
-    assert looked.splitlines()[-1] == "shares of v1 in force"
-    assert out.splitlines()[-1] == "shares of v1 reset: 0.1667 each, moved by draws after 2025-12-22"
+    assert looked.splitlines()[-1] == "These are the current shares of v1."
+    assert (
+        out.splitlines()[-1] == "Reset the shares of v1 to 0.1667 each; draws after 2025-12-22 update them."
+    )
     assert current_shares() == pytest.approx(dict.fromkeys(STRATEGIES, 1 / 6))
 
 
 def test_before_any_draw_the_command_says_that_the_models_shares_hold() -> None:
     out, _ = call("reset_weights", "--dry-run")
 
-    assert out.splitlines()[-1] == "no draw has moved the shares of v1 yet; its model's own hold"
+    assert out.splitlines()[-1] == "No draw has updated the shares of v1 yet; those of its model apply."
     assert not StrategyShares.objects.exists()
