@@ -1,4 +1,4 @@
-"""The admin's pages for draws and what was learned from them: to browse, and to act after a preview."""
+"""Admin pages for draws, models, predictions, pipeline runs and the queue."""
 
 from predictions.admin import (
     backtests,

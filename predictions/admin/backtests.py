@@ -1,4 +1,4 @@
-"""The admin's pages for backtests: the modes beside uniform, in tables and in plots."""
+"""Admin pages for backtests: the modes compared to the uniform baseline, in tables and charts."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -29,7 +29,7 @@ class BacktestAdmin(ReadOnlyAdminMixin, ExtraContextMixin):
     list_display = [
         datetime_column("created_at", "created"),
         "status",
-        "came_of_it",
+        "result",
         "draws",
         date_column("draws_through"),
         "folds_stored",
@@ -38,16 +38,16 @@ class BacktestAdmin(ReadOnlyAdminMixin, ExtraContextMixin):
     list_filter = ["status", ("created_at", admin.DateFieldListFilter)]
     fields = [
         "status",
-        "measured",
+        "mode_list",
         ("draws", "refit_every", "seed"),
         ("tested_from", "draws_through", "draws_known"),
         ("folds_stored", "process_seconds"),
         ("created_at", "started_at", "finished_at"),
         "error",
         "draws_fingerprint",
-        "made_by",
+        "code_versions",
     ]
-    readonly_fields = ["measured", "folds_stored", "process_seconds", "made_by"]
+    readonly_fields = ["mode_list", "folds_stored", "process_seconds", "code_versions"]
     change_form_template = "admin/predictions/backtest/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Backtest]:
@@ -59,114 +59,120 @@ class BacktestAdmin(ReadOnlyAdminMixin, ExtraContextMixin):
         )
 
     @admin.display(description="modes")
-    def measured(self, backtest: Backtest) -> str:
+    def mode_list(self, backtest: Backtest) -> str:
         return ", ".join(backtest.modes)
 
     @admin.display(description="folds")
     def folds_stored(self, backtest: Any) -> str:
         return f"{backtest.stored} of {backtest.folds_per_mode * len(backtest.modes)}"
 
-    @admin.display(description="seconds of all its processes")
+    @admin.display(description="process seconds")
     def process_seconds(self, backtest: Any) -> str:
         return f"{backtest.spent or 0:.0f}"
 
-    @admin.display(description="the modes on these draws")
-    def came_of_it(self, backtest: Backtest) -> str:
+    @admin.display(description="result")
+    def result(self, backtest: Backtest) -> str:
         return outcome(comparisons(backtest)) if backtest.results else EMPTY
 
     @admin.display(description="versions")
-    def made_by(self, backtest: Backtest) -> str:
-        return ", ".join(f"{name} {one['code_version']}" for name, one in backtest.versions.items())
+    def code_versions(self, backtest: Backtest) -> str:
+        return ", ".join(f"{mode} {version['code_version']}" for mode, version in backtest.versions.items())
 
     def page_context(self, request: HttpRequest, backtest: Backtest) -> dict[str, Any]:
-        found = comparisons(backtest)
-        return _shown(backtest, found) if found else {}
+        results = comparisons(backtest)
+        if not results:
+            return {}
+        modes = [result for result in results if result.mode != BASELINE]
+        return {
+            "table": [_comparison_row(result) for result in results],
+            "verdicts": [(mode.mode, mode.verdict) for mode in modes],
+            "interval_charts": [difference_chart(modes)] if modes else [],
+            "line_charts": [gain_chart(backtest)] if modes else [],
+            "calibration": [
+                _calibration_row(mode.mode, calibration_bin)
+                for mode in modes
+                for calibration_bin in mode.calibration
+            ],
+            "tickets": f"{CURRENT_ERA.tickets:,}",
+            "white_matches": f"{EXPECTED_WHITE_MATCHES} = {float(EXPECTED_WHITE_MATCHES):.4f}",
+            "powerball_matches": f"1/{POWERBALL_MAX} = {1 / POWERBALL_MAX:.4f}",
+        }
 
 
-def _shown(backtest: Backtest, found: Sequence[Comparison]) -> dict[str, Any]:
-    """What the page tells and draws of the modes; the baseline is the line that they stand beside."""
-    modes = [one for one in found if one.mode != BASELINE]
+def _comparison_row(result: Comparison) -> dict[str, str]:
     return {
-        "table": [_row(one) for one in found],
-        "verdicts": [(one.mode, one.verdict) for one in modes],
-        "whiskers": [_difference_chart(modes)] if modes else [],
-        "lines": [gain_chart(backtest)] if modes else [],
-        "calibration": [_class_row(one.mode, each) for one in modes for each in one.calibration],
-        "tickets": f"{CURRENT_ERA.tickets:,}",
-        "white_matches": f"{EXPECTED_WHITE_MATCHES} = {float(EXPECTED_WHITE_MATCHES):.4f}",
-        "powerball_matches": f"1/{POWERBALL_MAX} = {1 / POWERBALL_MAX:.4f}",
+        "mode": result.mode,
+        "joint": f"{result.joint:.4f}",
+        "white": f"{result.white:.4f}",
+        "powerball": f"{result.powerball:.4f}",
+        "difference": f"{result.difference:+.4f} ± {result.standard_error:.4f}",
+        "white_matches": f"{result.white_matches:.4f}",
+        "powerball_matches": f"{result.powerball_matches:.4f}",
     }
 
 
-def _row(one: Comparison) -> dict[str, str]:
-    return {
-        "mode": one.mode,
-        "joint": f"{one.joint:.4f}",
-        "white": f"{one.white:.4f}",
-        "powerball": f"{one.powerball:.4f}",
-        "difference": f"{one.difference:+.4f} ± {one.standard_error:.4f}",
-        "white_matches": f"{one.white_matches:.4f}",
-        "powerball_matches": f"{one.powerball_matches:.4f}",
-    }
-
-
-def _difference_chart(modes: Sequence[Comparison]) -> IntervalChart:
-    """Each mode's mean difference to uniform, with its interval."""
+def difference_chart(modes: Sequence[Comparison]) -> IntervalChart:
+    """Return a chart of each mode's mean log-loss gain over uniform, with its interval."""
     return interval_chart(
-        "Better than uniform by, in nats a draw, with the 95 % interval",
+        "Log-loss gain over uniform in nats per draw, with 95 % interval",
         "difference",
         [
             Estimate(
-                one.mode,
-                one.difference,
-                one.low,
-                one.high,
-                f"{one.difference:+.4f} ({one.low:+.4f} to {one.high:+.4f})",
+                mode.mode,
+                mode.difference,
+                mode.low,
+                mode.high,
+                f"{mode.difference:+.4f} ({mode.low:+.4f} to {mode.high:+.4f})",
             )
-            for one in modes
+            for mode in modes
         ],
     )
 
 
 def gain_chart(backtest: Backtest) -> LineChart:
-    """What each mode gained on uniform, summed from the first tested draw on."""
-    figures = complete_figures(backtest)
-    uniform = figures.pop(BASELINE)
+    """Return a chart of each mode's cumulative log-loss gain over uniform."""
+    figures_by_mode = complete_figures(backtest)
+    uniform = figures_by_mode.pop(BASELINE)
+    gains = {mode: log_loss_gains(figures, uniform) for mode, figures in figures_by_mode.items()}
     return line_chart(
-        f"Gained on uniform since {backtest.tested_from}, in nats, summed draw by draw",
+        f"Cumulative log-loss gain over uniform since {backtest.tested_from}, in nats",
         "gains",
-        "uniform: nothing gained, nothing lost",
-        {mode: list(accumulate(log_loss_gains(one, uniform), initial=0.0)) for mode, one in figures.items()},
+        "uniform (no gain)",
+        {mode: list(accumulate(per_draw, initial=0.0)) for mode, per_draw in gains.items()},
         level=0.0,
         places={
-            number: f"{number} draws" if number else "0"
-            for number in _places(backtest.draws, backtest.refit_every)
+            index: f"{index} draws" if index else "0"
+            for index in _tick_indices(backtest.draws, backtest.refit_every)
         },
         marks=range(0, backtest.draws, backtest.refit_every),
     )
 
 
-def _places(draws: int, refit_every: int, most: int = 8) -> list[int]:
-    """Some of the fits, so that their labels have room, and the end."""
-    every = refit_every * -(-draws // (refit_every * most))
-    places = [*range(0, draws, every), draws]
-    if len(places) > 2 and draws - places[-2] < every / 2:
-        del places[-2]
-    return places
+def _tick_indices(draws: int, refit_every: int, max_fits: int = 8) -> list[int]:
+    """Return the indices of evenly spaced fits and of the end, far enough apart for their labels."""
+    step = refit_every * -(-draws // (refit_every * max_fits))
+    indices = [*range(0, draws, step), draws]
+    if len(indices) > 2 and draws - indices[-2] < step / 2:
+        del indices[-2]
+    return indices
 
 
-def _class_row(mode: str, one: CalibrationBin) -> dict[str, str]:
+def _calibration_row(mode: str, calibration_bin: CalibrationBin) -> dict[str, str]:
     return {
         "mode": mode,
-        "range": _range(one),
-        "balls": f"{one.balls:,}",
-        "expected": f"{one.expected:.1f}",
-        "drawn": f"{one.drawn:,}",
-        "ratio": f"{one.ratio:.2f}",
+        "range": _bin_range(calibration_bin),
+        "balls": f"{calibration_bin.balls:,}",
+        "expected": f"{calibration_bin.expected:.1f}",
+        "drawn": f"{calibration_bin.drawn:,}",
+        "ratio": f"{calibration_bin.ratio:.2f}",
     }
 
 
-def _range(one: CalibrationBin) -> str:
-    if one.low is None:
-        return f"under {one.high:.2f}"
-    return f"{one.low:.2f} or more" if one.high is None else f"{one.low:.2f} to {one.high:.2f}"
+def _bin_range(calibration_bin: CalibrationBin) -> str:
+    if calibration_bin.low is None:
+        return f"under {calibration_bin.high:.2f}"
+    return (
+        f"{calibration_bin.low:.2f} or more"
+        if calibration_bin.high is None
+        else f"{calibration_bin.low:.2f} to {calibration_bin.high:.2f}"
+    )

@@ -1,15 +1,15 @@
-"""Numbers drawn as balls: white circles and a red one, with the words that a screen reader says."""
+"""Numbers rendered as balls, with text for screen readers."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 from django.utils.html import format_html, format_html_join
 
-BALLS_CSS = {"all": ["predictions/balls.css"]}  # wherever a page shows balls
+BALLS_CSS = {"all": ["predictions/balls.css"]}
 
 
 class Numbers(Protocol):
-    """What has balls: a draw or a ticket."""
+    """A draw or a ticket."""
 
     @property
     def white_balls(self) -> Sequence[int]: ...
@@ -19,31 +19,31 @@ class Numbers(Protocol):
 
 
 def render_balls(white_balls: Sequence[int], powerball: int, drawn: Numbers | None = None) -> str:
-    """Five white balls and the Powerball; "5 12 33 41 60 Powerball 7" to those who hear it.
+    """Render balls that screen readers read as "5 12 33 41 60 Powerball 7".
 
-    Those that a draw has hit are outlined and underlined, and said.
+    Balls that match `drawn` are marked, for screen readers too.
     """
-    white = [_ball(one, "ball", drawn is not None and one in drawn.white_balls) for one in white_balls]
-    red = _ball(powerball, "ball powerball", drawn is not None and powerball == drawn.powerball, "Powerball ")
+    white = [_ball(ball, "ball", drawn is not None and ball in drawn.white_balls) for ball in white_balls]
+    is_hit = drawn is not None and powerball == drawn.powerball
+    balls = [*white, _ball(powerball, "ball powerball", is_hit, "Powerball ")]
     return format_html(
         '<span class="{}">{}</span>',
         "balls" if drawn is None else "balls marked",
-        format_html_join(" ", "{}", ([one] for one in (*white, red))),
+        format_html_join(" ", "{}", ([ball] for ball in balls)),
     )
 
 
-def _ball(number: int, kind: str, is_hit: bool, said_before: str = "") -> str:
+def _ball(number: int, css_class: str, is_hit: bool, prefix: str = "") -> str:
     return format_html(
         '<span class="{}">{}{}{}</span>',
-        f"{kind} hit" if is_hit else kind,
-        _screen_reader_only(said_before),
+        f"{css_class} hit" if is_hit else css_class,
+        _screen_reader_only(prefix),
         number,
         _screen_reader_only(" hit" if is_hit else ""),
     )
 
 
 def _screen_reader_only(text: str) -> str:
-    """Said by a screen reader, and not seen."""
     return format_html('<span class="spoken">{}</span>', text) if text else ""
 
 

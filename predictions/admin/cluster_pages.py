@@ -7,13 +7,13 @@ from shiolplus.adminsite.action_pages import ActionPage
 
 
 class ClusterActionPage(ActionPage):
-    """Warn on the page while no cluster is alive.
+    """Warn on the page if the action needs a cluster and none is alive.
 
-    `needs_cluster` says so for every use of the action; otherwise the preview's value of that name decides.
+    A preview can set `needs_cluster` for actions that only need one in some cases.
     """
 
     needs_cluster: ClassVar[bool] = False
 
     def page_context(self, preview: dict[str, Any] | None) -> dict[str, Any]:
-        is_needed = self.needs_cluster or bool(preview and preview.get("needs_cluster"))
-        return {"warn_of_cluster": is_needed and not clusters.alive()}
+        needs_cluster = self.needs_cluster or bool(preview and preview.get("needs_cluster"))
+        return {"warn_of_cluster": needs_cluster and not clusters.alive()}

@@ -1,4 +1,4 @@
-"""The admin's page for the clusters: which live, on which host, and when each last got something done."""
+"""Admin pages for clusters."""
 
 from django.contrib import admin
 
@@ -14,9 +14,9 @@ class ClusterAdmin(ReadOnlyAdminMixin, RememberedFiltersAdmin):
         "host",
         "state",
         datetime_column("started_at", "started"),
-        datetime_column("last_heartbeat_at", "last sign"),
+        datetime_column("last_heartbeat_at", "last heartbeat"),
         "restarts",
-        truncated_column("trouble", 60),
+        truncated_column("trouble", 60, "restart reason"),
     ]
     list_filter = ["queue", "host", "status"]
     fields = [

@@ -1,4 +1,4 @@
-"""The queue's own pages: changed by superusers only, for a Schedule can run any dotted path."""
+"""Restrict changes on Django Q's admin pages to superusers, as a Schedule can run any dotted path."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from shiolplus.adminsite.changelist import RememberedFiltersAdmin
 
 
 class SuperuserOnlyMixin(RememberedFiltersAdmin):
-    """Permissions beyond looking count for superusers only."""
+    """Ignore all permissions except viewing unless the user is a superuser."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.is_superuser and super().has_add_permission(request)
@@ -25,23 +25,24 @@ class SuperuserOnlyMixin(RememberedFiltersAdmin):
         return request.user.is_superuser and super().has_delete_permission(request, obj)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """ "Resubmit" asks for no permission of its own."""
+        # Django Q's "Resubmit" action checks no permission.
         actions: dict[str, Any] = super().get_actions(request)
         return actions if request.user.is_superuser else {}
 
 
 class ScheduleForm(forms.ModelForm):
-    """What a row must have to be due again; a bad one is otherwise met only when its time has come."""
+    """Reject schedules that cannot be scheduled again; otherwise they only fail when due."""
 
     def clean(self) -> dict[str, Any]:
-        given = super().clean() or {}
-        if given.get("schedule_type") == Schedule.CRON and "cron" in given and not given["cron"]:
-            self.add_error("cron", "Cron: is missing; allowed is such as 30 4 * * *, in UTC.")
-        return given
+        cleaned_data = super().clean() or {}
+        is_cron = cleaned_data.get("schedule_type") == Schedule.CRON
+        if is_cron and "cron" in cleaned_data and not cleaned_data["cron"]:
+            self.add_error("cron", "Cron: this field is required, for example 30 4 * * *, in UTC.")
+        return cleaned_data
 
 
 class RestrictedScheduleAdmin(SuperuserOnlyMixin, ScheduleAdmin):
-    """Their tasks are sent by `run_cluster`; repeats 0 is a pause, and a failed sending is the last run."""
+    """Schedules, which `run_cluster` enqueues. Repeats 0 pauses a schedule."""
 
     form = ScheduleForm
 
@@ -58,12 +59,12 @@ class RestrictedFailureAdmin(SuperuserOnlyMixin, FailAdmin):
     pass
 
 
-for model, guarded in (
+for model, model_admin in (
     (Schedule, RestrictedScheduleAdmin),
     (OrmQ, RestrictedQueueAdmin),
     (Success, RestrictedSuccessAdmin),
     (Failure, RestrictedFailureAdmin),
 ):
-    if admin.site.is_registered(model):  # the queued tasks only where the broker is the database
+    if admin.site.is_registered(model):  # OrmQ is only registered if the broker is the database
         admin.site.unregister(model)
-        admin.site.register(model, guarded)
+        admin.site.register(model, model_admin)

@@ -1,4 +1,4 @@
-"""The page that deletes draws, with a preview of what was computed from them."""
+"""Action page that deletes draws, with a preview of what was computed from them."""
 
 import re
 from datetime import date
@@ -23,33 +23,34 @@ from shiolplus.adminsite.changelist import log_about
 
 
 class DrawDates(forms.CharField):
-    """One or more dates, cleaned to a sorted list; empty where left empty."""
+    """A possibly empty list of dates, cleaned to a sorted list."""
 
     def clean(self, value: Any) -> list[date]:
         text: str = super().clean(value)
-        days = set()
-        for word in re.split(r"[\s,]+", text.strip()) if text.strip() else []:
+        words = re.split(r"[\s,]+", text.strip()) if text.strip() else []
+        dates = set()
+        for word in words:
             try:
-                days.add(date.fromisoformat(word))
+                dates.add(date.fromisoformat(word))
             except ValueError as error:
                 raise forms.ValidationError(
                     f"Draw dates: {word[:40]!r} is not a date; allowed are dates such as 2026-11-25."
                 ) from error
-        return sorted(days)
+        return sorted(dates)
 
 
 class DeleteForm(forms.Form):
-    draw_dates = DrawDates(required=False, help_text="One or more, such as 2026-11-23 2026-11-25.")
+    draw_dates = DrawDates(required=False, help_text="One or more dates, such as 2026-11-23 2026-11-25.")
     source = forms.CharField(
         required=False,
         max_length=200,
         strip=False,
-        help_text="Every draw that this source or file brought first, as the list shows it. Optional.",
+        help_text="Optional. Deletes every draw first imported from this source or file.",
     )
     reason = forms.CharField(
         max_length=REASON_LENGTH,
-        help_text="Recorded in the log, such as: another game's draws.",
-        error_messages={"required": "Reason: say why the draws are deleted."},
+        help_text="Stored in the log, for example: draws of another game.",
+        error_messages={"required": "Reason: this field is required."},
     )
 
     def clean_reason(self) -> str:
@@ -59,10 +60,10 @@ class DeleteForm(forms.Form):
             raise forms.ValidationError(f"Reason: {error}.") from error
 
     def clean(self) -> dict[str, Any]:
-        values = self.cleaned_data
-        if not self.errors and not values["draw_dates"] and not values["source"]:
-            raise forms.ValidationError("Name the dates or the source of the draws to delete.")
-        return values
+        cleaned_data = self.cleaned_data
+        if not self.errors and not cleaned_data["draw_dates"] and not cleaned_data["source"]:
+            raise forms.ValidationError("Enter the dates or the source of the draws to delete.")
+        return cleaned_data
 
 
 class DeletePage(ActionPage):
@@ -72,27 +73,29 @@ class DeletePage(ActionPage):
     form_class = DeleteForm
     template = "admin/predictions/draw/delete.html"
 
-    def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
         try:
-            deletion = preview_deletion(draws_to_delete(asked["draw_dates"], asked["source"]))
+            deletion = preview_deletion(draws_to_delete(cleaned_data["draw_dates"], cleaned_data["source"]))
         except ValueError as error:
             raise _refused(error) from error
-        days = " ".join(str(draw.draw_date) for draw in deletion.draws)
-        return {"deletion": deletion, "confirm": {"draw_dates": days}}
+        dates = " ".join(str(draw.draw_date) for draw in deletion.draws)
+        return {"deletion": deletion, "confirm": {"draw_dates": dates}}
 
-    def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
-        if not asked["draw_dates"]:
-            raise ActionRefused("Nothing was done: name the dates, or preview the draws of the source first.")
+    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
+        if not cleaned_data["draw_dates"]:
+            raise ActionRefused("Nothing was deleted: enter dates, or preview the draws of the source first.")
         try:
             with transaction.atomic():
-                draws_to_delete(asked["draw_dates"], asked["source"])
-                deletion = delete_draws(asked["draw_dates"], asked["reason"], request.user.get_username())
-                said = f"Deleted {deletion.summary()}. Reason: {asked['reason']}"
-                log_about(request, Draw, said, action_flag=DELETION)
+                draws_to_delete(cleaned_data["draw_dates"], cleaned_data["source"])
+                deletion = delete_draws(
+                    cleaned_data["draw_dates"], cleaned_data["reason"], request.user.get_username()
+                )
+                message = f"Deleted {deletion.summary()}. Reason: {cleaned_data['reason']}"
+                log_about(request, Draw, message, action_flag=DELETION)
         except ValueError as error:
             raise _refused(error) from error
-        self.model_admin.message_user(request, f"{said}.", messages.SUCCESS)
+        self.model_admin.message_user(request, f"{message}.", messages.SUCCESS)
 
 
 def _refused(error: ValueError) -> ActionRefused:
-    return ActionRefused(f"Nothing was done: {error}.")
+    return ActionRefused(f"Nothing was deleted: {error}.")

@@ -1,4 +1,4 @@
-"""Form fields of actions on draws and runs."""
+"""Form fields shared by the actions of both apps."""
 
 from datetime import date
 from typing import Any
@@ -13,24 +13,24 @@ from shiolplus.adminsite.action_pages import DateField
 
 
 class TicketDayField(DateField):
-    """The day of a draw that tickets may be made for; left empty, the next one."""
+    """The date of a draw that tickets can be generated for. An empty value means the next draw."""
 
     def __init__(self) -> None:
         super().__init__(
-            "Draw date", initial=upcoming_draw, required=False, help_text="Left empty: the next draw."
+            "Draw date", initial=upcoming_draw, required=False, help_text="Defaults to the next draw."
         )
 
     def clean(self, value: Any) -> date:
-        day: date = super().clean(value) or upcoming_draw()
+        draw_date: date = super().clean(value) or upcoming_draw()
         try:
-            check_ticket_day(day)
+            check_ticket_day(draw_date)
         except ValueError as error:
             raise forms.ValidationError(f"Draw date: {error}.") from error
-        return day
+        return draw_date
 
 
 def run_id_field() -> forms.CharField:
-    """Made anew for each preview, so that one preview confirmed twice is done once."""
+    """Return a hidden field with a new ID per preview, so that confirming a preview twice runs it once."""
     return forms.CharField(
         required=False,
         max_length=RUN_ID_LENGTH,

@@ -1,4 +1,4 @@
-"""The admin's pages for pipeline runs and their steps, and the start of a new one."""
+"""Admin pages for pipeline runs and their steps, and the action that starts a run."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ SOURCE_LABELS = {
     "ny": "ny: New York Open Data, downloaded",
     "texas": "texas: Texas Lottery, downloaded",
     "bundled": "bundled: the draws that come with the project",
-    "none": "none: only the draws that are stored",
+    "none": "none: only the stored draws",
 }
 
 
@@ -48,76 +48,77 @@ class RunPage(ClusterActionPage):
     template = "admin/predictions/pipelinerun/run.html"
     needs_cluster = True
 
-    def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
-        return asked | {
+    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+        return cleaned_data | {
             "draw_date": upcoming_draw(),
             "steps": list(STEPS),
             "known": freshness_text(known_draws().through),
             "unfinished": PipelineRun.objects.unfinished().count(),
-            "fits": [(mode, _held_or_newest(mode)) for mode in asked["modes"]],
+            "fits": [(mode, _pinned_or_newest_model(mode)) for mode in cleaned_data["modes"]],
         }
 
-    def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
+    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
         try:
             run, created = accept_run(
-                source=asked["source"], modes=asked["modes"], pipeline_run_id=asked["run_id"] or None
+                source=cleaned_data["source"],
+                modes=cleaned_data["modes"],
+                pipeline_run_id=cleaned_data["run_id"] or None,
             )
         except ValueError as error:
             raise ActionRefused(str(error)) from error
         if not created:
-            text = f"Run {run} exists already; nothing is done twice."
+            text = f"Run {run} already exists; nothing was enqueued."
             self.model_admin.message_user(request, text, messages.WARNING)
             return
         self.model_admin.log_addition(
             request, run, f"Enqueued with source {run.source} and modes {', '.join(run.modes)}."
         )
-        text = f"Run {run} for the draw of {run.draw_date} is enqueued."
+        text = f"Run {run} for the draw of {run.draw_date} was enqueued."
         self.model_admin.message_user(request, text, messages.SUCCESS)
 
 
-def _held_or_newest(mode: str) -> TrainedModel | None:
+def _pinned_or_newest_model(mode: str) -> TrainedModel | None:
     return TrainedModel.objects.filter(mode=mode).order_by("-pinned", "-id").first()
 
 
 class StepInline(ReadOnlyAdminMixin, admin.TabularInline):
     model = PipelineStep
-    fields = readonly_fields = ("status", "started", "took", "said", "figures")
+    fields = readonly_fields = ("status", "started", "duration", "result", "figures")
 
     @admin.display(description="started (UTC)")
     def started(self, step: PipelineStep) -> str:
         return EMPTY if step.started_at is None else f"{step.started_at:%H:%M:%S}"
 
     @admin.display
-    def took(self, step: PipelineStep) -> str:
+    def duration(self, step: PipelineStep) -> str:
         return EMPTY if step.seconds is None else f"{step.seconds:.1f}\N{NO-BREAK SPACE}s"
 
-    @admin.display(description="what came of it")
-    def said(self, step: PipelineStep) -> str:
+    @admin.display
+    def result(self, step: PipelineStep) -> str:
         text = step.error or step.summary or EMPTY
         report = step.detail.get("report")
         if report is None:
             return text
-        address = reverse("admin:predictions_randomnessreport_change", args=[report])
-        return format_html('{} <a href="{}">All figures</a>', text, address)
+        url = reverse("admin:predictions_randomnessreport_change", args=[report])
+        return format_html('{} <a href="{}">All figures</a>', text, url)
 
     @admin.display
     def figures(self, step: PipelineStep) -> str:
         if not step.detail:
             return EMPTY
-        return format_html("<details><summary>show</summary>{}</details>", as_list(step.detail))
+        return format_html("<details><summary>show</summary>{}</details>", render_nested(step.detail))
 
 
-def as_list(value: Any) -> str | SafeString:
-    """A step's figures for people: names and values, one a line, nested as they are."""
+def render_nested(value: Any) -> str | SafeString:
+    """Render JSON data as nested HTML lists."""
     if isinstance(value, dict):
-        rows = [(name.replace("_", " "), as_list(one)) for name, one in value.items()]
-        return format_html("<ul>{}</ul>", format_html_join("", "<li>{}: {}</li>", rows)) if rows else "none"
+        items = [(name.replace("_", " "), render_nested(item)) for name, item in value.items()]
+        return format_html("<ul>{}</ul>", format_html_join("", "<li>{}: {}</li>", items)) if items else "none"
     if isinstance(value, list):
-        if any(isinstance(one, dict) for one in value):
-            return format_html(
-                "<ul>{}</ul>", format_html_join("", "<li>{}</li>", [[as_list(v)] for v in value])
-            )
-        return ", ".join(str(as_list(one)) for one in value) or "none"
+        if any(isinstance(item, dict) for item in value):
+            rows = [[render_nested(item)] for item in value]
+            return format_html("<ul>{}</ul>", format_html_join("", "<li>{}</li>", rows))
+        return ", ".join(str(render_nested(item)) for item in value) or "none"
     if isinstance(value, float):
         return f"{value:.6g}"
     return EMPTY if value is None else str(value)
@@ -130,7 +131,7 @@ class PipelineRunAdmin(ReadOnlyAdminMixin, ActionAdmin):
         "status",
         date_column("draw_date"),
         "source",
-        "trained",
+        "mode_list",
         datetime_column("created_at", "created"),
         datetime_column("finished_at", "finished"),
         truncated_column("error", 40),
@@ -138,10 +139,10 @@ class PipelineRunAdmin(ReadOnlyAdminMixin, ActionAdmin):
     date_hierarchy = "draw_date"
     list_filter = ["status", "source", DrawDateFilter, ("created_at", admin.DateFieldListFilter)]
     search_fields = ["pipeline_run_id", "request_id"]
-    search_help_text = "A run's id, a request's, or a part of it"
+    search_help_text = "Run ID or request ID, or part of it"
     inlines = [StepInline]
     action_pages = [RunPage]
 
     @admin.display(description="modes")
-    def trained(self, run: PipelineRun) -> str:
+    def mode_list(self, run: PipelineRun) -> str:
         return ", ".join(run.modes)

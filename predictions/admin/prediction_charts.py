@@ -1,4 +1,4 @@
-"""Charts of a prediction: each ball's probability beside that of a uniform draw."""
+"""Charts of the ball probabilities of a prediction."""
 
 from collections.abc import Sequence
 
@@ -7,23 +7,25 @@ from predictions.powerball import POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
 from shiolplus.charts.bar import BarChart, Reference, bar_chart
 
 
-def bar_charts(components: Sequence[Component]) -> list[BarChart]:
-    """A mixture's law beside uniform: its white balls and its Powerballs."""
+def probability_charts(components: Sequence[Component]) -> list[BarChart]:
+    """Return charts of a mixture's white ball and Powerball probabilities, compared to uniform."""
     white, powerball = (chances.tolist() for chances in mixture_inclusion(components))
     return [
-        _law_chart("White balls: the chance to be among the five", "white", white, WHITE_BALLS, WHITE_MAX),
-        _law_chart("Powerball: the chance to be drawn", "powerball", powerball, 1, POWERBALL_MAX),
+        _probability_chart("White balls: probability to be drawn", "white", white, WHITE_BALLS, WHITE_MAX),
+        _probability_chart("Powerball: probability to be drawn", "powerball", powerball, 1, POWERBALL_MAX),
     ]
 
 
-def _law_chart(title: str, name: str, chances: Sequence[float], drawn: int, balls: int) -> BarChart:
+def _probability_chart(
+    title: str, name: str, probabilities: Sequence[float], drawn: int, balls: int
+) -> BarChart:
     uniform, fraction = drawn / balls, f"{drawn}/{balls}"
-    spread = f"{min(chances) / uniform:.3f} to {max(chances) / uniform:.3f}"
+    ratios = f"{min(probabilities) / uniform:.3f} to {max(probabilities) / uniform:.3f}"
     return bar_chart(
-        f"{title}, {spread} times uniform",
+        f"{title}, {ratios} times uniform",
         name,
-        ("Chance", "Times uniform"),
-        chances,
-        [(f"{chance:.2%}", f"{chance / uniform:.3f}") for chance in chances],
+        ("Probability", "Times uniform"),
+        probabilities,
+        [(f"{probability:.2%}", f"{probability / uniform:.3f}") for probability in probabilities],
         Reference(uniform, f"uniform, {fraction}", fraction, f"{uniform:.2%}"),
     )

@@ -1,4 +1,4 @@
-"""The admin's pages for randomness reports: what the analytics step stored, counts drawn as bars."""
+"""Admin pages for the randomness reports of the analytics step."""
 
 import math
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ Figures = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Row:
-    """One test as a line of texts."""
+class StatisticalTest:
+    """One statistical test as formatted texts."""
 
     name: str
     measured: str
@@ -58,43 +58,42 @@ class RandomnessReportAdmin(ReadOnlyAdminMixin, ExtraContextMixin):
     def page_context(self, request: HttpRequest, report: RandomnessReport) -> dict[str, Any]:
         return {
             "charts": count_charts(report.figures),
-            "tests": rows_of(report.figures),
+            "tests": statistical_tests(report.figures),
             "tickets": f"{CURRENT_ERA.tickets:,}",
         }
 
 
 def count_charts(figures: Figures) -> list[BarChart]:
-    """How often each white ball and each Powerball was drawn, beside what is expected of fair draws."""
-    white, red, draws = figures["white"], figures["powerball"], figures["draws"]
+    """Return charts of how often each ball was drawn, compared to the expectation for fair draws."""
+    white, powerball, draws = figures["white"], figures["powerball"], f"{figures['draws']:,}"
     return [
-        _count_chart(
-            "White balls: times drawn", "white", white, f"{draws:,} times {WHITE_BALLS}/{WHITE_MAX}"
-        ),
-        _count_chart("Powerball: times drawn", "powerball", red, f"{draws:,} times 1/{POWERBALL_MAX}"),
+        _count_chart("White balls: times drawn", "white", white, f"{draws} times {WHITE_BALLS}/{WHITE_MAX}"),
+        _count_chart("Powerball: times drawn", "powerball", powerball, f"{draws} times 1/{POWERBALL_MAX}"),
     ]
 
 
-def _count_chart(title: str, name: str, stored: Figures, product: str) -> BarChart:
-    expected, deviation = stored["expected"], stored["standard_deviation"]
-    low, high = stored["limits"]
+def _count_chart(title: str, name: str, ball_figures: Figures, expectation: str) -> BarChart:
+    expected, deviation = ball_figures["expected"], ball_figures["standard_deviation"]
+    low, high = ball_figures["limits"]
+    counts_and_z = zip(ball_figures["counts"], ball_figures["ball_z"], strict=True)
     return bar_chart(
         title,
         name,
         ("Times drawn", "z"),
-        stored["counts"],
-        [(str(count), f"{z:+.2f}") for count, z in zip(stored["counts"], stored["ball_z"], strict=True)],
-        Reference(expected, f"expected of fair draws, {product}", "fair", f"{expected:.1f}"),
+        ball_figures["counts"],
+        [(str(count), f"{z:+.2f}") for count, z in counts_and_z],
+        Reference(expected, f"expected for fair draws, {expectation}", "fair", f"{expected:.1f}"),
         [
             Band(
                 "usual",
                 f"expected ± 2 standard deviations of {deviation:.1f}: "
-                "about one ball in twenty lies outside by chance",
+                "about one ball in twenty is outside by chance",
                 max(0.0, expected - 2 * deviation),
                 expected + 2 * deviation,
             ),
             Band(
                 "corrected",
-                f"{low} to {high} times: a ball outside would differ alone, "
+                f"{low} to {high} times: a ball outside would differ by itself, "
                 f"{AT_LEVEL} after correction for all {BALLS} balls",
                 low,
                 high,
@@ -103,54 +102,53 @@ def _count_chart(title: str, name: str, stored: Figures, product: str) -> BarCha
     )
 
 
-def rows_of(figures: Figures) -> list[Row]:
-    """Every test of a report, in the order of its figures."""
+def statistical_tests(figures: Figures) -> list[StatisticalTest]:
     return [
-        _chi_square_row("White balls equally often", figures["white"]),
-        _chi_square_row("Powerballs equally often", figures["powerball"]),
-        _repeats_row("White balls again in the next draw", figures["white_repeats"]),
-        _repeats_row("Powerball again in the next draw", figures["powerball_repeats"]),
+        _chi_square_row("White balls drawn equally often", figures["white"]),
+        _chi_square_row("Powerballs drawn equally often", figures["powerball"]),
+        _repeats_row("White balls repeated in the next draw", figures["white_repeats"]),
+        _repeats_row("Powerball repeated in the next draw", figures["powerball_repeats"]),
         _extreme_row(figures["extreme_ball"]),
     ]
 
 
-def _chi_square_row(name: str, stored: Figures) -> Row:
-    degrees = stored["degrees_of_freedom"]
-    return Row(
+def _chi_square_row(name: str, test: Figures) -> StatisticalTest:
+    degrees = test["degrees_of_freedom"]
+    return StatisticalTest(
         name,
-        measured=f"chi-square {stored['statistic']:.2f}",
+        measured=f"chi-square {test['statistic']:.2f}",
         expected=f"{degrees} ± {math.sqrt(2 * degrees):.1f}",
         z=EMPTY,
-        p=_p(stored["p"]),
-        verdict=stored["verdict"],
+        p=_p(test["p"]),
+        verdict=test["verdict"],
     )
 
 
-def _repeats_row(name: str, stored: Figures) -> Row:
-    return Row(
+def _repeats_row(name: str, test: Figures) -> StatisticalTest:
+    return StatisticalTest(
         name,
-        measured=f"{stored['repeats']:,} in {stored['pairs']:,} pairs of draws",
-        expected=_expected(stored),
-        z=f"{stored['z']:+.2f}",
-        p=_p(stored["p"]),
-        verdict=stored["verdict"],
+        measured=f"{test['repeats']:,} in {test['pairs']:,} pairs of draws",
+        expected=_expected(test),
+        z=f"{test['z']:+.2f}",
+        p=_p(test["p"]),
+        verdict=test["verdict"],
     )
 
 
-def _extreme_row(stored: Figures) -> Row:
-    p = stored["p"]
-    return Row(
-        "The most extreme ball",
-        measured=f"{stored['kind']} {stored['ball']}, {stored['count']:,} times",
-        expected=_expected(stored),
-        z=f"{stored['z']:+.2f}",
-        p=EMPTY if p is None else f"{_p(p)}: {stored['balls']} times {_p(stored['p_alone'])}",
-        verdict=stored["verdict"],
+def _extreme_row(test: Figures) -> StatisticalTest:
+    p = test["p"]
+    return StatisticalTest(
+        "Most extreme ball",
+        measured=f"{test['kind']} {test['ball']}, {test['count']:,} times",
+        expected=_expected(test),
+        z=f"{test['z']:+.2f}",
+        p=EMPTY if p is None else f"{_p(p)}: {test['balls']} times {_p(test['p_alone'])}",
+        verdict=test["verdict"],
     )
 
 
-def _expected(stored: Figures) -> str:
-    return f"{stored['expected']:.1f} ± {stored['standard_deviation']:.1f}"
+def _expected(test: Figures) -> str:
+    return f"{test['expected']:.1f} ± {test['standard_deviation']:.1f}"
 
 
 def _p(p: float | None) -> str:

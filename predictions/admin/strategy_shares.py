@@ -1,4 +1,4 @@
-"""The admin's pages for adaptive weights: the shares of v1's strategies from draw to draw."""
+"""Admin pages for the shares of the strategies of the adaptive mode, draw by draw."""
 
 from typing import Any
 
@@ -14,15 +14,13 @@ from shiolplus.adminsite.changelist import RememberedFiltersAdmin
 from shiolplus.adminsite.columns import EMPTY, Column, ReadOnlyAdminMixin, date_column
 from shiolplus.charts.line import LineChart, line_chart
 
-PLOTTED = 200  # rows, the newest
+PLOTTED = 200  # newest rows
 
 
-def share_of(strategy: str) -> Column:
-    """A column of one strategy's shares."""
-
+def share_column(strategy: str) -> Column:
     @admin.display(description=strategy.replace("_", " "))
-    def column(row: StrategyShares) -> str:
-        return _percent(row.shares.get(strategy))
+    def column(shares: StrategyShares) -> str:
+        return _percent(shares.shares.get(strategy))
 
     column.__name__ = strategy
     return column
@@ -34,7 +32,7 @@ def _percent(share: float | None) -> str:
 
 @admin.register(StrategyShares)
 class StrategySharesAdmin(ReadOnlyAdminMixin, RememberedFiltersAdmin):
-    list_display = [date_column("draw_date"), "origin", *map(share_of, STRATEGIES)]
+    list_display = [date_column("draw_date"), "origin", *map(share_column, STRATEGIES)]
     fields = readonly_fields = ("mode", "origin", "draw_date", "prediction", "table", "created_at")
     change_list_template = "admin/predictions/strategyshares/change_list.html"
 
@@ -46,44 +44,47 @@ class StrategySharesAdmin(ReadOnlyAdminMixin, RememberedFiltersAdmin):
     ) -> HttpResponse:
         return super().changelist_view(request, (extra_context or {}) | {"chart": share_chart()})
 
-    @admin.display(description="shares from then on")
-    def table(self, row: StrategyShares) -> str:
+    @admin.display(description="shares")
+    def table(self, shares: StrategyShares) -> str:
         rows = format_html_join(
             "",
             "<tr><td>{}</td><td>{}</td><td>{}</td></tr>",
             (
-                (name, _percent(share), f"{row.log_losses[name]:.4f}" if name in row.log_losses else EMPTY)
-                for name, share in row.shares.items()
+                (
+                    strategy,
+                    _percent(share),
+                    f"{shares.log_losses[strategy]:.4f}" if strategy in shares.log_losses else EMPTY,
+                )
+                for strategy, share in shares.shares.items()
             ),
         )
         return format_html(
-            "<table><thead><tr><th>Strategy</th><th>Share</th><th>Log-loss on the draw, nats</th></tr>"
+            "<table><thead><tr><th>Strategy</th><th>Share</th><th>Log-loss on the draw (nats)</th></tr>"
             "</thead><tbody>{}</tbody></table>",
             rows,
         )
 
 
 def share_chart() -> LineChart | None:
-    """The shares after each draw or reset that moved them, the newest of many; None before the first."""
+    """Return a chart of the newest shares in order of draws, or None if there are none yet."""
     newest = list(StrategyShares.objects.filter(mode=ADAPTIVE_MODE).order_by("-draw_date", "-id")[:PLOTTED])
     if not newest:
         return None
     rows = newest[::-1]
-    resets = [place for place, row in enumerate(rows) if row.origin == StrategyShares.Origin.RESET]
+    resets = [index for index, row in enumerate(rows) if row.origin == StrategyShares.Origin.RESET]
     return line_chart(
-        f"The shares of {ADAPTIVE_MODE}'s strategies from draw to draw"
-        + (" (dotted: set by hand)" if resets else ""),
+        f"Shares of the strategies of {ADAPTIVE_MODE} by draw" + (" (dotted: resets)" if resets else ""),
         "shares",
         "equal shares",
-        {name: [row.shares.get(name, 0.0) for row in rows] for name in STRATEGIES},
+        {strategy: [row.shares.get(strategy, 0.0) for row in rows] for strategy in STRATEGIES},
         level=1 / len(STRATEGIES),
-        places={place: str(rows[place].draw_date) for place in _places(len(rows))},
+        places={index: str(rows[index].draw_date) for index in _tick_indices(len(rows))},
         marks=resets,
         form=".4f",
     )
 
 
-def _places(rows: int, most: int = 5) -> list[int]:
-    """At most so many of the rows, evenly, the first and the last among them."""
-    shown = min(rows, most)
-    return [round(place * (rows - 1) / max(shown - 1, 1)) for place in range(shown)]
+def _tick_indices(rows: int, max_ticks: int = 5) -> list[int]:
+    """Return evenly spaced indices of rows, including the first and the last."""
+    ticks = min(rows, max_ticks)
+    return [round(tick * (rows - 1) / max(ticks - 1, 1)) for tick in range(ticks)]

@@ -1,4 +1,4 @@
-"""The admin's pages for trained models: where each came from, and what it was worth beside uniform."""
+"""Admin pages for trained models and trainings, and the action that activates a model."""
 
 from typing import Any
 
@@ -13,23 +13,29 @@ from predictions.models import TrainedModel, Training
 from predictions.training.trainer import activate_by_hand, check_usable
 from shiolplus.adminsite.action_pages import ActionAdmin, ActionPage, ActionRefused, Button
 from shiolplus.adminsite.changelist import RememberedFiltersAdmin
-from shiolplus.adminsite.columns import ReadOnlyAdminMixin, date_column, datetime_column, truncated_column
+from shiolplus.adminsite.columns import (
+    EMPTY,
+    ReadOnlyAdminMixin,
+    date_column,
+    datetime_column,
+    truncated_column,
+)
 
 
 class ActivateForm(forms.Form):
     model = forms.ModelChoiceField(
         TrainedModel.objects.all(),
         widget=forms.NumberInput(attrs={"min": 1}),
-        help_text="Its id, as the list of models shows it.",
+        help_text="ID of the model, as shown in the list.",
         error_messages={
-            "required": "Model: name one by its id.",
-            "invalid_choice": "Model: there is no model of that id.",
+            "required": "Model: enter the ID of a model.",
+            "invalid_choice": "Model: there is no model with this ID.",
         },
     )
 
 
 class ActivatePage(ActionPage):
-    """Goes back to an older model, or on to the newest: the one chosen predicts from now on."""
+    """Activate an older model and pin it, or activate the newest one and unpin the mode."""
 
     slug = "activate"
     title = "Activate a model"
@@ -38,49 +44,53 @@ class ActivatePage(ActionPage):
     template = "admin/predictions/trainedmodel/activate.html"
     model_admin: "TrainedModelAdmin"
 
-    def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
-        chosen: TrainedModel = asked["model"]
-        active = TrainedModel.objects.active(chosen.mode)
-        if not _is_so_already(chosen):
-            _check(chosen)
+    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+        model: TrainedModel = cleaned_data["model"]
+        active = TrainedModel.objects.active(model.mode)
+        if not _is_in_effect(model):
+            _check(model)
         return {
-            "chosen": chosen,
-            "pinned": not _is_newest(chosen),
-            "releases": active is not None and active.pinned and _is_newest(chosen),
-            "rows": self._side_by_side(active, chosen),
-            "nothing_to_do": _is_so_already(chosen),
+            "model": model,
+            "pins": not _is_newest(model),
+            "unpins": active is not None and active.pinned and _is_newest(model),
+            "rows": self._comparison_rows(active, model),
+            "nothing_to_do": _is_in_effect(model),
         }
 
-    def _side_by_side(self, active: TrainedModel | None, chosen: TrainedModel) -> list[tuple[str, list[str]]]:
-        """What is known of the one that predicts now, if any, and of the one chosen."""
-        models = [chosen] if active in (None, chosen) else [active, chosen]
-        of = self.model_admin
+    def _comparison_rows(
+        self, active: TrainedModel | None, model: TrainedModel
+    ) -> list[tuple[str, list[str]]]:
+        """Return the properties of the active model, if there is another one, and of the selected model."""
+        models = [model] if active in (None, model) else [active, model]
+        model_admin = self.model_admin
         return [
-            ("Model", [str(one.pk) for one in models]),
-            ("Fitted (UTC)", [f"{one.created_at:%Y-%m-%d %H:%M}" for one in models]),
-            ("Draws through", [str(one.draws_through) for one in models]),
-            ("Draws used", [f"{one.draws_used:,}" for one in models]),
-            ("Held-out log-loss", [of.log_loss(one) for one in models]),
-            ("Better than uniform by ± s.e.", [of.gain(one) or "-" for one in models]),
-            ("That is", [of.verdict(one) for one in models]),
-            ("Parameters", [_parameters(one) for one in models]),
-            ("Seed", [str(one.seed) for one in models]),
+            ("Model", [str(model.pk) for model in models]),
+            ("Trained (UTC)", [f"{model.created_at:%Y-%m-%d %H:%M}" for model in models]),
+            ("Draws through", [str(model.draws_through) for model in models]),
+            ("Draws used", [f"{model.draws_used:,}" for model in models]),
+            ("Held-out log-loss", [model_admin.log_loss(model) for model in models]),
+            ("Gain over uniform ± s.e.", [model_admin.gain(model) or EMPTY for model in models]),
+            ("Verdict", [model_admin.verdict(model) for model in models]),
+            ("Parameters", [_parameters(model) for model in models]),
+            ("Seed", [str(model.seed) for model in models]),
         ]
 
-    def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
-        chosen: TrainedModel = asked["model"]
-        if _is_so_already(chosen):
-            text = f"Model {chosen.pk}, {chosen}, predicts already; nothing was changed."
+    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
+        model: TrainedModel = cleaned_data["model"]
+        if _is_in_effect(model):
+            text = f"Model {model.pk}, {model}, is already active; nothing was changed."
             self.model_admin.message_user(request, text, messages.WARNING)
             return
         with transaction.atomic():
             try:
-                activate_by_hand(chosen)
+                activate_by_hand(model)
             except ValueError as error:
-                raise _refused(chosen, error) from error
-            pinned = "; pinned until another is activated" if chosen.pinned else "; the next fit replaces it"
-            self.model_admin.log_change(request, chosen, f"Activated{pinned}.")
-        text = f"Model {chosen.pk}, {chosen}, predicts from now on{pinned}."
+                raise _refusal(model, error) from error
+            effect = (
+                "pinned until another model is activated" if model.pinned else "the next training replaces it"
+            )
+            self.model_admin.log_change(request, model, f"Activated; {effect}.")
+        text = f"Model {model.pk}, {model}, is now active; {effect}."
         self.model_admin.message_user(request, text, messages.SUCCESS)
 
 
@@ -88,7 +98,8 @@ def _is_newest(model: TrainedModel) -> bool:
     return not TrainedModel.objects.filter(mode=model.mode, pk__gt=model.pk).exists()
 
 
-def _is_so_already(model: TrainedModel) -> bool:
+def _is_in_effect(model: TrainedModel) -> bool:
+    """Return True if activating the model would change neither the active model nor the pin."""
     return model.active and model.pinned != _is_newest(model)
 
 
@@ -96,10 +107,10 @@ def _check(model: TrainedModel) -> None:
     try:
         check_usable(model)
     except ValueError as error:
-        raise _refused(model, error) from error
+        raise _refusal(model, error) from error
 
 
-def _refused(model: TrainedModel, reason: ValueError) -> ActionRefused:
+def _refusal(model: TrainedModel, reason: ValueError) -> ActionRefused:
     return ActionRefused(f"Model {model.pk}, {model}, cannot be activated: {reason}.")
 
 
@@ -151,23 +162,23 @@ class TrainedModelAdmin(ReadOnlyAdminMixin, ActionAdmin):
     action_pages = [ActivatePage]
 
     def has_activate_permission(self, request: HttpRequest) -> bool:
-        """Who may say which model predicts; Django asks this before it offers the action."""
+        """Called by Django before it offers an action with `permissions=["activate"]`."""
         return request.user.has_perm(ActivatePage.permission)
 
     @admin.action(description="Activate the selected model", permissions=["activate"])
     def activate_selected(self, request: HttpRequest, models: QuerySet[TrainedModel]) -> HttpResponse | None:
         pks = list(models.values_list("pk", flat=True)[:2])
         if len(pks) != 1:
-            self.message_user(request, "Select one model: the one that shall predict.", messages.ERROR)
+            self.message_user(request, "Select exactly one model to activate.", messages.ERROR)
             return None
-        return HttpResponseRedirect(_address(pks[0]))
+        return HttpResponseRedirect(_activation_url(pks[0]))
 
     def row_actions(self, request: HttpRequest, model: TrainedModel) -> list[Button]:
-        return [("Activate", _address(model.pk))] if self.has_activate_permission(request) else []
+        return [("Activate", _activation_url(model.pk))] if self.has_activate_permission(request) else []
 
     @admin.display(ordering="active")
     def predicts(self, model: TrainedModel) -> str:
-        """In words: a red cross for "not pinned" reads as trouble."""
+        # A boolean icon would show a red cross, as if an unpinned model were an error.
         if model.pinned:
             return "yes, pinned"
         return "yes" if model.active else "no"
@@ -177,41 +188,38 @@ class TrainedModelAdmin(ReadOnlyAdminMixin, ActionAdmin):
         loss = model.skill.get("log_loss")
         return "not measured" if loss is None else f"{loss:.4f} ± {model.skill['skill_se']:.4f}"
 
-    @admin.display(description="uniform's")
+    @admin.display(description="uniform log-loss")
     def uniform(self, model: TrainedModel) -> str:
         loss = model.skill.get("uniform_log_loss")
         return "" if loss is None else f"{loss:.4f}"
 
-    @admin.display(description="better by ± s.e.")
+    @admin.display(description="gain ± s.e.")
     def gain(self, model: TrainedModel) -> str:
-        """In nats a draw: above zero is better than uniform."""
+        """Return the log-loss gain over uniform in nats per draw, with its standard error."""
         gain = model.skill_nats
-        return (
-            ""
-            if gain is None
-            else f"{gain:+.4f} ± {model.skill['skill_se']:.4f}".replace(" ", "\N{NO-BREAK SPACE}")
-        )
+        if gain is None:
+            return ""
+        return f"{gain:+.4f} ± {model.skill['skill_se']:.4f}".replace(" ", "\N{NO-BREAK SPACE}")
 
-    @admin.display(description="that is")
+    @admin.display
     def verdict(self, model: TrainedModel) -> str:
         gain = model.skill_nats
         if gain is None:
             return "not measured"
         if abs(gain) <= 2 * model.skill["skill_se"]:
-            return "not to be told from uniform: within two standard errors"
-        return "better than uniform" if gain > 0 else "worse than uniform"
+            return "indistinguishable from chance: within two standard errors"
+        return "better than chance" if gain > 0 else "worse than chance"
 
-    @admin.display(description="draws tested")
+    @admin.display
     def draws_tested(self, model: TrainedModel) -> str:
-        return str(model.skill.get("draws_tested", "not known"))
+        return str(model.skill.get("draws_tested", "unknown"))
 
-    @admin.display(description="fit, seconds", ordering="seconds")
+    @admin.display(ordering="seconds")
     def fit_seconds(self, model: TrainedModel) -> str:
         return f"{model.seconds:.1f}"
 
 
-def _address(pk: int) -> str:
-    """Of the page that shows what activating a model would change."""
+def _activation_url(pk: int) -> str:
     return f"{reverse('admin:predictions_trainedmodel_activate')}?model={pk}"
 
 
@@ -221,7 +229,7 @@ class TrainingAdmin(ReadOnlyAdminMixin, RememberedFiltersAdmin):
         "mode",
         "status",
         "attempts",
-        "holder",
+        truncated_column("holder", 60, "worker"),
         datetime_column("started_at", "started"),
         datetime_column("finished_at", "finished"),
         truncated_column("error", 60),

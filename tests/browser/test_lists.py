@@ -62,7 +62,7 @@ def test_draws_are_uploaded_after_a_preview_of_what_is_new_changed_and_rejected(
 
     assert "draws.csv: 4 read, 2 new, 1 changed, 0 unchanged, 1 rejected" in browser.text()
     assert Draw.objects.count() == 1
-    browser.press("Yes, import them")
+    browser.press("Import 3 draws")
 
     assert "2 new, 1 changed" in browser.text()
     stored = {str(one.draw_date): one.white_balls for one in Draw.objects.all()}

@@ -1,4 +1,4 @@
-"""The admin's pages of backtests: what the modes were worth, told in tables and drawn beside zero."""
+"""Tests of the admin pages of backtests."""
 
 import re
 
@@ -7,7 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from predictions.admin.backtests import _places, gain_chart
+from predictions.admin.backtests import _tick_indices, gain_chart
 from predictions.models import Backtest
 from tests.factories import make_backtest
 from tests.staff import staff_who_may, superuser
@@ -46,8 +46,8 @@ def test_the_list_shows_what_came_of_each_and_how_far_it_got(admin: Client) -> N
     page = text(admin, BACKTESTS)
 
     assert backtest.status == "completed"
-    for words in ("0 better than chance, 1 no different, 1 worse", "6 of 6", "4 of 6", "2025-12-22"):
-        assert words in page
+    for text_in_list in ("0 better than chance, 1 no different, 1 worse", "6 of 6", "4 of 6", "2025-12-22"):
+        assert text_in_list in page
     assert "v2: no XGBoost" in page
 
 
@@ -73,9 +73,9 @@ def test_the_page_draws_intervals_beside_zero_and_what_was_gained_draw_by_draw(a
     assert (
         "v1 +0.0010 (-0.0022 to +0.0042); v2 -0.0050 (-0.0082 to -0.0018). The dashed line is zero." in plots
     )
-    assert "v1 ends at +0.040, v2 ends at -0.200; dashed: uniform: nothing gained, nothing lost." in plots
+    assert "v1 ends at +0.040, v2 ends at -0.200; dashed: uniform (no gain)." in plots
     assert plots.count("<polyline") == 2
-    assert plots.count('class="mark"') == 2  # a fit every 20 of 40 draws
+    assert plots.count('class="mark"') == 2  # 40 draws, fitted every 20
     assert "<script" not in plots
 
 
@@ -94,11 +94,11 @@ def test_calibration_stands_as_balls_expected_and_fallen(admin: Client) -> None:
 
     table = plots.partition("Calibration")[2].partition("<tbody>")[2].partition("</tbody>")[0]
     cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", table)
-    assert cells == ["v1", "1.00 to 1.01", "2,760", "200.0", "200", "1.00"]  # 40 draws of 69 balls, five each
+    assert cells == ["v1", "1.00 to 1.01", "2,760", "200.0", "200", "1.00"]  # 40 draws of 5 of 69 balls
 
 
 @pytest.mark.parametrize(
-    ("draws", "refit_every", "places"),
+    ("draws", "refit_every", "indices"),
     [
         (200, 50, [0, 50, 100, 150, 200]),
         (30, 50, [0, 30]),
@@ -107,9 +107,9 @@ def test_calibration_stands_as_balls_expected_and_fallen(admin: Client) -> None:
     ],
 )
 def test_labels_have_room_whatever_the_number_of_fits(
-    draws: int, refit_every: int, places: list[int]
+    draws: int, refit_every: int, indices: list[int]
 ) -> None:
-    assert _places(draws, refit_every) == places
+    assert _tick_indices(draws, refit_every) == indices
 
 
 def test_one_that_runs_says_that_nothing_is_compared_yet(admin: Client) -> None:
@@ -118,7 +118,7 @@ def test_one_that_runs_says_that_nothing_is_compared_yet(admin: Client) -> None:
 
     page = page_of(admin, backtest)
 
-    assert "Nothing is compared before every fold is stored" in page
+    assert "Results are available once all folds are stored" in page
     assert 'role="img"' not in plots_of(page)
 
 
@@ -135,9 +135,9 @@ def test_one_that_is_not_there_leads_home(admin: Client) -> None:
 
 def test_the_list_asks_no_more_for_more_backtests(admin: Client) -> None:
     def queries() -> int:
-        with CaptureQueriesContext(connection) as asked:
+        with CaptureQueriesContext(connection) as captured:
             text(admin, BACKTESTS)
-        return len(asked)
+        return len(captured)
 
     make_backtest(GAINS)
     once = queries()
@@ -149,9 +149,9 @@ def test_the_list_asks_no_more_for_more_backtests(admin: Client) -> None:
 
 def test_nobody_changes_a_backtest() -> None:
     backtest = make_backtest(GAINS)
-    keeper = staff_who_may("add_backtest", "change_backtest", "delete_backtest")
+    editor = staff_who_may("add_backtest", "change_backtest", "delete_backtest")
 
-    assert keeper.get(f"{BACKTESTS}add/").status_code == 403
-    assert keeper.post(f"{BACKTESTS}{backtest.pk}/change/", {"status": "failed"}).status_code == 403
-    assert keeper.post(f"{BACKTESTS}{backtest.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert editor.get(f"{BACKTESTS}add/").status_code == 403
+    assert editor.post(f"{BACKTESTS}{backtest.pk}/change/", {"status": "failed"}).status_code == 403
+    assert editor.post(f"{BACKTESTS}{backtest.pk}/delete/", {"post": "yes"}).status_code == 403
     assert Backtest.objects.get().status == "completed"

@@ -1,4 +1,4 @@
-"""The queue's own pages: superusers change them, nobody else whatever their permissions."""
+"""Tests that only superusers can change the pages of Django Q, whatever permissions others have."""
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -41,23 +41,23 @@ def everything() -> list[object]:
 
 
 @pytest.mark.usefixtures("rows")
-@pytest.mark.parametrize("page", PAGES)
-def test_staff_with_all_the_queues_permissions_look_and_change_nothing(page: str, staff: Client) -> None:
-    row, before = PAGES[page].objects.get(), everything()
-    address = f"/admin/django_q/{page}/"
+@pytest.mark.parametrize("name", PAGES)
+def test_staff_with_all_the_queues_permissions_look_and_change_nothing(name: str, staff: Client) -> None:
+    row, before = PAGES[name].objects.get(), everything()
+    url = f"/admin/django_q/{name}/"
 
-    assert staff.get(address).status_code == 200
-    shown = staff.get(f"{address}{row.pk}/change/")
-    assert shown.status_code == 200
-    assert 'name="_save"' not in shown.content.decode()
-    assert "addlink" not in staff.get(address).content.decode().split('id="content-start"')[1]
+    assert staff.get(url).status_code == 200
+    page = staff.get(f"{url}{row.pk}/change/")
+    assert page.status_code == 200
+    assert 'name="_save"' not in page.content.decode()
+    assert "addlink" not in staff.get(url).content.decode().split('id="content-start"')[1]
     for path in ("add/", f"{row.pk}/delete/"):
-        assert staff.get(f"{address}{path}").status_code == 403
-        assert staff.post(f"{address}{path}", {"post": "yes", "func": "os.system"}).status_code == 403
-    assert staff.post(f"{address}{row.pk}/change/", {"func": "os.system"}).status_code == 403
+        assert staff.get(f"{url}{path}").status_code == 403
+        assert staff.post(f"{url}{path}", {"post": "yes", "func": "os.system"}).status_code == 403
+    assert staff.post(f"{url}{row.pk}/change/", {"func": "os.system"}).status_code == 403
     for action in ("delete_selected", "resubmit_task"):
-        assert action not in staff.get(address).content.decode()
-        staff.post(address, {"action": action, "_selected_action": row.pk, "post": "yes"})
+        assert action not in staff.get(url).content.decode()
+        staff.post(url, {"action": action, "_selected_action": row.pk, "post": "yes"})
 
     assert everything() == before
 
@@ -74,15 +74,21 @@ def test_a_superuser_still_manages_the_queue() -> None:
 
 
 def schedule_form(**values: str) -> dict[str, str]:
-    """What the page of a new schedule posts."""
-    given = {"func": "math.floor", "args": "1.5", "repeats": "-1", "schedule_type": "C", "cron": "30 4 * * *"}
-    return given | {"next_run_0": "2026-11-24", "next_run_1": "12:00:00"} | values
+    """Return the form data of a new schedule."""
+    defaults = {
+        "func": "math.floor",
+        "args": "1.5",
+        "repeats": "-1",
+        "schedule_type": "C",
+        "cron": "30 4 * * *",
+    }
+    return defaults | {"next_run_0": "2026-11-24", "next_run_1": "12:00:00"} | values
 
 
 @pytest.mark.parametrize(
     ("values", "error"),
     [
-        ({"cron": ""}, "Cron: is missing; allowed is such as 30 4 * * *, in UTC."),
+        ({"cron": ""}, "Cron: this field is required, for example 30 4 * * *, in UTC."),
         ({"cron": "99 4 * * *"}, "is not acceptable, out of range"),
     ],
 )

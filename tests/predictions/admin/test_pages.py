@@ -1,4 +1,4 @@
-"""The admin's pages of draws, runs, models and predictions, and the two actions that start there."""
+"""Tests of the admin pages of draws, runs, models and predictions, and of the import and run actions."""
 
 from datetime import date
 
@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_q.models import OrmQ
 
-from predictions.admin.prediction_charts import bar_charts
+from predictions.admin.prediction_charts import probability_charts
 from predictions.distributions.components import inclusion_probabilities, uniform_component
 from predictions.draws import download
 from predictions.draws.bundled import BUNDLED_DRAWS
@@ -66,16 +66,18 @@ def test_the_law_is_drawn_as_a_bar_a_ball_beside_uniform(admin: Client) -> None:
 def test_a_mixtures_bars_weigh_its_components_by_share() -> None:
     halves = [tilted_component("a", 0.25), component_with(strategy="b", share=0.75)]
 
-    white, red = bar_charts(halves)
+    white, powerball = probability_charts(halves)
 
     tilted = inclusion_probabilities(tilted_component())
-    assert [bar.value for bar in white.bars] == [f"{0.25 * one + 0.75 * 5 / 69:.2%}" for one in tilted]
+    assert [bar.value for bar in white.bars] == [
+        f"{0.25 * probability + 0.75 * 5 / 69:.2%}" for probability in tilted
+    ]
     weights = tilted_component().powerball
-    assert red.bars[25].value == f"{0.25 * weights[25] / sum(weights) + 0.75 / 26:.2%}"
+    assert powerball.bars[25].value == f"{0.25 * weights[25] / sum(weights) + 0.75 / 26:.2%}"
 
 
 def test_uniform_bars_reach_the_uniform_line_exactly() -> None:
-    for chart in bar_charts([uniform_component()]):
+    for chart in probability_charts([uniform_component()]):
         assert {bar.y for bar in chart.bars} == {chart.line_y}
         assert {bar.beside for bar in chart.bars} == {"1.000"}
 
@@ -86,7 +88,7 @@ def test_a_broken_law_has_a_page_that_says_so(admin: Client) -> None:
 
     page = text(admin, f"{ADMIN}/prediction/{prediction.pk}/change/")
 
-    assert "This law is broken" in page
+    assert "This prediction is invalid" in page
     assert "<rect" not in page
 
 
@@ -102,7 +104,7 @@ def test_a_steps_figures_can_be_read(admin: Client) -> None:
     page = text(admin, f"{ADMIN}/pipelinerun/{run.pk}/change/")
 
     assert "<li>trained: <ul><li>v1: <ul><li>seconds: 1.5</li></ul></li></ul></li>" in page
-    for line in ("white: 3, 4", "errors: none", "&lt;b&gt;: &lt;i&gt;"):  # in whatever order they are stored
+    for line in ("white: 3, 4", "errors: none", "&lt;b&gt;: &lt;i&gt;"):  # in any order
         assert f"<li>{line}</li>" in page
 
 
@@ -112,8 +114,8 @@ def test_a_models_page_sets_its_skill_beside_uniform_with_its_standard_error(adm
 
     assert "-0.0021\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.0021" in text(admin, f"{ADMIN}/trainedmodel/")
     page = text(admin, f"{ADMIN}/trainedmodel/{unclear.pk}/change/")
-    assert "not to be told from uniform" in page
-    assert "worse than uniform" in text(admin, f"{ADMIN}/trainedmodel/{worse.pk}/change/")
+    assert "indistinguishable from chance" in page
+    assert "worse than chance" in text(admin, f"{ADMIN}/trainedmodel/{worse.pk}/change/")
 
 
 @pytest.mark.parametrize("model", ["pipelinerun", "prediction"])
@@ -147,11 +149,9 @@ def test_dates_in_lists_are_iso(admin: Client) -> None:
 @pytest.mark.parametrize("model", ["draw", "pipelinerun", "prediction", "trainedmodel"])
 def test_a_list_asks_no_more_for_more_rows(model: str, admin: Client) -> None:
     def queries() -> int:
-        with CaptureQueriesContext(
-            connection,
-        ) as asked:
+        with CaptureQueriesContext(connection) as captured:
             text(admin, f"{ADMIN}/{model}/")
-        return len(asked)
+        return len(captured)
 
     make_prediction()
     Draw.objects.create(draw_date=date(2025, 12, 22), n1=1, n2=2, n3=3, n4=4, n5=5, powerball=6, source="ny")
@@ -188,7 +188,7 @@ def test_the_imports_preview_reports_and_stores_nothing(admin: Client) -> None:
     page = text(admin, IMPORT, {"source": "bundled"})
 
     assert f"bundled: {BUNDLED_DRAWS} read, {BUNDLED_DRAWS} new" in page
-    assert "Yes, import them" in page
+    assert f"Import {BUNDLED_DRAWS} draws" in page
     assert not Draw.objects.exists()
 
 
@@ -199,7 +199,7 @@ def test_a_confirmed_import_stores_reports_and_is_logged(admin: Client) -> None:
     assert f"{BUNDLED_DRAWS} new" in response.content.decode()
     assert Draw.objects.count() == BUNDLED_DRAWS
     assert f"{BUNDLED_DRAWS} new" in LogEntry.objects.get().get_change_message()
-    assert admin.get("/admin/").status_code == 200  # where the log is shown, without an object to link to
+    assert admin.get("/admin/").status_code == 200  # shows the log entry, which links to no object
 
 
 def test_the_preview_lists_what_would_not_be_taken(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,13 +210,13 @@ def test_the_preview_lists_what_would_not_be_taken(admin: Client, monkeypatch: p
         page = heard_of(admin.get(IMPORT, {"source": "ny"}))
         done = admin.post(IMPORT, {"source": "ny"}, follow=True)
 
-    assert "Rejected: not taken" in page
+    assert "Rejected (not imported)" in page
     assert "line 3 2022-11-10 is a Thursday" in page
-    assert "In conflict: not taken" in page
+    assert "In conflict (not imported)" in page
     assert (
         "line 2 2022-11-09 7 14 24 30 56 Powerball 7 multiplier 2 1 2 3 4 5 Powerball 6 multiplier 2" in page
     )
-    assert [str(one.tags) for one in done.context["messages"]] == ["warning"]
+    assert [str(message.tags) for message in done.context["messages"]] == ["warning"]
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
@@ -229,7 +229,7 @@ def test_a_feed_that_cannot_be_read_is_a_message(
 
     assert response.status_code == 200
     assert "The draws of texas cannot be imported:" in response.content.decode()
-    assert "Yes, import them" not in response.content.decode()
+    assert response.context["preview"] is None
     assert not LogEntry.objects.exists()
 
 
@@ -245,7 +245,9 @@ def test_an_unknown_source_is_an_error_that_names_the_known(admin: Client) -> No
 def test_the_runs_preview_enqueues_nothing_and_warns_when_no_cluster_is_alive(admin: Client) -> None:
     page = text(admin, RUN, {"source": "none", "modes": "random_forest"})
 
-    assert f"A run for the draw of <strong>{upcoming_draw()}</strong> will be enqueued" in page
+    assert (
+        f"A run for the draw of <strong>{upcoming_draw()}</strong> with source <strong>none</strong>" in page
+    )
     assert "no draw is stored" in page
     assert "No cluster is running" in page
     assert not PipelineRun.objects.exists()
@@ -253,30 +255,30 @@ def test_the_runs_preview_enqueues_nothing_and_warns_when_no_cluster_is_alive(ad
 
 
 def test_a_confirmed_run_is_accepted_enqueued_and_logged_once(admin: Client) -> None:
-    asked = {"source": "none", "modes": "random_forest", "run_id": new_run_id("admin")}
+    values = {"source": "none", "modes": "random_forest", "run_id": new_run_id("admin")}
 
-    first = admin.post(RUN, asked, follow=True)
-    again = admin.post(RUN, asked, follow=True)
+    first = admin.post(RUN, values, follow=True)
+    again = admin.post(RUN, values, follow=True)
 
     run = PipelineRun.objects.get()
     assert (run.source, run.modes, run.status) == ("none", ["random_forest"], "running")
-    assert f"Run {run} for the draw of {run.draw_date} is enqueued." in first.content.decode()
-    assert "nothing is done twice" in again.content.decode()
+    assert f"Run {run} for the draw of {run.draw_date} was enqueued." in first.content.decode()
+    assert f"Run {run} already exists; nothing was enqueued." in again.content.decode()
     assert OrmQ.objects.count() == 1
     entry = LogEntry.objects.get()
     assert (entry.action_flag, entry.object_id) == (ADDITION, str(run.pk))
 
 
 def test_each_preview_carries_an_id_of_its_own(admin: Client) -> None:
-    asked = {"source": "none", "modes": "random_forest"}
+    values = {"source": "none", "modes": "random_forest"}
 
-    ids = [dict(admin.get(RUN, asked).context["confirmed"])["run_id"] for _ in range(2)]
+    ids = [dict(admin.get(RUN, values).context["confirmed"])["run_id"] for _ in range(2)]
 
     assert len(set(ids)) == 2
 
 
 @pytest.mark.parametrize(
-    ("asked", "error"),
+    ("values", "error"),
     [
         ({"source": "moon", "modes": "random_forest"}, "Source: moon is not one; allowed are ny, texas,"),
         ({"source": "none", "modes": "v9"}, f"Modes: v9 is not one; allowed are {', '.join(MODE_NAMES)}."),
@@ -284,9 +286,9 @@ def test_each_preview_carries_an_id_of_its_own(admin: Client) -> None:
         ({"source": "none", "modes": "random_forest", "run_id": "x" * 65}, "at most 64 characters"),
     ],
 )
-def test_a_bad_order_is_an_error_at_its_field(asked: dict[str, str], error: str, admin: Client) -> None:
+def test_a_bad_order_is_an_error_at_its_field(values: dict[str, str], error: str, admin: Client) -> None:
     for method in (admin.get, admin.post):
-        response = method(RUN, asked)
+        response = method(RUN, values)
         assert response.status_code == 200
         assert error in response.content.decode()
 
@@ -296,17 +298,17 @@ def test_a_bad_order_is_an_error_at_its_field(asked: dict[str, str], error: str,
 def test_an_id_that_names_another_run_is_a_message(admin: Client) -> None:
     other = make_prediction(draw_date=WEDNESDAY).run
 
-    asked = {"source": "bundled", "modes": "random_forest", "run_id": other.pipeline_run_id}
+    values = {"source": "bundled", "modes": "random_forest", "run_id": other.pipeline_run_id}
 
-    assert "is a run with source none" in admin.post(RUN, asked).content.decode()
+    assert "is a run with source none" in admin.post(RUN, values).content.decode()
     assert PipelineRun.objects.count() == 1
 
 
-# Who may
+# Permissions
 
 
 ACTIONS = pytest.mark.parametrize(
-    ("page", "permission", "asked"),
+    ("page", "permission", "values"),
     [
         (IMPORT, "add_draw", {"source": "bundled"}),
         (RUN, "add_pipelinerun", {"source": "none", "modes": "random_forest"}),
@@ -320,22 +322,24 @@ def listing(page: str) -> str:
 
 @ACTIONS
 def test_staff_without_the_permission_neither_see_open_nor_post_an_action(
-    page: str, permission: str, asked: dict[str, str]
+    page: str, permission: str, values: dict[str, str]
 ) -> None:
     others = {"add_draw", "add_pipelinerun", "change_draw", "change_pipelinerun"} - {permission}
     stranger = staff_who_may(*others)
 
     assert page not in text(stranger, listing(page))
-    for response in (stranger.get(page), stranger.get(page, asked), stranger.post(page, asked)):
+    for response in (stranger.get(page), stranger.get(page, values), stranger.post(page, values)):
         assert response.status_code == 403
     assert not Draw.objects.exists()
     assert not PipelineRun.objects.exists()
 
 
 @ACTIONS
-def test_staff_with_the_permission_see_and_post_it(page: str, permission: str, asked: dict[str, str]) -> None:
-    keeper = staff_who_may(permission)
+def test_staff_with_the_permission_see_and_post_it(
+    page: str, permission: str, values: dict[str, str]
+) -> None:
+    editor = staff_who_may(permission)
 
-    assert f'href="{page}"' in text(keeper, listing(page))
-    assert keeper.post(page, asked).status_code == 302
+    assert f'href="{page}"' in text(editor, listing(page))
+    assert editor.post(page, values).status_code == 302
     assert Draw.objects.exists() or PipelineRun.objects.exists()

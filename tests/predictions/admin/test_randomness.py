@@ -1,4 +1,4 @@
-"""The admin's pages of randomness reports: what is stored, drawn as bars and told in tables."""
+"""Tests of the admin pages of randomness reports."""
 
 import re
 from datetime import date
@@ -8,7 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from predictions.admin.randomness import count_charts, rows_of
+from predictions.admin.randomness import count_charts, statistical_tests
 from predictions.models import PipelineStep, RandomnessReport
 from predictions.pipeline.runner import accept_run
 from predictions.pipeline.steps import STEPS, StepContext
@@ -28,11 +28,11 @@ def admin() -> Client:
 
 @pytest.fixture
 def real_report(real_draws: None) -> RandomnessReport:
-    """That of the 1,288 real draws, as the analytics step stores it."""
+    """Return the report that the analytics step stores for the 1,288 real draws."""
     run, _ = accept_run(source="none", enqueue=False)
-    work = StepContext(run)
+    context = StepContext(run)
     for name in (PipelineStep.Name.DATA, PipelineStep.Name.ANALYTICS):
-        STEPS[name](work)
+        STEPS[name](context)
     return RandomnessReport.objects.get()
 
 
@@ -62,10 +62,10 @@ def test_the_page_draws_a_bar_a_ball_beside_the_expected_count(
 
     assert page.count('role="img"') == 2
     assert page.count("<g><title>") == 69 + 26
-    assert "expected of fair draws, 1,288 times 5/69" in page
+    assert "expected for fair draws, 1,288 times 5/69" in page
     assert "93.3" in page
     assert '<th scope="row">13</th><td>70</td><td>-2.51</td>' in page
-    assert "63 to 127 times: a ball outside would differ alone" in page
+    assert "63 to 127 times: a ball outside would differ by itself" in page
     assert "1 in 292,201,338" in page
     drawn = page.partition('class="module bar-charts"')[2].partition('class="submit-row"')[0]
     assert "68/64" in drawn
@@ -80,13 +80,13 @@ def test_the_page_tells_every_test_with_what_fair_draws_give(
     cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", table.partition("<tbody>")[2])
     fair = "not to be told from fair draws"
     assert cells == [
-        *("White balls equally often", "chi-square 85.42", "68 ± 11.7", "-", "0.075", fair),
-        *("Powerballs equally often", "chi-square 20.84", "25 ± 7.1", "-", "0.70", fair),
-        *("White balls again in the next draw", "448 in 1,287 pairs of draws", "466.3 ± 20.2", "-0.91"),
+        *("White balls drawn equally often", "chi-square 85.42", "68 ± 11.7", "-", "0.075", fair),
+        *("Powerballs drawn equally often", "chi-square 20.84", "25 ± 7.1", "-", "0.70", fair),
+        *("White balls repeated in the next draw", "448 in 1,287 pairs of draws", "466.3 ± 20.2", "-0.91"),
         *("0.36", fair),
-        *("Powerball again in the next draw", "45 in 1,287 pairs of draws", "49.5 ± 6.9", "-0.65"),
+        *("Powerball repeated in the next draw", "45 in 1,287 pairs of draws", "49.5 ± 6.9", "-0.65"),
         *("0.57", fair),
-        *("The most extreme ball", "white ball 13, 70 times", "93.3 ± 9.3", "-2.51"),
+        *("Most extreme ball", "white ball 13, 70 times", "93.3 ± 9.3", "-2.51"),
         *("1.0: 95 times 0.011", fair),
     ]
 
@@ -94,19 +94,19 @@ def test_the_page_tells_every_test_with_what_fair_draws_give(
 def test_bars_bands_and_line_stand_on_one_scale() -> None:
     report = make_report(draws=1000)
 
-    for chart, stored in zip(
+    for chart, test in zip(
         count_charts(report.figures), (report.figures["white"], report.figures["powerball"]), strict=True
     ):
-        unit = float(chart.bars[0].height) / stored["counts"][0]
-        expected, deviation = stored["expected"], stored["standard_deviation"]
-        low, high = stored["limits"]
+        unit = float(chart.bars[0].height) / test["counts"][0]
+        expected, deviation = test["expected"], test["standard_deviation"]
+        low, high = test["limits"]
         usual, corrected = chart.bands
         assert PLOT_HEIGHT - float(chart.line_y) == pytest.approx(unit * expected, abs=0.02)
         assert PLOT_HEIGHT - float(usual.y) == pytest.approx(unit * (expected + 2 * deviation), abs=0.02)
         assert float(usual.height) == pytest.approx(unit * 4 * deviation, abs=0.02)
         assert PLOT_HEIGHT - float(corrected.y) == pytest.approx(unit * high, abs=0.02)
         assert float(corrected.height) == pytest.approx(unit * (high - low), abs=0.02)
-        assert all(float(one.y) >= 0 for one in (*chart.bars, *chart.bands))
+        assert all(float(mark.y) >= 0 for mark in (*chart.bars, *chart.bands))
 
 
 @pytest.mark.parametrize("draws", [1, 20, 100])
@@ -115,7 +115,7 @@ def test_a_report_of_few_draws_has_a_page_that_says_so(draws: int, admin: Client
 
     assert "too few draws to say" in page_of(admin, report)
     assert "(too few draws for a p)" in text(admin, REPORTS)
-    assert rows_of(report.figures)[1].p == "-"
+    assert statistical_tests(report.figures)[1].p == "-"
 
 
 def test_a_report_that_is_not_there_leads_home(admin: Client) -> None:
@@ -124,9 +124,9 @@ def test_a_report_that_is_not_there_leads_home(admin: Client) -> None:
 
 def test_the_list_asks_no_more_for_more_reports(admin: Client) -> None:
     def queries() -> int:
-        with CaptureQueriesContext(connection) as asked:
+        with CaptureQueriesContext(connection) as captured:
             text(admin, REPORTS)
-        return len(asked)
+        return len(captured)
 
     make_report()
     once = queries()
@@ -138,11 +138,11 @@ def test_the_list_asks_no_more_for_more_reports(admin: Client) -> None:
 
 def test_nobody_changes_a_report() -> None:
     report = make_report()
-    keeper = staff_who_may("add_randomnessreport", "change_randomnessreport", "delete_randomnessreport")
+    editor = staff_who_may("add_randomnessreport", "change_randomnessreport", "delete_randomnessreport")
 
-    assert keeper.get(f"{REPORTS}add/").status_code == 403
-    assert keeper.post(f"{REPORTS}{report.pk}/change/", {"verdict": "loaded"}).status_code == 403
-    assert keeper.post(f"{REPORTS}{report.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert editor.get(f"{REPORTS}add/").status_code == 403
+    assert editor.post(f"{REPORTS}{report.pk}/change/", {"verdict": "loaded"}).status_code == 403
+    assert editor.post(f"{REPORTS}{report.pk}/delete/", {"post": "yes"}).status_code == 403
     assert RandomnessReport.objects.get().verdict == report.verdict
 
 

@@ -1,4 +1,4 @@
-"""The admin's pages of adaptive weights: the shares from draw to draw, as a plot and row by row."""
+"""Tests of the admin pages of strategy shares."""
 
 from datetime import date
 
@@ -23,21 +23,21 @@ def admin() -> Client:
     return superuser()
 
 
-def moved(day: date, share: float) -> StrategyShares:
-    """A draw that left the first strategy with this share, the others equal."""
+def make_shares(draw_date: date, share: float) -> StrategyShares:
+    """Create shares with this share of the first strategy and equal shares of the others."""
     rest = dict.fromkeys(STRATEGIES[1:], (1 - share) / 5)
     return StrategyShares.objects.create(
         mode="v1",
         origin="draw",
-        draw_date=day,
+        draw_date=draw_date,
         shares={STRATEGIES[0]: share} | rest,
         log_losses={STRATEGIES[0]: 19.5},
     )
 
 
 def test_the_list_plots_the_shares_from_draw_to_draw_above_their_rows(admin: Client) -> None:
-    moved(SATURDAY, 0.2)
-    moved(MONDAY, 0.3)
+    make_shares(SATURDAY, 0.2)
+    make_shares(MONDAY, 0.3)
 
     page = admin.get(SHARES).content.decode()
 
@@ -50,8 +50,8 @@ def test_the_list_plots_the_shares_from_draw_to_draw_above_their_rows(admin: Cli
 
 
 def test_the_plot_goes_by_draws_and_marks_what_was_set_by_hand() -> None:
-    moved(WEDNESDAY, 0.3)
-    moved(SATURDAY, 0.2)
+    make_shares(WEDNESDAY, 0.3)
+    make_shares(SATURDAY, 0.2)
     reset_shares(MONDAY)
 
     chart = share_chart()
@@ -60,13 +60,13 @@ def test_the_plot_goes_by_draws_and_marks_what_was_set_by_hand() -> None:
     assert [label for label, _ in chart.rows] == ["2025-12-20", "2025-12-22", "2025-12-24"]
     assert [texts[0] for _, texts in chart.rows] == ["0.2000", "0.1667", "0.3000"]
     assert chart.marks == [chart.x_ticks[1].at]
-    assert "dotted: set by hand" in chart.title
+    assert "dotted: resets" in chart.title
 
 
 def test_of_a_long_history_the_newest_draws_are_plotted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strategy_shares, "PLOTTED", 2)
-    for day, share in ((SATURDAY, 0.2), (MONDAY, 0.25), (WEDNESDAY, 0.3)):
-        moved(day, share)
+    for draw_date, share in ((SATURDAY, 0.2), (MONDAY, 0.25), (WEDNESDAY, 0.3)):
+        make_shares(draw_date, share)
 
     chart = share_chart()
 
@@ -75,7 +75,7 @@ def test_of_a_long_history_the_newest_draws_are_plotted(monkeypatch: pytest.Monk
 
 
 def test_a_first_draw_is_a_point(admin: Client) -> None:
-    moved(SATURDAY, 0.2)
+    make_shares(SATURDAY, 0.2)
 
     assert "frequency_weighted ends at 0.2000" in admin.get(SHARES).content.decode()
 
@@ -88,7 +88,7 @@ def test_before_any_draw_there_is_no_plot(admin: Client) -> None:
 
 
 def test_a_page_tells_each_strategys_share_and_its_loss_on_the_draw(admin: Client) -> None:
-    row = moved(SATURDAY, 0.2)
+    row = make_shares(SATURDAY, 0.2)
 
     page = admin.get(f"{SHARES}{row.pk}/change/").content.decode()
 
@@ -97,10 +97,10 @@ def test_a_page_tells_each_strategys_share_and_its_loss_on_the_draw(admin: Clien
 
 
 def test_nobody_changes_shares() -> None:
-    row = moved(SATURDAY, 0.2)
-    keeper = staff_who_may("add_strategyshares", "change_strategyshares", "delete_strategyshares")
+    row = make_shares(SATURDAY, 0.2)
+    editor = staff_who_may("add_strategyshares", "change_strategyshares", "delete_strategyshares")
 
-    assert keeper.get(f"{SHARES}add/").status_code == 403
-    assert keeper.post(f"{SHARES}{row.pk}/change/", {"origin": "reset"}).status_code == 403
-    assert keeper.post(f"{SHARES}{row.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert editor.get(f"{SHARES}add/").status_code == 403
+    assert editor.post(f"{SHARES}{row.pk}/change/", {"origin": "reset"}).status_code == 403
+    assert editor.post(f"{SHARES}{row.pk}/delete/", {"post": "yes"}).status_code == 403
     assert StrategyShares.objects.get().origin == "draw"

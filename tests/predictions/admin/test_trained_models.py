@@ -1,4 +1,4 @@
-"""An older model is activated in the admin, pinned and released: in rows, in fits and in a run."""
+"""Tests of activating, pinning and unpinning models: in the admin, in training and in pipeline runs."""
 
 from datetime import date
 from pathlib import Path
@@ -42,18 +42,18 @@ def admin() -> Client:
 
 
 def stored_model(name: str, mode: str = "v1", **values: object) -> TrainedModel:
-    """A model whose file is there and is the one that is recorded."""
+    """Create a model with a valid file."""
     path = Path(settings.MODELS_DIR / f"test-{name}.json")
     path.parent.mkdir(exist_ok=True)
     path.write_text(name)
-    good = {
+    defaults = {
         "file": path.name,
         "sha256": digest_of(path),
         "parameters": V1().parameters(),
         "code_version": V1.code_version,
         "skill": SKILL,
     }
-    return make_model(mode, **(good | values))
+    return make_model(mode, **(defaults | values))
 
 
 @pytest.fixture
@@ -63,14 +63,14 @@ def old() -> TrainedModel:
 
 @pytest.fixture
 def new(old: TrainedModel) -> TrainedModel:
-    """The newest, which predicts."""
+    """Return the newest model, which is active."""
     model = stored_model("new", seed=7)
     activate(model)
     return model
 
 
 def states() -> list[tuple[bool, bool]]:
-    """Of each model whether it is active, and whether it is pinned."""
+    """Return (active, pinned) of each model."""
     return list(TrainedModel.objects.order_by("id").values_list("active", "pinned"))
 
 
@@ -82,14 +82,11 @@ def test_the_preview_shows_both_models_side_by_side_and_what_follows(
 ) -> None:
     page = text_of(admin.get(ACTIVATE, {"model": old.pk}))
 
-    assert (
-        f"Mode v1 will predict from <strong>model {old.pk}</strong> and be <strong>pinned</strong> at it"
-        in page
-    )
+    assert f"Mode v1 will use <strong>model {old.pk}</strong> and be <strong>pinned</strong> to it" in page
     assert '<th scope="row">Draws through</th><td>2025-12-22</td><td>2025-12-20</td>' in page
     assert f'<th scope="row">Seed</th><td>{new.seed}</td><td>{old.seed}</td>' in page
     assert page.count("+0.0030 ± 0.0020") == 2
-    assert "Predictions and tickets that are made already stay" in page
+    assert "Existing predictions and tickets are kept" in page
     assert "/admin/predictions/pipelinerun/run/?source=none&amp;modes=v1" in page
     assert states() == [(False, False), (True, False)]
 
@@ -103,19 +100,19 @@ def test_an_older_model_is_held_until_the_newest_is_activated_again(
     forward = text_of(admin.get(ACTIVATE, {"model": new.pk}))
     admin.post(ACTIVATE, {"model": new.pk})
 
-    named = f"Model {old.pk}, v1 through 2025-12-20, predicts"
-    assert f"{named} from now on; pinned until another is activated." in back
-    assert f"{named} already; nothing was changed." in again
+    model = f"Model {old.pk}, v1 through 2025-12-20, is"
+    assert f"{model} now active; pinned until another model is activated." in back
+    assert f"{model} already active; nothing was changed." in again
     assert ('class="field-predicts">yes, pinned</td>' in back, 'class="field-predicts">no</td>' in back) == (
         True,
         True,
     )
-    assert "its newest, and no longer be pinned" in forward
+    assert "its newest, and be unpinned" in forward
     assert states() == [(False, False), (True, False)]
-    entries = [(one.object_id, one.get_change_message()) for one in LogEntry.objects.order_by("id")]
+    entries = [(entry.object_id, entry.get_change_message()) for entry in LogEntry.objects.order_by("id")]
     assert entries == [
-        (str(old.pk), "Activated; pinned until another is activated."),
-        (str(new.pk), "Activated; the next fit replaces it."),
+        (str(old.pk), "Activated; pinned until another model is activated."),
+        (str(new.pk), "Activated; the next training replaces it."),
     ]
 
 
@@ -137,37 +134,37 @@ def test_a_model_that_could_not_predict_is_refused_with_the_reason(
     for response in (admin.get(ACTIVATE, {"model": old.pk}), admin.post(ACTIVATE, {"model": old.pk})):
         page = text_of(response)
         assert f"Model {old.pk}, v1 through 2025-12-20, cannot be activated: {reason}" in page
-        assert "Yes, let model" not in page
+        assert "Activate model" not in page
     assert states() == [(False, False), (True, False)]
 
 
 def test_the_list_and_a_models_page_lead_to_the_preview_of_exactly_one(
     old: TrainedModel, new: TrainedModel, admin: Client
 ) -> None:
-    chosen = {"action": "activate_selected", "_selected_action": [old.pk]}
-    assert admin.post(MODELS, chosen)["Location"] == f"{ACTIVATE}?model={old.pk}"
-    two = admin.post(MODELS, chosen | {"_selected_action": [old.pk, new.pk]}, follow=True)
-    assert "Select one model: the one that shall predict." in text_of(two)
+    data = {"action": "activate_selected", "_selected_action": [old.pk]}
+    assert admin.post(MODELS, data)["Location"] == f"{ACTIVATE}?model={old.pk}"
+    two = admin.post(MODELS, data | {"_selected_action": [old.pk, new.pk]}, follow=True)
+    assert "Select exactly one model to activate." in text_of(two)
     assert f"{ACTIVATE}?model={old.pk}" in admin.get(f"{MODELS}{old.pk}/change/").content.decode()
     for model in ("", "x", 10**9):
         assert "Model: " in text_of(admin.get(ACTIVATE, {"model": model}))
 
 
 def test_only_who_may_change_models_may_activate_one(old: TrainedModel, new: TrainedModel) -> None:
-    stranger = staff_who_may("add_pipelinerun")
+    other = staff_who_may("add_pipelinerun")
 
-    for response in (stranger.get(ACTIVATE), stranger.post(ACTIVATE, {"model": old.pk})):
+    for response in (other.get(ACTIVATE), other.post(ACTIVATE, {"model": old.pk})):
         assert response.status_code == 403
     for page in (MODELS, f"{MODELS}{old.pk}/change/"):
-        assert "activate" not in stranger.get(page).content.decode()
+        assert "activate" not in other.get(page).content.decode()
     assert states() == [(False, False), (True, False)]
 
 
-# In fits
+# In training
 
 
-def answer() -> FitResult:
-    """What a child says of a fit."""
+def fit_result() -> FitResult:
+    """Return what the process of a fit reports."""
     payload = {
         "sha256": "0" * 64,
         "size_bytes": 1,
@@ -197,7 +194,7 @@ def test_a_held_mode_is_not_fitted_again_and_train_models_says_so(
 def test_a_forced_fit_is_stored_and_the_pinned_model_still_predicts(
     old: TrainedModel, new: TrainedModel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(trainer, "_fit", lambda mode, known, seed: ("forced.json", answer()))
+    monkeypatch.setattr(trainer, "_fit", lambda mode, known, seed: ("forced.json", fit_result()))
     store_fair_draws(10)
     activate_by_hand(old)
 
@@ -219,7 +216,7 @@ def test_a_model_chosen_while_a_fit_was_under_way_is_not_replaced_by_it(
     fit = fit_leases.acquire_fit("v1", known, 1)
     activate_by_hand(old)
 
-    trainer._store(fit, known, 1, "late.json", answer())
+    trainer._store(fit, known, 1, "late.json", fit_result())
 
     assert states() == [(True, True), (False, False), (False, False)]
 
@@ -231,7 +228,7 @@ def test_a_fit_that_ends_waits_for_a_choice_that_is_being_made(old: TrainedModel
     fit = fit_leases.acquire_fit("v1", known, 1)
 
     def end_fit() -> None:
-        trainer._store(fit, known, 1, "late.json", answer())
+        trainer._store(fit, known, 1, "late.json", fit_result())
         connection.close()
 
     ending = Thread(target=end_fit)
@@ -253,8 +250,8 @@ def test_the_file_of_a_pinned_model_is_kept_however_many_are_newer(
     stored_model("newest")
 
     assert delete_old_artefacts("v1") == 1
-    kept = TrainedModel.objects.order_by("id").values_list("file_retained", flat=True)
-    assert list(kept) == [True, False, True]
+    retained = TrainedModel.objects.order_by("id").values_list("file_retained", flat=True)
+    assert list(retained) == [True, False, True]
 
 
 # In a run
@@ -273,10 +270,10 @@ def test_a_run_predicts_from_the_pinned_model_with_the_draws_that_are_known_now(
 
     assert PipelineRun.objects.acquire(run.pk, "here")
     run.refresh_from_db()
-    work = StepContext(run)
-    work.known = known_draws(before=run.draw_date)
+    context = StepContext(run)
+    context.known = known_draws(before=run.draw_date)
 
-    trained, predicted = STEPS["training"](work), STEPS["predictions"](work)
+    trained, predicted = STEPS["training"](context), STEPS["predictions"](context)
 
     assert (trained.status, trained.summary) == (
         "completed",
@@ -284,5 +281,5 @@ def test_a_run_predicts_from_the_pinned_model_with_the_draws_that_are_known_now(
     )
     assert trained.detail["modes"]["v1"]["pinned"]
     assert (predicted.status, TrainedModel.objects.count()) == ("completed", 2)
-    law = Prediction.objects.get(run=run)
-    assert (law.model, law.draws_through) == (pinned, date(2025, 12, 22))
+    prediction = Prediction.objects.get(run=run)
+    assert (prediction.model, prediction.draws_through) == (pinned, date(2025, 12, 22))

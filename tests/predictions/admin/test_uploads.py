@@ -1,4 +1,4 @@
-"""Draws from an uploaded file: shown first, and then imported exactly as shown."""
+"""Tests of importing an uploaded file of draws after a preview."""
 
 import base64
 import hashlib
@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from predictions.admin.uploads import MOST_BYTES
+from predictions.admin.uploads import MAX_BYTES
 from predictions.models import Draw
 from predictions.signals import draws_stored
 from tests.staff import client_of, heard_of, staff_who_may, superuser
@@ -41,25 +41,27 @@ def admin() -> Client:
 
 @pytest.fixture
 def stored() -> None:
-    """What the file fills, contradicts and does not have."""
-    for day, whites, red, multiplier in (
+    """Store draws that the file completes, contradicts and does not contain."""
+    for draw_date, white_balls, powerball, multiplier in (
         ("2022-11-05", (28, 45, 53, 56, 69), 20, None),
         ("2022-11-09", (7, 14, 24, 30, 55), 7, 2),
         ("2022-11-02", (2, 11, 22, 35, 60), 23, 2),
     ):
-        numbers = dict(zip(("n1", "n2", "n3", "n4", "n5"), whites, strict=True))
-        Draw.objects.create(draw_date=day, powerball=red, multiplier=multiplier, source="ny", **numbers)
+        numbers = dict(zip(("n1", "n2", "n3", "n4", "n5"), white_balls, strict=True))
+        Draw.objects.create(
+            draw_date=draw_date, powerball=powerball, multiplier=multiplier, source="ny", **numbers
+        )
 
 
-def uploaded(client: Client, content: str | bytes, name: str = "draws.csv", **asked: str) -> Any:
+def uploaded(client: Client, content: str | bytes, name: str = "draws.csv", **values: str) -> Any:
     content = content if isinstance(content, bytes) else content.encode()
     file = SimpleUploadedFile(name, content)
-    return client.post(IMPORT, {"_asked": "1", "source": "bundled", "file": file} | asked)
+    return client.post(IMPORT, {"_asked": "1", "source": "bundled", "file": file} | values)
 
 
-def confirmed(client: Client, shown: Any) -> Any:
-    """As a browser posts what the preview's form holds."""
-    return client.post(IMPORT, dict(shown.context["confirmed"]), follow=True)
+def confirmed(client: Client, preview: Any) -> Any:
+    """Post the confirmation form of a preview, as a browser does."""
+    return client.post(IMPORT, dict(preview.context["confirmed"]), follow=True)
 
 
 def numbers() -> list[str]:
@@ -74,16 +76,16 @@ def test_the_preview_shows_every_kind_of_row_with_its_line_and_stores_nothing(ad
 
     text = heard_of(page)
     assert "draws.csv: 4 read, 1 new, 1 changed, 0 unchanged, 1 rejected, 1 in conflict" in text
-    assert "New Line Draw Given line 5 2022-11-12 16 20 44 57 58 Powerball 6" in text
+    assert "New Line Draw Incoming line 5 2022-11-12 16 20 44 57 58 Powerball 6" in text
     changed = "line 2 2022-11-05 28 45 53 56 69 Powerball 20 28 45 53 56 69 Powerball 20 multiplier 3"
-    assert f"Changed Line Draw Stored Given {changed}" in text
+    assert f"Changed Line Draw Stored Incoming {changed}" in text
     conflict = (
         "line 3 2022-11-09 7 14 24 30 55 Powerball 7 multiplier 2 7 14 24 30 56 Powerball 7 multiplier 2"
     )
     assert conflict in text
     assert "line 4 2022-11-10 is a Thursday" in text
     assert 'class="ball powerball"' in page.content.decode()
-    assert "Yes, import them" in page.content.decode()
+    assert "Import 2 draws" in page.content.decode()
     assert numbers() == before
 
 
@@ -96,9 +98,9 @@ def test_what_was_shown_is_imported_and_logged_with_the_files_digest(admin: Clie
     assert "0 new, 0 changed, 2 unchanged" in heard_of(again)
     assert numbers()[-1] == "2022-11-12: 16 20 44 57 58 +6"
     assert "2022-11-09: 7 14 24 30 55 +7" in numbers()
-    said = LogEntry.objects.order_by("id")[0].get_change_message()
+    message = LogEntry.objects.order_by("id")[0].get_change_message()
     digest = hashlib.sha256(NY.encode()).hexdigest()
-    assert f"from the file draws.csv ({len(NY)} bytes, SHA-256 {digest}). draws.csv: 4 read, 1 new" in said
+    assert f"from the file draws.csv ({len(NY)} bytes, SHA-256 {digest}). draws.csv: 4 read, 1 new" in message
     assert Draw.objects.get(draw_date="2022-11-12").source == "draws.csv"
 
 
@@ -106,20 +108,20 @@ def test_what_was_shown_is_imported_and_logged_with_the_files_digest(admin: Clie
 def test_stored_draws_are_replaced_only_when_that_is_asked_and_whoever_scores_is_told(
     admin: Client, django_capture_on_commit_callbacks: Any
 ) -> None:
-    told: list[object] = []
+    stored_dates: list[object] = []
 
     def listen(dates: list[object], **kwargs: object) -> None:
-        told.extend(map(str, dates))
+        stored_dates.extend(map(str, dates))
 
     draws_stored.connect(listen)
-    shown = uploaded(admin, NY, overwrite="on")
+    preview = uploaded(admin, NY, overwrite="on")
     with django_capture_on_commit_callbacks(execute=True):
-        confirmed(admin, shown)
+        confirmed(admin, preview)
 
-    assert "2 stored draws will be changed. Where numbers change, the scores" in heard_of(shown)
+    assert "2 stored draws will be changed. Batches are scored again" in heard_of(preview)
     assert "2022-11-09: 7 14 24 30 56 +7" in numbers()
-    assert told == ["2022-11-05", "2022-11-09", "2022-11-12"]
-    assert ", replacing those that differ." in LogEntry.objects.get().get_change_message()
+    assert stored_dates == ["2022-11-05", "2022-11-09", "2022-11-12"]
+    assert ", replacing stored draws that differ." in LogEntry.objects.get().get_change_message()
 
 
 @pytest.mark.parametrize(("content", "name"), [(JSON, "ny.json"), (TEXAS, "texas.csv"), (NY, "\u00e9.csv")])
@@ -132,12 +134,12 @@ def test_each_layout_is_recognised(content: str, name: str, admin: Client) -> No
 @pytest.mark.parametrize(
     ("content", "error"),
     [
-        (b"", "File: it is empty; allowed is a text of at most 2,000,000 bytes"),
+        (b"", "File: the file is empty; allowed is a text of at most 2,000,000 bytes"),
         (b"<html>", "File: draws.csv cannot be read: not a known layout"),
         (b"\xff\xfe\x00", "File: draws.csv cannot be read: not UTF-8 text"),
         (b"[1", "File: draws.csv cannot be read: not JSON"),
         (
-            NY.encode() + b" " * MOST_BYTES,
+            NY.encode() + b" " * MAX_BYTES,
             "File: draws.csv has 2,000,1",
         ),
     ],
@@ -145,11 +147,12 @@ def test_each_layout_is_recognised(content: str, name: str, admin: Client) -> No
 def test_a_bad_file_is_an_error_at_its_field_that_says_what_is_allowed(
     content: bytes, error: str, admin: Client
 ) -> None:
-    page = heard_of(uploaded(admin, content))
+    response = uploaded(admin, content)
 
+    page = heard_of(response)
     assert error in page
     assert "allowed is a text of at most 2,000,000 bytes in the layout ny-csv, ny-json, texas" in page
-    assert "Yes, import them" not in page
+    assert response.context["preview"] is None
     assert not Draw.objects.exists()
 
 
@@ -173,7 +176,7 @@ def test_a_confirmation_that_carries_no_file_of_draws_imports_nothing(packed: st
 
 def test_the_greatest_file_fits_into_the_confirming_form(admin: Client) -> None:
     line = "11/09/2022,07 14 24 30 56 07,2\r\n"
-    content = "Draw Date,Winning Numbers,Multiplier\r\n" + line * ((MOST_BYTES - 40) // len(line))
+    content = "Draw Date,Winning Numbers,Multiplier\r\n" + line * ((MAX_BYTES - 40) // len(line))
 
     done = confirmed(admin, uploaded(admin, content))
 
@@ -183,8 +186,8 @@ def test_the_greatest_file_fits_into_the_confirming_form(admin: Client) -> None:
 
 def test_only_who_may_add_draws_may_upload_them() -> None:
     assert uploaded(staff_who_may("change_draw"), NY).status_code == 403
-    keeper = client_of("keeper", Permission.objects.get(codename="add_draw"))
-    assert uploaded(keeper, NY).status_code == 200
+    editor = client_of("editor", Permission.objects.get(codename="add_draw"))
+    assert uploaded(editor, NY).status_code == 200
 
 
 def test_a_form_without_its_token_is_refused() -> None:

@@ -161,17 +161,17 @@ def test_confirming_twice_says_that_the_draw_is_gone() -> None:
 
     again = admin.post(DELETE, FORM)
 
-    assert "Nothing was done: no draw of 2025-12-22 is stored." in heard_of(again)
+    assert "Nothing was deleted: no draw of 2025-12-22 is stored." in heard_of(again)
     assert LogEntry.objects.count() == 1
 
 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"draw_dates": ""}, "Name the dates or the source of the draws to delete."),
+        ({"draw_dates": ""}, "Enter the dates or the source of the draws to delete."),
         ({"draw_dates": "22.12.2025"}, "&#x27;22.12.2025&#x27; is not a date; allowed are dates such as"),
         ({"draw_dates": "2025-12-22\x00"}, "Null characters are not allowed."),
-        ({"reason": " "}, "Reason: say why the draws are deleted."),
+        ({"reason": " "}, "Reason: this field is required."),
         ({"reason": "\u200b"}, "Reason: a reason is required"),
     ],
 )
