@@ -24,6 +24,7 @@ from django.core.management.base import CommandParser
 from django.urls import resolve
 
 from predictions.draws.sources import last_held, upcoming_draw
+from predictions.models import Draw
 from predictions.modes.registry import MODE_NAMES
 from tests.callers import Answer, ask
 from tests.commands import call
@@ -230,7 +231,8 @@ def create_installation() -> None:
         make_prediction(mode, upcoming_draw())
     BatchTicketGenerator(5, MODE_NAMES).generate_batch(async_mode=False)
     for day in {EXAMPLE_DRAW, last_held(upcoming_draw())}:
-        make_draw(day, multiplier=2)
+        make_draw(day)
+    Draw.objects.update(multiplier=2)
     make_cluster()
 
 
