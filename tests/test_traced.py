@@ -101,7 +101,7 @@ def test_what_a_pipeline_does_in_a_task_is_logged_with_its_request() -> None:
 
     execute(run)
 
-    assert f"[request={ID} run=asked]: step 1 data" in LOG_FILE.read_text()
+    assert f"[request={ID} run=asked]: Step 1 data" in LOG_FILE.read_text()
 
 
 @pytest.mark.django_db

@@ -91,7 +91,7 @@ class ImportRefused(FeedError):
     """A file that is not of this game, or not of these draws; nothing of it was stored."""
 
     def __init__(self, reason: str, report: ImportReport) -> None:
-        super().__init__(f"the whole file is refused and nothing was stored: {reason}")
+        super().__init__(f"the file is refused and nothing was stored: {reason}")
         self.report = report
 
 

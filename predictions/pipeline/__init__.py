@@ -1,1 +1,1 @@
-"""The six steps from a new draw to predictions, and the runs that execute them."""
+"""Pipeline runs, their six steps, and the run after each draw."""

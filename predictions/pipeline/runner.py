@@ -1,9 +1,9 @@
-"""A pipeline run: accepted once, executed step by step, each step recorded; then the signal.
+"""Pipeline runs: accepted once, executed step by step, each step recorded.
 
     data → analytics → evaluation → adaptive_weights → training → predictions → predictions_generated
 
-A required step that fails stops the run, with its error and without the signal. One mode that fails is
-recorded and the others go on. A run whose process was killed is taken up at the step that had not ended.
+If a required step fails, the run fails and the signal is not sent. A mode that fails is recorded and the
+others go on. A run whose process was killed continues at its first unfinished step.
 """
 
 import logging
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 SOURCES = ("ny", "texas", "bundled", "none")
 
+Watcher = Callable[[PipelineStep], None]
+
 
 def accept_run(
     *,
@@ -39,23 +41,26 @@ def accept_run(
     pipeline_run_id: str | None = None,
     enqueue: bool = True,
 ) -> tuple[PipelineRun, bool]:
-    """Create a run with its six steps and, in the same transaction, enqueue it; (run, whether it is new).
+    """Create a run with its six steps and enqueue it in the same transaction; return (run, created).
 
-    The same `pipeline_run_id` again gives the run that has it. ValueError on a bad value, or when that run
-    was asked for another draw, source or modes.
+    An existing `pipeline_run_id` returns its run. Raise ValueError for an invalid value, or if that run has
+    another draw, source or modes.
     """
-    wanted: dict[str, Any] = {
+    requested: dict[str, Any] = {
         "source": source,
         "draw_date": draw_date or upcoming_draw(),
         "modes": list(modes or MODE_NAMES),
     }
-    _check_wanted(**wanted)
+    _check_request(**requested)
     run_id = new_run_id("pipeline") if pipeline_run_id is None else check_run_id(pipeline_run_id)
-    noted = {"redeliver_after": lease_expiry(timezone.now()), "request_id": current_request()}
+    defaults = requested | {
+        "redeliver_after": lease_expiry(timezone.now()),
+        "request_id": current_request(),
+    }
     with transaction.atomic():
-        run, created = PipelineRun.objects.get_or_create(pipeline_run_id=run_id, defaults=wanted | noted)
+        run, created = PipelineRun.objects.get_or_create(pipeline_run_id=run_id, defaults=defaults)
         if not created:
-            _check_same(run, wanted, ignore=[] if draw_date else ["draw_date"])
+            _check_same_request(run, requested, ignore=[] if draw_date else ["draw_date"])
             return run, False
         PipelineStep.objects.bulk_create(
             PipelineStep(run=run, number=number, name=name) for number, name in enumerate(STEPS, start=1)
@@ -63,18 +68,18 @@ def accept_run(
         if enqueue:
             enqueue_run(run)
     with log_ids(run=run_id):
-        logger.info("pipeline for the draw of %s is accepted", run.draw_date)
+        logger.info("Pipeline run for the draw of %s accepted", run.draw_date)
     return run, True
 
 
 def enqueue_run(run: PipelineRun) -> None:
-    """Send a task for the run; on the database broker it is a row of the caller's transaction."""
+    """Enqueue a task that executes the run, as part of the caller's transaction."""
     async_task(
         "predictions.tasks.run_pipeline", run.pk, task_name=f"pipeline {run.pk}", cluster=clusters.HEAVY
     )
 
 
-def _check_wanted(source: str, draw_date: date, modes: Sequence[str]) -> None:
+def _check_request(source: str, draw_date: date, modes: Sequence[str]) -> None:
     if source not in SOURCES:
         raise ValueError(f"source {source!r}: allowed are {', '.join(SOURCES)}")
     if unknown := [mode for mode in modes if mode not in MODE_NAMES]:
@@ -82,56 +87,54 @@ def _check_wanted(source: str, draw_date: date, modes: Sequence[str]) -> None:
     check_ticket_day(draw_date)
 
 
-def _check_same(run: PipelineRun, wanted: dict[str, Any], ignore: Sequence[str]) -> None:
-    for name, value in wanted.items():
+def _check_same_request(run: PipelineRun, requested: dict[str, Any], ignore: Sequence[str]) -> None:
+    for name, value in requested.items():
         if name not in ignore and getattr(run, name) != value:
             raise ValueError(
-                f"pipeline_run_id {run.pipeline_run_id!r} is a run with {name} {getattr(run, name)}"
+                f"pipeline_run_id {run.pipeline_run_id!r} belongs to a run with {name} {getattr(run, name)}"
             )
 
 
-Watcher = Callable[[PipelineStep], None]
-
-
 def execute(run: PipelineRun, watch: Watcher = lambda step: None) -> bool:
-    """Execute a run's steps in this process; False when another has it, or had it.
+    """Execute a run's steps in this process; return False if it is leased elsewhere or has ended.
 
-    `watch` is called after each change of a step. What is not a step's own failure is recorded and raised;
-    an outage of the database is not the run's end: it is left to be taken up again.
+    `watch` is called after each change of a step. An unexpected error is recorded and re-raised. A database
+    outage does not fail the run: its lease is released and it is retried later.
     """
     if PipelineRun.objects.acquire(run.pk, lease_holder()) is None:
-        logger.info("pipeline %s is another's or has ended; nothing is done twice", run)
+        logger.info("Pipeline run %s is leased by another worker or has ended; skipped", run)
         return False
     run.refresh_from_db()
     with log_ids(request=run.request_id, run=run.pipeline_run_id), renewing([run]):
         try:
-            if _take_steps(run, watch):
-                _end(run, PipelineRun.Status.COMPLETED)
+            if _run_steps(run, watch):
+                _finish_run(run, PipelineRun.Status.COMPLETED)
                 send_logged(predictions_generated, PipelineRun, f"pipeline {run}", run=run)
         except LeaseLost:
-            logger.warning("pipeline %s was taken over by another", run)
+            logger.warning("Pipeline run %s was taken over by another worker", run)
         except DATABASE_OUTAGES as error:
             _release_after_outage(run, error)
     return True
 
 
-def _take_steps(run: PipelineRun, watch: Watcher) -> bool:
-    """Take the steps that have not ended, in order; False when one has failed, and with it the run."""
-    work = StepContext(run)
+def _run_steps(run: PipelineRun, watch: Watcher) -> bool:
+    """Execute the unfinished steps in order; return False if one failed, and with it the run."""
+    context = StepContext(run)
     for step in run.steps.all():
         if step.finished_at:
-            RESTORERS.get(step.name, _restore_nothing)(work, step.detail)
+            if restore := RESTORERS.get(step.name):
+                restore(context, step.detail)
             continue
         _update_step(run, step, watch, status=Status.RUNNING, started_at=timezone.now())
         try:
-            outcome = STEPS[step.name](work)
+            outcome = STEPS[step.name](context)
         except StepFailed as error:
-            _fail(run, step, str(error), watch)
+            _fail_run(run, step, str(error), watch)
             return False
         except (LeaseLost, *DATABASE_OUTAGES):
             raise
-        except BaseException as error:  # the queue ends a task that takes too long with a SystemExit
-            _fail(run, step, describe_error(error), watch)
+        except BaseException as error:  # the queue ends a task at its time limit with a SystemExit
+            _fail_run(run, step, describe_error(error), watch)
             raise
         _update_step(
             run,
@@ -145,12 +148,8 @@ def _take_steps(run: PipelineRun, watch: Watcher) -> bool:
     return True
 
 
-def _restore_nothing(work: StepContext, detail: dict[str, Any]) -> None:
-    """What a step leaves that leaves nothing for the next."""
-
-
 def _update_step(run: PipelineRun, step: PipelineStep, watch: Watcher, **values: Any) -> None:
-    """Write a step, if the run is still ours."""
+    """Save a step and renew the run's lease; raise LeaseLost if another worker owns the run."""
     for name, value in values.items():
         setattr(step, name, value)
     with transaction.atomic():
@@ -160,52 +159,48 @@ def _update_step(run: PipelineRun, step: PipelineStep, watch: Watcher, **values:
             raise LeaseLost
         step.save(update_fields=list(values))
     if step.finished_at:
-        logger.info("step %d %s: %s; %s", step.number, step.name, step.status, step.error or step.summary)
+        logger.info("Step %d %s: %s; %s", step.number, step.name, step.status, step.error or step.summary)
     watch(step)
 
 
-def _fail(run: PipelineRun, step: PipelineStep, error: str, watch: Watcher) -> None:
+def _fail_run(run: PipelineRun, step: PipelineStep, error: str, watch: Watcher) -> None:
     _update_step(run, step, watch, status=Status.FAILED, error=error, finished_at=timezone.now())
     run.steps.filter(status=Status.PENDING).update(
         status=Status.SKIPPED, summary=f"not reached: {step.name} failed"
     )
-    _end(run, PipelineRun.Status.FAILED, f"{step.name}: {error}")
+    _finish_run(run, PipelineRun.Status.FAILED, f"{step.name}: {error}")
 
 
-def _end(run: PipelineRun, status: str, error: str = "") -> None:
+def _finish_run(run: PipelineRun, status: str, error: str = "") -> None:
     run.status, run.error, run.finished_at = status, error, timezone.now()
     if not PipelineRun.objects.owned_by(run).update(status=status, error=error, finished_at=run.finished_at):
         raise LeaseLost
     if error:
-        logger.error("pipeline %s failed: %s", run, error)
+        logger.error("Pipeline run %s failed: %s", run, error)
 
 
 def _release_after_outage(run: PipelineRun, error: Exception) -> None:
-    """Let go of a run that met an outage, to be taken up after a while; if not even that can be written,
-    the lease runs out.
+    """Release the lease after a database outage, with exponential backoff.
+
+    If the database is still unavailable, the lease expires by itself.
     """
-    logger.error("pipeline %s met an outage of the database and is taken up again: %s", run, error)
-    later = timezone.now() + timedelta(seconds=backoff_delay(run.attempts))
+    logger.error("Pipeline run %s interrupted by a database outage, will be retried: %s", run, error)
+    retry_at = timezone.now() + timedelta(seconds=backoff_delay(run.attempts))
     try:
         PipelineRun.objects.owned_by(run).update(
-            token=None, lease_until=later, redeliver_after=later, error=f"interrupted: {error}"
+            token=None, lease_until=retry_at, redeliver_after=retry_at, error=f"interrupted: {error}"
         )
     except DATABASE_OUTAGES:
-        logger.warning("pipeline %s keeps its lease until it runs out", run)
+        logger.warning("Pipeline run %s keeps its lease until it expires", run)
 
 
 def fail_abandoned(run: PipelineRun, error: str) -> bool:
-    """Fail a run that is nobody's; False when somebody has taken it meanwhile, or it has ended."""
+    """Fail a run without a lease; return False if a worker has acquired it meanwhile, or it has ended."""
+    failed = {"status": PipelineRun.Status.FAILED, "error": error, "finished_at": timezone.now()}
     with transaction.atomic():
-        if (
-            not PipelineRun.objects.unleased()
-            .filter(pk=run.pk)
-            .update(status=PipelineRun.Status.FAILED, error=error, finished_at=timezone.now())
-        ):
+        if not PipelineRun.objects.unleased().filter(pk=run.pk).update(**failed):
             return False
-        run.steps.filter(status=Status.RUNNING).update(
-            status=Status.FAILED, error=error, finished_at=timezone.now()
-        )
+        run.steps.filter(status=Status.RUNNING).update(**failed | {"status": Status.FAILED})
         run.steps.filter(status=Status.PENDING).update(status=Status.SKIPPED, summary="not reached")
-    logger.error("pipeline %s failed: %s", run, error)
+    logger.error("Pipeline run %s failed: %s", run, error)
     return True

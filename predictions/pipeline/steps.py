@@ -1,4 +1,4 @@
-"""The six steps from official draws to predictions: what each does, and what it may say of itself."""
+"""The six steps of a pipeline run, from official draws to predictions."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -35,15 +35,17 @@ from predictions.workqueue.leases import LeaseLost
 logger = logging.getLogger(__name__)
 
 Status = PipelineStep.Status
+MAX_LISTED = 100  # rows and dates in a step's detail
+FINDING_KEYS = ("statistic", "z", "p", "verdict")  # the randomness report has the other figures
 
 
 class StepFailed(Exception):
-    """A required step that cannot do its work; the run ends here."""
+    """A required step could not do its work; the run fails."""
 
 
 @dataclass(frozen=True)
 class StepOutcome:
-    """What a step came to: a line for people and figures for programs."""
+    """The result of a step: one line for people, and figures for programs."""
 
     summary: str
     detail: dict[str, Any] = field(default_factory=dict)
@@ -52,59 +54,57 @@ class StepOutcome:
 
 @dataclass
 class StepContext:
-    """What one step leaves for the next."""
+    """Values that steps pass to the steps after them."""
 
     run: PipelineRun
     known: DrawHistory = field(init=False)
-    shares: dict[str, float] | None = None  # of v1's strategies; None: the model's own
+    shares: dict[str, float] | None = None  # of v1's strategies; None: those of its model
     models: dict[str, TrainedModel] = field(default_factory=dict)
 
 
 def record_progress(run: PipelineRun) -> None:
-    """Renew the run's lease and count its attempts anew; Lost when it is no longer ours."""
+    """Renew the run's lease and reset its attempts; raise LeaseLost if another worker owns the run."""
     if not PipelineRun.objects.renew(run, attempts=1):
         raise LeaseLost
 
 
-def _import_step(work: StepContext) -> StepOutcome:
-    """Bring in new draws; a feed out of reach is a warning, for the stored draws still serve."""
-    source = work.run.source
-    report, trouble = None, ""
-    if source != "none":
+def _import_step(context: StepContext) -> StepOutcome:
+    """Import new draws. A failed import is only a warning: the stored draws are enough to go on."""
+    run = context.run
+    report: ImportReport | None = None
+    problems = []
+    if run.source != "none":
         try:
-            report = import_source(source)
+            report = import_source(run.source)
+        except ImportRefused as error:
+            problems.append(f"{run.source}: {error}")
         except FeedError as error:
-            trouble = f"{source} could not be read: {error}"
-            if isinstance(error, ImportRefused):
-                trouble = f"the draws of {source} were refused: {error}"
-    work.known = known_draws(before=work.run.draw_date)
-    known = freshness_text(work.known.through)
-    if not len(work.known.history):
-        raise StepFailed(
-            f"{trouble}; no draw of the 69/26 era before {work.run.draw_date} is stored. "
-            "Run `manage.py import_draws`".removeprefix("; ")
-        )
-    late = _late_draw(work.run)
-    detail = {"draws": len(work.known.history), "draws_through": str(work.known.through)}
-    if late is not None:
-        trouble = f"{trouble}; the draw of {late} is not known yet".removeprefix("; ")
-        detail["late"] = str(late)
+            problems.append(f"{run.source} could not be read: {error}")
+    known = context.known = known_draws(before=run.draw_date)
+    if not len(known.history):
+        problems.append(f"no draw of the 69/26 era before {run.draw_date} is stored")
+        raise StepFailed(f"{'; '.join(problems)}. Run `manage.py import_draws`")
+    detail: dict[str, Any] = {"draws": len(known.history), "draws_through": str(known.through)}
+    if late_draw := _late_draw(run):
+        problems.append(f"the draw of {late_draw} is not available yet")
+        detail["late"] = str(late_draw)
     if report is None:
-        status = Status.WARNING if trouble else Status.SKIPPED
-        return StepOutcome(f"{trouble or 'no source asked for'}; {known}", detail, status)
-    detail |= _import_detail(report)
-    status = Status.WARNING if report.is_incomplete or trouble else Status.COMPLETED
-    return StepOutcome(
-        "; ".join(filter(None, [report.summary(), report.warning, trouble, known])), detail, status
-    )
+        lines = problems or ["no source requested"]
+        status = Status.WARNING if problems else Status.SKIPPED
+    else:
+        detail |= _import_detail(report)
+        lines = [report.summary(), report.warning, *problems]
+        status = Status.WARNING if problems or report.is_incomplete else Status.COMPLETED
+    summary = "; ".join(filter(None, [*lines, freshness_text(known.through)]))
+    return StepOutcome(summary, detail, status)
 
 
 def _late_draw(run: PipelineRun) -> date | None:
-    """The last draw held before the predicted one, where a source that should bring it has not."""
+    """Return the last draw before the predicted one if its live source has not published it yet."""
     if run.source not in LIVE_SOURCES:
         return None
-    day = last_held(before=run.draw_date)
-    return None if is_stored(day) else day
+    draw_date = last_held(before=run.draw_date)
+    return None if is_stored(draw_date) else draw_date
 
 
 def _import_detail(report: ImportReport) -> dict[str, Any]:
@@ -113,16 +113,16 @@ def _import_detail(report: ImportReport) -> dict[str, Any]:
         "new": report.new,
         "changed": report.changed,
         "unchanged": report.unchanged,
-        "rejected": [f"{report.unit} {row.line}: {row.reason}" for row in report.rejected[:100]],
-        "conflicts": [f"{report.unit} {row.line}: {row.reason}" for row in report.conflicts[:100]],
-        "missing": [str(day) for day in missing_draws()[:100]],
+        "rejected": [f"{report.unit} {row.line}: {row.reason}" for row in report.rejected[:MAX_LISTED]],
+        "conflicts": [f"{report.unit} {row.line}: {row.reason}" for row in report.conflicts[:MAX_LISTED]],
+        "missing": [str(draw_date) for draw_date in missing_draws()[:MAX_LISTED]],
     }
 
 
-def _analytics(work: StepContext) -> StepOutcome:
-    """Test whether the era's draws look as fair draws would."""
+def _analytics_step(context: StepContext) -> StepOutcome:
+    """Test the randomness of the era's draws."""
     try:
-        report = report_of(work.known)
+        report = report_of(context.known)
     except ValueError as error:
         raise StepFailed(str(error)) from error
     white, powerball = report.figures["white"], report.figures["powerball"]
@@ -130,185 +130,168 @@ def _analytics(work: StepContext) -> StepOutcome:
         f"{report.draws} draws; white balls chi-square {chi_square_text(white)}, "
         f"Powerball {chi_square_text(powerball)}: {report.verdict}"
     )
+    findings = {
+        name: {key: finding[key] for key in FINDING_KEYS if key in finding}
+        for name, finding in report.figures.items()
+        if isinstance(finding, dict)
+    }
     detail = {
         "draws": report.draws,
         "report": report.pk,
         "white": white["counts"],
         "powerball": powerball["counts"],
-        "tests": _main_figures(report.figures),
+        "tests": findings,
     }
     return StepOutcome(summary, detail)
 
 
-def _main_figures(figures: dict[str, Any]) -> dict[str, Any]:
-    """Of each test what it came to; all else stays in the report."""
-    return {
-        name: {key: test[key] for key in ("statistic", "z", "p", "verdict") if key in test}
-        for name, test in figures.items()
-        if isinstance(test, dict)
-    }
-
-
-def _evaluation(work: StepContext) -> StepOutcome:
-    """Take the exact log-loss of stored predictions whose draw has come."""
+def _evaluation_step(context: StepContext) -> StepOutcome:
+    """Compute the exact log-loss of the stored predictions whose draw is now stored."""
     evaluated = evaluate_predictions()
+    names = ("mode", "log_loss", "white_log_loss", "powerball_log_loss")
     detail = {
         "uniform_log_loss": UNIFORM_LOG_LOSS,
         "evaluated": [
-            {
-                "mode": prediction.mode,
-                "draw_date": str(prediction.draw_date),
-                "log_loss": prediction.log_loss,
-                "white_log_loss": prediction.white_log_loss,
-                "powerball_log_loss": prediction.powerball_log_loss,
-            }
+            {"draw_date": str(prediction.draw_date)} | {name: getattr(prediction, name) for name in names}
             for prediction in evaluated
         ],
     }
     if not evaluated:
-        return StepOutcome("no stored prediction's draw has newly become known", detail)
-    losses = ", ".join(f"{one.mode} {one.draw_date} {one.log_loss:.4f}" for one in evaluated[:5])
+        return StepOutcome("no prediction to evaluate", detail)
+    losses = [f"{row.mode} {row.draw_date} {row.log_loss:.4f}" for row in evaluated[:5]]
     more = f" and {len(evaluated) - 5} more" if len(evaluated) > 5 else ""
-    return StepOutcome(f"log-loss beside uniform's {UNIFORM_LOG_LOSS:.4f}: {losses}{more}", detail)
+    return StepOutcome(f"log-loss vs. uniform {UNIFORM_LOG_LOSS:.4f}: {', '.join(losses)}{more}", detail)
 
 
-def _adaptive_weights(work: StepContext) -> StepOutcome:
-    """Move the shares of v1's strategies by each draw that has newly become known."""
-    moved = update_shares(before=work.run.draw_date)
-    work.shares = current_shares(before=work.run.draw_date)
-    if work.shares is None:
-        return StepOutcome(f"no draw has moved the shares of {ADAPTIVE_MODE} yet; its model's own hold")
-    shares = ", ".join(f"{name} {share:.1%}" for name, share in work.shares.items())
-    what = f"{len(moved)} new draw{'' if len(moved) == 1 else 's'} moved" if moved else "no new draw moves"
+def _adaptive_weights_step(context: StepContext) -> StepOutcome:
+    """Update the shares of v1's strategies by each new draw."""
+    updates = update_shares(before=context.run.draw_date)
+    context.shares = current_shares(before=context.run.draw_date)
+    if context.shares is None:
+        return StepOutcome(f"no draw has updated the shares of {ADAPTIVE_MODE} yet; those of its model apply")
+    shares = ", ".join(f"{name} {share:.1%}" for name, share in context.shares.items())
+    change = f"updated by {len(updates)} draw{'' if len(updates) == 1 else 's'}" if updates else "unchanged"
     detail = {
-        "shares": work.shares,
-        "moved": [{"draw_date": str(one.draw_date), "log_losses": one.log_losses} for one in moved],
+        "shares": context.shares,
+        "moved": [{"draw_date": str(row.draw_date), "log_losses": row.log_losses} for row in updates],
     }
-    return StepOutcome(f"{what} the shares of {ADAPTIVE_MODE}: {shares}", detail)
+    return StepOutcome(f"shares of {ADAPTIVE_MODE} {change}: {shares}", detail)
 
 
-def _training(work: StepContext) -> StepOutcome:
-    """Fit every mode of the run whose draws, code or parameters have changed, each in its own process."""
-    errors, figures, texts = {}, {}, {}
-    for training in train_modes(work.run.modes, work.known):
-        mode, model = training.mode, training.predicts
+def _training_step(context: StepContext) -> StepOutcome:
+    """Fit each mode of the run whose draws, code or parameters have changed, in a process of its own."""
+    errors, figures, descriptions = {}, {}, {}
+    for outcome in train_modes(context.run.modes, context.known):
+        mode, model = outcome.mode, outcome.predicts
         if model is None:
-            errors[mode] = training.error
+            errors[mode] = outcome.error
             continue
-        if training.fitted:
-            record_progress(work.run)
-        work.models[mode] = model
-        texts[mode] = _describe(training, model)
+        if outcome.fitted:
+            record_progress(context.run)
+        context.models[mode] = model
+        descriptions[mode] = _describe(outcome, model)
         figures[mode] = {
             "model": model.pk,
-            "fitted": training.fitted,
-            "pinned": training.pinned is not None,
+            "fitted": outcome.fitted,
+            "pinned": outcome.pinned is not None,
             "seconds": round(model.seconds, 2),
             "peak_memory_kb": model.peak_memory_kb,
             "size_bytes": model.size_bytes,
             "skill": model.skill,
         }
-    return _outcome_by_mode(
-        "trained", [texts[one] for one in work.run.modes if one in texts], errors, figures
-    )
+    trained = [descriptions[mode] for mode in context.run.modes if mode in descriptions]
+    return _outcome_by_mode("trained", trained, errors, figures)
 
 
-def _describe(training: TrainingOutcome, model: TrainedModel) -> str:
-    if training.pinned:
-        return f"{training.mode} pinned to the model through {model.draws_through}"
-    return f"{training.mode} in {model.seconds:.1f} s" if training.fitted else f"{training.mode} unchanged"
+def _describe(outcome: TrainingOutcome, model: TrainedModel) -> str:
+    if outcome.pinned:
+        return f"{outcome.mode} pinned to the model through {model.draws_through}"
+    return f"{outcome.mode} in {model.seconds:.1f} s" if outcome.fitted else f"{outcome.mode} unchanged"
 
 
-def _predictions(work: StepContext) -> StepOutcome:
-    """Let every trained model leave its law for the draw, those that others are made of first."""
-    errors, made = {}, []
-    for mode in [name for name in MODES if name in work.models]:
+def _predictions_step(context: StepContext) -> StepOutcome:
+    """Store a prediction of every trained model, in the order of MODES: dependencies come first."""
+    errors, predictions = {}, []
+    for mode in [name for name in MODES if name in context.models]:
         try:
-            prediction = _prediction(work, mode)
+            predictions.append(_get_or_create_prediction(context, mode))
         except (FitError, OSError) as error:
-            logger.error("%s did not predict: %s", mode, error)
+            logger.error("Prediction of %s failed: %s", mode, error)
             errors[mode] = str(error)
-            continue
-        made.append(prediction)
-    texts = [f"{one.mode} ({one.note})" if one.note else one.mode for one in made]
-    return _outcome_by_mode(
-        f"predicted {work.run.draw_date}", texts, errors, {one.mode: {"prediction": one.pk} for one in made}
-    )
+    texts = [f"{row.mode} ({row.note})" if row.note else row.mode for row in predictions]
+    figures = {row.mode: {"prediction": row.pk} for row in predictions}
+    return _outcome_by_mode(f"predicted {context.run.draw_date}", texts, errors, figures)
 
 
-def _prediction(work: StepContext, mode: str) -> Prediction:
-    """The mode's law of this run: once made, it stays, whoever takes the run up again."""
-    if made := Prediction.objects.filter(run=work.run, mode=mode).first():
-        return made
-    model = work.models[mode]
-    components, note = predict(model, work.known, _parts(work, mode))
-    if mode == ADAPTIVE_MODE and work.shares is not None:
-        components = [one.as_json() for one in weighed(components_from_json(components), work.shares)]
+def _get_or_create_prediction(context: StepContext, mode: str) -> Prediction:
+    """Return the mode's prediction of this run; one stored by an earlier attempt stays."""
+    run, known, model = context.run, context.known, context.models[mode]
+    if stored := Prediction.objects.filter(run=run, mode=mode).first():
+        return stored
+    components, note = predict(model, known, _dependency_predictions(context, mode))
+    if mode == ADAPTIVE_MODE and context.shares is not None:
+        mixture = weighed(components_from_json(components), context.shares)
+        components = [component.as_json() for component in mixture]
     with transaction.atomic():
-        record_progress(work.run)
+        record_progress(run)
         return Prediction.objects.create(
             mode=mode,
-            draw_date=work.run.draw_date,
-            draws_through=work.known.through or model.draws_through,  # a pinned model's may be older
+            draw_date=run.draw_date,
+            draws_through=known.through or model.draws_through,  # a pinned model's may be older
             model=model,
-            run=work.run,
+            run=run,
             components=components,
             note=note,
         )
 
 
-def _parts(work: StepContext, mode: str) -> dict[str, Any]:
-    """The newest laws of this draw, made of the same draws, of the modes that this one is made of."""
-    parts = {}
+def _dependency_predictions(context: StepContext, mode: str) -> dict[str, Any]:
+    """Return the latest predictions, from the same draws, of the modes that this mode is built from."""
+    predictions = {}
     for name in (*MODES[mode].requires, *MODES[mode].optional):
-        law = Prediction.objects.newest(name, work.run.draw_date)
-        if law is not None and law.draws_through == work.known.through:
-            parts[name] = law.components
-    return parts
+        prediction = Prediction.objects.newest(name, context.run.draw_date)
+        if prediction is not None and prediction.draws_through == context.known.through:
+            predictions[name] = prediction.components
+    return predictions
 
 
 def _outcome_by_mode(
-    what: str, done: Sequence[str], errors: dict[str, str], figures: dict[str, Any]
+    action: str, succeeded: Sequence[str], errors: dict[str, str], figures: dict[str, Any]
 ) -> StepOutcome:
-    """The outcome of a step that goes mode by mode: failed only when no mode got through."""
-    failures = "; ".join(f"{mode} failed: {error}" for mode, error in errors.items())
-    if not done:
-        raise StepFailed(failures)
-    summary = f"{what}: {', '.join(done)}" + (f"; {failures}" if failures else "")
-    return StepOutcome(
-        summary, {"modes": figures, "errors": errors}, Status.WARNING if errors else Status.COMPLETED
-    )
+    """Return a warning if some modes failed; raise StepFailed if all of them did."""
+    failures = [f"{mode} failed: {error}" for mode, error in errors.items()]
+    if not succeeded:
+        raise StepFailed("; ".join(failures))
+    summary = "; ".join([f"{action}: {', '.join(succeeded)}", *failures])
+    status = Status.WARNING if errors else Status.COMPLETED
+    return StepOutcome(summary, {"modes": figures, "errors": errors}, status)
+
+
+def _restore_draws(context: StepContext, detail: dict[str, Any]) -> None:
+    # A draw that has arrived since the step belongs to the next run.
+    context.known = known_draws(through=date.fromisoformat(detail["draws_through"]))
+
+
+def _restore_shares(context: StepContext, detail: dict[str, Any]) -> None:
+    context.shares = detail.get("shares")
+
+
+def _restore_models(context: StepContext, detail: dict[str, Any]) -> None:
+    models = TrainedModel.objects.in_bulk([figures["model"] for figures in detail["modes"].values()])
+    context.models = {model.mode: model for model in models.values()}
 
 
 STEPS: dict[str, Callable[[StepContext], StepOutcome]] = {
     PipelineStep.Name.DATA: _import_step,
-    PipelineStep.Name.ANALYTICS: _analytics,
-    PipelineStep.Name.EVALUATION: _evaluation,
-    PipelineStep.Name.ADAPTIVE_WEIGHTS: _adaptive_weights,
-    PipelineStep.Name.TRAINING: _training,
-    PipelineStep.Name.PREDICTIONS: _predictions,
+    PipelineStep.Name.ANALYTICS: _analytics_step,
+    PipelineStep.Name.EVALUATION: _evaluation_step,
+    PipelineStep.Name.ADAPTIVE_WEIGHTS: _adaptive_weights_step,
+    PipelineStep.Name.TRAINING: _training_step,
+    PipelineStep.Name.PREDICTIONS: _predictions_step,
 }
-
-
-# What a step that has ended left for the next, for a run that is taken up again.
-
-
-def _recall_draws(work: StepContext, detail: dict[str, Any]) -> None:
-    """The draws as the run first knew them: one that has arrived since is the next run's."""
-    work.known = known_draws(through=date.fromisoformat(detail["draws_through"]))
-
-
-def _recall_shares(work: StepContext, detail: dict[str, Any]) -> None:
-    work.shares = detail.get("shares")
-
-
-def _recall_models(work: StepContext, detail: dict[str, Any]) -> None:
-    models = TrainedModel.objects.in_bulk([figures["model"] for figures in detail["modes"].values()])
-    work.models = {model.mode: model for model in models.values()}
-
-
+# Restore the context of a resumed run from the details of its finished steps.
 RESTORERS: dict[str, Callable[[StepContext, dict[str, Any]], None]] = {
-    PipelineStep.Name.DATA: _recall_draws,
-    PipelineStep.Name.ADAPTIVE_WEIGHTS: _recall_shares,
-    PipelineStep.Name.TRAINING: _recall_models,
+    PipelineStep.Name.DATA: _restore_draws,
+    PipelineStep.Name.ADAPTIVE_WEIGHTS: _restore_shares,
+    PipelineStep.Name.TRAINING: _restore_models,
 }

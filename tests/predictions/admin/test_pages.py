@@ -300,7 +300,7 @@ def test_an_id_that_names_another_run_is_a_message(admin: Client) -> None:
 
     values = {"source": "bundled", "modes": "random_forest", "run_id": other.pipeline_run_id}
 
-    assert "is a run with source none" in admin.post(RUN, values).content.decode()
+    assert "belongs to a run with source none" in admin.post(RUN, values).content.decode()
     assert PipelineRun.objects.count() == 1
 
 

@@ -247,9 +247,7 @@ def test_the_pipelines_data_step_warns_of_a_refused_feed(monkeypatch: pytest.Mon
         monkeypatch.setitem(sources.URLS, "ny", server.url)
         outcome = _import_step(StepContext(PipelineRun(source="ny", draw_date=date(2026, 3, 4))))
     assert outcome.status == "warning"
-    assert outcome.summary.startswith(
-        "the draws of ny were refused: the whole file is refused and nothing was"
-    )
+    assert outcome.summary.startswith("ny: the file is refused and nothing was")
     assert stored() == [(FIRST, 2)]
 
 

@@ -184,7 +184,7 @@ def test_a_late_draw_is_named_in_the_log_and_nothing_is_run_again(
     with caplog.at_level("INFO", "predictions.pipeline.after_draw"):
         assert tick(utc("2026-11-24 20:30")) is None  # 15:30
 
-    assert "the draw of 2026-11-23 arrived after its pipeline run; the next run learns from it" in caplog.text
+    assert "The draw of 2026-11-23 arrived after its pipeline run; the next run learns from it" in caplog.text
     assert (PipelineRun.objects.count(), OrmQ.objects.count()) == (1, 1)
 
 
@@ -241,7 +241,7 @@ def test_a_feed_out_of_reach_is_a_warning_and_the_next_tick_looks_again(
     serve(Answer(status=404), published(day))
 
     assert tick(utc(first)) is None
-    assert "no look for the draw of 2026-11-23: " in caplog.text
+    assert "Could not check for the draw of 2026-11-23: " in caplog.text
     assert tick(utc(first) + timedelta(hours=1)) == "after-2026-11-23"
 
 
@@ -251,7 +251,7 @@ def test_going_without_the_draw_names_it_in_the_log(serve: Any, caplog: pytest.L
     tick(utc(WINTER[3]))
 
     (warning,) = [one.message for one in caplog.records if one.name == "predictions.pipeline.after_draw"]
-    assert warning == "the draw of 2026-11-23 is still not known: the pipeline after it goes without it"
+    assert warning == "The draw of 2026-11-23 is still not available; its pipeline runs without it"
 
 
 @pytest.mark.parametrize("late", [timedelta(minutes=1), timedelta(hours=9), timedelta(days=1, hours=10)])
@@ -279,7 +279,7 @@ def test_without_a_source_to_wait_for_the_first_tick_is_the_one(
 
     assert accepted == [(f"after-{day}", utc(first))]
     assert PipelineRun.objects.get().source == source
-    assert "not known" not in caplog.text
+    assert "not available" not in caplog.text
 
 
 # What the run's own first step says of it
@@ -299,8 +299,9 @@ def test_a_run_without_the_draw_before_it_is_a_warning_that_names_the_draw(serve
         status, summary = data_step(source="ny")
 
     assert status == "warning"
-    assert "0 rejected, 0 in conflict; the draw of 2025-12-24 is not known yet; newest draw 2025-12-22" in (
-        summary
+    assert (
+        "0 rejected, 0 in conflict; the draw of 2025-12-24 is not available yet; newest draw 2025-12-22"
+        in (summary)
     )
 
 

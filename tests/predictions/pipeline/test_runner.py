@@ -117,7 +117,7 @@ def test_the_same_run_id_is_accepted_once() -> None:
     assert first == again
     assert OrmQ.objects.count() == 1
     assert OrmQ.objects.get().key == "heavy"
-    with pytest.raises(ValueError, match="'one' is a run with source none"):
+    with pytest.raises(ValueError, match="'one' belongs to a run with source none"):
         accept_run(source="bundled", pipeline_run_id="one")
 
 
