@@ -1,1 +1,1 @@
-"""Training: fits in processes of their own, their leases, and the model files."""
+"""Training: fits in child processes, their leases, and the model files."""

@@ -1,4 +1,4 @@
-"""Model files: written aside and renamed, known by their SHA-256, verified before they are opened."""
+"""Model files: written aside and renamed into place; verified by SHA-256 before they are opened."""
 
 import hashlib
 import os
@@ -7,39 +7,39 @@ from pathlib import Path
 
 
 class ArtefactError(Exception):
-    """A model file that is missing or is not the one that was recorded."""
+    """A model file is missing or differs from the recorded one."""
 
 
 def digest_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_aside(path: Path, write: Callable[[Path], None]) -> str:
-    """Let `write` fill a file beside `path`, then rename it into place; returns its SHA-256.
+    """Let `write` fill a temporary file beside `path`, rename it into place and return its SHA-256.
 
-    Whoever reads `path` sees the whole new file or none, even when the machine stops in between.
+    A reader of `path` sees the whole new file or none, even after a power failure.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{os.getpid()}-{path.name}")  # Keras insists on the suffix
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")  # Keras requires the suffix
     try:
-        write(aside)
-        with aside.open("rb") as file:
+        write(temporary)
+        with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        digest = digest_of(aside)
-        aside.rename(path)
+        digest = digest_of(temporary)
+        temporary.rename(path)
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     return digest
 
 
 def verify(path: Path, sha256: str) -> None:
-    """Raise ArtefactError unless the file is there and is byte for byte the recorded one."""
+    """Raise ArtefactError unless the file exists and has the recorded SHA-256."""
     if not path.is_file():
         raise ArtefactError(f"the model file {path.name} is missing; train the mode again")
-    if (found := digest_of(path)) != sha256:
+    if (actual := digest_of(path)) != sha256:
         raise ArtefactError(
-            f"the model file {path.name} is not the one that was trained: its SHA-256 is {found[:12]}…, "
-            f"recorded is {sha256[:12]}…; it was not opened. Train the mode again"
+            f"the model file {path.name} is not the one that was trained: its SHA-256 is {actual[:12]}… "
+            f"instead of {sha256[:12]}…; it was not opened. Train the mode again"
         )

@@ -1,6 +1,6 @@
-"""Fits, leased: two processes that want the same one do not both do it.
+"""Leases of fits, which keep two processes from running the same fit.
 
-One that ends the process that waits for it, time and again, is given up, so that the other modes get through.
+A fit whose parent process is killed repeatedly is abandoned, so that the other modes still get trained.
 """
 
 from typing import Any
@@ -16,17 +16,17 @@ Status = Training.Status
 
 
 def acquire_fit(mode: str, known: DrawHistory, seed: int) -> Training:
-    """The row of this fit: with a token if it is leased here now, without one if it is not to be had."""
+    """Return the row of this fit, with a token if the lease was acquired and without one otherwise."""
     training, _ = Training.objects.get_or_create(
         mode=mode,
         draws_fingerprint=known.fingerprint(),
         seed=seed,
         code_version=MODES[mode].code_version,
     )
-    # One that has ended, whichever way, may be done anew.
-    anew: dict[str, Any] = {"started_at": None, "finished_at": None, "model": None, "error": ""}
+    # A finished fit, successful or not, may be repeated.
+    cleared: dict[str, Any] = {"started_at": None, "finished_at": None, "model": None, "error": ""}
     Training.objects.filter(pk=training.pk).exclude(status=Status.RUNNING).update(
-        status=Status.RUNNING, attempts=0, token=None, lease_until=None, **anew
+        status=Status.RUNNING, attempts=0, token=None, lease_until=None, **cleared
     )
     token = Training.objects.acquire(training.pk, lease_holder())
     training.refresh_from_db()
@@ -37,17 +37,17 @@ def acquire_fit(mode: str, known: DrawHistory, seed: int) -> Training:
 def finish_fit(
     training: Training, status: str, *, model: TrainedModel | None = None, error: str = ""
 ) -> bool:
-    """Record the end of a fit leased here; False when it was lost."""
-    held = Training.objects.owned_by(training)
-    training.token = None  # first, so that nobody renews it any more
-    return bool(held.update(status=status, model=model, error=error, finished_at=timezone.now()))
+    """Record the end of a fit leased by this process; return False if the lease was lost."""
+    owned = Training.objects.owned_by(training)
+    training.token = None  # first, so that the renewal thread skips it
+    return bool(owned.update(status=status, model=model, error=error, finished_at=timezone.now()))
 
 
 def fail_if_exhausted(training: Training) -> str:
-    """Why a fit is not begun again, or nothing. It is recorded as failed: who asks next has it done anew."""
+    """Fail a fit without attempts left and return its error; return "" otherwise."""
     exhausted = Training.objects.out_of_attempts().filter(pk=training.pk)
     error = (
-        f"the fit of {training.mode} was given up: {training.attempts} times the process that waited for it "
-        "was killed, perhaps for want of memory"
+        f"the fit of {training.mode} was abandoned after {training.attempts} attempts: its parent process "
+        "was killed each time, possibly out of memory"
     )
     return error if exhausted.update(status=Status.FAILED, error=error, finished_at=timezone.now()) else ""

@@ -1,4 +1,4 @@
-"""Fits and predictions in child processes, which are timed, measured and can be killed."""
+"""Run fits and predictions in child processes that are timed, measured and killable."""
 
 import json
 import os
@@ -15,18 +15,18 @@ from django.conf import settings
 from predictions.modes.features import History
 from predictions.training.fit_process import FitRequest
 
-GRACE_SECONDS = 5  # seconds between our limit and the one at which an orphaned child ends itself
+GRACE_SECONDS = 5  # from the parent's time limit to the one at which an orphaned child kills itself
 
 _running: set[subprocess.Popen[str]] = set()
 
 
 class FitError(Exception):
-    """A mode that could not be fitted or could not predict, with the reason for people."""
+    """A fit, prediction or backtest failed; the message says why."""
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """What a child process left: `payload` as `predictions.training.fit_process` writes it."""
+    """The result of a child process; `payload` is the `result.json` of `fit_process`."""
 
     payload: dict[str, Any]
     seconds: float
@@ -34,7 +34,6 @@ class FitResult:
 
 
 def build_request(job: str, mode: str, **values: Any) -> FitRequest:
-    """A request of this process, with the settings' time limit and parameters, if the mode takes some."""
     return FitRequest(
         job=job,
         mode=mode,
@@ -46,43 +45,45 @@ def build_request(job: str, mode: str, **values: Any) -> FitRequest:
 
 
 def run_in_subprocess(request: FitRequest, history: History) -> FitResult:
-    """Let a process of its own do what is asked; FitError with the reason when it does not."""
+    """Run a request in a child process; raise FitError if it fails or exceeds the time limit."""
     with tempfile.TemporaryDirectory(prefix="shiol-fit-") as name:
         folder = Path(name)
         request.write(folder, history)
         started = time.perf_counter()
-        ending = _run(request, folder)
+        exit_description = _run_child(request, folder)
         seconds = time.perf_counter() - started
-        answer = folder / "result.json"
-        if not answer.is_file():
-            raise FitError(f"{request.mode}: its {request.job} process ended without an answer: {ending}")
-        payload = json.loads(answer.read_text())
+        result = folder / "result.json"
+        if not result.is_file():
+            raise FitError(
+                f"{request.mode}: {request.job} process ended without a result: {exit_description}"
+            )
+        payload = json.loads(result.read_text())
     if "error" in payload:
         raise FitError(payload["error"])
     return FitResult(payload, seconds, payload.pop("peak_memory_kb"))
 
 
-def _run(request: FitRequest, folder: Path) -> str:
-    """Run the child to its end, or kill it at the limit; returns the last it said on stderr."""
+def _run_child(request: FitRequest, folder: Path) -> str:
+    """Run the child and return its exit code and last line on stderr; kill it at the time limit."""
     command = [sys.executable, "-m", "predictions.training.fit_process", str(folder)]
     with subprocess.Popen(
         command, cwd=settings.BASE_DIR, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as child:
         _running.add(child)
         try:
-            _, said = child.communicate(timeout=settings.FIT_TIME_LIMIT)
+            _, stderr = child.communicate(timeout=settings.FIT_TIME_LIMIT)
         except subprocess.TimeoutExpired as error:
             raise FitError(
-                f"{request.mode}: its {request.job} was ended after {settings.FIT_TIME_LIMIT} seconds"
+                f"{request.mode}: {request.job} timed out after {settings.FIT_TIME_LIMIT} seconds"
             ) from error
         finally:
-            child.kill()  # nothing to one that has ended
+            child.kill()  # no effect if it has exited
             _running.discard(child)
-    last_line = said.strip().rpartition("\n")[2]
-    return f"exit code {child.returncode}; {last_line or 'it said nothing'}"
+    last_line = stderr.strip().rpartition("\n")[2]
+    return f"exit code {child.returncode}; {last_line or 'no output'}"
 
 
 def end_children() -> None:
-    """Kill what runs, for a caller that gives up; the threads that wait for it get a FitError."""
+    """Kill all running children; the threads that wait for them get a FitError."""
     for child in list(_running):
         child.kill()

@@ -47,7 +47,7 @@ def test_a_fit_that_takes_too_long_is_killed_and_says_so(world: World) -> None:
     run, host = _amid_a_fit(world, FAULT_FIT_SECONDS="1")
 
     wait_until(lambda: _ended(run)[0] == "failed", 60, "the end of the run")
-    reason = "random_forest failed: random_forest: its fit was ended after 1 seconds"
+    reason = "random_forest failed: random_forest: fit timed out after 1 seconds"
     assert _ended(run) == ("failed", f"training: {reason}")
     assert host.find("fit", clusters.HEAVY) is None
     host.end()

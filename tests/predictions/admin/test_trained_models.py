@@ -122,8 +122,8 @@ def test_an_older_model_is_held_until_the_newest_is_activated_again(
         ({"file_retained": False}, "its file was deleted"),
         ({"file": "v1-gone.json"}, "the model file v1-gone.json is missing"),
         ({"sha256": "1" * 64}, "the model file test-old.json is not the one that was trained"),
-        ({"code_version": 99}, "it was fitted by version 99 of v1, and this is"),
-        ({"parameters": {"speed": 1}}, "its parameters are not ones of this version"),
+        ({"code_version": 99}, "it was fitted by version 99 of v1; the current version is"),
+        ({"parameters": {"speed": 1}}, "its parameters are invalid in this version"),
     ],
 )
 def test_a_model_that_could_not_predict_is_refused_with_the_reason(

@@ -224,7 +224,7 @@ def test_what_fell_short_is_tried_again_and_only_that(settings: pytest.FixtureRe
     backtest = begun(refit_every=30)
     ended(backtest)
     assert (backtest.status, comparisons(backtest)) == ("failed", [])
-    assert "uniform: its backtest was ended after 0.01 seconds" in backtest.error
+    assert "uniform: backtest timed out after 0.01 seconds" in backtest.error
 
     settings.FIT_TIME_LIMIT = 60  # type: ignore[attr-defined]
     again = begun(refit_every=30)

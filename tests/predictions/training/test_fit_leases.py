@@ -72,7 +72,10 @@ def test_a_fit_whose_waiting_process_died_time_and_again_is_given_up_and_may_be_
     trained = train_here()
 
     assert trained.model is None
-    assert "the fit of random_forest was given up: 2 times the process that waited" in trained.error
+    assert (
+        "the fit of random_forest was abandoned after 2 attempts: its parent process was killed"
+        in trained.error
+    )
     assert Training.objects.get().status == "failed"
     assert train_here().fitted  # who asks again has it done anew
 

@@ -23,9 +23,7 @@ def test_children_that_are_given_up_end_at_once_and_who_waits_gets_an_error() ->
         wait_until(lambda: bool(subprocesses._running), 5, "a child")
         (child,) = subprocesses._running
         end_children()
-        with pytest.raises(
-            FitError, match="lstm: its backtest process ended without an answer: exit code -9"
-        ):
+        with pytest.raises(FitError, match="lstm: backtest process ended without a result: exit code -9"):
             fit.result(timeout=2)
 
     assert child.returncode == -9

@@ -182,7 +182,7 @@ def test_a_fit_that_takes_too_long_is_ended_and_leaves_no_row(
     settings.FIT_TIME_LIMIT = 1  # type: ignore[attr-defined]
     before = TrainedModel.objects.count()
 
-    with pytest.raises(FitError, match=f"{trained.mode}: its fit was ended after 1 seconds"):
+    with pytest.raises(FitError, match=f"{trained.mode}: fit timed out after 1 seconds"):
         train(trained.mode, known)
 
     assert TrainedModel.objects.count() == before
