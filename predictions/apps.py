@@ -1,4 +1,4 @@
-"""The app's registration, and the signs that its clusters give."""
+"""App configuration of predictions."""
 
 from django.apps import AppConfig
 

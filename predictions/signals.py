@@ -1,7 +1,6 @@
-"""The two signals: each joins predictions to tickets, which must not know each other.
+"""Signals from predictions to tickets, which predictions must not import.
 
-Whoever learns and whoever imports must work without anybody listening; making tickets and scoring them must
-happen whatever made the prediction or brought the draw, be it the pipeline, a command or the admin.
+Generation and scoring follow every prediction and import, whichever of pipeline, command or admin started it.
 """
 
 import logging
@@ -12,16 +11,15 @@ from django.dispatch import Signal
 
 logger = logging.getLogger(__name__)
 
-# Sent after STEP 6 has committed. Argument: `run`, the completed PipelineRun.
+# Sent after step 6 has committed. Argument: `run`, the completed PipelineRun.
 predictions_generated = Signal()
 
-# Sent after an import has committed that brought or changed draws. Argument: `dates`, the dates of those
-# draws, ascending.
+# Sent after an import that added or changed draws has committed. Argument: `dates`, their dates, ascending.
 draws_stored = Signal()
 
 
 def send_logged(signal: Signal, sender: type[Model], about: str, **values: Any) -> None:
-    """Send a signal to whoever listens; their trouble is logged and is not the sender's."""
-    for receiver, answer in signal.send_robust(sender=sender, **values):
-        if isinstance(answer, Exception):
-            logger.error("%s failed on %s", receiver.__qualname__, about, exc_info=answer)
+    """Send a signal; log exceptions of its receivers instead of raising them."""
+    for receiver, response in signal.send_robust(sender=sender, **values):
+        if isinstance(response, Exception):
+            logger.error("%s failed on %s", receiver.__qualname__, about, exc_info=response)

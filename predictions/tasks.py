@@ -1,4 +1,4 @@
-"""What the queue's workers call: ids in, a small dict out."""
+"""Tasks of the queue. Each takes an id and may run twice."""
 
 import time
 
@@ -10,7 +10,7 @@ from predictions.workqueue.pruning import prune_clusters, prune_results, prune_s
 
 
 def run_pipeline(run_pk: int) -> dict[str, str]:
-    """Execute an accepted run. A second delivery finds it another's, or ended, and goes."""
+    """Execute an accepted run; a second delivery finds it leased or finished and does nothing."""
     run = PipelineRun.objects.get(pk=run_pk)
     execute(run)
     run.refresh_from_db()
@@ -18,18 +18,18 @@ def run_pipeline(run_pk: int) -> dict[str, str]:
 
 
 def answer(queue: str, name: str, until: float) -> None:
-    """A canary: that it was done is the sign. Another cluster's is sent on while somebody waits for it."""
+    """Run a canary, whose result is the heartbeat; forward one that is meant for another cluster."""
     if clusters.current_cluster() != name and time.time() < until:
-        time.sleep(0.2)  # so that two clusters do not toss it to and fro as fast as they can
+        time.sleep(0.2)  # limits how fast two clusters forward it to each other
         clusters.send_canary(queue, name, until)
 
 
 def run_pipeline_after_draw() -> dict[str, str | None]:
-    """A tick: accept the run that follows the last draw, if it is time. A second delivery finds it there."""
+    """Accept the run that follows the last draw, if it is due; scheduled twice an hour."""
     run = run_after_draw()
     return {"pipeline_run_id": None if run is None else run.pipeline_run_id}
 
 
 def prune_queue() -> dict[str, int]:
-    """Delete what the queue left behind a week ago. A second delivery finds nothing left."""
+    """Delete old task results, cluster rows and sign-in records."""
     return {"results": prune_results(), "clusters": prune_clusters(), "sign_ins": prune_sign_ins()}

@@ -1,8 +1,7 @@
-"""The django-q2 clusters: their queues, their names, and the signs that they get work done.
+"""The django-q2 clusters: their queues, names and heartbeats.
 
-A watchdog gives each of its clusters a name and reads its signs from the cluster's row. There are two: the
-monitor signs each result, which has then gone all the way from the queue through a worker; and a task that
-takes longer signs from a thread meanwhile, for as long as the queue's time limit lets it.
+A watchdog names each of its clusters and reads the heartbeat from the cluster's row. The monitor records one
+per result, which proves the whole way from the queue through a worker; a thread records them during a task.
 """
 
 import hmac
@@ -28,22 +27,21 @@ from predictions.models import Cluster
 logger = logging.getLogger(__name__)
 
 DEFAULT, HEAVY = "shiolplus", "heavy"
-HOLDER = "SHIOL_HOLDER"  # the environment variable in which a watchdog tells its cluster who it is
+HOLDER = "SHIOL_HOLDER"  # the environment variable in which a watchdog passes its cluster the name
 HEARTBEAT_SECONDS = 5
 
 
 def current_cluster() -> str | None:
-    """The name of the cluster that this process belongs to; None where no watchdog gave it one."""
+    """Return the name of this process's cluster; None if it has no watchdog."""
     return os.environ.get(HOLDER)
 
 
 def secret_key_fingerprint() -> str:
-    """What tells whether two hosts share SECRET_KEY, with which tasks are signed, and not what it is."""
+    """Return a digest that shows whether two hosts sign tasks with the same SECRET_KEY."""
     return hmac.new(settings.SECRET_KEY.encode(), b"shiolplus key print", "sha256").hexdigest()[:16]
 
 
 def with_other_key() -> list[Cluster]:
-    """Return the live clusters whose secret key differs from that of this process."""
     alive = Cluster.objects.alive().order_by("queue", "host", "id")
     return [cluster for cluster in alive if has_other_key(cluster)]
 
@@ -53,78 +51,74 @@ def has_other_key(cluster: Cluster) -> bool:
 
 
 def heartbeat(**kwargs: Any) -> None:
-    """Let the watchdog know that work gets done. While the database is away it cannot look either."""
+    """Record a heartbeat of this cluster. During a database outage the watchdog cannot read one either."""
     try:
         Cluster.objects.filter(holder=current_cluster()).update(last_heartbeat_at=timezone.now())
     except (DatabaseError, InterfaceError) as error:
-        logger.warning("no sign could be given: %s", error)
+        logger.warning("Could not record a heartbeat: %s", error)
 
 
 def is_stopping() -> bool:
-    """Whether this process's cluster is about to end, so that a long task should give back what is left."""
+    """Return True if this process's cluster is shutting down; a long task should then requeue its work."""
     name = current_cluster()
     return name is not None and Cluster.objects.filter(holder=name, status=Cluster.Status.STOPPING).exists()
 
 
 class HeartbeatThread:
-    """Signs while a task runs; a worker runs one at a time."""
+    """Record heartbeats while a task runs; a worker runs one task at a time."""
 
     def __init__(self) -> None:
-        self.ended = Event()
+        self.stopped = Event()
 
-    def begin(self, **kwargs: Any) -> None:
-        self.ended = Event()
-        Thread(target=self._beat, args=(self.ended,), name="signs", daemon=True).start()
+    def start(self, **kwargs: Any) -> None:
+        self.stopped = Event()
+        Thread(target=self._run, args=(self.stopped,), name="heartbeat", daemon=True).start()
 
-    def end(self, **kwargs: Any) -> None:
-        self.ended.set()
+    def stop(self, **kwargs: Any) -> None:
+        self.stopped.set()
 
-    def _beat(self, ended: Event) -> None:
+    def _run(self, stopped: Event) -> None:
         try:
-            while not ended.wait(HEARTBEAT_SECONDS):
+            while not stopped.wait(HEARTBEAT_SECONDS):
                 heartbeat()
         finally:
             connection.close()
 
 
-_beat = HeartbeatThread()
+_heartbeat_thread = HeartbeatThread()
 
 
 def connect() -> None:
-    """Sign what this process's cluster does, if it has a watchdog; called once, when the app is ready."""
+    """Record heartbeats of this process's cluster, if it has a watchdog."""
     if current_cluster():
-        pre_execute.connect(_beat.begin, dispatch_uid="clusters.begin")
-        post_execute_in_worker.connect(_beat.end, dispatch_uid="clusters.end")
-        post_execute.connect(heartbeat, dispatch_uid="clusters.sign")
+        pre_execute.connect(_heartbeat_thread.start, dispatch_uid="clusters.start")
+        post_execute_in_worker.connect(_heartbeat_thread.stop, dispatch_uid="clusters.stop")
+        post_execute.connect(heartbeat, dispatch_uid="clusters.heartbeat")
 
 
 def send_canary(queue: str, name: str, until: float) -> None:
-    """Send a task that only asks the named cluster for a sign, until a time (seconds since 1970).
+    """Enqueue a task that makes the named cluster record a heartbeat; `until` is in seconds since 1970.
 
-    Clusters of several hosts share a queue: one that gets another's canary sends it on.
+    Clusters of several hosts share a queue, so a cluster forwards a canary that is meant for another.
     """
     options = {"cluster": queue, "task_name": f"canary for {name}", "save": False}
     async_task("predictions.tasks.answer", queue, name, until, **options)
 
 
 def alive() -> list[str]:
-    """The clusters that live, for people: those under a watchdog on any host, and others of this machine."""
-    return [f"{one.queue} on {one.host}" for one in Cluster.objects.alive()] or started_by_hand()
+    """Describe the live clusters: those with a watchdog on any host, else those of this machine."""
+    return [f"{cluster.queue} on {cluster.host}" for cluster in Cluster.objects.alive()] or started_by_hand()
 
 
 def started_by_hand() -> list[str]:
-    """The clusters of this machine that live, with a watchdog or without.
-
-    Their heartbeat does not name their queue; it is in var/, for three seconds.
-    """
+    """Describe the live clusters of this machine, from heartbeat files, which do not name the queue."""
     return [f"process {stat.pid} on {stat.host}" for stat in _read_heartbeats() if _process_exists(stat)]
 
 
 def _read_heartbeats() -> list[Stat]:
-    """Return what the heartbeat files of this machine hold, without writing there.
+    """Return the states in the heartbeat files, except those signed with another secret key.
 
-    django-q2's Stat.get_all writes back what it has read: run by root, it left a file that the service's own
-    user could not read. A signature that does not fit is that of another secret key.
+    django-q2's Stat.get_all writes them back: run by root, it left a file that the service could not read.
     """
     cache, stats = caches["queue"], []
     index = cache.get(Conf.Q_STAT)
@@ -137,22 +131,21 @@ def _read_heartbeats() -> list[Stat]:
 
 
 def _process_exists(heartbeat: Stat) -> bool:
-    """Whether a heartbeat is not that of a process of this machine that has ended since."""
     if heartbeat.host != socket.gethostname():
         return True
     try:
         os.kill(heartbeat.pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # it runs, as another user
+    except PermissionError:  # it runs as another user
         return True
     return True
 
 
 def warn_unless_alive(stderr: OutputWrapper, verbosity: int, queue: str) -> None:
-    """Tell an operator who enqueues something that nobody is there to do it."""
+    """Warn an operator who enqueues work that no cluster will run it now."""
     if verbosity > 0 and not alive():
         stderr.write(
-            f"warning: no cluster is alive, so this waits until one is; start them with `make serve`, or "
-            f"`python manage.py run_cluster` (queue {queue})"
+            f"warning: no cluster is alive; the task stays queued until one is. Start the clusters with "
+            f"`make serve` or `python manage.py run_cluster` (queue {queue})"
         )

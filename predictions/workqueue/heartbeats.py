@@ -1,8 +1,8 @@
-"""Heartbeat files: where django-q2 clusters of this machine write their state for other processes.
+"""Heartbeat files, in which the django-q2 clusters of this machine store their state.
 
-django-q2 keeps its cluster states in a Django cache. Django's own file cache unpickles what it reads and
-raises on a file that it cannot read, which would let one foreign file break every monitoring page. Files here
-are JSON, and one that cannot be read means "no heartbeat" and is listed by `heartbeat_faults`.
+django-q2 keeps these states in a Django cache. Django's file cache unpickles its files and raises on an
+unreadable one, so that one file could break every monitoring page. Files here are JSON; an unreadable one
+counts as "no heartbeat" and is reported by `heartbeat_faults`.
 """
 
 import json
@@ -20,12 +20,12 @@ from django.conf import settings
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 
 SUFFIX = ".heartbeat"
-ABANDONED_AFTER = 24 * 3600  # seconds; files of clusters that ended long ago are deleted
+ABANDONED_AFTER = 24 * 3600  # seconds, after which the file of an ended cluster is deleted
 NOTHING = object()
 
 
 class HeartbeatError(Exception):
-    """A file that is not a heartbeat, with the reason and the command that removes the cause."""
+    """A file is not a readable heartbeat; `hint` is the command that repairs it."""
 
     def __init__(self, path: Path, reason: str, hint: str) -> None:
         super().__init__(f"{path} {reason}")
@@ -34,15 +34,13 @@ class HeartbeatError(Exception):
 
 @dataclass(frozen=True)
 class HeartbeatFault:
-    """What is wrong with one file, and a shell command that repairs it."""
-
     path: Path
     reason: str
     hint: str
 
 
 class HeartbeatCache(BaseCache):
-    """A cache of JSON values in files of one folder; `get` returns the default for an unreadable file."""
+    """A cache of JSON files in one folder; `get` returns the default for an unreadable file."""
 
     def __init__(self, location: str, params: dict[str, Any]) -> None:
         super().__init__(params)
@@ -51,7 +49,7 @@ class HeartbeatCache(BaseCache):
     def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
         try:
             value = read_value(self._path(key, version))
-        except HeartbeatError:  # listed by heartbeat_faults
+        except HeartbeatError:  # reported by heartbeat_faults
             return default
         return default if value is NOTHING else value
 
@@ -91,40 +89,42 @@ class HeartbeatCache(BaseCache):
         return self.folder / f"{name}{SUFFIX}"
 
     def _delete_abandoned(self, oldest: float) -> None:
-        """Delete the files written before `oldest`, by the clock of the file system."""
+        """Delete the files last written before `oldest`, by the clock of the file system."""
         for path in self.folder.iterdir():
             try:
                 if path.stat().st_mtime < oldest:
                     path.unlink()
-            except OSError:  # deleted by another process, or not ours: then heartbeat_faults lists it
+            except OSError:  # already deleted, or not permitted: heartbeat_faults reports it
                 continue
 
 
 def read_value(path: Path) -> Any:
-    """Return the value in a file, NOTHING if it is absent or has expired; HeartbeatError if unreadable."""
+    """Return the value in a file, NOTHING if it is missing or expired; raise HeartbeatError if unreadable."""
     try:
         content = json.loads(path.read_bytes())
         expires, value = content["expires"], content["value"]
-        if not _is_of_django_q(value):
+        if not _is_state_or_keys(value):
             raise ValueError("neither a signed state nor a list of keys")
         return value if expires is None or expires > time.time() else NOTHING
     except FileNotFoundError:
         return NOTHING
     except PermissionError as error:
-        raise HeartbeatError(path, f"belongs to {_owner(path)} and cannot be read", _repair(path)) from error
+        raise HeartbeatError(
+            path, f"belongs to {_owner(path)} and cannot be read", _repair_command(path)
+        ) from error
     except OSError as error:
-        raise HeartbeatError(path, f"cannot be read: {error.strerror}", _repair(path)) from error
+        raise HeartbeatError(path, f"cannot be read: {error.strerror}", _repair_command(path)) from error
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise HeartbeatError(path, "is damaged", _repair(path)) from error
+        raise HeartbeatError(path, "is damaged", _repair_command(path)) from error
 
 
-def _is_of_django_q(value: Any) -> bool:
-    keys = value if isinstance(value, list) else [value]
-    return all(isinstance(key, str) for key in keys)
+def _is_state_or_keys(value: Any) -> bool:
+    texts = value if isinstance(value, list) else [value]
+    return all(isinstance(text, str) for text in texts)
 
 
 def heartbeat_faults() -> list[HeartbeatFault]:
-    """Return the files that cannot be read as heartbeats, the folder itself among them."""
+    """Return the problems of the heartbeat files and of their folder."""
     folder = Path(settings.CACHES["queue"]["LOCATION"])
     try:
         paths = sorted(folder.iterdir())
@@ -132,22 +132,22 @@ def heartbeat_faults() -> list[HeartbeatFault]:
         return []  # no cluster has run yet
     except OSError as error:
         reason = f"belongs to {_owner(folder)} and cannot be listed: {error.strerror}"
-        return [HeartbeatFault(folder, reason, _repair(folder))]
+        return [HeartbeatFault(folder, reason, _repair_command(folder))]
     return [fault for path in paths if (fault := _fault(path))]
 
 
 def _fault(path: Path) -> HeartbeatFault | None:
-    if path.suffix != SUFFIX and _is_of_another_kind(path):
+    if path.suffix != SUFFIX and _is_harmless(path):
         return None
     try:
         read_value(path)
     except HeartbeatError as error:
         return HeartbeatFault(error.path, error.reason, error.hint)
-    return _foreign(path)
+    return _ownership_fault(path)
 
 
-def _is_of_another_kind(path: Path) -> bool:
-    """Return True for a file being written, and for Django's cache files of earlier versions."""
+def _is_harmless(path: Path) -> bool:
+    """Return True for a file being written, or a cache file of an earlier version."""
     if path.name.startswith("tmp"):
         return True
     try:
@@ -157,15 +157,15 @@ def _is_of_another_kind(path: Path) -> bool:
         return False
 
 
-def _foreign(path: Path) -> HeartbeatFault | None:
-    """A readable file of a user who neither runs this process nor owns the folder."""
+def _ownership_fault(path: Path) -> HeartbeatFault | None:
+    """Return a fault if the file's owner neither runs this process nor owns the folder."""
     try:
         owner = path.stat().st_uid
         if owner in (os.geteuid(), path.parent.stat().st_uid):
             return None
-    except OSError:  # it ended between the two looks
+    except OSError:  # deleted meanwhile
         return None
-    return HeartbeatFault(path, f"belongs to {_owner(path)}", _repair(path))
+    return HeartbeatFault(path, f"belongs to {_owner(path)}", _repair_command(path))
 
 
 def _owner(path: Path) -> str:
@@ -179,8 +179,7 @@ def _owner(path: Path) -> str:
         return f"user {uid}"
 
 
-def _repair(path: Path) -> str:
-    """Return the command: a folder is given back to its user, a file is written anew by the next beat."""
+def _repair_command(path: Path) -> str:
     if path == Path(settings.CACHES["queue"]["LOCATION"]) and path.is_dir():
         return f"`sudo chown -R $(stat -c %U {quote(str(settings.VAR))}) {quote(str(path))}`"
-    return f"`sudo rm -r {quote(str(path))}`; live clusters write theirs anew"
+    return f"`sudo rm -r {quote(str(path))}`; live clusters recreate theirs"

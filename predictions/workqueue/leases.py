@@ -1,4 +1,4 @@
-"""Keeping a lease: who signs it here, the thread that renews it through long work, and its loss."""
+"""Lease renewal: the holder's name, the thread that renews leases during long work, and LeaseLost."""
 
 import logging
 import os
@@ -15,50 +15,50 @@ from predictions.workqueue import clusters
 
 logger = logging.getLogger(__name__)
 
-# What a database raises when it is away, full, read-only or locked: nothing is wrong with the work itself.
+# Raised by a database that is unavailable, full, read-only or locked: the work itself is not at fault.
 DATABASE_OUTAGES = (OperationalError, InterfaceError, InternalError)
-BASE_DELAY = 5  # seconds until work that met an outage may be begun again; then 10, 20, 40
+BASE_DELAY = 5  # seconds until the first retry after an outage; then 10, 20, 40
 
 
 class LeaseLost(Exception):
-    """The work is no longer ours: it was cancelled, or another has it since our lease ran out."""
+    """The work was cancelled, or another worker acquired it after the lease expired."""
 
 
 def lease_holder() -> str:
-    """Who signs a lease here: the cluster, by the name its watchdog gave it, else this process."""
+    """Return the name that leases of this process carry: its cluster's, else host and process id."""
     return os.environ.get(clusters.HOLDER) or f"{socket.gethostname()}/{os.getpid()}"
 
 
 def backoff_delay(attempts: int) -> int:
-    """Seconds to leave work alone after so many attempts without getting further."""
+    """Return the seconds to wait after so many attempts without progress."""
     return int(BASE_DELAY * 2 ** (max(attempts, 1) - 1))
 
 
 @contextmanager
 def renewing(rows: Sequence[PipelineRun | Training]) -> Iterator[None]:
-    """Renew leases from a thread for as long as the block runs. A row without a token is no longer ours.
+    """Renew the leases of rows from a thread while the block runs; rows without a token are skipped.
 
-    One that is lost all the same is noticed where its holder next writes.
+    A lease that is lost nevertheless is detected by the holder's next write.
     """
-    ended = Event()
-    thread = Thread(target=_renew_loop, args=(rows, ended), name="leases", daemon=True)
+    stopped = Event()
+    thread = Thread(target=_renew_loop, args=(rows, stopped), name="leases", daemon=True)
     thread.start()
     try:
         yield
     finally:
-        ended.set()
+        stopped.set()
         thread.join()
 
 
-def _renew_loop(rows: Sequence[PipelineRun | Training], ended: Event) -> None:
+def _renew_loop(rows: Sequence[PipelineRun | Training], stopped: Event) -> None:
     try:
-        while not ended.wait(settings.LEASE_SECONDS / 4):
+        while not stopped.wait(settings.LEASE_SECONDS / 4):
             try:
                 for row in rows:
                     if row.token:
                         type(row).objects.renew(row)
             except DATABASE_OUTAGES as error:
-                logger.warning("leases could not be renewed: %s", error)
+                logger.warning("Could not renew leases: %s", error)
                 connection.close()
     finally:
         connection.close()

@@ -89,7 +89,7 @@ def test_a_damaged_file_is_no_heartbeat_and_is_named(content: bytes, folder: Pat
     assert clusters.started_by_hand() == []
     [fault] = heartbeat_faults()
     assert (fault.path, fault.reason) == (path, "is damaged")
-    assert fault.hint == f"`sudo rm -r {path}`; live clusters write theirs anew"
+    assert fault.hint == f"`sudo rm -r {path}`; live clusters recreate theirs"
 
 
 def test_a_folder_in_place_of_a_file_is_no_heartbeat(folder: Path) -> None:
