@@ -1,4 +1,4 @@
-"""Draws, what was learned from them, and what each pipeline run did; one file a noun."""
+"""Models of predictions: draws, trained models, predictions, backtests, pipeline runs and clusters."""
 
 from predictions.models.backtests import Backtest, BacktestFold, BacktestQuerySet
 from predictions.models.clusters import Cluster, ClusterQuerySet

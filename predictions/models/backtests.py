@@ -1,4 +1,4 @@
-"""What modes were worth on past draws, walked forward fold by fold."""
+"""Walk-forward backtests and their folds."""
 
 import math
 
@@ -12,12 +12,12 @@ from predictions.modes.registry import MEASURED_NAMES
 
 class BacktestQuerySet(models.QuerySet["Backtest"]):
     def with_results(self) -> "BacktestQuerySet":
-        """Those that measured something to the end, the newest first."""
+        """Return the completed and partial backtests, newest first."""
         return self.filter(status__in=(Backtest.Status.COMPLETED, Backtest.Status.PARTIAL)).order_by("-id")
 
 
 class Backtest(TimedModel):
-    """Modes and their baseline on the newest draws; one that is `running` may be interrupted and resumed."""
+    """A backtest of modes and the baseline on the newest draws; a `running` one can be resumed."""
 
     class Status(models.TextChoices):
         RUNNING = "running"
@@ -26,16 +26,18 @@ class Backtest(TimedModel):
         FAILED = "failed"
 
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
-    modes = models.JSONField(help_text="In their usual order, and the baseline after them.")
-    draws = models.PositiveIntegerField(help_text="How many of the newest draws are tested.")
-    refit_every = models.PositiveIntegerField(help_text="Draws from one fit to the next.")
+    modes = models.JSONField(help_text="In their usual order, then the baseline.")
+    draws = models.PositiveIntegerField(help_text="Number of newest draws tested.")
+    refit_every = models.PositiveIntegerField(help_text="Number of draws per fit.")
     seed = models.BigIntegerField()
-    draws_known = models.PositiveIntegerField(help_text="Of the era, the tested ones among them.")
-    tested_from = models.DateField(help_text="The oldest draw that is tested.")
-    draws_through = models.DateField(help_text="The newest draw that is known, and tested.")
-    draws_fingerprint = models.CharField(max_length=64, help_text="SHA-256 of all draws that are known.")
-    versions = SafeJSONField(help_text="{mode: {code_version, parameters}}, those modes are made of too.")
-    results = SafeJSONField(default=dict, help_text="{mode: figures beside uniform}, once it has ended.")
+    draws_known = models.PositiveIntegerField(
+        help_text="Number of draws of the era, including the tested ones."
+    )
+    tested_from = models.DateField(help_text="The oldest tested draw.")
+    draws_through = models.DateField(help_text="The newest tested draw.")
+    draws_fingerprint = models.CharField(max_length=64, help_text="SHA-256 of all draws of the era.")
+    versions = SafeJSONField(help_text="{mode: {code_version, parameters}}, including dependencies.")
+    results = SafeJSONField(default=dict, help_text="{mode: figures vs. uniform}, once finished.")
 
     objects = BacktestQuerySet.as_manager()
 
@@ -60,14 +62,16 @@ class Backtest(TimedModel):
 
 
 class BacktestFold(models.Model):
-    """A mode on some draws in a row, after one fit on the draws before them; or why there is nothing."""
+    """One segment of a backtest: a mode's predictions of consecutive draws after one fit, or the error."""
 
     backtest = models.ForeignKey(Backtest, on_delete=models.CASCADE, related_name="folds")
     mode = models.CharField(max_length=20, choices=[(name, name) for name in MEASURED_NAMES])
-    first = models.PositiveIntegerField(help_text="Its first draw, as a place among the known ones from 0.")
+    first = models.PositiveIntegerField(
+        help_text="Index of its first draw among the draws of the era, from 0."
+    )
     draws = models.PositiveIntegerField()
-    figures = SafeJSONField(default=dict, help_text="Losses and matches draw by draw; empty after an error.")
-    seconds = models.FloatField(help_text="Of the fold's process, imports included.")
+    figures = SafeJSONField(default=dict, help_text="Losses and matches per draw; empty after an error.")
+    seconds = models.FloatField(help_text="Run time of the fold's process, including imports.")
     error = SafeTextField(default="", blank=True)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""The clusters that do the work, as those who watch them see them."""
+"""Clusters of workers and their liveness."""
 
 from datetime import timedelta
 
@@ -8,17 +8,17 @@ from django.utils import timezone
 
 from predictions.models.fields import SafeCharField, SafeTextField
 
-SEEN_WITHIN = timedelta(seconds=30)  # a watchdog looks every few seconds
+SEEN_WITHIN = timedelta(seconds=30)  # a watchdog checks every few seconds
 
 
 class ClusterQuerySet(models.QuerySet["Cluster"]):
     def alive(self) -> "ClusterQuerySet":
-        """Those whose watchdog has looked at them lately."""
+        """Return the clusters that their watchdog has checked recently."""
         return self.filter(seen_at__gte=timezone.now() - SEEN_WITHIN).exclude(status=Cluster.Status.STOPPED)
 
 
 class Cluster(models.Model):
-    """One django-q2 cluster under a watchdog: its host, its queue, and when its workers last gave a sign."""
+    """One django-q2 cluster under a watchdog."""
 
     class Status(models.TextChoices):
         STARTING = "starting"
@@ -26,20 +26,18 @@ class Cluster(models.Model):
         STOPPING = "stopping"
         STOPPED = "stopped"
 
-    holder = SafeCharField(max_length=200, unique=True, help_text="What its workers sign leases with.")
+    holder = SafeCharField(max_length=200, unique=True, help_text="The name in its workers' leases.")
     queue = models.CharField(max_length=40)
     host = SafeCharField(max_length=200)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.STARTING)
     key_fingerprint = models.CharField(
-        max_length=64, help_text="Tells whether two hosts share the secret key, and not what it is."
+        max_length=64, help_text="Shows whether two hosts share the secret key without revealing it."
     )
     started_at = models.DateTimeField(default=timezone.now)
-    seen_at = models.DateTimeField(default=timezone.now, help_text="When its watchdog last looked.")
-    last_heartbeat_at = models.DateTimeField(
-        null=True, help_text="When it last showed that it gets work done."
-    )
+    seen_at = models.DateTimeField(default=timezone.now, help_text="Last check by its watchdog.")
+    last_heartbeat_at = models.DateTimeField(null=True, help_text="Last sign of progress.")
     restarts = models.PositiveIntegerField(default=0, help_text="By the watchdog.")
-    trouble = SafeTextField(default="", blank=True, help_text="Why it was last restarted.")
+    trouble = SafeTextField(default="", blank=True, help_text="Reason for the last restart.")
 
     objects = ClusterQuerySet.as_manager()
 
@@ -57,10 +55,9 @@ class Cluster(models.Model):
 
     @property
     def is_alive(self) -> bool:
-        """As the query `alive` has it."""
         return self.seen_at >= timezone.now() - SEEN_WITHIN and self.status != self.Status.STOPPED
 
     @property
     def state(self) -> str:
-        """What its watchdog says of it, unless that has fallen silent."""
-        return self.status if self.is_alive or self.status == self.Status.STOPPED else "not seen any more"
+        """Return the status, unless the watchdog has stopped updating it."""
+        return self.status if self.is_alive or self.status == self.Status.STOPPED else "not responding"

@@ -1,4 +1,4 @@
-"""Official draws, and the feeds that brought them."""
+"""Official draws and their feeds."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -8,9 +8,9 @@ from predictions.models.fields import SafeCharField
 
 
 class Draw(models.Model):
-    """One official drawing; white balls are stored ascending, whatever order they fell in."""
+    """One official drawing; the white balls are stored in ascending order."""
 
-    draw_date = models.DateField(unique=True, help_text="The Eastern date for which the draw was scheduled.")
+    draw_date = models.DateField(unique=True, help_text="The scheduled date, US Eastern.")
     n1 = models.PositiveSmallIntegerField()
     n2 = models.PositiveSmallIntegerField()
     n3 = models.PositiveSmallIntegerField()
@@ -18,9 +18,9 @@ class Draw(models.Model):
     n5 = models.PositiveSmallIntegerField()
     powerball = models.PositiveSmallIntegerField()
     multiplier = models.PositiveSmallIntegerField(
-        null=True, blank=True, help_text="Power Play; not every feed has it."
+        null=True, blank=True, help_text="Power Play; not published by every feed."
     )
-    source = SafeCharField(max_length=200, help_text="The feed or file that brought it first.")
+    source = SafeCharField(max_length=200, help_text="The feed or file it was imported from.")
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -31,7 +31,7 @@ class Draw(models.Model):
                 name="draw_white_balls_ascending",
                 condition=Q(n1__lt=F("n2"), n2__lt=F("n3"), n3__lt=F("n4"), n4__lt=F("n5")),
             ),
-            # The widest matrix of any era; the era of the date is checked on import.
+            # The union of all eras; an import checks the matrix of the draw's era.
             models.CheckConstraint(
                 name="draw_balls_in_range",
                 condition=Q(n1__gte=1, n5__lte=69, powerball__gte=1, powerball__lte=39),
@@ -47,7 +47,7 @@ class Draw(models.Model):
 
 
 class Feed(models.Model):
-    """What a feed's server last said of its version, so that an unchanged feed is not downloaded again."""
+    """The ETag of a feed's last import, so that an unchanged feed is not downloaded again."""
 
     url = SafeCharField(max_length=500, unique=True)
     etag = SafeCharField(max_length=200)

@@ -1,6 +1,6 @@
-"""Model fields whose text is always safe to store, whether it comes by save, bulk_create or update.
+"""Model fields that sanitise their text on save, bulk_create and update.
 
-Each presents itself to migrations as Django's own field: the column is the same.
+Migrations see Django's own field, since the column is the same.
 """
 
 from typing import Any
@@ -14,11 +14,11 @@ from shiolplus.logs.safe_text import MAX_STORED, is_name, sanitize_json, sanitiz
 def validate_name(name: str) -> None:
     """Raise ValidationError for a blank name or one with control characters."""
     if not is_name(name):
-        raise ValidationError("Allowed is a text that is not blank and has no control characters.")
+        raise ValidationError("Enter a text that is not blank and has no control characters.")
 
 
 class _SafeText(models.Field):
-    """Sanitise and cut texts on their way to the database; expressions pass unchanged."""
+    """Sanitise and truncate text; expressions pass unchanged."""
 
     def get_prep_value(self, value: Any) -> Any:
         value = super().get_prep_value(value)
@@ -26,14 +26,14 @@ class _SafeText(models.Field):
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
         value = super().pre_save(model_instance, add)
-        if isinstance(value, str):  # the instance shows what is stored
+        if isinstance(value, str):  # so that the instance has the stored value
             value = self.get_prep_value(value)
             setattr(model_instance, self.attname, value)
         return value
 
 
 class SafeTextField(_SafeText, models.TextField):
-    """A TextField for errors, summaries and other text that comes from outside."""
+    """A TextField for errors, summaries and other external text."""
 
     def deconstruct(self) -> Any:
         name, _, args, kwargs = super().deconstruct()
@@ -41,7 +41,7 @@ class SafeTextField(_SafeText, models.TextField):
 
 
 class SafeCharField(_SafeText, models.CharField):
-    """A CharField whose text comes from outside; one that is too long is cut."""
+    """A CharField for external text, truncated to its length."""
 
     def deconstruct(self) -> Any:
         name, _, args, kwargs = super().deconstruct()
@@ -49,7 +49,7 @@ class SafeCharField(_SafeText, models.CharField):
 
 
 class NameField(models.CharField):
-    """A CharField for what users name: blank values and control characters are refused."""
+    """A CharField for names given by users; blank values and control characters are invalid."""
 
     default_validators = [validate_name]
 
@@ -59,7 +59,7 @@ class NameField(models.CharField):
 
 
 class SafeJSONField(models.JSONField):
-    """A JSONField whose texts are sanitised; PostgreSQL refuses NUL and lone surrogates in JSON."""
+    """A JSONField with sanitised text; PostgreSQL rejects NUL and lone surrogates in JSON."""
 
     def get_prep_value(self, value: Any) -> Any:
         return super().get_prep_value(sanitize_json(value))

@@ -1,4 +1,4 @@
-"""What each pipeline run did, step by step."""
+"""Pipeline runs and their steps."""
 
 from django.core.validators import MaxLengthValidator, MinLengthValidator
 from django.db import models
@@ -10,11 +10,11 @@ from predictions.models.timed import REQUEST_ID_LENGTH, RUN_ID_LENGTH, TimedMode
 
 
 class PipelineRunQuerySet(LeasedQuerySet):
-    """Runs; what they can do, every lease can."""
+    """Query set of pipeline runs."""
 
 
 class PipelineRun(LeasedModel):
-    """One execution of the six steps. It is `running` from the moment it is accepted, leased or not."""
+    """One execution of the six steps; `running` from its acceptance, leased or not."""
 
     class Status(models.TextChoices):
         RUNNING = "running"
@@ -29,14 +29,14 @@ class PipelineRun(LeasedModel):
         validators=[MinLengthValidator(1), MaxLengthValidator(RUN_ID_LENGTH)],
     )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
-    draw_date = models.DateField(help_text="The draw that is predicted; nothing from this date on is read.")
+    draw_date = models.DateField(help_text="The predicted draw; only earlier draws are used.")
     source = models.CharField(max_length=20)
     modes = models.JSONField(default=list)
     request_id = SafeCharField(
         max_length=REQUEST_ID_LENGTH,
         default="",
         blank=True,
-        help_text="Of the HTTP request that asked for it.",
+        help_text="Id of the HTTP request that created it.",
     )
 
     objects = PipelineRunQuerySet.as_manager()
@@ -54,7 +54,7 @@ class PipelineRun(LeasedModel):
 
 
 class PipelineStep(TimedModel):
-    """One of the six steps of a run, and what came of it."""
+    """One of the six steps of a run, with its outcome."""
 
     class Name(models.TextChoices):
         DATA = "data"
@@ -76,8 +76,8 @@ class PipelineStep(TimedModel):
     number = models.PositiveSmallIntegerField()
     name = models.CharField(max_length=20, choices=Name.choices)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
-    summary = SafeTextField(default="", blank=True, help_text="One line for people.")
-    detail = SafeJSONField(default=dict, blank=True, help_text="The figures, for programs.")
+    summary = SafeTextField(default="", blank=True, help_text="The outcome in one line.")
+    detail = SafeJSONField(default=dict, blank=True, help_text="Figures for programs.")
 
     class Meta:
         ordering = ["run", "number"]

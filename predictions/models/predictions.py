@@ -1,4 +1,4 @@
-"""What was foretold: a law a mode and draw, and the shares of its strategies from draw to draw."""
+"""Predictions, and the shares of v1's strategies over time."""
 
 from datetime import date
 
@@ -14,27 +14,25 @@ from predictions.modes.registry import MODE_NAMES
 
 class PredictionQuerySet(models.QuerySet["Prediction"]):
     def newest(self, mode: str, draw_date: date) -> "Prediction | None":
-        """The prediction that tickets of this mode for this draw are made from."""
+        """Return the prediction that a mode's tickets for a draw are generated from."""
         return self.filter(mode=mode, draw_date=draw_date).order_by("-id").first()
 
 
 class Prediction(models.Model):
-    """A mode's law for one draw: a mixture of components, and the model that it came from."""
+    """A mode's distribution for one draw, as a mixture of components."""
 
     mode = models.CharField(max_length=20, choices=[(name, name) for name in MODE_NAMES])
     draw_date = models.DateField()
-    draws_through = models.DateField(help_text="The newest draw known when it was made.")
+    draws_through = models.DateField(help_text="The newest draw used.")
     model = models.ForeignKey(TrainedModel, on_delete=models.PROTECT, related_name="predictions")
     run = models.ForeignKey(PipelineRun, on_delete=models.PROTECT, related_name="predictions")
     components = models.JSONField(
         help_text="List of {strategy, share, white: 69 weights, powerball: 26 weights}."
     )
-    note = SafeTextField(default="", blank=True, help_text="What is left out of the law, and why.")
+    note = SafeTextField(default="", blank=True, help_text="What the distribution omits, and why.")
     created_at = models.DateTimeField(default=timezone.now)
-    evaluated_at = models.DateTimeField(
-        null=True, help_text="When the draw was known and the losses were taken."
-    )
-    log_loss = models.FloatField(null=True, help_text="Nats, white balls and Powerball together.")
+    evaluated_at = models.DateTimeField(null=True, help_text="When the log-losses were computed.")
+    log_loss = models.FloatField(null=True, help_text="In nats, white balls and Powerball together.")
     white_log_loss = models.FloatField(null=True)
     powerball_log_loss = models.FloatField(null=True)
 
@@ -43,7 +41,7 @@ class Prediction(models.Model):
     class Meta:
         ordering = ["-id"]
         indexes = [
-            # `newest`: what a batch is made from; and evaluation, which looks for draws now known.
+            # `newest`, and the evaluation of predictions whose draw has become known.
             models.Index(name="idx_prediction_mode_draw", fields=["mode", "draw_date", "-id"]),
         ]
         constraints = [
@@ -55,27 +53,31 @@ class Prediction(models.Model):
 
 
 class StrategyShares(models.Model):
-    """The shares of a mode's strategies from one moment on; the newest row is in force."""
+    """The shares of a mode's strategies from a draw on; the newest row is current."""
 
     class Origin(models.TextChoices):
-        DRAW = "draw"  # moved by the likelihoods of one draw
+        DRAW = "draw"  # updated by the likelihoods of one draw
         RESET = "reset"  # set by an operator
 
     mode = models.CharField(max_length=20, choices=[(name, name) for name in MODE_NAMES])
     origin = models.CharField(max_length=10, choices=Origin.choices)
-    draw_date = models.DateField(help_text="The draw that moved them, or the newest draw when they were set.")
+    draw_date = models.DateField(help_text="The draw that updated them, or the newest draw at a reset.")
     prediction = models.ForeignKey(
-        Prediction, on_delete=models.PROTECT, null=True, related_name="+", help_text="The law judged."
+        Prediction,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="The prediction evaluated.",
     )
-    shares = models.JSONField(help_text="{strategy: share}, from now on.")
-    log_losses = models.JSONField(default=dict, help_text="{strategy: nats} on the draw.")
+    shares = models.JSONField(help_text="{strategy: share}, from the next draw on.")
+    log_losses = models.JSONField(default=dict, help_text="{strategy: nats} on this draw.")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "strategy shares"
         constraints = [
-            # A draw moves the shares once, whoever asks for it and however often.
+            # Concurrent and repeated runs apply a draw only once.
             models.UniqueConstraint(
                 name="a_draw_moves_shares_once", fields=["mode", "draw_date"], condition=Q(origin="draw")
             ),

@@ -1,4 +1,4 @@
-"""What everything that is done records, and how a run is named."""
+"""Timestamps and errors of recorded work, and ids of runs."""
 
 import uuid
 
@@ -13,17 +13,17 @@ REQUEST_ID_LENGTH = 64
 
 
 def new_run_id(origin: str) -> str:
-    """An id for a run that nobody named: `manual-…`, `pipeline-…`, `demo-…`."""
+    """Return a unique id such as `manual-…`, `pipeline-…` or `demo-…`."""
     return f"{origin}-{uuid.uuid4()}"
 
 
 def check_run_id(run_id: str) -> str:
-    """Return the id; raise ValueError unless it is a text of 1 to 64 safe characters, not blank."""
+    """Return the id; raise ValueError unless it has 1 to 64 safe characters and is not blank."""
     return check_name("pipeline_run_id", run_id, RUN_ID_LENGTH)
 
 
 class TimedModel(models.Model):
-    """Something that is done: when it was asked for, begun and ended, and why it fell short."""
+    """Base of recorded work: when it was requested, started and finished, and its error."""
 
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True)
@@ -35,7 +35,7 @@ class TimedModel(models.Model):
 
     @property
     def seconds(self) -> float | None:
-        """From start to end; None while it has not ended."""
+        """Return the run time; None until it has finished."""
         if self.started_at is None or self.finished_at is None:
             return None
         return (self.finished_at - self.started_at).total_seconds()

@@ -1,4 +1,4 @@
-"""What was learned: fitted artefacts, and the fits that made them."""
+"""Trained models and their fits."""
 
 from django.db import models
 from django.db.models import Q
@@ -11,39 +11,39 @@ from predictions.modes.registry import MODE_NAMES
 
 class TrainedModelQuerySet(models.QuerySet["TrainedModel"]):
     def active(self, mode: str) -> "TrainedModel | None":
-        """The one model of a mode that predicts."""
+        """Return the model that a mode predicts with."""
         return self.filter(mode=mode, active=True).first()
 
     def pinned(self, mode: str) -> "TrainedModel | None":
-        """The model of a mode that a person chose to predict, where that is not its newest."""
+        """Return the model of a mode that staff activated although it is not the newest."""
         return self.filter(mode=mode, pinned=True).first()
 
 
 class TrainedModel(models.Model):
-    """One fitted artefact, with everything needed to tell where it came from and what it was worth."""
+    """One fitted artefact, with its provenance and measured skill."""
 
     mode = models.CharField(max_length=20, choices=[(name, name) for name in MODE_NAMES])
-    file = models.CharField(max_length=200, help_text="Under the models folder.")
+    file = models.CharField(max_length=200, help_text="Path in the models folder.")
     sha256 = models.CharField(max_length=64)
     size_bytes = models.PositiveBigIntegerField()
     draws_used = models.PositiveIntegerField()
-    draws_through = models.DateField(help_text="The newest draw it learned from.")
-    draws_fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the draws it learned from.")
+    draws_through = models.DateField(help_text="The newest draw it was fitted on.")
+    draws_fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the draws it was fitted on.")
     parameters = SafeJSONField(default=dict)
     code_version = models.PositiveIntegerField()
     seed = models.BigIntegerField()
     versions = SafeJSONField(default=dict)
-    skill = SafeJSONField(default=dict, help_text="Log-loss on held-out draws beside the uniform baseline.")
-    seconds = models.FloatField(help_text="Of the fit's process, imports included.")
+    skill = SafeJSONField(default=dict, help_text="Log-loss on held-out draws vs. the uniform baseline.")
+    seconds = models.FloatField(help_text="Run time of the fit's process, including imports.")
     peak_memory_kb = models.PositiveBigIntegerField()
-    active = models.BooleanField(default=False, help_text="Whether this is the mode's model that predicts.")
+    active = models.BooleanField(default=False, help_text="Whether the mode predicts with this model.")
     pinned = models.BooleanField(
         default=False,
         db_default=False,
-        help_text="Chosen by a person: it predicts until another is, and no fit replaces it.",
+        help_text="Activated by staff; no training replaces it.",
     )
     file_retained = models.BooleanField(
-        default=True, help_text="Files of old models are deleted; their rows and predictions stay."
+        default=True, help_text="Files of old models are deleted; their rows and predictions remain."
     )
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -52,7 +52,7 @@ class TrainedModel(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            # Which model predicts is never a matter of chance; `active` finds it by this index.
+            # `active` must be unambiguous, and uses this index.
             models.UniqueConstraint(
                 name="one_active_model_a_mode", fields=["mode"], condition=Q(active=True)
             ),
@@ -64,17 +64,17 @@ class TrainedModel(models.Model):
 
     @property
     def skill_nats(self) -> float | None:
-        """Uniform's held-out log-loss minus the model's: above zero is better; None when not measured."""
+        """Return the held-out log-loss of uniform minus the model's, in nats; None if not measured."""
         loss = self.skill.get("log_loss")
         return None if loss is None else float(self.skill["uniform_log_loss"] - loss)
 
 
 class TrainingQuerySet(LeasedQuerySet):
-    """Fits; what they can do, every lease can."""
+    """Query set of fits."""
 
 
 class Training(LeasedModel):
-    """The fit of one mode on certain draws, which one process at a time does."""
+    """The fit of one mode on one set of draws, leased to one process at a time."""
 
     class Status(models.TextChoices):
         RUNNING = "running"
@@ -82,7 +82,7 @@ class Training(LeasedModel):
         FAILED = "failed"
 
     UNFINISHED = (Status.RUNNING,)
-    MAX_ATTEMPTS = 2  # fewer than a run has, so that the other modes get through without this one
+    MAX_ATTEMPTS = 2  # fewer than a run's, so that a run survives a fit that kills it
 
     mode = models.CharField(max_length=20, choices=[(name, name) for name in MODE_NAMES])
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
@@ -96,7 +96,7 @@ class Training(LeasedModel):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            # Two that want the same fit find each other here.
+            # Makes two processes that request the same fit share a row.
             models.UniqueConstraint(
                 name="one_training_a_fit", fields=["mode", "draws_fingerprint", "seed", "code_version"]
             ),

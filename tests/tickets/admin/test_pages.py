@@ -85,7 +85,7 @@ def test_a_cluster_whose_watchdog_fell_silent_is_not_called_running(superuser: C
     page = superuser.get(address(Cluster, "changelist")).content.decode()
 
     assert page.count(">running</td>") == 1
-    assert page.count(">not seen any more</td>") == 1
+    assert page.count(">not responding</td>") == 1
 
 
 @pytest.mark.usefixtures("rows")
