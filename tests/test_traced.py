@@ -62,18 +62,18 @@ def test_an_order_of_the_admin_is_followed_by_its_id_through_both_processes(tmp_
     ):
         assert confirm(port, session, draw_date) == 302
         wait_until(lambda: TicketBatch.objects.filter(status="ready").exists(), 60, "the batch")
-        wait_until(lambda: "is ready" in worker.read_text(), 10, "its line")
+        wait_until(lambda: "(random_forest) ready" in worker.read_text(), 10, "its line")
 
     run = GenerationRun.objects.get()
     assert run.request_id == ID
     by_id = [one for one in lines_of(web) if one.get("request") == ID]
     assert [(one["message"], one["run"]) for one in by_id] == [
-        (f"tickets of random_forest for {draw_date} are ordered", "traced")
+        (f"Created ticket batches for the draw of {draw_date}: random_forest", "traced")
     ]
     (access,) = [one["message"] for one in lines_of(web) if one["logger"] == "gunicorn.access"]
     assert f'"POST {GENERATE} HTTP/1.1" 302' in access
     assert f"request={ID}" in access
-    done = [one for one in lines_of(worker) if one["message"].endswith("of random_forest is ready")]
+    done = [one for one in lines_of(worker) if one["message"].endswith("(random_forest) ready")]
     assert [(one["request"], one["run"], one["batch"]) for one in done] == [
         (ID, "traced", str(TicketBatch.objects.get().pk))
     ]

@@ -75,7 +75,7 @@ def test_a_batch_whose_process_is_killed_each_time_is_given_up_with_its_reason(w
     batch.refresh_from_db()
     run.refresh_from_db()
     assert (batch.status, batch.generated, batch.tickets.count()) == ("failed", 0, 0)
-    assert batch.error.startswith("given up after 5 attempts without a further ticket; the last: its process")
+    assert batch.error.startswith("no progress after 5 attempts; last error: worker process")
     assert (run.status, run.error) == ("failed", f"v2: {batch.error}")
     host.end()
     host.wait_until_gone()

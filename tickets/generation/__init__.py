@@ -1,1 +1,1 @@
-"""Generation: plan, run, verify, regenerate and replenish ticket batches."""
+"""Planning, running, verifying, regenerating and replenishing ticket batches."""

@@ -1,13 +1,14 @@
-"""The states of a batch, and of its run with it: enqueued, passed on, ended, cancelled, tried again.
+"""State changes of ticket batches and of the generation run that owns them.
 
-    queued → running → ready | failed | cancelled;  failed or cancelled → queued, its tickets kept
+    queued → running → ready | failed | cancelled
+    failed or cancelled → queued (retry; stored tickets are kept)
 
-Who makes a batch proves with its token that it is still the one; who does not gets `Lost`, and nothing of
-what it would write is written.
+A worker proves that it still owns a batch with its fencing token. A worker that lost its lease gets
+LeaseLost, and its pending changes are rolled back.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from predictions.workqueue import clusters
 from predictions.workqueue.leases import DATABASE_OUTAGES, LeaseLost, backoff_delay
 from tickets.generation.planning import freeze_recipe
 from tickets.models import GenerationRun, TicketBatch
+from tickets.models.generation import TicketBatchQuerySet
 from tickets.store.purge import enqueue_purge_of_replaced
 
 logger = logging.getLogger(__name__)
@@ -28,11 +30,11 @@ Status = TicketBatch.Status
 LEASE_CLEARED: dict[str, Any] = {"token": None, "lease_until": None}
 
 
-def enqueue(batches: Sequence[TicketBatch]) -> None:
-    """Send a task for each; on the database broker they are rows of the caller's transaction.
+def enqueue(batches: Iterable[TicketBatch]) -> None:
+    """Enqueue one task per batch, as part of the caller's transaction.
 
-    A task is a permit to make the batch that is next, whichever it was sent for. The queue is named, for a
-    task enqueued by a worker goes to that worker's own queue otherwise.
+    A task only wakes a worker, which runs the highest-priority queued batch. The queue is named because a
+    task enqueued inside a worker would otherwise go to that worker's own queue.
     """
     for batch in batches:
         async_task(
@@ -44,73 +46,71 @@ def enqueue(batches: Sequence[TicketBatch]) -> None:
 
 
 def requeue(batch: TicketBatch) -> None:
-    """Give back a batch that is not done yet, with a task that goes on with it."""
+    """Release a batch whose time slice is over and enqueue a task that continues it."""
     with transaction.atomic():
-        given = TicketBatch.objects.owned_by(batch).update(
+        released = TicketBatch.objects.owned_by(batch).update(
             status=Status.QUEUED, redeliver_after=lease_expiry(timezone.now()), **LEASE_CLEARED
         )
-        if not given:
+        if not released:
             raise LeaseLost
         enqueue([batch])
 
 
 def requeue_with_backoff(batch: TicketBatch, error: str) -> None:
-    """Give back a batch that met an outage, to be taken up after a while.
+    """Requeue a batch after a database outage, or fail it after its last attempt.
 
-    If not even that can be written, the lease runs out; after its last attempt it has failed.
+    If the database is still unavailable, the lease expires by itself and the reaper requeues the batch.
     """
-    later = timezone.now() + timedelta(seconds=backoff_delay(batch.attempts))
-    logger.error("batch %d of %s met an outage and is taken up again: %s", batch.pk, batch.mode, error)
+    logger.error("Batch %d (%s) interrupted by an outage, will be retried: %s", batch.pk, batch.mode, error)
+    retry_at = timezone.now() + timedelta(seconds=backoff_delay(batch.attempts))
     try:
         if batch.attempts >= TicketBatch.MAX_ATTEMPTS:
             finish_batch(batch, Status.FAILED, attempts_exhausted_message(batch, error))
         else:
             TicketBatch.objects.owned_by(batch).update(
-                status=Status.QUEUED, token=None, lease_until=later, redeliver_after=later, error=error
+                status=Status.QUEUED, token=None, lease_until=retry_at, redeliver_after=retry_at, error=error
             )
     except LeaseLost:
-        logger.warning("batch %d of %s was taken away meanwhile", batch.pk, batch.mode)
+        logger.warning("Batch %d was taken over by another worker", batch.pk)
     except DATABASE_OUTAGES:
-        logger.warning("batch %d of %s keeps its lease until it runs out", batch.pk, batch.mode)
+        logger.warning("Batch %d keeps its lease until it expires", batch.pk)
 
 
-def attempts_exhausted_message(batch: TicketBatch, last: str) -> str:
-    """Why a batch is not begun again."""
-    return (
-        f"given up after {batch.attempts} attempts without a further ticket; "
-        f"the last: {last or 'its process was killed'}"
-    )
+def attempts_exhausted_message(batch: TicketBatch, last_error: str) -> str:
+    return f"no progress after {batch.attempts} attempts; last error: {last_error or 'worker process killed'}"
 
 
 def finish_batch(batch: TicketBatch, status: str, error: str = "") -> None:
-    """Record the end of a batch that is ours and, with the last of them, its run's; Lost if it is not."""
+    """Record the final state of a batch this worker owns, and of its run if it was the last one.
+
+    Raise LeaseLost if the worker no longer owns the batch.
+    """
     _finish(batch, TicketBatch.objects.owned_by(batch), status, error)
 
 
 def fail_if_exhausted(batch: TicketBatch) -> bool:
-    """Fail a batch that was begun too often; False when it has been taken or ended meanwhile."""
-    try:
-        _finish(
-            batch,
-            TicketBatch.objects.out_of_attempts().filter(pk=batch.pk),
-            Status.FAILED,
-            attempts_exhausted_message(batch, batch.error),
-        )
-    except LeaseLost:
-        return False
-    return True
+    """Fail a batch without attempts left. Return False if it has been taken or finished meanwhile."""
+    exhausted = TicketBatch.objects.out_of_attempts().filter(pk=batch.pk)
+    return _finish_unless_lost(
+        batch, exhausted, Status.FAILED, attempts_exhausted_message(batch, batch.error)
+    )
 
 
 def cancel_batch(batch: TicketBatch, reason: str = "") -> bool:
-    """Cancel a batch that is queued or being made; its tickets stay. False when it has ended already."""
+    """Cancel an unfinished batch; its tickets remain. Return False if it has already finished."""
+    unfinished = TicketBatch.objects.unfinished().filter(pk=batch.pk)
+    return _finish_unless_lost(batch, unfinished, Status.CANCELLED, reason)
+
+
+def _finish_unless_lost(batch: TicketBatch, rows: TicketBatchQuerySet, status: str, error: str) -> bool:
     try:
-        _finish(batch, TicketBatch.objects.unfinished().filter(pk=batch.pk), Status.CANCELLED, reason)
+        _finish(batch, rows, status, error)
     except LeaseLost:
         return False
     return True
 
 
-def _finish(batch: TicketBatch, rows: Any, status: str, error: str) -> None:
+def _finish(batch: TicketBatch, rows: TicketBatchQuerySet, status: str, error: str) -> None:
     with transaction.atomic():
         run = GenerationRun.objects.select_for_update().get(pk=batch.run_id)
         if not rows.update(
@@ -118,22 +118,29 @@ def _finish(batch: TicketBatch, rows: Any, status: str, error: str) -> None:
         ):
             raise LeaseLost
         if status == Status.READY:
-            enqueue_purge_of_replaced(batch)  # not before: until now the old tickets are the stock
-        finish_run(run)
+            # Not earlier: until now the replaced tickets were the stock.
+            enqueue_purge_of_replaced(batch)
+        finish_run_if_done(run)
     level = logging.ERROR if status == Status.FAILED else logging.INFO
-    logger.log(level, "batch %d of %s is %s%s", batch.pk, batch.mode, status, f": {error}" if error else "")
+    logger.log(level, "Batch %d (%s) %s%s", batch.pk, batch.mode, status, f": {error}" if error else "")
 
 
 def retry_batch(batch: TicketBatch) -> bool:
-    """Queue a failed or cancelled batch anew; it goes on where it stopped. False when it is neither.
+    """Queue a failed or cancelled batch again; it continues where it stopped.
 
-    One that never had a prediction gets the newest; without one still, it fails again by name.
+    Return False if the batch is in another state. A batch that never had a prediction gets the latest one.
     """
     with transaction.atomic():
         run = GenerationRun.objects.select_for_update().get(pk=batch.run_id)
-        ended = TicketBatch.objects.filter(pk=batch.pk, status__in=[Status.FAILED, Status.CANCELLED])
-        anew = {"status": Status.QUEUED, "attempts": 0, "error": "", "finished_at": None}
-        if not ended.update(redeliver_after=lease_expiry(timezone.now()), **anew, **LEASE_CLEARED):
+        finished = TicketBatch.objects.filter(pk=batch.pk, status__in=[Status.FAILED, Status.CANCELLED])
+        if not finished.update(
+            status=Status.QUEUED,
+            attempts=0,
+            error="",
+            finished_at=None,
+            redeliver_after=lease_expiry(timezone.now()),
+            **LEASE_CLEARED,
+        ):
             return False
         batch.refresh_from_db()
         if batch.prediction_id is None and not freeze_recipe(batch):
@@ -144,23 +151,23 @@ def retry_batch(batch: TicketBatch) -> bool:
     return True
 
 
-def finish_run(run: GenerationRun) -> None:
-    """Give a run its final state once none of its batches is unfinished; in the caller's transaction."""
+def finish_run_if_done(run: GenerationRun) -> None:
+    """Set the final state of a run once none of its batches is unfinished."""
     batches = list(run.batches.generated().values_list("mode", "status", "error"))
-    if any(status in TicketBatch.UNFINISHED for _, status, _ in batches):
+    statuses = {status for _, status, _ in batches}
+    if not statuses.isdisjoint(TicketBatch.UNFINISHED):
         return
-    run.status = _run_status([status for _, status, _ in batches])
+    run.status = _final_run_status(statuses)
     run.error = "; ".join(f"{mode}: {error}" for mode, _, error in batches if error)
     run.finished_at = timezone.now()
     run.save(update_fields=["status", "error", "finished_at"])
 
 
-def _run_status(batches: Sequence[str]) -> str:
-    ends = set(batches)
-    if ends == {Status.READY}:
+def _final_run_status(batch_statuses: Collection[str]) -> str:
+    if batch_statuses == {Status.READY}:
         return GenerationRun.Status.COMPLETED
-    if Status.READY in ends:
+    if Status.READY in batch_statuses:
         return GenerationRun.Status.PARTIAL
-    if ends == {Status.CANCELLED}:
+    if batch_statuses == {Status.CANCELLED}:
         return GenerationRun.Status.CANCELLED
     return GenerationRun.Status.FAILED

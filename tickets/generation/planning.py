@@ -1,4 +1,4 @@
-"""Everything that a batch's tickets depend on, fixed once, before the first of them is drawn."""
+"""Planning of ticket batches: fix on the row everything that its tickets depend on."""
 
 import secrets
 
@@ -10,7 +10,10 @@ from tickets.models import TicketBatch
 
 
 def freeze_recipe(batch: TicketBatch) -> str:
-    """Fix the prediction, the seed and the counts of a batch, unsaved; why it cannot be made, or nothing."""
+    """Set the prediction, seed and component counts of an unsaved batch.
+
+    Return the reason if it cannot be generated, or an empty string.
+    """
     prediction = Prediction.objects.newest(batch.mode, batch.draw_date)
     if prediction is None:
         return (
@@ -20,5 +23,6 @@ def freeze_recipe(batch: TicketBatch) -> str:
     batch.prediction = prediction
     batch.seed = secrets.randbits(62)
     batch.sampler_version = SAMPLER_VERSION
-    batch.component_counts = deal([one["share"] for one in prediction.components], batch.requested)
+    shares = [component["share"] for component in prediction.components]
+    batch.component_counts = deal(shares, batch.requested)
     return ""

@@ -1,7 +1,7 @@
-"""A mode made anew: one batch more, and when that is ready, the others' unclaimed tickets are purged.
+"""Regeneration: replace the unclaimed tickets of a mode and draw with a new batch.
 
-Until then the old tickets are the stock, so the shelf is never empty, and whatever becomes of the new batch,
-nothing is lost: one that fails or is cancelled replaces nothing, and tried again it replaces all the same.
+The old tickets are purged only once the new batch is ready, so the mode never runs out of stock. A new batch
+that fails or is cancelled replaces nothing; if it is retried, it still replaces the old ones.
 """
 
 from collections.abc import Sequence
@@ -20,37 +20,38 @@ from tickets.store.purge import PurgeCandidate, purge_candidates
 
 @dataclass(frozen=True)
 class Regeneration:
-    """What a mode's tickets for a draw would be made of, how many, and which batches' would go for them."""
+    """A planned regeneration, for previews."""
 
     mode: str
     draw_date: date
     law: Prediction
     size: int
     replaced: Sequence[PurgeCandidate]
-    unfinished: Sequence[TicketBatch]  # still being made, so not replaced
+    unfinished: Sequence[TicketBatch]  # not replaced
 
 
 def regeneration(mode: str, draw_date: date, size: int | None = None) -> Regeneration:
-    """What would be done; ValueError with the reason where it cannot be.
+    """Plan a regeneration. Raise ValueError with the reason if it is impossible.
 
-    Without a size, as many as are in stock unclaimed, and at least as many as the mode's policy says.
+    `size` defaults to the number of unclaimed tickets in stock, but at least the mode's batch size.
     """
-    policy, law = policy_of(mode), Prediction.objects.newest(mode, draw_date)
+    policy, prediction = policy_of(mode), Prediction.objects.newest(mode, draw_date)
     if draw_date < upcoming_draw():
         raise ValueError(f"the draw of {draw_date} is over")
     if policy.paused:
         raise ValueError("it is paused")
-    if law is None:
-        raise ValueError(f"there is no prediction of it for {draw_date}; run the pipeline first")
+    if prediction is None:
+        raise ValueError(f"it has no prediction for {draw_date}; run the pipeline first")
     unfinished = list(TicketBatch.objects.unfinished().filter(mode=mode, draw_date=draw_date).order_by("id"))
-    ended = [one for one in purge_candidates(mode=mode, draw_date=draw_date) if one.batch not in unfinished]
-    in_stock = sum(one.tickets for one in ended)
+    candidates = purge_candidates(mode=mode, draw_date=draw_date)
+    replaced = [candidate for candidate in candidates if candidate.batch not in unfinished]
+    in_stock = sum(candidate.tickets for candidate in replaced)
     return Regeneration(
         mode=mode,
         draw_date=draw_date,
-        law=law,
+        law=prediction,
         size=size or min(MAX_BATCH_SIZE, max(in_stock, policy.batch_size)),
-        replaced=ended,
+        replaced=replaced,
         unfinished=unfinished,
     )
 
@@ -58,19 +59,19 @@ def regeneration(mode: str, draw_date: date, size: int | None = None) -> Regener
 def regenerate(
     mode: str, draw_date: date, size: int | None, run_id: str
 ) -> tuple[GenerationRun, list[TicketBatch] | None]:
-    """Order the new batch; its run and the batches it replaces, or None where the run exists already.
+    """Create the run and return it with the batches it will replace, or with None if it already exists.
 
-    ValueError with the reason where it cannot be made.
+    Raise ValueError with the reason if the mode cannot be regenerated.
     """
     if run := GenerationRun.objects.filter(pipeline_run_id=run_id).first():
         return run, None
-    asked = regeneration(mode, draw_date, size)
-    replaced = [one.batch for one in asked.replaced]
-    with transaction.atomic():  # so that no worker sees the batch before it knows what it replaces
-        generator = BatchTicketGenerator(asked.size, [mode], auto_cleanup=False)
+    plan = regeneration(mode, draw_date, size)
+    replaced = [candidate.batch for candidate in plan.replaced]
+    with transaction.atomic():  # no worker may see the batch before its `replaces` is set
+        generator = BatchTicketGenerator(plan.size, [mode], auto_cleanup=False)
         result = generator.generate_batch(run_id, draw_date=draw_date)
         run = GenerationRun.objects.get(pk=result["generation_run_id"])
         if not result["created"]:
             return run, None
-        TicketBatch.objects.filter(run=run, mode=mode).update(replaces=[one.pk for one in replaced])
+        TicketBatch.objects.filter(run=run, mode=mode).update(replaces=[batch.pk for batch in replaced])
     return run, replaced

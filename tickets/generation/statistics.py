@@ -1,4 +1,4 @@
-"""What all generation runs came to, read from their rows."""
+"""Statistics over all generation runs."""
 
 from typing import Any
 
@@ -10,21 +10,23 @@ from tickets.models import GenerationRun, Origin, TicketBatch
 from tickets.store.retrieval import isoformat_utc
 
 Status = GenerationRun.Status
-BATCH_STATES = TicketBatch.Status.values
 
 
-def _runs() -> QuerySet[GenerationRun]:
+def _generated_runs() -> QuerySet[GenerationRun]:
     return GenerationRun.objects.filter(origin=Origin.GENERATED)
 
 
 def current_run() -> GenerationRun | None:
-    """The newest run that has not ended, whoever started it."""
-    return _runs().filter(status=Status.RUNNING).order_by("-id").first()
+    """Return the latest running run of the whole database."""
+    return _generated_runs().filter(status=Status.RUNNING).order_by("-id").first()
 
 
 def generation_metrics() -> dict[str, Any]:
-    """Runs by outcome, the last run, and figures a mode; `tickets_generated` does not fall on a purge."""
-    runs = _runs().order_by()
+    """Return the runs by status, the last run and figures per mode.
+
+    `tickets_generated` does not decrease when tickets are purged.
+    """
+    runs = _generated_runs().order_by()
     counts = runs.aggregate(
         total_runs=Count("pk"),
         successful_runs=Count("pk", filter=Q(status=Status.COMPLETED)),
@@ -33,34 +35,27 @@ def generation_metrics() -> dict[str, Any]:
         cancelled_runs=Count("pk", filter=Q(status=Status.CANCELLED)),
         running_runs=Count("pk", filter=Q(status=Status.RUNNING)),
     )
-    by_mode = _by_mode()
-    last = runs.order_by("-id").first()
+    totals = batch_totals()
+    by_mode = {
+        mode: _mode_metrics(mode, {status: totals[mode, status] for status in TicketBatch.Status.values})
+        for mode in MODE_NAMES
+    }
+    last_run = runs.order_by("-id").first()
     return counts | {
-        "last_run_time": isoformat_utc(last.started_at) if last else None,
-        "last_run_status": last.status if last else None,
-        "last_run_duration": last.seconds if last else None,
-        "tickets_generated": sum(figures["tickets_generated"] for figures in by_mode.values()),
+        "last_run_time": isoformat_utc(last_run.started_at) if last_run else None,
+        "last_run_status": last_run.status if last_run else None,
+        "last_run_duration": last_run.seconds if last_run else None,
+        "tickets_generated": sum(metrics["tickets_generated"] for metrics in by_mode.values()),
         "by_mode": by_mode,
     }
 
 
-def _by_mode() -> dict[str, dict[str, Any]]:
-    totals = batch_totals()
+def _mode_metrics(mode: str, totals: dict[str, BatchTotal]) -> dict[str, Any]:
+    finished = TicketBatch.objects.generated().filter(started_at__isnull=False, finished_at__isnull=False)
+    last_batch = finished.filter(mode=mode).order_by("-id").first()
     return {
-        mode: _of_mode(mode, {state: totals[mode, state] for state in BATCH_STATES}) for mode in MODE_NAMES
-    }
-
-
-def _of_mode(mode: str, totals: dict[str, BatchTotal]) -> dict[str, Any]:
-    return {
-        "runs": sum(one.batches for one in totals.values()),
+        "runs": sum(total.batches for total in totals.values()),
         "failed": totals[TicketBatch.Status.FAILED].batches,
-        "tickets_generated": sum(one.generated for one in totals.values()),
-        "last_duration": _last_duration(mode),
+        "tickets_generated": sum(total.generated for total in totals.values()),
+        "last_duration": last_batch.seconds if last_batch else None,
     }
-
-
-def _last_duration(mode: str) -> float | None:
-    ended = TicketBatch.objects.generated().filter(started_at__isnull=False, finished_at__isnull=False)
-    last = ended.filter(mode=mode).order_by("-id").first()
-    return last.seconds if last else None

@@ -1,4 +1,4 @@
-"""What batches and claims came to since the beginning, and the tasks that wait: sums over short tables."""
+"""Totals over all batches and claims, and queued tasks: sums over small tables."""
 
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
@@ -14,15 +14,16 @@ from predictions.workqueue import clusters
 from tickets.models import Origin, TicketBatch
 from tickets.models.claims import ClaimHour
 
-TOOK = ExpressionWrapper(F("finished_at") - F("started_at"), output_field=DurationField())
-DRAWN = Q(origin=Origin.GENERATED)
+DURATION = ExpressionWrapper(F("finished_at") - F("started_at"), output_field=DurationField())
+GENERATED = Q(origin=Origin.GENERATED)
 
 
 @dataclass(frozen=True)
 class BatchTotal:
-    """A mode's batches of one status: how many were drawn from a law, and the `seconds` that these took.
+    """Totals of a mode's batches in one status.
 
-    `generated` are the tickets that they ever stored; `stored` are in the table, those handed in with them.
+    `batches`, `seconds` (duration) and `generated` (tickets ever stored) count generated batches only;
+    `stored` (tickets now in the table) includes inserted ones.
     """
 
     batches: int = 0
@@ -32,63 +33,66 @@ class BatchTotal:
 
 
 def batch_totals() -> dict[tuple[str, str], BatchTotal]:
-    """{(mode, status): total}, all of them, in one query."""
+    """Return {(mode, status): total} for every mode and status, with one query."""
     rows: Any = (
         TicketBatch.objects.order_by()
         .values("mode", "status")
         .annotate(
-            batches=Count("pk", filter=DRAWN),
-            tickets=Sum("generated", filter=DRAWN, default=0),
+            batches=Count("pk", filter=GENERATED),
+            tickets=Sum("generated", filter=GENERATED, default=0),
             in_table=Sum("stored"),
-            took=Sum(TOOK, filter=DRAWN),
+            duration=Sum(DURATION, filter=GENERATED),
         )
     )
-    found = {
+    totals = {
         (row["mode"], row["status"]): BatchTotal(
-            row["batches"], row["tickets"], row["in_table"], (row["took"] or timedelta(0)).total_seconds()
+            row["batches"], row["tickets"], row["in_table"], (row["duration"] or timedelta(0)).total_seconds()
         )
         for row in rows
     }
-    states = [(mode, status) for mode in MODE_NAMES for status in TicketBatch.Status.values]
-    return {state: found.get(state, BatchTotal()) for state in states}
+    keys = [(mode, status) for mode in MODE_NAMES for status in TicketBatch.Status.values]
+    return {key: totals.get(key, BatchTotal()) for key in keys}
 
 
 @dataclass(frozen=True)
 class ClaimTotal:
-    """A mode's claims: those granted with their tickets, and those refused, since too few were free."""
+    """A mode's granted claims, their tickets, and the claims refused because of insufficient stock."""
 
     granted: int = 0
     tickets: int = 0
     refused: int = 0
 
     def plus(self, other: "ClaimTotal") -> "ClaimTotal":
-        return ClaimTotal(*(one + two for one, two in zip(astuple(self), astuple(other), strict=True)))
+        return ClaimTotal(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
 
 class ClaimTotals:
-    """Every mode's claims, of all draws; what is over changes no more, so it is summed once a draw."""
+    """Claim totals per mode over all draws, with those of past draws cached: they are final."""
 
     def __init__(self) -> None:
-        self._before: date | None = None
-        self._settled: Mapping[str, ClaimTotal] = {}
+        self._last_draw: date | None = None
+        self._past: Mapping[str, ClaimTotal] = {}
 
     def at(self, now: datetime) -> dict[str, ClaimTotal]:
-        """{mode: total}: one query, over the draws that were not over when the last one was held."""
+        """Return {mode: total}, with one query unless a draw took place since the last call."""
         last = last_draw(now)
-        if last != self._before:
-            self._settled = _summed(ClaimHour.objects.filter(draw_date__lt=last))
-            self._before = last
-        running = _summed(ClaimHour.objects.filter(draw_date__gte=last))
-        return {mode: self._settled[mode].plus(running[mode]) for mode in MODE_NAMES}
+        if last != self._last_draw:
+            self._past = _totals_by_mode(ClaimHour.objects.filter(draw_date__lt=last))
+            self._last_draw = last
+        recent = _totals_by_mode(ClaimHour.objects.filter(draw_date__gte=last))
+        return {mode: self._past[mode].plus(recent[mode]) for mode in MODE_NAMES}
 
 
-def _summed(hours: QuerySet[ClaimHour]) -> dict[str, ClaimTotal]:
-    sums = hours.order_by().values_list("mode")
-    rows = sums.annotate(granted=Sum("claims"), bought=Sum("tickets"), refused_claims=Sum("refused"))
+def _totals_by_mode(hours: QuerySet[ClaimHour]) -> dict[str, ClaimTotal]:
+    rows = (
+        hours.order_by()
+        .values_list("mode")
+        .annotate(granted=Sum("claims"), claimed=Sum("tickets"), refused_claims=Sum("refused"))
+    )
     return {mode: ClaimTotal() for mode in MODE_NAMES} | {row[0]: ClaimTotal(*row[1:]) for row in rows}
 
 
 def tasks_waiting() -> dict[str, int]:
-    """{queue: tasks in it}, those among them that a cluster has fetched and not done."""
+    """Return {queue: number of tasks}, including those that a cluster has fetched and not finished."""
     rows = OrmQ.objects.order_by().values_list("key").annotate(tasks=Count("pk"))
     return {clusters.DEFAULT: 0, clusters.HEAVY: 0} | dict(rows)

@@ -145,7 +145,7 @@ def test_without_a_stock_the_policy_says_how_many(admin: Client) -> None:
         (
             "v2",
             "2026-11-25",
-            "there is no prediction of it for 2026-11-25; run the pipeline first.",
+            "it has no prediction for 2026-11-25; run the pipeline first.",
         ),
         ("random_forest", "2026-11-25", "it is paused."),
         ("v1", "2025-12-22", "the draw of 2025-12-22 is over."),

@@ -28,7 +28,7 @@ def failed() -> TicketBatch:
         chunk_size=100,
         status="failed",
         generated=100,
-        error="given up after 5 attempts without a further ticket",
+        error="no progress after 5 attempts",
     )
     OrmQ.objects.all().delete()
     return batch
@@ -63,7 +63,7 @@ def test_the_retry_page_offers_all_that_failed_for_draws_to_come_and_changes_not
 
     assert "<strong>2 batches</strong> will be queued again" in page
     assert "100 of 300" in page
-    assert "given up after 5 attempts" in page
+    assert "no progress after 5 attempts" in page
     assert 'its prediction of <span class="nowrap">20' in page
     assert "no prediction for its draw: it will fail again; run the pipeline first" in page
     assert "No cluster is running" in page

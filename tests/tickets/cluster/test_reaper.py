@@ -61,7 +61,7 @@ def test_a_batch_that_was_begun_too_often_fails_with_its_run(batch: TicketBatch)
     assert reap() == ReapResult(failed=1)
 
     assert TicketBatch.objects.get().status == GenerationRun.objects.get().status == "failed"
-    assert "given up after 5 attempts" in GenerationRun.objects.get().error
+    assert "no progress after 5 attempts" in GenerationRun.objects.get().error
     assert reap() == NOTHING
 
 

@@ -16,7 +16,9 @@ from shiolplus.logs.line_formatter import LineFormatter
 from tests.factories import make_prediction
 from tests.feed_server import Answer, FeedServer
 from tests.shiolplus.logs.test_safe_text import BAD_NAMES, HOSTILE, STORED
+from tickets.generation import worker
 from tickets.generation.generator import BatchTicketGenerator
+from tickets.generation.lifecycle import finish_batch
 from tickets.models import GenerationRun, TicketBatch
 from tickets.store.insertion import insert_batch_tickets
 
@@ -44,6 +46,31 @@ def test_a_mode_with_a_hostile_error_does_not_stop_the_next(text: str) -> None:
     error = TicketBatch.objects.get(mode="random_forest").error
     assert error == f"RuntimeError: {STORED}" or (len(error) == 10_000 and error.endswith("x […]"))
     assert GenerationRun.objects.get().error
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_defect_while_a_batch_ends_does_not_stop_the_next(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    day = next_draw(timezone.now())
+    for mode in ("random_forest", "lstm"):
+        make_prediction(mode, day)
+
+    def break_first(batch: TicketBatch, status: str, error: str = "") -> None:
+        if batch.mode == "random_forest":
+            raise RuntimeError("a defect")
+        finish_batch(batch, status, error)
+
+    monkeypatch.setattr(worker, "finish_batch", break_first)
+
+    result = BatchTicketGenerator(5).generate_batch("defect", False, day)
+
+    assert (result["status"], result["modes_processed"], result["modes_failed"]) == ("running", ["lstm"], [])
+    batch = TicketBatch.objects.get(mode="random_forest")
+    assert (batch.status, batch.stored) == ("running", 5)
+    assert batch.token is not None  # its lease expires, so it is tried again
+    assert f"The outcome of batch {batch.pk} could not be recorded" in caplog.text
+    assert "RuntimeError: a defect" in caplog.text
 
 
 @pytest.mark.django_db(transaction=True)

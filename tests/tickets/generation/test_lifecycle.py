@@ -153,7 +153,7 @@ def test_after_its_last_attempt_a_batch_has_failed_with_the_reason_of_the_last()
 
     batch.refresh_from_db()
     assert batch.status == "failed"
-    assert batch.error == "given up after 5 attempts without a further ticket; the last: the disk is full"
+    assert batch.error == "no progress after 5 attempts; last error: the disk is full"
     assert (run_of(batch).status, run_of(batch).error) == ("failed", f"random_forest: {batch.error}")
 
 
@@ -165,7 +165,7 @@ def test_a_batch_whose_processes_were_killed_each_time_fails_and_says_so() -> No
 
     assert fail_if_exhausted(batch)
     batch.refresh_from_db()
-    assert batch.error.endswith("the last: its process was killed")
+    assert batch.error.endswith("last error: worker process killed")
     assert not fail_if_exhausted(batch)
 
 

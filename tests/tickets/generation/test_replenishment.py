@@ -18,7 +18,7 @@ from tickets.demand.inventory import DemandModelCache, StockLevel, stock_levels
 from tickets.demand.reorder import MIN_STOCK
 from tickets.generation import replenishment
 from tickets.generation.lifecycle import cancel_batch
-from tickets.generation.replenishment import LOOK_SECONDS, RETRY_AFTER, Replenisher
+from tickets.generation.replenishment import CHECK_SECONDS, RETRY_AFTER, Replenisher
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.models.policies import MAX_PRIORITY, ModePolicy
 from tickets.store import insert_batch_tickets
@@ -160,7 +160,7 @@ def test_without_a_prediction_nothing_is_ordered_it_is_said_once_and_made_good_w
         assert replenisher.replenish(NOW) == 0
     assert not GenerationRun.objects.exists()
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == [
-        "v1 lacks 100 tickets for the draw of 2026-11-25 and has no prediction: nothing can be ordered yet"
+        "v1 is short by 100 tickets for the draw of 2026-11-25, but has no prediction to generate them from"
     ]
 
     make_prediction("v1")
@@ -210,7 +210,7 @@ def test_a_prediction_that_is_broken_stops_neither_the_other_modes_nor_the_watch
 
     assert [mode for mode, _ in orders()] == ["v2"]
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
-        "v1 cannot be replenished; tried again in 0:10:00"
+        "v1 could not be replenished; next attempt in 0:10:00"
     ]
     Prediction.objects.filter(mode="v1").update(components=Prediction.objects.get(mode="v2").components)
     assert replenisher.replenish(NOW + RETRY_AFTER) > 0
@@ -240,7 +240,7 @@ def test_it_looks_every_ten_seconds_however_often_it_is_called(monkeypatch: pyte
     make_prediction("v2")
     count_claims("v2", claims=0, tickets=0, refused=1)
 
-    clock.now += LOOK_SECONDS - 1
+    clock.now += CHECK_SECONDS - 1
     replenisher.run_if_due()
     assert len(orders()) == 1
     clock.now += 1

@@ -139,7 +139,7 @@ def test_a_failure_in_the_middle_of_a_chunk_leaves_none_of_it(monkeypatch: pytes
 
     batch.refresh_from_db()
     assert (batch.status, batch.stored, batch.tickets.count()) == ("failed", 100, 100)
-    assert "1 of 100 tickets of chunk 1 exist already" in batch.error
+    assert "1 of 100 tickets of chunk 1 already exist" in batch.error
     assert GenerationRun.objects.get(pk=batch.run_id).status == "failed"
 
 

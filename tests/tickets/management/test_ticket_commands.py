@@ -145,7 +145,7 @@ def test_the_same_run_id_again_makes_nothing_twice() -> None:
         (["--draw-date", "2026-11-24"], "2026-11-24 is a Tuesday without a draw"),
         (["--pipeline-run-id", ""], "allowed is a text of 1 to 64 characters"),
         (["--pipeline-run-id", "x" * 65], "allowed is a text of 1 to 64 characters"),
-        (["--batch-size", "99999999999"], "allowed is an integer from 1 to 10,000,000"),
+        (["--batch-size", "99999999999"], "must be an integer from 1 to 10,000,000"),
     ],
 )
 def test_a_value_that_cannot_be_is_an_error_and_makes_no_run(arguments: list[str], message: str) -> None:
