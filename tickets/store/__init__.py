@@ -1,7 +1,6 @@
-"""The door to the ticket table: every row is made, read and deleted through what stands here.
+"""The only access to ticket rows: insertion, retrieval and deletion.
 
-Making is `insertion`, deleting `deletion`, reading `retrieval`. Rows are made and deleted nowhere else, so
-that a batch's counts are always true.
+Every insert and delete updates the counts of the rows' batches in the same transaction.
 """
 
 from tickets.store.deletion import (

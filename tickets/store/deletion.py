@@ -1,12 +1,11 @@
-"""Every ticket row is deleted here: a chunk a transaction, each with its batches' counts.
+"""Deletion of tickets, in chunks: each is one transaction, together with the counts of the tickets' batches.
 
-No door deletes a claimed ticket before its draw is scored. By age it goes some days after its draw, however
-old it is itself; its Claim keeps the numbers.
+A claimed ticket is never deleted before its draw is scored; its claim keeps the numbers.
 """
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -21,13 +20,12 @@ from tickets.models import PreGeneratedTicket, TicketBatch
 from tickets.models.policies import MAX_DAYS, policy_of
 from tickets.models.scores import BatchScore
 
-DELETE_CHUNK = 5000  # rows a transaction, so that readers and other writers get their turn
-IDLE_RATIO = 0.5  # of the time that a chunk took, left to others before the next
-KEY_BATCH = 250_000  # read ahead of the chunks, so that none passes over what earlier ones deleted
+DELETE_CHUNK = 5000  # rows per transaction, so that readers and other writers are not blocked for long
+IDLE_RATIO = 0.5  # pause after each chunk, relative to its duration
+KEY_BATCH = 250_000  # keys read at once, so that chunks do not scan the index entries of rows deleted before
 
 Tickets = QuerySet[PreGeneratedTicket]
 Watcher = Callable[[int], None]
-Key = tuple[int, int]  # of a batch, and of one of its tickets
 
 UNCLAIMED = Q(claim=None)
 SCORED = Q(
@@ -36,21 +34,18 @@ SCORED = Q(
 )
 
 
-# What may go
-
-
 def days_ago(days: int) -> datetime:
-    """The instant `days` times 24 hours ago; ValueError for bad days."""
+    """Return the instant `days` times 24 hours ago. Raise ValueError if `days` is out of range."""
     if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= MAX_DAYS:
-        raise ValueError(f"days {days!r}: allowed is an integer from 1 to {MAX_DAYS}")
+        raise ValueError(f"days must be an integer from 1 to {MAX_DAYS:,}, not {days!r}")
     return timezone.now() - timedelta(days=days)
 
 
 def expired_tickets(days: int | None = None, mode: str | None = None) -> list[Tickets]:
-    """The tickets that nobody claimed and that were made more than `days` times 24 hours ago.
+    """Return querysets of the unclaimed tickets created more than `days` times 24 hours ago.
 
-    Without `days`, as many as each mode's policy says. One query a mode and draw in stock, since so they lie
-    in their index. ValueError for bad days or mode.
+    `days` defaults to each mode's policy. There is one queryset per mode and draw in stock, so that each can
+    use the index. Raise ValueError for an invalid `days` or `mode`.
     """
     batches = TicketBatch.objects.filter(stored__gt=0)
     if mode is not None:
@@ -58,40 +53,37 @@ def expired_tickets(days: int | None = None, mode: str | None = None) -> list[Ti
     if days is not None:
         days_ago(days)
     stock = batches.order_by("draw_date", "mode").values_list("mode", "draw_date").distinct()
-    before = {
-        one: days_ago(policy_of(one).keep_days if days is None else days)
-        for one in sorted({mode for mode, _ in stock})
+    created_before = {
+        name: days_ago(policy_of(name).keep_days if days is None else days)
+        for name in sorted({name for name, _ in stock})
     }
     return [
         PreGeneratedTicket.objects.filter(
-            UNCLAIMED, mode=one, draw_date=day, created_at__lt=before[one]
+            UNCLAIMED, mode=name, draw_date=draw_date, created_at__lt=created_before[name]
         ).order_by("created_at", "id")
-        for one, day in stock
+        for name, draw_date in stock
     ]
 
 
 def expired_claimed_tickets(mode: str | None = None) -> Tickets:
-    """The claimed tickets whose draw is scored, and was held more than CLAIM_KEEP_DAYS ago."""
+    """Return the claimed tickets whose draw is scored and took place more than CLAIM_KEEP_DAYS ago."""
     before = days_ago(settings.CLAIM_KEEP_DAYS)
     day = before.astimezone(EASTERN).date()
-    last = day if draw_instant(day) < before else day - timedelta(days=1)
-    tickets = PreGeneratedTicket.objects.filter(SCORED, claim__isnull=False, draw_date__lte=last)
+    last_draw_date = day if draw_instant(day) < before else day - timedelta(days=1)
+    tickets = PreGeneratedTicket.objects.filter(SCORED, claim__isnull=False, draw_date__lte=last_draw_date)
     return (tickets if mode is None else tickets.filter(mode=check_mode(mode))).order_by("draw_date", "id")
 
 
 def tickets_of_batch(batch: TicketBatch, before: datetime | None = None) -> Tickets:
-    """A batch's tickets that a purge may delete, or those of them made before an instant."""
+    """Return the purgeable tickets of a batch, or only those created before an instant."""
     tickets = PreGeneratedTicket.objects.of_batch(batch).filter(UNCLAIMED | SCORED)
     return (tickets if before is None else tickets.filter(created_at__lt=before)).order_by("id")
 
 
 def unpurgeable_claims(batch: TicketBatch) -> int:
-    """How many of a batch's tickets no purge deletes: claimed, and not scored yet."""
+    """Return how many tickets of a batch are claimed and not yet scored."""
     claimed = PreGeneratedTicket.objects.filter(draw_date=batch.draw_date, claim__isnull=False, batch=batch)
     return claimed.exclude(SCORED).count()
-
-
-# Doing it
 
 
 def clear_old_batch_tickets(
@@ -100,17 +92,17 @@ def clear_old_batch_tickets(
     watch: Watcher = lambda deleted: None,
     until: float | None = None,
 ) -> int:
-    """Delete what `old_tickets` and `old_claimed_tickets` name, in chunks; returns how many.
+    """Delete expired tickets, unclaimed and claimed, and return their number.
 
-    Without `days`, each mode's policy says how long its tickets are kept. From the instant `until` of
-    `time.monotonic()` no chunk is begun but the first, and the rest is left to another call.
+    `days` defaults to each mode's policy. `watch` is called after each chunk with the number of its tickets.
+    Once `time.monotonic()` reaches `until`, no chunk but the first is started.
     """
     total = 0
     for tickets in expired_tickets(days, mode):
-        total += _delete(tickets, UNCLAIMED, watch, until)
+        total += _delete_in_chunks(tickets, UNCLAIMED, watch, until)
         if total and _is_over(until):
             return total
-    return total + _delete(expired_claimed_tickets(mode), SCORED, watch, until)
+    return total + _delete_in_chunks(expired_claimed_tickets(mode), SCORED, watch, until)
 
 
 def purge_batch(
@@ -120,64 +112,50 @@ def purge_batch(
     at_most: int | None = None,
     until: float | None = None,
 ) -> int:
-    """Delete a batch's tickets in chunks, or those made before an instant; returns how many.
+    """Delete the tickets of a batch, or those created before an instant, and return their number.
 
-    The batch stays, with what it made. `at_most` and `until` leave the rest for another call.
+    The batch itself remains. `at_most` and `until` limit the work of one call.
     """
-    return _delete(tickets_of_batch(batch, before), UNCLAIMED | SCORED, watch, until, at_most)
+    return _delete_in_chunks(tickets_of_batch(batch, before), UNCLAIMED | SCORED, watch, until, at_most)
 
 
-def _delete(
+def _delete_in_chunks(
     tickets: Tickets, allowed: Q, watch: Watcher, until: float | None, at_most: int | None = None
 ) -> int:
-    """Delete tickets that are `allowed` to go at the moment they go, until none is left."""
+    """Delete tickets, checking each against `allowed` again, since it may have been claimed meanwhile."""
     total = 0
     while True:
         count = KEY_BATCH if at_most is None else min(KEY_BATCH, at_most - total)
-        keys = _keys(tickets, count)
-        deleted = _delete_keys(keys, allowed, watch, until)
-        total += deleted
-        if not deleted or len(keys) < count or _is_over(until):
+        keys = list(tickets.values_list("batch", "pk")[:count])
+        total_before, pause = total, 0.0
+        for start in range(0, len(keys), DELETE_CHUNK):
+            time.sleep(pause)
+            started = time.monotonic()
+            deleted = _delete_chunk(keys[start : start + DELETE_CHUNK], allowed)
+            pause = IDLE_RATIO * (time.monotonic() - started)
+            total += deleted
+            watch(deleted)
+            if _is_over(until):
+                return total
+        if total == total_before or len(keys) < count:
             return total
 
 
-def _delete_keys(keys: Sequence[Key], allowed: Q, watch: Watcher, until: float | None) -> int:
-    total, rest = 0, 0.0
-    for first in range(0, len(keys), DELETE_CHUNK):
-        time.sleep(rest)
-        started = time.monotonic()
-        deleted = _delete_chunk(keys[first : first + DELETE_CHUNK], allowed)
-        rest = IDLE_RATIO * (time.monotonic() - started)
-        total += deleted
-        watch(deleted)
-        if _is_over(until):
-            break
-    return total
-
-
-def _keys(tickets: Tickets, count: int) -> list[Key]:
-    return list(tickets.values_list("batch", "pk")[:count])
-
-
-def _delete_chunk(keys: Iterable[Key], allowed: Q) -> int:
-    """One transaction: tickets, and their batches' counts lowered by what was really there."""
+def _delete_chunk(keys: Iterable[tuple[int, int]], allowed: Q) -> int:
+    """Delete tickets by (batch, ticket) keys and lower the counts of their batches in one transaction."""
     by_batch: dict[int, list[int]] = defaultdict(list)
     for batch_pk, pk in keys:
         by_batch[batch_pk].append(pk)
+    total = 0
     with transaction.atomic():
-        # The batches first and in order, as whoever stores tickets does, so that nobody waits in a circle.
+        # Lock the batches before their tickets and in order, as insertion does, to avoid deadlocks.
         batches = TicketBatch.objects.filter(pk__in=by_batch).select_for_update(no_key=True)
-        total = 0
         for batch in batches.order_by("pk").only("pk"):
-            total += _delete_of_batch(batch, by_batch[batch.pk], allowed)
+            deleted, _ = PreGeneratedTicket.objects.filter(allowed, pk__in=by_batch[batch.pk]).delete()
+            if deleted:
+                TicketBatch.objects.filter(pk=batch.pk).update(stored=F("stored") - deleted)
+            total += deleted
     return total
-
-
-def _delete_of_batch(batch: TicketBatch, pks: Sequence[int], allowed: Q) -> int:
-    deleted, _ = PreGeneratedTicket.objects.filter(allowed, pk__in=pks).delete()
-    if deleted:
-        TicketBatch.objects.filter(pk=batch.pk).update(stored=F("stored") - deleted)
-    return deleted
 
 
 def _is_over(until: float | None) -> bool:

@@ -1,4 +1,4 @@
-"""The indexes of the ticket table: which are missing, and making them again."""
+"""Indexes of the ticket table: detection and creation of missing ones."""
 
 from django.db import connection
 from django.db.models import Index
@@ -7,14 +7,13 @@ from tickets.models import PreGeneratedTicket
 
 
 def missing_indexes() -> list[Index]:
-    """Declared indexes that the database does not have, because somebody dropped them."""
     with connection.cursor() as cursor:
         present = connection.introspection.get_constraints(cursor, PreGeneratedTicket._meta.db_table)
     return [index for index in PreGeneratedTicket._meta.indexes if index.name not in present]
 
 
 def create_missing_indexes() -> list[str]:
-    """Make the missing ones; returns their names."""
+    """Create the missing indexes and return their names."""
     missing = missing_indexes()
     with connection.schema_editor() as editor:
         for index in missing:

@@ -1,4 +1,4 @@
-"""Every ticket row is made here, and counted in its batch in the same transaction."""
+"""Insertion of tickets, counted in their batch in the same transaction."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -16,13 +16,13 @@ from predictions.models import check_run_id, new_run_id
 from predictions.modes.registry import check_mode
 from predictions.powerball import check_ticket_day
 from tickets.models import GenerationRun, Origin, TicketBatch
-from tickets.store.validation import checked_ticket
+from tickets.store.validation import validate_ticket
 
 logger = logging.getLogger(__name__)
 
 
 class TicketRow(NamedTuple):
-    """A valid ticket on its way into the table."""
+    """A valid ticket to insert."""
 
     white_balls: Sequence[int]
     powerball: int
@@ -37,13 +37,12 @@ def insert_batch_tickets(
     pipeline_run_id: str | None = None,
     draw_date: date | None = None,
 ) -> int:
-    """Store ready-made tickets as a `ready` batch of the run; returns how many rows were really stored.
+    """Insert existing tickets as a `ready` batch and return how many were stored.
 
-    A ticket is a dict with `white_balls` (five integers, ascending) and `powerball`, and optionally
-    `confidence` (0 to 1), `strategy` and `metadata`. An invalid one, and one that exists already for its
-    draw, is skipped with a logged reason; the others are stored. `draw_date=None` means the next draw.
-    ValueError for an unknown mode, a day without a draw of the era, a bad run id, or when `tickets` is no
-    list.
+    A ticket is a dict with `white_balls` (five ascending integers), `powerball` and optionally `confidence`
+    (0 to 1), `strategy` and `metadata`. Invalid tickets, and those that already exist for the draw, are
+    skipped and logged. `draw_date` defaults to the next draw. Raise ValueError for an unknown mode, a date
+    without a draw of the era, an invalid run id, or `tickets` that is not a list.
     """
     check_mode(mode)
     day = draw_date or upcoming_draw()
@@ -53,37 +52,34 @@ def insert_batch_tickets(
     if not rows:
         return 0
     with transaction.atomic():
-        batch = _inserted_batch(run_id, mode, day)
-        refused = insert_rows(batch, rows, timezone.now())
-        stored = len(rows) - len(refused)
+        batch = _get_or_create_batch(run_id, mode, day)
+        rejected = insert_rows(batch, rows, timezone.now())
+        stored = len(rows) - len(rejected)
         if stored:
             TicketBatch.objects.filter(pk=batch.pk).update(
                 requested=F("requested") + stored, finished_at=timezone.now()
             )
         else:
-            transaction.set_rollback(True)  # no empty batch, no empty run
-    for place in refused:
-        logger.warning("ticket %s exists already for %s; skipped", _text(rows[place]), day)
+            transaction.set_rollback(True)  # leaves no empty batch or run
+    for index in rejected:
+        numbers = f"{' '.join(map(str, rows[index].white_balls))} +{rows[index].powerball}"
+        logger.warning("Skipping ticket %s: it already exists for %s", numbers, day)
     return stored
 
 
 def _valid_rows(tickets: Iterable[dict[str, Any]], mode: str) -> list[TicketRow]:
     if isinstance(tickets, str | bytes | dict) or not isinstance(tickets, Iterable):
-        raise ValueError(f"tickets is {type(tickets).__name__}: allowed is a list of dicts")
+        raise ValueError(f"tickets must be a list of dicts, not {type(tickets).__name__}")
     rows = []
-    for number, ticket in enumerate(tickets):
+    for index, ticket in enumerate(tickets):
         try:
-            rows.append(TicketRow(*checked_ticket(ticket, mode)))
-        except ValueError as error:  # InvalidTicket, or a number too long for Python to write out
-            logger.warning("ticket %d of %s skipped: %s", number, mode, error)
+            rows.append(TicketRow(*validate_ticket(ticket, mode)))
+        except ValueError as error:  # InvalidTicket, or an integer with too many digits for str()
+            logger.warning("Skipping ticket %d of %s: %s", index, mode, error)
     return rows
 
 
-def _text(row: TicketRow) -> str:
-    return f"{' '.join(map(str, row.white_balls))} +{row.powerball}"
-
-
-def _inserted_batch(run_id: str, mode: str, day: date) -> TicketBatch:
+def _get_or_create_batch(run_id: str, mode: str, day: date) -> TicketBatch:
     now = timezone.now()
     run, _ = GenerationRun.objects.get_or_create(
         pipeline_run_id=run_id,
@@ -107,113 +103,113 @@ def _inserted_batch(run_id: str, mode: str, day: date) -> TicketBatch:
     return batch
 
 
-# The fast path: rows by the thousand
-
-
 def insert_rows(batch: TicketBatch, rows: Sequence[TicketRow], created_at: datetime) -> list[int]:
-    """Insert rows into a batch and count them there; returns the places of those that existed already.
+    """Insert rows into a batch, update its counts, and return the indices of rows that already existed.
 
-    To be called in a transaction, so that rows and counts come together or not at all. Ids ascend with the
-    places, so (created_at, id) is the order of making; a row twice among `rows` is stored at its first place.
+    Call it in a transaction. Ids ascend with the indices, so (created_at, id) is the order of generation. Of
+    two equal rows, the first is stored.
     """
-    # What all rows have in common, in the order of _COMMON.
-    common = (
+    # Shared by all rows, in the order of _SHARED_COLUMNS.
+    shared = (
         batch.mode,
         batch.run.pipeline_run_id,
         connection.ops.adapt_datetimefield_value(created_at),
         connection.ops.adapt_datefield_value(batch.draw_date),
         batch.pk,
     )
-    insert = _copy if connection.vendor == "postgresql" else _insert_many
+    insert = _insert_by_copy if connection.vendor == "postgresql" else _insert_by_values
     with connection.cursor() as cursor:
-        refused = insert(cursor, common, rows)
-    stored = len(rows) - len(refused)
+        rejected = insert(cursor, shared, rows)
+    stored = len(rows) - len(rejected)
     TicketBatch.objects.filter(pk=batch.pk).update(
         stored=F("stored") + stored, generated=F("generated") + stored
     )
-    return refused
+    return rejected
 
 
-_COMMON = "mode, pipeline_run_id, created_at, draw_date, batch_id"
-_KEY = "n1, n2, n3, n4, n5, powerball"
-_OWN = f"id, {_KEY}, confidence_score, strategy_used, metadata"
-_INSERT = f"INSERT INTO pre_generated_tickets ({_COMMON}, {_OWN}) SELECT %s, %s, %s, %s, %s"
-# ON CONFLICT names its key: a broken CHECK must stay an error, which "INSERT OR IGNORE" would swallow.
-_OR_REFUSE = f"ON CONFLICT (draw_date, {_KEY}) DO NOTHING"
+_SHARED_COLUMNS = "mode, pipeline_run_id, created_at, draw_date, batch_id"
+_NUMBERS = "n1, n2, n3, n4, n5, powerball"
+_ROW_COLUMNS = f"id, {_NUMBERS}, confidence_score, strategy_used, metadata"
+_INSERT = f"INSERT INTO pre_generated_tickets ({_SHARED_COLUMNS}, {_ROW_COLUMNS}) SELECT %s, %s, %s, %s, %s"
+# Names the key, so that a violated CHECK stays an error; "INSERT OR IGNORE" would ignore it, too.
+_ON_CONFLICT = f"ON CONFLICT (draw_date, {_NUMBERS}) DO NOTHING"
 
-# SQLite. What a statement costs whatever it holds (the list of modes to check, the last id to note) is a
-# third of a row's time, so one holds many rows; 999 parameters are allowed everywhere.
-_ROWS_A_STATEMENT = 50
-# The unique key's pages are hit at random: with the usual 2 MB most are read anew for each ticket.
-_CACHE = "PRAGMA cache_size = -65536"  # KiB, of this connection, as they are needed
+# SQLite: the fixed cost of a statement is a third of the cost of a row, so one statement inserts many rows.
+# 999 parameters are allowed everywhere.
+_ROWS_PER_STATEMENT = 50
+# Inserts hit the unique index at random; with the default of 2 MB, most of its pages are read each time.
+_SET_CACHE_SIZE = "PRAGMA cache_size = -65536"  # KiB per connection, allocated as needed
 _LAST_ID = "SELECT seq FROM sqlite_sequence WHERE name = 'pre_generated_tickets'"
 
 
-def _insert_many(cursor: CursorWrapper, common: tuple[Any, ...], rows: Sequence[TicketRow]) -> list[int]:
-    cursor.execute(_CACHE)
-    cursor.execute(_LAST_ID)  # nobody else can write until our transaction ends
-    first = (cursor.fetchone() or (0,))[0] + 1
+def _insert_by_values(cursor: CursorWrapper, shared: tuple[Any, ...], rows: Sequence[TicketRow]) -> list[int]:
+    cursor.execute(_SET_CACHE_SIZE)
+    cursor.execute(_LAST_ID)  # this transaction is the only writer
+    first_id = (cursor.fetchone() or (0,))[0] + 1
     values = [
-        (number, *row.white_balls, row.powerball, row.confidence, row.strategy, row.metadata)
-        for number, row in enumerate(rows, start=first)
+        (row_id, *row.white_balls, row.powerball, row.confidence, row.strategy, row.metadata)
+        for row_id, row in enumerate(rows, start=first_id)
     ]
-    stored, full = 0, len(rows) - len(rows) % _ROWS_A_STATEMENT
-    for size, part in ((_ROWS_A_STATEMENT, values[:full]), (len(rows) - full, values[full:])):
+    stored, full = 0, len(rows) - len(rows) % _ROWS_PER_STATEMENT
+    for size, part in ((_ROWS_PER_STATEMENT, values[:full]), (len(rows) - full, values[full:])):
         if part:
             groups = (part[start : start + size] for start in range(0, len(part), size))
-            cursor.executemany(_values(size), [(*common, *chain.from_iterable(group)) for group in groups])
+            parameters = [(*shared, *chain.from_iterable(group)) for group in groups]
+            cursor.executemany(_insert_statement(size), parameters)
             stored += cursor.rowcount
     if stored == len(rows):
         return []
-    cursor.execute("SELECT id FROM pre_generated_tickets WHERE id >= %s", [first])
-    there = {number for (number,) in cursor.fetchall()}
-    return [place for place in range(len(rows)) if first + place not in there]
+    cursor.execute("SELECT id FROM pre_generated_tickets WHERE id >= %s", [first_id])
+    stored_ids = {row_id for (row_id,) in cursor.fetchall()}
+    return [index for index in range(len(rows)) if first_id + index not in stored_ids]
 
 
-def _values(rows: int) -> str:
-    """The statement that inserts so many rows."""
+def _insert_statement(rows: int) -> str:
     row = f"({', '.join(['%s'] * 10)})"
-    # `WHERE true`, or SQLite would take ON CONFLICT for a join's ON.
-    return f"{_INSERT}, * FROM (VALUES {', '.join([row] * rows)}) WHERE true {_OR_REFUSE}"
+    # Without `WHERE true`, SQLite would parse ON CONFLICT as the ON of a join.
+    return f"{_INSERT}, * FROM (VALUES {', '.join([row] * rows)}) WHERE true {_ON_CONFLICT}"
 
 
-# PostgreSQL. COPY cannot pass over what exists, so it fills a table of this session's own, which is emptied
-# by every commit. Rows go from there in the order of their keys: two transactions that insert some of the
-# same tickets in different orders would wait for each other.
-_STAGE = """
+# PostgreSQL: COPY cannot skip existing rows, so it fills a temporary table, which every commit empties. Rows
+# are inserted from there in the order of their keys: transactions that insert the same tickets in different
+# orders would deadlock.
+_CREATE_STAGING = """
     CREATE TEMPORARY TABLE IF NOT EXISTS staged_tickets (
         place integer, n1 integer, n2 integer, n3 integer, n4 integer, n5 integer, powerball integer,
         confidence_score double precision, strategy_used text, metadata text
     ) ON COMMIT DELETE ROWS
 """
-_COPY = f"COPY staged_tickets (place, {_KEY}, confidence_score, strategy_used, metadata) FROM STDIN"
-_MOVE = f"""
+_COPY = f"COPY staged_tickets (place, {_NUMBERS}, confidence_score, strategy_used, metadata) FROM STDIN"
+_INSERT_STAGED = f"""
     WITH numbered AS MATERIALIZED (
-        SELECT nextval((SELECT pg_get_serial_sequence('pre_generated_tickets', 'id')::regclass)) AS id, one.*
-        FROM staged_tickets AS one ORDER BY place
-    ), stored AS ({_INSERT}, {_OWN} FROM numbered ORDER BY {_KEY}, place {_OR_REFUSE} RETURNING id)
+        SELECT
+            nextval((SELECT pg_get_serial_sequence('pre_generated_tickets', 'id')::regclass)) AS id, staged.*
+        FROM staged_tickets AS staged ORDER BY place
+    ), stored AS (
+        {_INSERT}, {_ROW_COLUMNS} FROM numbered ORDER BY {_NUMBERS}, place {_ON_CONFLICT} RETURNING id
+    )
     SELECT place FROM numbered
     WHERE NOT EXISTS (SELECT FROM stored WHERE stored.id = numbered.id) ORDER BY place
 """
 
 
-def _copy(cursor: CursorWrapper, common: tuple[Any, ...], rows: Sequence[TicketRow]) -> list[int]:
-    cursor.execute(_STAGE)
-    cursor.execute("DELETE FROM staged_tickets")  # what this transaction inserted before
+def _insert_by_copy(cursor: CursorWrapper, shared: tuple[Any, ...], rows: Sequence[TicketRow]) -> list[int]:
+    cursor.execute(_CREATE_STAGING)
+    cursor.execute("DELETE FROM staged_tickets")  # rows staged earlier in this transaction
     with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
-        for place, row in enumerate(rows):
+        for index, row in enumerate(rows):
             copy.write_row(
-                (place, *row.white_balls, row.powerball, row.confidence, row.strategy, row.metadata)
+                (index, *row.white_balls, row.powerball, row.confidence, row.strategy, row.metadata)
             )
-    cursor.execute(_MOVE, common)
-    return [place for (place,) in cursor.fetchall()]
+    cursor.execute(_INSERT_STAGED, shared)
+    return [index for (index,) in cursor.fetchall()]
 
 
 def refresh_statistics(chunks: int) -> None:
-    """Let PostgreSQL know how a growing batch has changed the table, after 2, 4, 8, … of its chunks.
+    """Update PostgreSQL's planner statistics after 2, 4, 8, … chunks of a growing batch.
 
-    Its own daemon looks once a minute. Until then it takes a mode's tickets for a few rows, and reads and
-    sorts all of them to show ten: 270 ms instead of 1 at 300,000.
+    Autovacuum runs only once a minute. Until then the planner underestimates the mode's tickets and sorts all
+    of them to return ten: 270 ms instead of 1 ms at 300,000 tickets.
     """
     if connection.vendor == "postgresql" and chunks > 1 and chunks & (chunks - 1) == 0:
         with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Reading the stock: the newest tickets of a mode, and how many there are. No model instance is made."""
+"""Retrieval of stored tickets and their counts, without model instances."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
@@ -11,9 +11,9 @@ from predictions.models import Draw
 from predictions.modes.registry import MODE_NAMES, check_mode
 from predictions.powerball import prize_of
 
-# Written out, since building it by the ORM takes three times as long as the query itself. PostgreSQL reads
-# the index in order only when the column that is NULL in all of them stands in the ORDER BY, too.
-_NEWEST = """
+# Raw SQL, as the ORM takes three times as long to build the query as the database to run it. claim_id is NULL
+# in every row; naming it in ORDER BY lets PostgreSQL read the index in order instead of sorting.
+NEWEST_UNCLAIMED_SQL = """
     SELECT n1, n2, n3, n4, n5, powerball, confidence_score, strategy_used, created_at, pipeline_run_id
     FROM pre_generated_tickets WHERE mode = %s AND draw_date = %s AND claim_id IS NULL
     ORDER BY claim_id, created_at DESC, id DESC LIMIT %s
@@ -21,18 +21,18 @@ _NEWEST = """
 
 
 def get_cached_tickets(mode: str, limit: int = 10, draw_date: date | None = None) -> list[dict[str, Any]]:
-    """The newest unclaimed tickets of a mode for a draw (None: the next draw), as the API shows them.
+    """Return the newest unclaimed tickets of a mode in the form of the API.
 
-    ValueError for an unknown mode or a limit below 1.
+    `draw_date` defaults to the next draw. Raise ValueError for an unknown mode or a limit below 1.
     """
     check_mode(mode)
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise ValueError(f"limit {limit!r}: allowed is an integer from 1")
+        raise ValueError(f"limit must be an integer of at least 1, not {limit!r}")
     upcoming = upcoming_draw()
     day = draw_date or upcoming
     draw = Draw.objects.filter(draw_date=day).first() if day < upcoming else None
     with connection.cursor() as cursor:
-        cursor.execute(_NEWEST, [mode, connection.ops.adapt_datefield_value(day), limit])
+        cursor.execute(NEWEST_UNCLAIMED_SQL, [mode, connection.ops.adapt_datefield_value(day), limit])
         rows = cursor.fetchall()
     return serialize_tickets(mode, day, [(*row[:8], isoformat_utc(row[8]), row[9]) for row in rows], draw)
 
@@ -40,9 +40,9 @@ def get_cached_tickets(mode: str, limit: int = 10, draw_date: date | None = None
 def serialize_tickets(
     mode: str, day: date, rows: Iterable[Sequence[Any]], draw: Draw | None
 ) -> list[dict[str, Any]]:
-    """Tickets as the API shows them, with what each won where the draw is given.
+    """Return tickets in the form of the API, with their results if the draw is given.
 
-    A row is n1, n2, n3, n4, n5, powerball, confidence, strategy, created_at as text, pipeline_run_id.
+    A row is (n1, n2, n3, n4, n5, powerball, confidence, strategy, created_at as text, pipeline_run_id).
     """
     day_text = day.isoformat()
     return [
@@ -64,52 +64,58 @@ def serialize_tickets(
 def _result(white_balls: Sequence[int], powerball: int, draw: Draw | None) -> dict[str, Any] | None:
     if draw is None:
         return None
-    matches, red = len(set(white_balls) & set(draw.white_balls)), powerball == draw.powerball
-    return {"white_matches": matches, "powerball_match": red, "prize_usd": prize_of(matches, red)}
+    white_matches, powerball_match = (
+        len(set(white_balls) & set(draw.white_balls)),
+        powerball == draw.powerball,
+    )
+    return {
+        "white_matches": white_matches,
+        "powerball_match": powerball_match,
+        "prize_usd": prize_of(white_matches, powerball_match),
+    }
 
 
 def isoformat_utc(instant: datetime | None) -> str | None:
-    """ISO 8601 with Z; what has no zone is UTC, as a bare cursor gives it on SQLite."""
+    """Return ISO 8601 with Z. A naive datetime is UTC, as SQLite cursors return it."""
     if instant is None:
         return None
-    return (
-        instant if instant.tzinfo is None else instant.astimezone(UTC).replace(tzinfo=None)
-    ).isoformat() + "Z"
+    naive = instant if instant.tzinfo is None else instant.astimezone(UTC).replace(tzinfo=None)
+    return naive.isoformat() + "Z"
 
 
-_STOCK = """
+STOCK_SQL = """
     SELECT mode, SUM(stored), SUM(CASE WHEN draw_date = %s THEN stored ELSE 0 END)
     FROM tickets_ticketbatch GROUP BY mode
 """
-_CLAIMED = "SELECT mode, SUM(tickets) FROM tickets_claimhour WHERE draw_date = %s GROUP BY mode"
-# Two queries, each one step into the index: MIN and MAX together would read all of it.
-_OLDEST = "SELECT created_at FROM pre_generated_tickets ORDER BY created_at LIMIT 1"
-_LATEST = "SELECT created_at FROM pre_generated_tickets ORDER BY created_at DESC LIMIT 1"
-_LAST_RUN = """
+CLAIMED_SQL = "SELECT mode, SUM(tickets) FROM tickets_claimhour WHERE draw_date = %s GROUP BY mode"
+# Two queries that each read one index entry; MIN and MAX in one query would read the whole index.
+OLDEST_SQL = "SELECT created_at FROM pre_generated_tickets ORDER BY created_at LIMIT 1"
+LATEST_SQL = "SELECT created_at FROM pre_generated_tickets ORDER BY created_at DESC LIMIT 1"
+LAST_RUN_SQL = """
     SELECT id, pipeline_run_id, status, finished_at
     FROM tickets_generationrun WHERE origin = 'generated' ORDER BY id DESC LIMIT 1
 """
 
 
 def get_batch_ticket_stats() -> dict[str, Any]:
-    """What is in stock: a sum over batches, never a count over tickets.
+    """Return stock statistics, summed over batches instead of counted over tickets.
 
-    `available_by_mode` counts the tickets for the next draw that nobody claimed.
+    `available_by_mode` counts the unclaimed tickets for the next draw.
     """
     by_mode, available = dict.fromkeys(MODE_NAMES, 0), dict.fromkeys(MODE_NAMES, 0)
     with connection.cursor() as cursor:
         next_draw = [connection.ops.adapt_datefield_value(upcoming_draw())]
-        cursor.execute(_STOCK, next_draw)
+        cursor.execute(STOCK_SQL, next_draw)
         for mode, stored, for_next_draw in cursor.fetchall():
             by_mode[mode], available[mode] = int(stored), int(for_next_draw)
-        cursor.execute(_CLAIMED, next_draw)
+        cursor.execute(CLAIMED_SQL, next_draw)
         for mode, claimed in cursor.fetchall():
             available[mode] -= int(claimed)
-        cursor.execute(_OLDEST)
+        cursor.execute(OLDEST_SQL)
         oldest = cursor.fetchone()
-        cursor.execute(_LATEST)
+        cursor.execute(LATEST_SQL)
         newest = cursor.fetchone()
-        cursor.execute(_LAST_RUN)
+        cursor.execute(LAST_RUN_SQL)
         last_run = cursor.fetchone()
     return {
         "total_tickets": sum(by_mode.values()),

@@ -1,4 +1,4 @@
-"""What a ticket handed in from outside must look like."""
+"""Validation of tickets to insert."""
 
 import json
 from numbers import Real
@@ -9,13 +9,13 @@ from shiolplus.logs.safe_text import is_name, is_storable
 
 
 class InvalidTicket(ValueError):
-    """A ticket that is not stored, with the reason."""
+    """A ticket cannot be stored; the message is the reason."""
 
 
-def checked_ticket(ticket: object, mode: str) -> tuple[list[int], int, float, str, str | None]:
-    """(white balls, powerball, confidence, strategy, metadata) as plain Python values.
+def validate_ticket(ticket: object, mode: str) -> tuple[list[int], int, float, str, str | None]:
+    """Return (white balls, powerball, confidence, strategy, metadata) as plain Python values.
 
-    NumPy numbers are numbers; texts, bools and floats are not integers. InvalidTicket says what is wrong.
+    NumPy integers are accepted as balls; strings, bools and floats are not. Raise InvalidTicket.
     """
     if not isinstance(ticket, dict):
         raise InvalidTicket(f"it is {type(ticket).__name__}, not a dict")
@@ -35,29 +35,25 @@ def checked_ticket(ticket: object, mode: str) -> tuple[list[int], int, float, st
 
 
 def _confidence(confidence: Any) -> float:
-    if not _is_number(confidence):
+    if not isinstance(confidence, Real) or isinstance(confidence, bool):
         raise InvalidTicket(f"confidence {confidence!r} is not a number")
-    if not 0 <= confidence <= 1:  # neither are infinity and NaN
-        raise InvalidTicket(f"confidence {confidence!r:.40} is not in 0 to 1")
+    if not 0 <= confidence <= 1:  # rejects infinity and NaN, too
+        raise InvalidTicket(f"confidence {confidence!r:.40} is not between 0 and 1")
     return float(confidence)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _text(name: str, text: Any) -> str:
     if not isinstance(text, str):
         raise InvalidTicket(f"{name} {text!r} is not text")
     if not is_storable(text):
-        raise InvalidTicket(f"{name} {text!r} holds characters that cannot be stored")
+        raise InvalidTicket(f"{name} {text!r} contains characters that cannot be stored")
     return text
 
 
 def _strategy(strategy: Any) -> str:
     text = _text("strategy", strategy)
     if not is_name(text):
-        raise InvalidTicket(f"strategy {text!r} is blank or holds control characters")
+        raise InvalidTicket(f"strategy {text!r} is blank or contains control characters")
     return text
 
 

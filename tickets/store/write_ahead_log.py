@@ -1,7 +1,7 @@
-"""SQLite's write-ahead log: shrink the file that a large batch, or a reader that stayed open, has left.
+"""Truncation of SQLite's write-ahead log after a large batch or a long-running reader.
 
-While a reader is open the log can only grow. Once it has left, a checkpoint copies the log into the database
-and truncates the file. `journal_size_limit` does so too, but only with the next write.
+The log can only grow while a reader is open. `journal_size_limit` truncates it as well, but only at the next
+write.
 """
 
 import logging
@@ -13,29 +13,25 @@ from django.db.backends.utils import CursorWrapper
 
 logger = logging.getLogger(__name__)
 
-BUSY_MILLISECONDS = 100  # a checkpoint that truncates keeps writers waiting while it waits for readers
+BUSY_MILLISECONDS = 100  # a truncating checkpoint blocks writers while it waits for readers
 
 
 def truncate_log() -> bool:
-    """Truncate the log if it is larger than `settings.WAL_BYTES`; return whether it is small now.
-
-    A reader that is in the way is no error: the next batch and the watchdog try again.
-    """
+    """Truncate the log if it is larger than `settings.WAL_BYTES`. Return False if a reader prevents it."""
     if connection.vendor != "sqlite" or connection.in_atomic_block or log_bytes() <= settings.WAL_BYTES:
         return True
     with connection.cursor() as cursor:
-        cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")  # blocks nobody
+        cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")  # never blocks
         _, frames, copied = cursor.fetchone()
         if copied == frames:
             _truncate(cursor)
     small = log_bytes() <= settings.WAL_BYTES
     if small:
-        logger.info("SQLite's write-ahead log was truncated")
+        logger.info("Truncated the write-ahead log of SQLite")
     return small
 
 
 def log_bytes() -> int:
-    """Return the size of the log in bytes: 0 if there is none."""
     try:
         return Path(f"{connection.settings_dict['NAME']}-wal").stat().st_size
     except FileNotFoundError:
@@ -47,7 +43,9 @@ def _truncate(cursor: CursorWrapper) -> None:
     (timeout,) = cursor.fetchone()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
     try:
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # reports a reader in its row, and raises nothing
+        cursor.execute(
+            "PRAGMA wal_checkpoint(TRUNCATE)"
+        )  # reports a blocking reader in its result, without raising
         cursor.fetchone()
     finally:
         cursor.execute(f"PRAGMA busy_timeout = {timeout}")

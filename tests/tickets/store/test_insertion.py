@@ -12,7 +12,7 @@ from tests.factories import WEDNESDAY, draw_on_sale, make_prediction, queued_bat
 from tickets.generation.worker import run_batch
 from tickets.models import PreGeneratedTicket, TicketBatch
 from tickets.store import TicketRow, insert_batch_tickets, insert_rows
-from tickets.store.retrieval import _NEWEST
+from tickets.store.retrieval import NEWEST_UNCLAIMED_SQL
 
 NUMBERS = ("n1", "n2", "n3", "n4", "n5", "powerball")
 
@@ -180,7 +180,7 @@ def test_a_growing_batch_keeps_the_planner_informed_so_that_its_newest_tickets_a
     with connection.cursor() as cursor:
         cursor.execute("SELECT reltuples FROM pg_class WHERE relname = 'pre_generated_tickets'")
         known = cursor.fetchone()[0]
-        cursor.execute(f"EXPLAIN {_NEWEST}", ["random_forest", draw_on_sale(), 10])
+        cursor.execute(f"EXPLAIN {NEWEST_UNCLAIMED_SQL}", ["random_forest", draw_on_sale(), 10])
         plan = " ".join(line for (line,) in cursor.fetchall())
     assert known == 16_000
     assert "idx_pre_generated_mode" in plan
