@@ -1,1 +1,1 @@
-"""Claims: tickets allocated to API clients, and the keys that authenticate them."""
+"""Allocation of tickets to API clients, and the keys that authenticate them."""

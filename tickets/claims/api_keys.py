@@ -1,4 +1,4 @@
-"""The keys of API clients: made, shown once, and revoked for good. Only their hashes are stored."""
+"""API keys: creation, expiry and revocation. Only hashes are stored, so a key is shown once."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -12,22 +12,22 @@ from tickets.models.clients import ApiClient, ApiKey, eastern_date, eastern_midn
 
 PREFIX_LENGTH = 8
 MAX_NAME = 50  # characters
-MAX_DAYS = 36_500  # that a key may be accepted
+MAX_DAYS = 36_500  # until a key expires
 _PREFIX = re.compile(rf"[A-Za-z0-9]{{{PREFIX_LENGTH}}}")
 
 
 def generate_prefix() -> str:
-    """What a key begins with, and is known by: no secret."""
+    """Return a random prefix: the public part of a key, which identifies it."""
     return get_random_string(PREFIX_LENGTH)
 
 
 def create_key(
     client: ApiClient, name: str = "", expires_at: datetime | None = None, prefix: str | None = None
 ) -> tuple[ApiKey, str]:
-    """A new key of a client, and its text, which is nowhere else: the row holds a hash of it.
+    """Create a key and return it with its text, of which only a hash is stored.
 
-    Without a name, it is called by the day. ValueError for a bad name, an end that is not to come, or a
-    prefix that is taken: the same prefix again makes nothing, so that one order is carried out once.
+    `name` defaults to the current date. Raise ValueError for an invalid name, an expiry in the past, or a
+    prefix that exists: passing the same prefix makes a repeated request create one key only.
     """
     name = name or str(eastern_date(timezone.now()))
     if len(name) > MAX_NAME or not name.isprintable() or not name.strip():
@@ -35,7 +35,7 @@ def create_key(
             f"key name {name[:MAX_NAME]!r}: allowed are 1 to {MAX_NAME} printable characters, not all blank"
         )
     if expires_at is not None and expires_at <= timezone.now():
-        raise ValueError(f"expires {expires_at.isoformat()}: allowed is an instant to come")
+        raise ValueError(f"expires {expires_at.isoformat()}: allowed is a time in the future")
     prefix = prefix or generate_prefix()
     if not _PREFIX.fullmatch(prefix):
         raise ValueError(f"prefix {prefix[:40]!r}: allowed are {PREFIX_LENGTH} letters and digits")
@@ -56,17 +56,17 @@ def create_key(
     except IntegrityError as error:
         if not ApiKey.objects.filter(prefix=prefix).exists():
             raise
-        raise ValueError(f"the key {prefix} exists already, and its text is shown only once") from error
+        raise ValueError(f"key {prefix} already exists; its text is shown only once") from error
     return key, text
 
 
 def revoke_key(prefix: str) -> bool:
-    """Let a key be accepted no more, for good; whether it was this call that did."""
+    """Revoke a key permanently. Return False if it is already revoked or does not exist."""
     return bool(ApiKey.objects.filter(prefix=prefix, revoked=False).update(revoked=True))
 
 
 def key_expiry(last_day: date) -> datetime:
-    """When a key ends whose last day in New York this is; ValueError for a day that is over or too far."""
+    """Return the end of a key's last day in New York. Raise ValueError if it is past or too far ahead."""
     today = eastern_date(timezone.now())
     if not 0 <= (last_day - today).days <= MAX_DAYS:
         latest = today + timedelta(days=MAX_DAYS)

@@ -76,7 +76,7 @@ def test_the_same_order_again_makes_no_second_key_and_shows_none(admin: Client) 
     again = admin.post(MAKE, order)
 
     assert ApiKey.objects.count() == 1
-    assert "the key abcd1234 exists already, and its text is shown only once" in again.content.decode()
+    assert "key abcd1234 already exists; its text is shown only once" in again.content.decode()
     assert text.partition(".")[2] not in again.content.decode()
     assert LogEntry.objects.count() == 1
 

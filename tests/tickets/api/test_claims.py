@@ -194,7 +194,7 @@ def test_too_little_stock_is_409_and_all_or_nothing(api: Client, client_row: Api
 
     status, detail, errors = problem_of(claim(api, count=21))
 
-    assert (status, detail) == (409, "21 tickets of v1 for 2026-11-25 were asked for; 20 are free.")
+    assert (status, detail) == (409, "Tickets of v1 available for 2026-11-25: 20; requested: 21.")
     assert errors == [{"name": "count", "value": 21, "allowed": "at most 20 at present"}]
     assert nothing_was_taken()
     assert ClaimHour.objects.get().refused == 1
@@ -207,7 +207,7 @@ def test_more_than_the_quota_is_429_until_midnight_in_new_york(api: Client) -> N
 
     assert problem_of(response) == (
         429,
-        "The daily quota of 10 tickets has 2 left; it is renewed at 2026-11-25T05:00:00Z.",
+        "The daily quota of 10 tickets has 2 left; it resets at 2026-11-25T05:00:00Z.",
         [{"name": "count", "value": 3, "allowed": "at most 2 until then"}],
     )
     assert response["Retry-After"] == str(11 * 3600 + 1800)

@@ -132,7 +132,7 @@ def test_sixteen_clients_over_one_stock_get_no_ticket_twice_and_all_of_it(port: 
     given = [str(ticket) for one in answers if one.status == 201 for ticket in one.body["tickets"]]
     assert len(set(given)) == 300
     short = [one.body["detail"] for one in answers if one.status == 409]
-    assert set(short) == {f"5 tickets of v1 for {day} were asked for; 0 are free."}
+    assert set(short) == {f"Tickets of v1 available for {day}: 0; requested: 5."}
     assert ClaimHour.objects.aggregate(total=Sum("refused")) == {"total": 20}
     assert not PreGeneratedTicket.objects.filter(mode="v2").exclude(claim=None).exists()
 

@@ -148,7 +148,7 @@ INVALID: dict[str, tuple[Any, str]] = {
         ticket(1, 2, 3, 4, 9, 3, strategy="\ud800"),
         "contains characters that cannot be",
     ),
-    "metadata with NUL": (ticket(1, 2, 3, 4, 9, 3, metadata="a\0b"), "metadata 'a\\x00b' holds characters"),
+    "metadata with NUL": (ticket(1, 2, 3, 4, 9, 3, metadata="a\0b"), "metadata 'a\\x00b' contains characters"),
     "metadata not JSON": (ticket(1, 2, 3, 4, 9, 3, metadata={1, 2}), "metadata is neither text nor JSON"),
 }
 
@@ -162,7 +162,7 @@ def test_an_invalid_ticket_is_skipped_with_its_reason_and_those_beside_it_are_st
 
     assert stored() == [(1, 2, 3, 4, 5, 6), (65, 66, 67, 68, 69, 26)]
     (message,) = [record.getMessage() for record in caplog.records]
-    assert message.startswith("ticket 1 of v1 skipped: ")
+    assert message.startswith("Skipping ticket 1 of v1: ")
     assert reason in message
 
 
