@@ -1,1 +1,1 @@
-"""Monitoring: the state of the system at an instant, and diagnostics of it."""
+"""Monitoring: snapshots of the system, and the diagnostics derived from them."""

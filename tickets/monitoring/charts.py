@@ -1,8 +1,8 @@
-"""What the dashboard draws: bars and lines over days, hours, modes and batches, and the same in tables."""
+"""Charts of the dashboard, and the tables below them."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from predictions.modes.registry import MODE_NAMES
@@ -10,13 +10,13 @@ from tickets.demand.sales_window import floor_to_hour
 from tickets.monitoring.history import HOURS
 from tickets.monitoring.snapshot import Snapshot
 
-MODE_STYLES = {mode: str(place) for place, mode in enumerate(MODE_NAMES, start=1)}  # in plots.css
-QUIET, ALARM = "quiet", "alarm"  # of what belongs to no mode, in dashboard.css
+MODE_STYLES = {mode: str(number) for number, mode in enumerate(MODE_NAMES, start=1)}  # in plots.css
+QUIET, ALARM = "quiet", "alarm"  # series that belong to no mode; in dashboard.css
 
 
 @dataclass(frozen=True)
 class Series:
-    """One row of values, a value a label; None where there is none."""
+    """A value per label of the plot; None where there is none."""
 
     name: str
     style: str
@@ -26,7 +26,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Plot:
-    """A drawing; `unit` names its values, `stacked` bars stand on each other."""
+    """A chart; `unit` names its values."""
 
     name: str
     title: str
@@ -34,86 +34,95 @@ class Plot:
     labels: list[str]
     series: list[Series]
     stacked: bool = False
-    empty: str = ""  # what is said instead, where there is nothing to draw
+    empty: str = ""  # text shown if there is nothing to draw
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @property
     def is_empty(self) -> bool:
-        return not any(value for one in self.series for value in one.values)
+        return not any(value for series in self.series for value in series.values)
 
     @property
     def rows(self) -> list[tuple[str, list[str]]]:
-        """The same in texts, a row a label; rows without any value are left out."""
-        columns = [one.values for one in self.series]
-        rows = [(label, [values[place] for values in columns]) for place, label in enumerate(self.labels)]
-        return [(label, [_text(value) for value in values]) for label, values in rows if any(values)]
+        """Return the table: a row per label, without rows that have no values."""
+        columns = [series.values for series in self.series]
+        rows = [(label, [values[index] for values in columns]) for index, label in enumerate(self.labels)]
+        return [(label, [_format(value) for value in values]) for label, values in rows if any(values)]
 
 
-def _text(value: float | None) -> str:
+def _format(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
 
 
-def plots_of(picture: Snapshot) -> list[Plot]:
-    """All drawings of a picture, in the order in which they are shown."""
-    return [_stock(picture), _tickets(picture), _batches(picture), _claims(picture), _durations(picture)]
+def plots_of(snapshot: Snapshot) -> list[Plot]:
+    """Return all charts, in the order in which they are shown."""
+    return [
+        _stock_plot(snapshot),
+        _tickets_plot(snapshot),
+        _batches_plot(snapshot),
+        _claims_plot(snapshot),
+        _durations_plot(snapshot),
+    ]
 
 
-def _stock(picture: Snapshot) -> Plot:
-    stock = [mode.stock for mode in picture.modes]
+def _stock_plot(snapshot: Snapshot) -> Plot:
+    stock = [mode.stock for mode in snapshot.modes]
     return Plot(
         "stock",
-        f"Stock for the draw of {picture.draws.next}, beside its floor",
+        f"Stock for the draw of {snapshot.draws.next} vs. reorder point",
         "tickets",
-        [mode.mode for mode in picture.modes],
+        [mode.mode for mode in snapshot.modes],
         [
-            Series("free", "1", [one.available for one in stock]),
-            Series("coming", "2", [one.on_order for one in stock]),
-            Series("floor", ALARM, [one.reorder_point for one in stock], "mark"),
+            Series("available", "1", [of_mode.available for of_mode in stock]),
+            Series("on order", "2", [of_mode.on_order for of_mode in stock]),
+            Series("reorder point", ALARM, [of_mode.reorder_point for of_mode in stock], "mark"),
         ],
         stacked=True,
-        empty="No ticket for this draw.",
+        empty="No tickets for this draw.",
     )
 
 
-def _tickets(picture: Snapshot) -> Plot:
+def _tickets_plot(snapshot: Snapshot) -> Plot:
     return Plot(
         "tickets",
-        "Tickets made a day",
+        "Tickets generated per day",
         "tickets",
-        _days(picture),
-        [Series(mode, MODE_STYLES[mode], [day.tickets[mode] for day in picture.days]) for mode in MODE_NAMES],
-        stacked=True,
-        empty="No batch ended in these days.",
-    )
-
-
-def _batches(picture: Snapshot) -> Plot:
-    return Plot(
-        "batches",
-        "Batches a day, by how they ended",
-        "batches",
-        _days(picture),
+        _day_labels(snapshot),
         [
-            Series("made", "3", [day.made for day in picture.days]),
-            Series("failed", ALARM, [day.failed for day in picture.days]),
-            Series("cancelled", QUIET, [day.cancelled for day in picture.days]),
+            Series(mode, MODE_STYLES[mode], [day.tickets[mode] for day in snapshot.days])
+            for mode in MODE_NAMES
         ],
         stacked=True,
-        empty="No batch ended in these days.",
+        empty="No batches finished on these days.",
     )
 
 
-def _claims(picture: Snapshot) -> Plot:
-    present = floor_to_hour(picture.at)
-    hours = [present - timedelta(hours=back) for back in reversed(range(HOURS))]
-    claims = {(one.mode, one.hour): one.claims for one in picture.claims}
-    refused = {hour: 0 for hour in hours}
-    for one in picture.claims:
-        refused[one.hour] = refused.get(one.hour, 0) + one.refused
+def _batches_plot(snapshot: Snapshot) -> Plot:
+    return Plot(
+        "batches",
+        "Batches per day, by result",
+        "batches",
+        _day_labels(snapshot),
+        [
+            Series("ready", "3", [day.made for day in snapshot.days]),
+            Series("failed", ALARM, [day.failed for day in snapshot.days]),
+            Series("cancelled", QUIET, [day.cancelled for day in snapshot.days]),
+        ],
+        stacked=True,
+        empty="No batches finished on these days.",
+    )
+
+
+def _claims_plot(snapshot: Snapshot) -> Plot:
+    current = floor_to_hour(snapshot.at)
+    hours = [current - timedelta(hours=ago) for ago in reversed(range(HOURS))]
+    claims = {(count.mode, count.hour): count.claims for count in snapshot.claims}
+    refused = dict.fromkeys(hours, 0)
+    for count in snapshot.claims:
+        refused[count.hour] = refused.get(count.hour, 0) + count.refused
     series = [
         Series(mode, MODE_STYLES[mode], [claims.get((mode, hour), 0) for hour in hours])
         for mode in MODE_NAMES
@@ -121,44 +130,39 @@ def _claims(picture: Snapshot) -> Plot:
     series.append(Series("refused", ALARM, [refused[hour] for hour in hours]))
     return Plot(
         "claims",
-        f"Claims an hour, the last {HOURS} hours (UTC)",
+        f"Claims per hour, last {HOURS} hours (UTC)",
         "claims",
-        [_hour(hour) for hour in hours],
+        [f"{hour:%m-%d %H}:00" for hour in hours],
         series,
         stacked=True,
-        empty=f"Nothing was claimed in {HOURS} hours.",
+        empty=f"No claims in the last {HOURS} hours.",
     )
 
 
-def _durations(picture: Snapshot) -> Plot:
-    """The newest batches of each mode, the newest last."""
-    longest = max(len(mode.made) for mode in picture.modes)
+def _durations_plot(snapshot: Snapshot) -> Plot:
+    longest = max(len(mode.made) for mode in snapshot.modes)
     return Plot(
         "durations",
-        "Seconds a batch took, the newest last",
+        "Batch duration (s), latest batches",
         "seconds",
-        [str(-back) if back else "newest" for back in reversed(range(longest))],
+        [str(-ago) if ago else "newest" for ago in reversed(range(longest))],
         [
             Series(
                 mode.mode,
                 MODE_STYLES[mode.mode],
-                _filled([batch.seconds for batch in reversed(mode.made)], longest),
+                _pad_left([batch.seconds for batch in reversed(mode.made)], longest),
                 "line",
             )
-            for mode in picture.modes
+            for mode in snapshot.modes
         ],
-        empty="No batch was made yet.",
+        empty="No batches are ready yet.",
     )
 
 
-def _filled(values: Sequence[float | None], length: int) -> list[float | None]:
+def _pad_left(values: Sequence[float | None], length: int) -> list[float | None]:
     rounded = [None if value is None else round(value, 3) for value in values]
     return [None] * (length - len(rounded)) + rounded
 
 
-def _days(picture: Snapshot) -> list[str]:
-    return [f"{day.day:%m-%d}" for day in picture.days]
-
-
-def _hour(hour: datetime) -> str:
-    return f"{hour:%m-%d %H}:00"
+def _day_labels(snapshot: Snapshot) -> list[str]:
+    return [f"{day.day:%m-%d}" for day in snapshot.days]

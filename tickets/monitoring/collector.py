@@ -1,7 +1,7 @@
-"""The whole system in one picture, for the admin's dashboard, `manage.py status` and programs alike.
+"""Take a snapshot of the system for the dashboard and `manage.py status`.
 
-All of it is read from rows, in some twenty short queries, none of them over tickets: what one process
-happens to remember would not survive its restart.
+Everything is read from the database, in about twenty short queries, none of them over tickets: what a
+process remembers would not survive its restart.
 """
 
 from datetime import datetime, timedelta
@@ -33,14 +33,14 @@ from tickets.monitoring.snapshot import (
 from tickets.monitoring.workload import workload_at
 from tickets.scoring.results import ModeResult, mode_results
 
-FAILED_AT_MOST = 100  # failed batches that are told
-CLUSTERS_AT_MOST = 200  # of those seen last
+MAX_FAILED_BATCHES = 100
+MAX_CLUSTERS = 200
 
 
 def take_snapshot(now: datetime) -> Snapshot:
-    """The picture at an instant (aware)."""
+    """Return the state of the system at `now` (aware)."""
     days = recent_days(now)
-    ended, completed = _pipelines()
+    last_run, last_completed_run = _finished_pipelines()
     workers = worker_status_at(now)
     others = [(worker.queue, worker.host) for worker in workers.watched if worker.has_other_key]
     return Snapshot(
@@ -52,9 +52,9 @@ def take_snapshot(now: datetime) -> Snapshot:
         days=days,
         error_rate=error_rate(days),
         claims=claim_counts(now),
-        pipeline=ended,
-        pipeline_completed=completed,
-        failed=_failed(now),
+        pipeline=last_run,
+        pipeline_completed=last_completed_run,
+        failed=_failed_batches(now),
         conditions=[*find_conditions(), *key_conditions(others)],
     )
 
@@ -62,36 +62,39 @@ def take_snapshot(now: datetime) -> Snapshot:
 def draw_calendar_at(now: datetime) -> Draws:
     upcoming = next_draw(now)
     newest = Draw.objects.order_by("-draw_date").values_list("draw_date", flat=True).first()
-    unstored = scheduled_draws(newest + timedelta(days=1), last_draw(now)) if newest else ()
+    missing = scheduled_draws(newest + timedelta(days=1), last_draw(now)) if newest else ()
     return Draws(
         next=upcoming,
         drawn_at=draw_instant(upcoming),
         sales_close_at=sales_close(upcoming, settings.SALES_CUTOFF),
         newest=newest,
         newest_age_days=(now.astimezone(EASTERN).date() - newest).days if newest else None,
-        missing=len(list(unstored)),
+        missing=len(list(missing)),
     )
 
 
 def worker_status_at(now: datetime) -> Workers:
-    seen = list(Cluster.objects.order_by("-seen_at")[:CLUSTERS_AT_MOST])
-    alive = sorted((one for one in seen if one.is_alive), key=lambda one: (one.queue, one.host))
+    recent = list(Cluster.objects.order_by("-seen_at")[:MAX_CLUSTERS])
+    alive = sorted(
+        (cluster for cluster in recent if cluster.is_alive),
+        key=lambda cluster: (cluster.queue, cluster.host),
+    )
     if not alive and (unwatched := clusters.started_by_hand()):
         return Workers([], unwatched, [], None)
-    served = {one.queue for one in alive}
+    served = {cluster.queue for cluster in alive}
     unserved = [queue for queue in (clusters.DEFAULT, clusters.HEAVY) if queue not in served]
-    last = seen[0].seen_at if seen and not alive else None
-    return Workers([_worker(one, now) for one in alive], [], unserved, last)
+    last_seen_at = recent[0].seen_at if recent and not alive else None
+    return Workers([_worker(cluster, now) for cluster in alive], [], unserved, last_seen_at)
 
 
 def _worker(cluster: Cluster, now: datetime) -> Worker:
-    sign = cluster.last_heartbeat_at
+    heartbeat = cluster.last_heartbeat_at
     return Worker(
         queue=cluster.queue,
         host=cluster.host,
         status=cluster.state,
         started_at=cluster.started_at,
-        last_heartbeat_seconds=None if sign is None else max(0.0, (now - sign).total_seconds()),
+        last_heartbeat_seconds=None if heartbeat is None else max(0.0, (now - heartbeat).total_seconds()),
         restarts=cluster.restarts,
         trouble=cluster.trouble,
         has_other_key=clusters.has_other_key(cluster),
@@ -99,24 +102,24 @@ def _worker(cluster: Cluster, now: datetime) -> Worker:
 
 
 def _modes(now: datetime) -> list[ModeSnapshot]:
-    of_draw = Prediction.objects.filter(draw_date=next_draw(now)).order_by()
-    predicted = set(of_draw.values_list("mode", flat=True))
+    predictions = Prediction.objects.filter(draw_date=next_draw(now)).order_by()
+    predicted = set(predictions.values_list("mode", flat=True))
     histories = mode_histories()
     return [
-        _mode(shelf, profile, histories[shelf.mode], result, shelf.mode in predicted)
-        for shelf, profile, result in zip(stock_levels(now), mode_profiles(), mode_results(), strict=True)
+        _mode(level, profile, histories[level.mode], result, level.mode in predicted)
+        for level, profile, result in zip(stock_levels(now), mode_profiles(), mode_results(), strict=True)
     ]
 
 
 def _mode(
-    shelf: StockLevel, profile: ModeProfile, history: ModeHistory, result: ModeResult, is_predicted: bool
+    level: StockLevel, profile: ModeProfile, history: ModeHistory, result: ModeResult, is_predicted: bool
 ) -> ModeSnapshot:
     model, skill = profile.model, profile.skill
     return ModeSnapshot(
-        mode=shelf.mode,
-        is_paused=shelf.is_paused,
+        mode=level.mode,
+        is_paused=level.is_paused,
         is_predicted=is_predicted,
-        stock=Stock.of(shelf),
+        stock=Stock.of(level),
         made=history.made,
         last_success=history.last_success,
         last_failure=history.last_failure,
@@ -127,21 +130,20 @@ def _mode(
     )
 
 
-def _pipelines() -> tuple[Pipeline | None, Pipeline | None]:
-    """The newest run that has ended, and the newest that was completed; one query."""
-    ended = PipelineRun.objects.exclude(status=PipelineRun.Status.RUNNING).order_by("-id")
-    completed = ended.filter(status=PipelineRun.Status.COMPLETED)
-    newest = Q(pk__in=ended.values("pk")[:1]) | Q(pk__in=completed.values("pk")[:1])
-    runs = [_pipeline(run) for run in PipelineRun.objects.filter(newest).order_by("-id")]
-    done = next((run for run in runs if run.status == PipelineRun.Status.COMPLETED), None)
-    return (runs[0] if runs else None), done
+def _finished_pipelines() -> tuple[Pipeline | None, Pipeline | None]:
+    """Return the last finished run and the last completed one, in one query."""
+    finished = PipelineRun.objects.exclude(status=PipelineRun.Status.RUNNING).order_by("-id")
+    completed = finished.filter(status=PipelineRun.Status.COMPLETED)
+    newest = Q(pk__in=finished.values("pk")[:1]) | Q(pk__in=completed.values("pk")[:1])
+    runs = [
+        Pipeline(run.pk, run.pipeline_run_id, run.status, run.finished_at, run.seconds, run.error)
+        for run in PipelineRun.objects.filter(newest).order_by("-id")
+    ]
+    last_completed = next((run for run in runs if run.status == PipelineRun.Status.COMPLETED), None)
+    return (runs[0] if runs else None), last_completed
 
 
-def _pipeline(run: PipelineRun) -> Pipeline:
-    return Pipeline(run.pk, run.pipeline_run_id, run.status, run.finished_at, run.seconds, run.error)
-
-
-def _failed(now: datetime) -> list[FailedBatch]:
-    to_come = TicketBatch.objects.generated().filter(draw_date__gte=next_draw(now))
-    failed = to_come.filter(status=TicketBatch.Status.FAILED).order_by("-id")[:FAILED_AT_MOST]
-    return [FailedBatch(one.pk, one.mode, one.draw_date, one.error) for one in failed]
+def _failed_batches(now: datetime) -> list[FailedBatch]:
+    upcoming = TicketBatch.objects.generated().filter(draw_date__gte=next_draw(now))
+    failed = upcoming.filter(status=TicketBatch.Status.FAILED).order_by("-id")[:MAX_FAILED_BATCHES]
+    return [FailedBatch(batch.pk, batch.mode, batch.draw_date, batch.error) for batch in failed]

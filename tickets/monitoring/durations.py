@@ -1,8 +1,8 @@
-"""How long something took, in words."""
+"""Durations as text."""
 
 
 def duration(seconds: float) -> str:
-    """For people: 0.04 s, 1.5 s, 12 s, 3 min 20 s, 5 h 03 min, 12 days."""
+    """Return a duration such as 0.04 s, 1.5 s, 12 s, 3 min 20 s, 5 h 03 min or 12 days."""
     if seconds < 10:
         return f"{max(seconds, 0):.{2 if seconds < 1 else 1}f} s"
     whole = round(seconds)

@@ -1,4 +1,4 @@
-"""What batches came to lately: the last of each mode, how long they took, and what each day brought."""
+"""Finished batches: the latest per mode, their durations, outcomes per day; and claims per hour."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,9 +13,9 @@ from tickets.demand.sales_window import floor_to_hour
 from tickets.models import TicketBatch
 from tickets.models.claims import ClaimHour
 
-LATEST = 20  # batches of a mode whose durations are told
+LATEST_BATCHES = 20  # per mode and outcome
 DAYS = 14
-ERROR_DAYS = 7  # over which the error rate is taken
+ERROR_RATE_DAYS = 7
 HOURS = 48
 
 Status = TicketBatch.Status
@@ -23,7 +23,7 @@ Status = TicketBatch.Status
 
 @dataclass(frozen=True)
 class FinishedBatch:
-    """One batch that has ended; `seconds` is None where it was never begun."""
+    """A finished batch; `seconds` is None if it never started."""
 
     id: int
     finished_at: datetime
@@ -34,7 +34,7 @@ class FinishedBatch:
 
 @dataclass(frozen=True)
 class ModeHistory:
-    """A mode's newest batches that were made, and that failed, the newest first."""
+    """A mode's latest ready batches and latest failed batches, newest first."""
 
     made: list[FinishedBatch] = field(default_factory=list)
     failed: list[FinishedBatch] = field(default_factory=list)
@@ -49,14 +49,14 @@ class ModeHistory:
 
     @property
     def is_failing(self) -> bool:
-        """Whether the newest batch that ended is a failed one."""
+        """Return True if the batch that finished last has failed."""
         success, failure = self.last_success, self.last_failure
         return failure is not None and (success is None or failure.finished_at > success.finished_at)
 
 
 @dataclass
-class Day:
-    """A day (UTC): tickets of the batches that ended on it, {mode: tickets}, and how the batches ended."""
+class DailyBatches:
+    """The batches that finished on a UTC day, by outcome, and their tickets per mode."""
 
     day: date
     tickets: dict[str, int]
@@ -64,10 +64,19 @@ class Day:
     failed: int = 0
     cancelled: int = 0
 
+    def add(self, mode: str, status: str, batches: int, tickets: int) -> None:
+        self.tickets[mode] += tickets
+        if status == Status.READY:
+            self.made += batches
+        elif status == Status.FAILED:
+            self.failed += batches
+        else:
+            self.cancelled += batches
+
 
 @dataclass(frozen=True)
 class ErrorRate:
-    """Of the batches that ended in so many days, how many failed."""
+    """How many of the batches that finished in the last `days` days have failed."""
 
     days: int
     ended: int
@@ -80,7 +89,7 @@ class ErrorRate:
 
 @dataclass(frozen=True)
 class ClaimCount:
-    """What was claimed of a mode in the clock hour that begins at `hour`, for whichever draw."""
+    """A mode's claims for all draws in the clock hour that begins at `hour`."""
 
     hour: datetime
     mode: str
@@ -89,65 +98,63 @@ class ClaimCount:
     refused: int
 
 
-def _ended() -> QuerySet[TicketBatch]:
+def _finished() -> QuerySet[TicketBatch]:
     return TicketBatch.objects.generated().filter(finished_at__isnull=False).order_by()
 
 
 def mode_histories() -> dict[str, ModeHistory]:
-    """Every mode's newest batches, in one query."""
-    place = Window(RowNumber(), partition_by=[F("mode"), F("status")], order_by=F("finished_at").desc())
-    rows = _ended().filter(status__in=[Status.READY, Status.FAILED]).annotate(place=place)
+    """Return the latest batches of every mode, in one query."""
+    rank = Window(RowNumber(), partition_by=[F("mode"), F("status")], order_by=F("finished_at").desc())
+    ranked = _finished().filter(status__in=[Status.READY, Status.FAILED]).annotate(rank=rank)
+    latest: Iterable[Any] = ranked.filter(rank__lte=LATEST_BATCHES).order_by("-finished_at", "-id")
     histories = {mode: ModeHistory() for mode in MODE_NAMES}
-    newest: Iterable[Any] = rows.filter(place__lte=LATEST).order_by("-finished_at", "-id")
-    for row in newest:
+    for row in latest:
         history = histories[row.mode]
-        kept = history.made if row.status == Status.READY else history.failed
-        kept.append(FinishedBatch(row.pk, row.finished_at, row.seconds, row.generated, row.error))
+        batches = history.made if row.status == Status.READY else history.failed
+        batches.append(FinishedBatch(row.pk, row.finished_at, row.seconds, row.generated, row.error))
     return histories
 
 
-def recent_days(now: datetime, count: int = DAYS) -> list[Day]:
-    """So many days, today's the last; one query."""
+def recent_days(now: datetime, count: int = DAYS) -> list[DailyBatches]:
+    """Return the last `count` days up to today, oldest first, in one query."""
     first = now.astimezone(UTC).date() - timedelta(days=count - 1)
     days = {
-        day: Day(day, dict.fromkeys(MODE_NAMES, 0))
-        for day in (first + timedelta(days=place) for place in range(count))
+        day: DailyBatches(day, dict.fromkeys(MODE_NAMES, 0))
+        for day in (first + timedelta(days=offset) for offset in range(count))
     }
-    begin = datetime.combine(first, datetime.min.time(), UTC)
-    ended = _ended().filter(finished_at__gte=begin).annotate(day=TruncDate("finished_at", tzinfo=UTC))
-    rows: Any = ended.values("day", "mode", "status").annotate(batches=Count("pk"), made=Sum("generated"))
+    start = datetime.combine(first, datetime.min.time(), UTC)
+    finished = _finished().filter(finished_at__gte=start).annotate(day=TruncDate("finished_at", tzinfo=UTC))
+    rows: Any = finished.values("day", "mode", "status").annotate(
+        batches=Count("pk"), generated_tickets=Sum("generated")
+    )
     for row in rows:
-        if row["day"] in days:  # a clock that is ahead of ours may have ended one tomorrow
-            _count(days[row["day"]], row)
+        if row["day"] in days:  # a host whose clock is ahead may have finished a batch tomorrow
+            days[row["day"]].add(row["mode"], row["status"], row["batches"], row["generated_tickets"])
     return list(days.values())
 
 
-def _count(day: Day, row: dict[str, Any]) -> None:
-    day.tickets[row["mode"]] += row["made"]
-    if row["status"] == Status.READY:
-        day.made += row["batches"]
-    elif row["status"] == Status.FAILED:
-        day.failed += row["batches"]
-    else:
-        day.cancelled += row["batches"]
-
-
-def error_rate(days: Iterable[Day]) -> ErrorRate:
-    """Over the last ERROR_DAYS of some days; what was cancelled is no error."""
-    counted = list(days)[-ERROR_DAYS:]
-    failed = sum(day.failed for day in counted)
-    return ErrorRate(len(counted), failed + sum(day.made for day in counted), failed)
+def error_rate(days: Iterable[DailyBatches]) -> ErrorRate:
+    """Return the error rate of the last ERROR_RATE_DAYS of `days`; cancelled batches do not count."""
+    latest = list(days)[-ERROR_RATE_DAYS:]
+    failed = sum(day.failed for day in latest)
+    return ErrorRate(len(latest), failed + sum(day.made for day in latest), failed)
 
 
 def claim_counts(now: datetime, hours: int = HOURS) -> list[ClaimCount]:
-    """Each mode's claims in so many clock hours, the present one the last; those without any are left out."""
+    """Return each mode's claims in the last `hours` clock hours, including the current one.
+
+    Hours without claims are left out.
+    """
     since = floor_to_hour(now) - timedelta(hours=hours - 1)
-    # The draw leads the index; no draw that is over since a day is claimed any more.
+    # The index begins with draw_date; no ticket is claimed later than a day after its draw.
     counts = ClaimHour.objects.filter(draw_date__gte=since.date() - timedelta(days=1), hour__gte=since)
-    sums = counts.order_by().values("hour", "mode")
-    rows: Any = sums.annotate(granted=Sum("claims"), bought=Sum("tickets"), refused_claims=Sum("refused"))
-    found = [
-        ClaimCount(row["hour"], row["mode"], row["granted"], row["bought"], row["refused_claims"])
+    rows: Any = (
+        counts.order_by()
+        .values("hour", "mode")
+        .annotate(granted=Sum("claims"), granted_tickets=Sum("tickets"), refused_claims=Sum("refused"))
+    )
+    hourly = [
+        ClaimCount(row["hour"], row["mode"], row["granted"], row["granted_tickets"], row["refused_claims"])
         for row in rows
     ]
-    return sorted(found, key=lambda one: (one.hour, MODE_NAMES.index(one.mode)))
+    return sorted(hourly, key=lambda count: (count.hour, MODE_NAMES.index(count.mode)))

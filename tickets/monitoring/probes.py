@@ -1,6 +1,6 @@
-"""Probe what the service needs: writing to the database, free disk space, and the shared cache.
+"""Probe what the service needs: writes to the database, free disk space, and the shared cache.
 
-Each returns what it found. Results are reused for a second, so that a monitor that asks often costs little.
+Results are reused for a second, so that frequent monitoring costs little.
 """
 
 import os
@@ -22,45 +22,45 @@ from redis import RedisError
 
 from shiolplus.logs.outages import DATABASE_LOCKED, DISK_FULL, READ_ONLY, outage_of
 
-REUSED_SECONDS = 1.0
-LOCK_MILLISECONDS = 250  # a writer that holds SQLite longer is at work: that is no fault
+REUSE_SECONDS = 1.0
+LOCK_MILLISECONDS = 250  # a writer that locks SQLite for longer is busy, which is no fault
 PROBE_BYTES = 64 * 1024
 FULL_BELOW = 16 * 1024**2  # bytes of free space; SQLite needs room for its write-ahead log
 LOW_BELOW = 256 * 1024**2
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
-class Probe(Generic[Found]):
-    """A function whose result is reused for a second by all threads of this process."""
+class Probe(Generic[Result]):
+    """A function whose result is reused for REUSE_SECONDS by all threads of this process."""
 
-    def __init__(self, look: Callable[[], Found]) -> None:
-        self._look, self._lock = look, Lock()
-        self._found: tuple[float, Found] | None = None
+    def __init__(self, function: Callable[[], Result]) -> None:
+        self._function, self._lock = function, Lock()
+        self._cached: tuple[float, Result] | None = None
 
-    def __call__(self) -> Found:
+    def __call__(self) -> Result:
         with self._lock:
-            if self._found is None or time.monotonic() - self._found[0] >= REUSED_SECONDS:
-                found = self._look()
-                self._found = (time.monotonic(), found)
-            return self._found[1]
+            if self._cached is None or time.monotonic() - self._cached[0] >= REUSE_SECONDS:
+                result = self._function()
+                self._cached = (time.monotonic(), result)
+            return self._cached[1]
 
     def forget(self) -> None:
-        self._found = None
+        self._cached = None
 
 
 # The database
 
 
-def refused_write() -> str:
-    """Return why the database refuses writes, "" if it accepts them or another writer is at work.
+def write_error() -> str:
+    """Return why the database refuses writes, or "" if it accepts them or another writer is busy.
 
-    A database that does not answer at all raises DatabaseError, as any query would.
+    Raise DatabaseError if the database is unreachable.
     """
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            return _refused_by_postgresql(cursor)
+            return _postgresql_write_error(cursor)
         try:
-            return _refused_by_sqlite(cursor)
+            return _sqlite_write_error(cursor)
         except DatabaseError as error:
             kind = outage_of(error)
             if kind == DATABASE_LOCKED:
@@ -70,7 +70,7 @@ def refused_write() -> str:
             raise
 
 
-def _refused_by_postgresql(cursor: CursorWrapper) -> str:
+def _postgresql_write_error(cursor: CursorWrapper) -> str:
     cursor.execute("SELECT pg_is_in_recovery(), current_setting('transaction_read_only')")
     is_standby, read_only = cursor.fetchone()
     if is_standby:
@@ -78,26 +78,26 @@ def _refused_by_postgresql(cursor: CursorWrapper) -> str:
     return "transaction_read_only is on" if read_only == "on" else ""
 
 
-def _refused_by_sqlite(cursor: CursorWrapper) -> str:
+def _sqlite_write_error(cursor: CursorWrapper) -> str:
     cursor.execute("PRAGMA query_only")
     if cursor.fetchone()[0]:
         return "query_only is on"
-    if not connection.in_atomic_block:  # there the transaction of another would end with ours
-        with _short_timeout(cursor):
+    if not connection.in_atomic_block:  # the ROLLBACK would end the caller's transaction
+        with _short_busy_timeout(cursor):
             cursor.execute("BEGIN IMMEDIATE")
             cursor.execute("ROLLBACK")
     return ""
 
 
 @contextmanager
-def _short_timeout(cursor: CursorWrapper) -> Iterator[None]:
+def _short_busy_timeout(cursor: CursorWrapper) -> Iterator[None]:
     cursor.execute("PRAGMA busy_timeout")
-    (before,) = cursor.fetchone()
+    (previous,) = cursor.fetchone()
     cursor.execute(f"PRAGMA busy_timeout = {LOCK_MILLISECONDS}")
     try:
         yield
     finally:
-        cursor.execute(f"PRAGMA busy_timeout = {int(before)}")
+        cursor.execute(f"PRAGMA busy_timeout = {int(previous)}")
 
 
 # Disks
@@ -105,13 +105,13 @@ def _short_timeout(cursor: CursorWrapper) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Disk:
-    """A folder that is written to, its free space in bytes, and why a write failed."""
+    """A folder that the service writes to, its free space in bytes, and the error of a test write."""
 
     name: str
     folder: Path
     free: int
     error: str = ""
-    has_no_space: bool = False  # met by the write, whatever the free space is
+    has_no_space: bool = False  # reported by the write, whatever the free space
 
     @property
     def is_full(self) -> bool:
@@ -122,20 +122,23 @@ class Disk:
         return not self.error and self.free < LOW_BELOW
 
 
-def _look_at_disks() -> list[Disk]:
-    """Look at var/, and at the folder of a SQLite file if that is elsewhere."""
-    found = [_look_at_disk("data folder", Path(settings.VAR))]
+def _probe_disks() -> list[Disk]:
+    """Probe var/, and the folder of a SQLite file outside it."""
+    result = [_probe_disk("data folder", Path(settings.VAR))]
     name = str(connection.settings_dict["NAME"])
     if connection.vendor == "sqlite" and not name.startswith(("file:", ":")):
         folder = Path(name).resolve().parent
-        if folder != found[0].folder:
-            found.append(_look_at_disk("database", folder))
-    return found
+        if folder != result[0].folder:
+            result.append(_probe_disk("database", folder))
+    return result
 
 
-def _look_at_disk(name: str, folder: Path) -> Disk:
-    """Write a small file, since quotas and read-only file systems do not show in the free space."""
-    free = _free_in(folder)
+def _probe_disk(name: str, folder: Path) -> Disk:
+    """Write a small file: free space does not show quotas and read-only file systems."""
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        free = 0
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(bytes(PROBE_BYTES))
@@ -146,18 +149,11 @@ def _look_at_disk(name: str, folder: Path) -> Disk:
     return Disk(name, folder, free)
 
 
-def _free_in(folder: Path) -> int:
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return 0
-
-
 # The shared cache
 
 
-def _look_at_cache() -> RedisError | None:
-    """Return the error of a write to Redis; None where it succeeds or where CACHE_URL names no Redis."""
+def _probe_cache() -> RedisError | None:
+    """Return the error of a write to Redis; None if it succeeds or CACHE_URL names no Redis."""
     if not has_redis():
         return None
     try:
@@ -171,11 +167,11 @@ def has_redis() -> bool:
     return "redis" in settings.CACHES["default"]["BACKEND"]
 
 
-disks = Probe(_look_at_disks)
-cache_error = Probe(_look_at_cache)
+disks = Probe(_probe_disks)
+cache_error = Probe(_probe_cache)
 
 
 def forget() -> None:
-    """Probe anew at the next call."""
+    """Discard cached results, so that the next call probes again."""
     disks.forget()
     cache_error.forget()

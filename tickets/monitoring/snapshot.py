@@ -1,23 +1,21 @@
-"""The system at one instant, as people and programs are shown it: the shapes of what is told."""
+"""The state of the system at an instant, as the dashboard, `manage.py status` and its JSON show it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from predictions.evaluation.comparison import Comparison
 from predictions.models import TrainedModel
 from predictions.powerball import last_draw
 from tickets.demand.inventory import StockLevel
 from tickets.monitoring.conditions import Condition
-from tickets.monitoring.history import ClaimCount, Day, ErrorRate, FinishedBatch
-from tickets.monitoring.workload import Work
+from tickets.monitoring.history import ClaimCount, DailyBatches, ErrorRate, FinishedBatch
+from tickets.monitoring.workload import Workload
 from tickets.scoring.results import ModeResult
-from tickets.store.retrieval import isoformat_utc
 
 
 @dataclass(frozen=True)
 class Draws:
-    """The next draw, and the newest that is known; `missing` draws were held since and are not stored."""
+    """The next draw, the newest stored one, and how many draws after it are `missing`."""
 
     next: date
     drawn_at: datetime
@@ -28,13 +26,12 @@ class Draws:
 
     @property
     def last(self) -> date:
-        """The last draw that was held."""
         return last_draw(self.drawn_at - timedelta(seconds=1))
 
 
 @dataclass(frozen=True)
 class Worker:
-    """A cluster, as its watchdog sees it; `last_heartbeat_seconds` ago it showed that it gets work done."""
+    """A cluster under a watchdog; `trouble` is the reason of its last restart."""
 
     queue: str
     host: str
@@ -43,7 +40,7 @@ class Worker:
     last_heartbeat_seconds: float | None
     restarts: int
     trouble: str
-    has_other_key: bool = False  # it cannot read the tasks that this process signs
+    has_other_key: bool = False  # cannot read the tasks that this process signs
 
     @property
     def state(self) -> str:
@@ -52,17 +49,17 @@ class Worker:
 
 @dataclass(frozen=True)
 class Workers:
-    """The watched clusters that live, others that were started by hand, and the queues that nobody serves."""
+    """Live clusters under a watchdog, live clusters without one, and the queues that no cluster serves."""
 
     watched: list[Worker]
     unwatched: list[str]
     unserved: list[str]
-    last_seen_at: datetime | None  # any watched one, where none lives
+    last_seen_at: datetime | None  # of the latest watched cluster, if none is alive
 
 
 @dataclass(frozen=True)
 class Stock:
-    """A mode's tickets for the next draw; what the `floor` lacks of `free` and `coming` is `lacking`."""
+    """A mode's tickets for the next draw."""
 
     stored: int
     claimed: int
@@ -70,26 +67,26 @@ class Stock:
     on_order: int
     reorder_point: int
     short_by: int
-    refused: int  # claims, since too few were free
+    refused: int  # claims refused as out of stock
     hours_to_empty: float | None
 
     @classmethod
-    def of(cls, shelf: StockLevel) -> "Stock":
+    def of(cls, level: StockLevel) -> "Stock":
         return cls(
-            stored=shelf.stored,
-            claimed=shelf.claimed,
-            available=shelf.available,
-            on_order=shelf.on_order,
-            reorder_point=shelf.outlook.reorder_point,
-            short_by=shelf.deficit,
-            refused=shelf.refused_claims,
-            hours_to_empty=shelf.hours_to_empty,
+            stored=level.stored,
+            claimed=level.claimed,
+            available=level.available,
+            on_order=level.on_order,
+            reorder_point=level.outlook.reorder_point,
+            short_by=level.deficit,
+            refused=level.refused_claims,
+            hours_to_empty=level.hours_to_empty,
         )
 
 
 @dataclass(frozen=True)
 class Model:
-    """The model that predicts: when it was fitted, through which draw; `pinned` there by staff."""
+    """A mode's active model."""
 
     id: int
     created_at: datetime
@@ -103,7 +100,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Skill:
-    """What a mode gained on the uniform law, in nats a draw, with its 95 % interval between draws."""
+    """A mode's log-loss gain over the uniform baseline in nats per draw, with its 95 % interval."""
 
     nats: float
     low: float
@@ -112,20 +109,22 @@ class Skill:
     verdict: str
 
     @classmethod
-    def of(cls, found: Comparison) -> "Skill":
-        return cls(found.difference, found.low, found.high, found.draws, found.verdict)
+    def of(cls, comparison: Comparison) -> "Skill":
+        return cls(
+            comparison.difference, comparison.low, comparison.high, comparison.draws, comparison.verdict
+        )
 
 
 @dataclass(frozen=True)
 class Prizes:
-    """What a mode's scored tickets won beside the exact expectation, jackpots apart, and what that means."""
+    """What a mode's scored tickets won vs. the exact expectation; neither includes jackpots."""
 
     draws: int
     tickets: int
     won_usd: int
     expected_usd: float
     cost_usd: int
-    excess_white: float | None  # white balls a ticket beyond 25/69, a draw
+    excess_white: float | None  # white matches per ticket above 25/69, averaged over draws
     excess_low: float | None
     excess_high: float | None
     verdict: str
@@ -148,7 +147,7 @@ class Prizes:
 
 @dataclass(frozen=True)
 class ModeSnapshot:
-    """Everything of one mode; `is_predicted` says whether it has a law for the next draw."""
+    """The state of one mode; `is_predicted` tells whether it has a prediction for the next draw."""
 
     mode: str
     is_paused: bool
@@ -165,8 +164,6 @@ class ModeSnapshot:
 
 @dataclass(frozen=True)
 class FailedBatch:
-    """A batch that failed and was not retried."""
-
     id: int
     mode: str
     draw_date: date
@@ -175,7 +172,7 @@ class FailedBatch:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The newest pipeline run that has ended."""
+    """A finished pipeline run."""
 
     id: int
     pipeline_run_id: str
@@ -187,32 +184,15 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All of it at one instant."""
-
     at: datetime
     draws: Draws
     workers: Workers
-    workload: Work
+    workload: Workload
     modes: list[ModeSnapshot]
-    days: list[Day]
+    days: list[DailyBatches]
     error_rate: ErrorRate
     claims: list[ClaimCount]
-    pipeline: Pipeline | None
+    pipeline: Pipeline | None  # the last one that finished
     pipeline_completed: Pipeline | None
-    failed: list[FailedBatch]  # for draws that are still to be held, the newest first
+    failed: list[FailedBatch]  # not retried, for upcoming draws, newest first
     conditions: list[Condition]
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values: dates and instants as the API writes them."""
-        plain: dict[str, Any] = _plain(asdict(self))
-        return plain
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    if isinstance(value, datetime):
-        return isoformat_utc(value)
-    return value.isoformat() if isinstance(value, date) else value

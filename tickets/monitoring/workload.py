@@ -1,4 +1,4 @@
-"""What is being done now and what waits to be, read from the rows of batches and pipeline runs."""
+"""Batches and pipeline runs in progress, and batches that wait to start."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -8,14 +8,14 @@ from django.db.models import Count, Min, Q
 from predictions.models import PipelineRun, PipelineStep
 from tickets.models import TicketBatch
 
-SHOWN = 20  # batches under way that are told one by one
+MAX_ACTIVE_BATCHES = 20
 
 Status = TicketBatch.Status
 
 
 @dataclass(frozen=True)
 class ActiveBatch:
-    """A batch that is being made, or was begun and goes on with its next task."""
+    """A batch that has started: running, or queued for its next time slice."""
 
     id: int
     mode: str
@@ -23,7 +23,7 @@ class ActiveBatch:
     draw_date: date
     generated: int
     requested: int
-    rate: float | None  # tickets a second
+    rate: float | None  # tickets per second
     seconds_left: float | None
     attempts: int
     error: str
@@ -31,7 +31,7 @@ class ActiveBatch:
 
 @dataclass(frozen=True)
 class ActivePipeline:
-    """A pipeline run that has not ended, and the step it is in: "" while it waits for a worker."""
+    """An unfinished pipeline run and its current step; `step` is "" while it waits for a worker."""
 
     id: int
     pipeline_run_id: str
@@ -43,8 +43,8 @@ class ActivePipeline:
 
 
 @dataclass(frozen=True)
-class Work:
-    """`waiting` counts the queued batches that nobody has begun; the oldest was asked for so long ago."""
+class Workload:
+    """`waiting` counts queued batches that have not started; the age is that of the oldest."""
 
     batches: list[ActiveBatch]
     pipelines: list[ActivePipeline]
@@ -56,22 +56,23 @@ class Work:
         return not (self.batches or self.pipelines or self.waiting)
 
 
-def workload_at(now: datetime) -> Work:
-    """What is under way and what waits at an instant: three queries, one more while a pipeline runs."""
-    unbegun = Q(status=Status.QUEUED, started_at=None)
+def workload_at(now: datetime) -> Workload:
+    """Return the workload at an instant, in three queries, or four while a pipeline runs."""
+    unstarted = Q(status=Status.QUEUED, started_at=None)
     waiting = TicketBatch.objects.aggregate(
-        count=Count("pk", filter=unbegun), oldest=Min("created_at", filter=unbegun)
+        count=Count("pk", filter=unstarted), oldest=Min("created_at", filter=unstarted)
     )
-    begun = TicketBatch.objects.unfinished().filter(started_at__isnull=False).order_by("id")[:SHOWN]
-    return Work(
-        batches=[_batch(one) for one in begun],
-        pipelines=_pipelines(),
+    started = TicketBatch.objects.unfinished().filter(started_at__isnull=False).order_by("id")
+    runs = PipelineRun.objects.unfinished().order_by("id").prefetch_related("steps")
+    return Workload(
+        batches=[_active_batch(batch) for batch in started[:MAX_ACTIVE_BATCHES]],
+        pipelines=[_active_pipeline(run) for run in runs],
         waiting=waiting["count"],
         oldest_waiting_seconds=waiting["oldest"] and max(0.0, (now - waiting["oldest"]).total_seconds()),
     )
 
 
-def _batch(batch: TicketBatch) -> ActiveBatch:
+def _active_batch(batch: TicketBatch) -> ActiveBatch:
     return ActiveBatch(
         id=batch.pk,
         mode=batch.mode,
@@ -86,19 +87,14 @@ def _batch(batch: TicketBatch) -> ActiveBatch:
     )
 
 
-def _pipelines() -> list[ActivePipeline]:
-    runs = PipelineRun.objects.unfinished().order_by("id").prefetch_related("steps")
-    return [_pipeline(run, list(run.steps.all())) for run in runs]
-
-
-def _pipeline(run: PipelineRun, steps: list[PipelineStep]) -> ActivePipeline:
-    now_in = next((one for one in steps if one.status == PipelineStep.Status.RUNNING), None)
+def _active_pipeline(run: PipelineRun) -> ActivePipeline:
+    current = next((step for step in run.steps.all() if step.status == PipelineStep.Status.RUNNING), None)
     return ActivePipeline(
         id=run.pk,
         pipeline_run_id=run.pipeline_run_id,
         draw_date=run.draw_date,
-        step=now_in.name if now_in else "",
-        number=now_in.number if now_in else 0,
+        step=current.name if current else "",
+        number=current.number if current else 0,
         steps=len(PipelineStep.Name.values),
-        started_at=now_in.started_at if now_in else run.started_at,
+        started_at=current.started_at if current else run.started_at,
     )

@@ -94,8 +94,8 @@ def test_what_is_wrong_comes_first_with_the_way_out_and_the_exit_says_so(sound: 
         call_command("status", stdout=out)
 
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
-    assert lines[0] == "error    lstm has no ticket free for the draw of 2026-11-25."
-    assert lines[1].startswith("         → it has no prediction for this draw: `manage.py run_pipeline")
+    assert lines[0] == "error    lstm has no tickets available for the draw of 2026-11-25."
+    assert lines[1].startswith("         → No prediction for this draw yet: run `manage.py run_pipeline")
     assert lines[2] == "notice   v2 is paused."
     assert lines[-1] == "1 error, 1 notice found."
     assert ended.value.code == 1
@@ -106,15 +106,36 @@ def test_what_is_wrong_comes_first_with_the_way_out_and_the_exit_says_so(sound: 
 def test_programs_get_one_json_document(sound: None) -> None:
     ModePolicy.objects.filter(mode="v2").update(paused=True)
 
-    told = json.loads(call("status", "--json")[0])
+    document = json.loads(call("status", "--json")[0])
 
-    assert told["state"] == "well"
-    assert [(one["level"], one["code"], one["subject"]) for one in told["diagnostics"]] == [
+    assert list(document) == [
+        "state",
+        "at",
+        "diagnostics",
+        "draws",
+        "workers",
+        "workload",
+        "pipeline",
+        "modes",
+        "claims",
+        "scores",
+    ]
+    assert document["state"] == "well"
+    assert [(one["level"], one["code"], one["subject"]) for one in document["diagnostics"]] == [
         ("notice", "paused_mode", "v2")
     ]
-    assert told["draws"]["newest"] == "2026-11-23"
-    assert [mode["mode"] for mode in told["modes"]] == list(MODE_NAMES)
-    assert told["modes"][2]["stock"]["available"] == 3
+    assert document["draws"] == {
+        "next": "2026-11-25",
+        "drawn_at": "2026-11-26T03:59:00Z",
+        "sales_close_at": "2026-11-26T02:59:00Z",
+        "newest": "2026-11-23",
+        "newest_age_days": 1,
+        "missing": 0,
+    }
+    assert document["pipeline"]["last_finished"]["finished_at"] == "2026-11-24T12:25:00Z"
+    assert [mode["mode"] for mode in document["modes"]] == list(MODE_NAMES)
+    assert document["modes"][2]["stock"]["available"] == 3
+    assert [score["mode"] for score in document["scores"]] == list(MODE_NAMES)
 
 
 def test_silence_leaves_the_exit_code(sound: None) -> None:
@@ -127,9 +148,8 @@ def test_in_a_process_of_its_own_it_ends_with_1_and_its_summary_last() -> None:
 
     lines = ended.stdout.splitlines()
     assert ended.returncode == 1
-    assert lines[0].startswith("error    No cluster makes tickets")
-    assert lines[1] == "         → `manage.py run_cluster`, or `make serve` with the web server"
-    assert re.fullmatch(
-        r"\d+ errors, \d+ warnings found\.", lines[-1]
-    )  # their number depends on the time of day
+    assert lines[0].startswith("error    No cluster generates tickets")
+    assert lines[1] == "         → Run `manage.py run_cluster`, or `make serve` for clusters and web server."
+    # Their number depends on the time of day.
+    assert re.fullmatch(r"\d+ errors, \d+ warnings found\.", lines[-1])
     assert "Traceback" not in ended.stderr

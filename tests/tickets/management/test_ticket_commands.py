@@ -284,7 +284,7 @@ def test_a_purged_batch_is_not_proven_and_the_purge_is_named(batch: TicketBatch)
 def test_tickets_that_were_handed_in_cannot_be_made_again() -> None:
     insert_batch_tickets(some_tickets(2), "v1", draw_date=WEDNESDAY)
 
-    with pytest.raises(CommandError, match="cannot be regenerated: its tickets were handed in"):
+    with pytest.raises(CommandError, match="cannot be regenerated: its tickets were inserted"):
         call("verify_batch", str(TicketBatch.objects.get().pk))
 
 

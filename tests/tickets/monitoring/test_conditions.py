@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def _probed_anew() -> Iterator[None]:
 
 
 def ready_part(name: str, status: int) -> tuple[str, dict[str, Any]]:
-    """Return what /readyz says in all and of a part."""
+    """Return the status of /readyz and one of its parts."""
     response = Client().get("/readyz")
     assert response.status_code == status, response.content
     body = response.json()
@@ -45,8 +46,8 @@ def ready_part(name: str, status: int) -> tuple[str, dict[str, Any]]:
 
 
 def diagnostics() -> dict[str, dict[str, str]]:
-    """Return the diagnostics that `status` and the dashboard show, by kind."""
-    return {trouble.code: trouble.as_json() for trouble in diagnose(take_snapshot(timezone.now()))}
+    """Return the diagnostics of the present state by code."""
+    return {diagnostic.code: asdict(diagnostic) for diagnostic in diagnose(take_snapshot(timezone.now()))}
 
 
 @pytest.fixture
@@ -69,9 +70,12 @@ def test_a_read_only_database_makes_the_service_unready(writes_refused: None) ->
 
     assert (state, part["status"], part["figures"]["codes"]) == ("unready", "failed", ["database_read_only"])
     assert part["detail"].startswith("The database is read-only (")
-    found = diagnostics()["database_read_only"]
-    assert (found["level"], found["message"]) == ("error", part["detail"].partition(" `manage.py")[0])
-    assert ("query_only" in found["message"]) == (connection.vendor == "sqlite")
+    diagnostic = diagnostics()["database_read_only"]
+    assert (diagnostic["level"], diagnostic["message"]) == (
+        "error",
+        part["detail"].partition(" `manage.py")[0],
+    )
+    assert ("query_only" in diagnostic["message"]) == (connection.vendor == "sqlite")
 
 
 def test_the_dashboard_shows_a_read_only_database(request: pytest.FixtureRequest) -> None:
@@ -138,10 +142,12 @@ def test_a_wrong_redis_password_is_named_and_not_shown(
 
     assert (state, part["status"], part["figures"]["codes"]) == ("degraded", "failed", ["redis_password"])
     assert "127.0.0.1" not in part["detail"]
-    found = diagnostics()["redis_password"]
-    assert found["subject"] == f"127.0.0.1:{redis.port}"
-    assert found["message"].startswith(f"Redis at 127.0.0.1:{redis.port} refuses the user name or password")
-    assert "secret" not in json.dumps(found)
+    diagnostic = diagnostics()["redis_password"]
+    assert diagnostic["subject"] == f"127.0.0.1:{redis.port}"
+    assert diagnostic["message"].startswith(
+        f"Redis at 127.0.0.1:{redis.port} refuses the user name or password"
+    )
+    assert "secret" not in json.dumps(diagnostic)
     assert cache_checks() == ["shiolplus.E020"]
     assert "refuses the user name" in superuser().get("/admin/dashboard/").text
 
@@ -187,9 +193,9 @@ def test_a_full_disk_makes_the_service_unready(tmp_path: Path, settings: LazySet
 
         assert (state, part["figures"]["codes"]) == ("unready", ["disk_full"])
         assert str(tmp_path) not in part["detail"]
-        found = diagnostics()["disk_full"]
-        assert (found["level"], found["subject"]) == ("error", str(tmp_path))
-        assert f"df -h {tmp_path}" in found["hint"]
+        diagnostic = diagnostics()["disk_full"]
+        assert (diagnostic["level"], diagnostic["subject"]) == ("error", str(tmp_path))
+        assert f"df -h {tmp_path}" in diagnostic["hint"]
         assert "unknown_worker" in diagnostics()
         assert "no_worker" not in diagnostics()
         assert f"The disk of {tmp_path} is full: 0 MB free" in superuser().get("/admin/dashboard/").text
@@ -202,14 +208,14 @@ def test_a_disk_with_little_space_is_a_warning(
 ) -> None:
     monkeypatch.setattr(probes, "LOW_BELOW", 2**62)
 
-    assert {(found.level, found.code) for found in find_conditions()} == {("warning", "disk_low")}
+    assert {(condition.level, condition.code) for condition in find_conditions()} == {("warning", "disk_low")}
     assert ready_part("disk", 200)[1]["status"] == "ok"
 
 
 def test_a_data_folder_that_is_gone_is_named(tmp_path: Path, settings: LazySettings) -> None:
     settings.VAR = tmp_path / "gone"
 
-    assert [(found.code, found.subject) for found in find_conditions()] == [
+    assert [(condition.code, condition.subject) for condition in find_conditions()] == [
         ("disk_not_writable", str(settings.VAR))
     ]
 
@@ -227,8 +233,8 @@ def test_a_cluster_with_another_secret_key_is_named() -> None:
     state, part = ready_part("secret_key", 200)
 
     assert (state, part["figures"]["codes"]) == ("degraded", ["secret_key_mismatch"])
-    found = diagnostics()["secret_key_mismatch"]
-    assert (found["level"], found["subject"]) == ("error", "shiolplus on far")
+    diagnostic = diagnostics()["secret_key_mismatch"]
+    assert (diagnostic["level"], diagnostic["subject"]) == ("error", "shiolplus on far")
     page = superuser().get("/admin/dashboard/").text
     assert "running, with another secret key" in page
     assert "var/secret-key" in page

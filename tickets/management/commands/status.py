@@ -19,6 +19,7 @@ from tickets.monitoring.collector import take_snapshot
 from tickets.monitoring.diagnostics import LEVELS, Diagnostic, diagnose, overall_status
 from tickets.monitoring.durations import duration
 from tickets.monitoring.history import HOURS
+from tickets.monitoring.serializers import StatusSerializer
 from tickets.monitoring.snapshot import ModeSnapshot, Snapshot
 
 PIPED_WIDTH = 160  # columns, if the output is not a terminal
@@ -62,10 +63,10 @@ class Command(BaseCommand):
             sys.exit(1)
 
 
-def as_json(picture: Snapshot, troubles: list[Diagnostic]) -> dict[str, Any]:
-    """The picture with what is wrong of it; `state` is well, warning or error."""
-    told = [trouble.as_json() for trouble in troubles]
-    return {"state": overall_status(troubles), "diagnostics": told} | picture.as_json()
+def as_json(snapshot: Snapshot, diagnostics: list[Diagnostic]) -> dict[str, Any]:
+    """Return the document of `--json`; `state` is well, warning or error."""
+    status = {"state": overall_status(diagnostics), "diagnostics": diagnostics, "snapshot": snapshot}
+    return StatusSerializer(status).data
 
 
 def summary(diagnostics: list[Diagnostic]) -> str:
