@@ -135,7 +135,7 @@ class Sweep:
         print("  ".join(outcome.row()), flush=True)
 
     def _restarts(self) -> int:
-        return self.host.log.read_text().count("is started again")
+        return self.host.log.read_text().count("Restarting cluster")
 
     def finish(self) -> list[str]:
         """End the host; what is wrong then with all runs together."""

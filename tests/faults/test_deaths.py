@@ -91,7 +91,7 @@ def test_a_batch_goes_on_when_its_whole_cluster_is_killed(world: World) -> None:
 
     world.wait_until_ended(run)
     world.check(run)
-    assert "is started again: its main process ended with exit code -9" in host.log.read_text()
+    assert ": main process exited with code -9" in host.log.read_text()
     host.end()
     host.wait_until_gone()
 

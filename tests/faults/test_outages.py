@@ -87,7 +87,7 @@ def test_a_batch_goes_on_after_the_database_was_stopped_for_15_seconds(
     world.check(run)
     later = world.order(1000)
     assert world.wait_until_ended(later) < 60
-    assert "the database is away" in world.hosts[0].log.read_text()
+    assert "Database unavailable" in world.hosts[0].log.read_text()
     world.hosts[0].end()
     world.hosts[0].wait_until_gone()
 

@@ -19,7 +19,7 @@ def test_a_cluster_that_hangs_since_its_idle_worker_was_killed_works_again_withi
 
     assert world.wait_until_ended(run) < 60
     world.check(run)
-    assert "is started again: it got nothing done for 2" in host.log.read_text()
+    assert ": no progress for 2" in host.log.read_text()
     host.end()
     host.wait_until_gone()
 

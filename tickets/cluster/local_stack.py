@@ -1,4 +1,4 @@
-"""A web server, and the watchdog with both clusters, as child processes: started and stopped together."""
+"""Start and stop a web server and the watchdog with both clusters together, as child processes."""
 
 import fcntl
 import os
@@ -25,52 +25,52 @@ STOP_SECONDS = DRAIN_SECONDS + 10
 
 
 class StartError(Exception):
-    """The processes cannot be started, or did not come up, with the reason."""
+    """The processes cannot be started or did not come up; the message says why."""
 
 
 @dataclass
 class LocalStack:
-    """The running processes, by name, and the web server's address."""
+    """The running processes by name, and the URL of the web server."""
 
     url: str
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def ended(self) -> str | None:
-        """The name and exit code of a process that ended, None while all live."""
+        """Return the name and exit code of a process that has exited; None while all are running."""
         for name, process in self.processes.items():
             if (code := process.poll()) is not None:
-                return f"{name} ended with exit code {code}; see {_log_file(name)}"
+                return f"{name} exited with code {code}; see {_log_file(name)}"
         return None
 
 
 @contextmanager
 def run_local_stack(port: int = 0) -> Iterator[LocalStack]:
-    """Web server (port 0: any free one) and clusters, for as long as the block runs.
+    """Run web server and clusters while the block runs; port 0 takes any unused port.
 
-    StartError when another cluster uses the same var/, for its tasks and ours would mix.
+    Raise StartError if another cluster uses the same var/: each would take tasks of the other.
     """
     with ExitStack() as exits:
         exits.enter_context(_exclusive_var_lock())
         exits.enter_context(_sigterm_as_exit())
         listener = exits.enter_context(_listener(port))
-        host, bound = listener.getsockname()
-        stack = LocalStack(f"http://{host}:{bound}")
+        host, bound_port = listener.getsockname()
+        stack = LocalStack(f"http://{host}:{bound_port}")
         exits.callback(_stop, stack)
-        _start(stack, "clusters", _manage("run_cluster"))
-        _start(stack, "web", _gunicorn(listener.fileno()), keep_open=(listener.fileno(),))
-        _wait_until_up(stack, host, bound)
+        _start(stack, "clusters", [sys.executable, str(settings.BASE_DIR / "manage.py"), "run_cluster"])
+        _start(stack, "web", _gunicorn_command(listener.fileno()), pass_fds=(listener.fileno(),))
+        _wait_until_up(stack, host, bound_port)
         yield stack
 
 
 @contextmanager
 def _exclusive_var_lock() -> Iterator[None]:
-    """Hold var/cluster.lock, and see that no cluster started by hand is alive either."""
+    """Lock var/cluster.lock, and check that no cluster started by hand is alive either."""
     with (settings.VAR / "cluster.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise StartError(
-                f"`make demo` or `make serve` is running with {settings.VAR} already; stop it first"
+                f"`make demo` or `make serve` already runs with {settings.VAR}; stop it first"
             ) from error
         if others := clusters.alive():
             raise StartError(f"another cluster is alive ({', '.join(others)}); stop it first")
@@ -79,21 +79,21 @@ def _exclusive_var_lock() -> Iterator[None]:
 
 @contextmanager
 def _sigterm_as_exit() -> Iterator[None]:
-    """Let SIGTERM unwind the stack, as Ctrl-C does, instead of leaving the children behind."""
+    """Let SIGTERM unwind the stack, as Ctrl-C does, so that no child process is left behind."""
 
     def exit_on_sigterm(number: int, frame: FrameType | None) -> NoReturn:
         sys.exit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, exit_on_sigterm)
+    previous = signal.signal(signal.SIGTERM, exit_on_sigterm)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous)
 
 
 @contextmanager
 def _listener(port: int) -> Iterator[socket.socket]:
-    """A bound loopback socket, which the web server inherits: so nobody takes the port in between."""
+    """Bind a loopback socket for the web server to inherit, so that no other process takes the port."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -103,13 +103,9 @@ def _listener(port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _manage(command: str) -> list[str]:
-    return [sys.executable, str(settings.BASE_DIR / "manage.py"), command]
-
-
-def _gunicorn(descriptor: int) -> list[str]:
+def _gunicorn_command(descriptor: int) -> list[str]:
     return [
-        *(sys.executable, "-m", "gunicorn"),  # the rest stands in gunicorn.conf.py
+        *(sys.executable, "-m", "gunicorn"),  # further options are in gunicorn.conf.py
         *("--bind", f"fd://{descriptor}"),
         *("--log-level", "warning"),
     ]
@@ -119,8 +115,8 @@ def _log_file(name: str) -> Path:
     return Path(settings.VAR / "logs" / f"{name}.log")
 
 
-def _start(stack: LocalStack, name: str, command: list[str], keep_open: tuple[int, ...] = ()) -> None:
-    """Start a child in a process group of its own, its output in var/logs/."""
+def _start(stack: LocalStack, name: str, command: list[str], pass_fds: tuple[int, ...] = ()) -> None:
+    """Start a child in its own process group, with its output in var/logs/."""
     _log_file(name).parent.mkdir(exist_ok=True)
     with _log_file(name).open("ab") as log:
         stack.processes[name] = subprocess.Popen(
@@ -129,14 +125,14 @@ def _start(stack: LocalStack, name: str, command: list[str], keep_open: tuple[in
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            pass_fds=keep_open,
+            pass_fds=pass_fds,
             start_new_session=True,
         )
 
 
 def _wait_until_up(stack: LocalStack, host: str, port: int) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while not (_answers(host, port) and _clusters_running()):
+    while not (_responds(host, port) and _clusters_running()):
         if ended := stack.ended():
             raise StartError(ended)
         if time.monotonic() > deadline:
@@ -148,7 +144,7 @@ def _clusters_running() -> bool:
     return Cluster.objects.alive().filter(status=Cluster.Status.RUNNING).count() >= 2
 
 
-def _answers(host: str, port: int) -> bool:
+def _responds(host: str, port: int) -> bool:
     try:
         with socket.create_connection((host, port), timeout=1) as connection:
             connection.sendall(b"HEAD / HTTP/1.0\r\nHost: localhost\r\n\r\n")
@@ -158,7 +154,7 @@ def _answers(host: str, port: int) -> bool:
 
 
 def _stop(stack: LocalStack) -> None:
-    """SIGTERM to each, then SIGKILL to the groups of those that do not go; the clusters drain meanwhile."""
+    """Send SIGTERM to each process, and SIGKILL to the groups of those that have not exited in time."""
     for process in stack.processes.values():
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

@@ -1,8 +1,8 @@
-"""Run a django-q2 cluster that ends with the process that started it.
+"""Run a django-q2 cluster that exits with the process that started it.
 
-`python -m tickets.cluster.qcluster_main FD`: FD is the read end of a pipe whose other end only that process
-holds, so it is closed when that process ends, however it ends. What does not drain then is killed with its
-process group.
+`python -m tickets.cluster.qcluster_main FD`: FD is the read end of a pipe. Only the parent has the write end,
+which is closed when the parent exits for whatever reason. The cluster then drains; after DRAIN_SECONDS its
+process group is killed.
 """
 
 import os
@@ -11,24 +11,24 @@ import sys
 import time
 from threading import Thread
 
-DRAIN_SECONDS = 30  # what has not ended so long after SIGTERM is killed; its lease lets it be taken up again
+DRAIN_SECONDS = 30  # from SIGTERM to SIGKILL; leases of killed workers expire
 
 
-def _exit_with_parent(lifeline: int) -> None:
-    os.read(lifeline, 1)  # nothing is ever written: this returns when the other end is closed
+def _exit_with_parent(pipe: int) -> None:
+    os.read(pipe, 1)  # nothing is ever written: returns when the write end is closed
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(DRAIN_SECONDS)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def main(lifeline: int) -> None:
-    """Serve the queue that Q_CLUSTER_NAME names, until SIGTERM."""
+def main(pipe: int) -> None:
+    """Serve the queue in Q_CLUSTER_NAME until SIGTERM."""
     import django
     from django.core.management import call_command
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shiolplus.settings")
     django.setup()
-    Thread(target=_exit_with_parent, args=(lifeline,), name="lifeline", daemon=True).start()
+    Thread(target=_exit_with_parent, args=(pipe,), name="lifeline", daemon=True).start()
     call_command("qcluster")
 
 

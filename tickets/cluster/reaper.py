@@ -1,4 +1,4 @@
-"""What the queue lost is found by our own rows: overdue work is sent again, hopeless work is given up."""
+"""Recover work that the queue has lost: enqueue overdue rows again, fail rows without attempts left."""
 
 import logging
 from collections.abc import Callable
@@ -16,46 +16,37 @@ logger = logging.getLogger(__name__)
 
 
 class ReapResult(NamedTuple):
-    """What a pass of the reaper did."""
-
-    batches: int = 0  # sent again
-    runs: int = 0  # pipeline runs sent again
-    failed: int = 0
-    signalled: int = 0  # completed pipeline runs whose tickets nobody had ordered
+    batches: int = 0  # enqueued again
+    runs: int = 0  # pipeline runs enqueued again
+    failed: int = 0  # batches and pipeline runs
+    signalled: int = 0  # completed pipeline runs without batches
 
 
 def reap() -> ReapResult:
-    """One pass; safe to run in several places at once, since every change is won by one UPDATE."""
+    """Run one pass. Several hosts may do so at once, since a single UPDATE decides who makes each change."""
+    exhausted_batches = TicketBatch.objects.generated().out_of_attempts()
+    exhausted_runs = PipelineRun.objects.out_of_attempts()
     return ReapResult(
-        failed=_give_up_batches() + _give_up_runs(),
-        batches=_resend_due(TicketBatch.objects.generated(), lambda batch: enqueue([batch])),
-        runs=_resend_due(PipelineRun.objects.all(), enqueue_run),
+        failed=sum(fail_if_exhausted(batch) for batch in exhausted_batches)
+        + sum(_fail_exhausted_run(run) for run in exhausted_runs),
+        batches=_enqueue_overdue(TicketBatch.objects.generated(), lambda batch: enqueue([batch])),
+        runs=_enqueue_overdue(PipelineRun.objects.all(), enqueue_run),
         signalled=enqueue_missing_batches(),
     )
 
 
-def _give_up_batches() -> int:
-    return sum(fail_if_exhausted(batch) for batch in TicketBatch.objects.generated().out_of_attempts())
+def _fail_exhausted_run(run: PipelineRun) -> bool:
+    last_error = run.error or "worker process killed"
+    return fail_abandoned(run, f"no progress after {run.attempts} attempts; last error: {last_error}")
 
 
-def _give_up_runs() -> int:
-    return sum(
-        fail_abandoned(
-            run,
-            f"given up after {run.attempts} attempts that got no further; "
-            f"the last: {run.error or 'its process was killed'}",
-        )
-        for run in PipelineRun.objects.out_of_attempts()
-    )
-
-
-def _resend_due(rows: LeasedQuerySet, enqueue: Callable[[Any], None]) -> int:
-    """Send a task for each row that is due, and put the next one off; both or neither."""
-    sent = 0
+def _enqueue_overdue(rows: LeasedQuerySet, enqueue: Callable[[Any], None]) -> int:
+    """Enqueue a task per overdue row and postpone the row, in one transaction each."""
+    count = 0
     for row in rows.overdue():
         with transaction.atomic():
             if rows.postpone(row):
                 enqueue(row)
-                sent += 1
-                logger.warning("%s is overdue: another task is sent", row)
-    return sent
+                count += 1
+                logger.warning("%s is overdue; enqueued again", row)
+    return count

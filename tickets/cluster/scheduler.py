@@ -1,8 +1,8 @@
-"""What is done by the clock: one list of jobs, and who sends a schedule's task when it is due.
+"""Scheduled jobs: the list of them, and the loop that enqueues the tasks of due schedules.
 
-django-q2's own scheduler is switched off, for one bad row stops it, silently and for all. Here each row is a
-transaction of its own; one that cannot be sent is reported and put off. `run_due` may run in as many
-processes and on as many hosts as there are: the row's lock lets one of them send a task.
+django-q2's own scheduler is off, because one bad row stops it silently for all rows. Here each row has its
+own transaction, and a row whose task cannot be enqueued is reported and postponed. `enqueue_due` may run in
+any number of processes and hosts: a row lock lets one of them enqueue each task.
 """
 
 import ast
@@ -25,12 +25,12 @@ from shiolplus.logs.safe_text import describe_error
 
 logger = logging.getLogger(__name__)
 
-PUT_OFF = timedelta(hours=1)  # for a row that cannot even say when it is next due
+RETRY_AFTER = timedelta(hours=1)  # for a row whose next run cannot be computed
 
 
 @dataclass(frozen=True)
 class Job:
-    """A task that is sent by the clock: under which name, when (cron, in UTC), to which queue, and why."""
+    """A scheduled task: its schedule's name, its cron expression in UTC, and its queue."""
 
     name: str
     func: str
@@ -45,196 +45,201 @@ JOBS = (
         "predictions.tasks.run_pipeline_after_draw",
         "0,30 * * * *",
         clusters.HEAVY,
-        "A tick; the Eastern calendar decides: hourly from 23:30 on until the draw is stored; at noon the "
-        "pipeline runs without it, and the looks go on, every six hours after a day, until the next draw.",
+        "Looks for a new draw by the Eastern calendar: hourly from 23:30 until the draw is stored, every six "
+        "hours after a day. At noon the pipeline runs without it.",
     ),
     Job(
         "cleanup of old tickets",
         "tickets.tasks.clean_up_tickets",
         "17 8 * * *",
         clusters.DEFAULT,
-        "Deletes what is older than its mode's policy keeps, in modes too of which nothing new is made.",
+        "Deletes tickets older than their mode's policy allows, including those of unused modes.",
     ),
     Job(
         "pruning of the queue",
         "predictions.tasks.prune_queue",
         "47 8 * * *",
         clusters.DEFAULT,
-        "Deletes results of tasks, and clusters long gone, after a week; the queue itself keeps them.",
+        "Deletes task results and stopped clusters after a week; django-q2 keeps them forever.",
     ),
 )
 
 
-# Installing the jobs
+# Schedules of the jobs
 
 
 def sync_schedules(jobs: Sequence[Job] = JOBS) -> None:
-    """Have exactly one schedule a job, as the list says; what staff paused (repeats 0) stays paused."""
+    """Keep exactly one schedule per job; a schedule that staff paused (repeats 0) stays paused."""
     for job in jobs:
         with transaction.atomic():
-            _install(job)
-        with transaction.atomic():  # once ours can be seen: of two hosts that made one, the later sees both
+            _create_or_update(job)
+        # After the commit: if two hosts created the schedule at once, the later one sees both rows.
+        with transaction.atomic():
             _delete_duplicates(job)
 
 
-def _named(job: Job) -> QuerySet[Schedule]:
+def _schedules_of(job: Job) -> QuerySet[Schedule]:
     return Schedule.objects.select_for_update().filter(name=job.name).order_by("pk")
 
 
-def _install(job: Job) -> None:
-    row = _named(job).first()
-    if row is None:
-        row = Schedule(name=job.name)
-    is_moved = (row.schedule_type, row.cron) != (Schedule.CRON, job.cron)
-    row.func, row.args, row.kwargs, row.hook, row.cluster = job.func, None, None, None, job.queue
-    row.schedule_type, row.cron = Schedule.CRON, job.cron
-    if is_moved or row.next_run is None:
-        row.next_run = row.calculate_next_run()
-    row.save()
+def _create_or_update(job: Job) -> None:
+    schedule = _schedules_of(job).first() or Schedule(name=job.name)
+    is_moved = (schedule.schedule_type, schedule.cron) != (Schedule.CRON, job.cron)
+    schedule.func, schedule.cluster = job.func, job.queue
+    schedule.args = schedule.kwargs = schedule.hook = None
+    schedule.schedule_type, schedule.cron = Schedule.CRON, job.cron
+    if is_moved or schedule.next_run is None:
+        schedule.next_run = schedule.calculate_next_run()
+    schedule.save()
 
 
 def _delete_duplicates(job: Job) -> None:
-    for row in list(_named(job))[1:]:
-        logger.warning("schedule %r was there twice; the later one is deleted", job.name)
-        row.delete()
+    for schedule in list(_schedules_of(job))[1:]:
+        logger.warning("Deleting duplicate schedule %r", job.name)
+        schedule.delete()
 
 
-# Sending what is due
+# Due schedules
 
 
 def enqueue_due(now: datetime | None = None) -> int:
-    """Send the task of each schedule that is due, or report why it cannot be sent; returns how many."""
+    """Enqueue the task of each due schedule, and postpone those that fail. Return the number of tasks."""
     now = now or timezone.now()
-    return sum(_send_or_put_off(pk, now) for pk in list(_due(now).values_list("pk", flat=True)))
+    return sum(_enqueue_or_postpone(pk, now) for pk in list(_due(now).values_list("pk", flat=True)))
 
 
 def _due(now: datetime) -> QuerySet[Schedule]:
     return Schedule.objects.exclude(repeats=0).filter(next_run__lte=now).order_by("next_run", "pk")
 
 
-def _locked(pk: int, now: datetime) -> Schedule | None:
-    """The row, if it is still due and nobody else has it in hand."""
+def _lock_due(pk: int, now: datetime) -> Schedule | None:
+    """Lock a schedule; return None if it is no longer due or another process has locked it."""
     return _due(now).filter(pk=pk).select_for_update(skip_locked=True).first()
 
 
-def _send_or_put_off(pk: int, now: datetime) -> bool:
+def _enqueue_or_postpone(pk: int, now: datetime) -> bool:
     try:
-        return _send(pk, now)
-    except (OperationalError, InterfaceError):  # the database is away, which is not the row's fault
+        return _enqueue(pk, now)
+    except (OperationalError, InterfaceError):  # a database outage, which is not the row's fault
         raise
     except Exception as error:
-        logger.exception("schedule %d cannot be sent", pk)
+        logger.exception("Schedule %d cannot be enqueued", pk)
         _postpone(pk, now, error)
         return False
 
 
-def _send(pk: int, now: datetime) -> bool:
+def _enqueue(pk: int, now: datetime) -> bool:
     with transaction.atomic():
-        row = _locked(pk, now)
-        if row is None:
+        schedule = _lock_due(pk, now)
+        if schedule is None:
             return False
-        if not callable(pydoc.locate(row.func)):  # as the worker would look for it
-            raise ValueError(f"func {row.func!r}: there is no such function")
-        args, kwargs = _args(row), _kwargs(row)
-        options = _options(row, kwargs.pop("q_options", {}))
-        if row.intended_date_kwarg:
-            kwargs[row.intended_date_kwarg] = row.next_run.isoformat()
-        _advance(row, now)
-        row.task = async_task(row.func, *args, **kwargs, q_options=options)
-        logger.info("schedule %s: task %s is sent to %s", row.name or row.pk, row.task, options["cluster"])
-        if row.schedule_type == Schedule.ONCE and row.repeats < 0:
-            row.delete()
+        if not callable(pydoc.locate(schedule.func)):  # looked up as the worker does
+            raise ValueError(f"func {schedule.func!r}: no such function")
+        args, kwargs = _parse_args(schedule), _parse_kwargs(schedule)
+        options = _task_options(schedule, kwargs.pop("q_options", {}))
+        if schedule.intended_date_kwarg:
+            kwargs[schedule.intended_date_kwarg] = schedule.next_run.isoformat()
+        _advance(schedule, now)
+        schedule.task = async_task(schedule.func, *args, **kwargs, q_options=options)
+        logger.info(
+            "Schedule %s: task %s enqueued for %s",
+            schedule.name or schedule.pk,
+            schedule.task,
+            options["cluster"],
+        )
+        if schedule.schedule_type == Schedule.ONCE and schedule.repeats < 0:
+            schedule.delete()
         else:
-            row.save()
+            schedule.save()
     return True
 
 
-def _args(row: Schedule) -> tuple[Any, ...]:
-    args = ast.literal_eval(row.args) if row.args else ()
+def _parse_args(schedule: Schedule) -> tuple[Any, ...]:
+    args = ast.literal_eval(schedule.args) if schedule.args else ()
     return args if isinstance(args, tuple) else (args,)
 
 
-def _kwargs(row: Schedule) -> dict[str, Any]:
-    """A dict, or what stands in a call: `x=1, name='John'`."""
-    if not row.kwargs:
+def _parse_kwargs(schedule: Schedule) -> dict[str, Any]:
+    """Parse a dict literal, or keyword arguments as in a call: `x=1, name='John'`."""
+    if not schedule.kwargs:
         return {}
     try:
-        kwargs = ast.literal_eval(row.kwargs)
+        kwargs = ast.literal_eval(schedule.kwargs)
     except (SyntaxError, ValueError):
-        call = ast.parse(f"f({row.kwargs})", mode="eval").body
+        call = ast.parse(f"f({schedule.kwargs})", mode="eval").body
         if not isinstance(call, ast.Call) or call.args:
             raise
         kwargs = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
     if not isinstance(kwargs, dict):
-        raise ValueError(f"kwargs {row.kwargs!r}: allowed is a dict or such as x=1, name='John'")
+        raise ValueError(f"kwargs {schedule.kwargs!r}: not a dict or keyword arguments such as x=1")
     return kwargs
 
 
-def _options(row: Schedule, given: dict[str, Any]) -> dict[str, Any]:
-    """Those of the row and of its `q_options`, the queue named, and never done here and now."""
-    options = dict(given)
-    if row.hook:
-        options["hook"] = row.hook
-    named = row.cluster or options.get("cluster") or options.pop("broker_name", None)
-    group = options.get("group", row.name or row.pk)
-    return options | {"cluster": named or clusters.DEFAULT, "group": group, "sync": False}
+def _task_options(schedule: Schedule, q_options: dict[str, Any]) -> dict[str, Any]:
+    """Merge a schedule's fields into its `q_options`, always with a queue and never synchronous."""
+    options = dict(q_options)
+    if schedule.hook:
+        options["hook"] = schedule.hook
+    queue = schedule.cluster or options.get("cluster") or options.pop("broker_name", None)
+    group = options.get("group", schedule.name or schedule.pk)
+    return options | {"cluster": queue or clusters.DEFAULT, "group": group, "sync": False}
 
 
-def _advance(row: Schedule, now: datetime) -> None:
-    """As django-q2 does: repeats are counted down, and what was missed is not made up for."""
-    if row.schedule_type != Schedule.ONCE:
-        row.next_run = _next_run(row, now)
-        row.repeats = row.repeats - 1 if row.repeats > 0 else -1
-    elif row.repeats > 0:
-        row.repeats = 0
+def _advance(schedule: Schedule, now: datetime) -> None:
+    """Set the next run and count down repeats as django-q2 does; missed runs are not made up for."""
+    if schedule.schedule_type != Schedule.ONCE:
+        schedule.next_run = _next_run(schedule, now)
+        schedule.repeats = schedule.repeats - 1 if schedule.repeats > 0 else -1
+    elif schedule.repeats > 0:
+        schedule.repeats = 0
 
 
-def _next_run(row: Schedule, now: datetime) -> datetime:
-    """The first time after now; of a cron by the clock."""
-    if row.schedule_type == Schedule.CRON:
-        return row.calculate_next_run()
-    last = row.next_run
-    if step := _steps(row).get(row.schedule_type):  # a month of minutes is not gone through one by one
-        last += (now - last) // step * step
-    while (following := row.calculate_next_run(last)) <= now:
-        last = following
+def _next_run(schedule: Schedule, now: datetime) -> datetime:
+    """Return the first run after `now`."""
+    if schedule.schedule_type == Schedule.CRON:
+        return schedule.calculate_next_run()
+    fixed_intervals = {
+        Schedule.MINUTES: timedelta(minutes=schedule.minutes or 1),
+        Schedule.HOURLY: timedelta(hours=1),
+    }
+    run = schedule.next_run
+    if interval := fixed_intervals.get(schedule.schedule_type):
+        run += (now - run) // interval * interval  # skips a month of minutes in one step
+    while (following := schedule.calculate_next_run(run)) <= now:
+        run = following
     return following
 
 
-def _steps(row: Schedule) -> dict[str, timedelta]:
-    """Of the kinds that are the same length whatever the calendar says."""
-    return {Schedule.MINUTES: timedelta(minutes=row.minutes or 1), Schedule.HOURLY: timedelta(hours=1)}
-
-
 def _postpone(pk: int, now: datetime, error: Exception) -> None:
-    """Report a row that cannot be sent where staff see it, and let it be due again later."""
+    """Record a failed task, where staff see it, and postpone the schedule to its next run."""
     with transaction.atomic():
-        row = _locked(pk, now)
-        if row is None:
+        schedule = _lock_due(pk, now)
+        if schedule is None:
             return
-        name, key = uuid()
-        text = f"schedule {row.name or row.pk} could not be sent: {describe_error(error)}"
+        name, task_id = uuid()
         Task.objects.create(
-            id=key,
-            name=row.name or name,
-            func=row.func,
-            result=text,
-            group=row.name or str(row.pk),
-            cluster=row.cluster,
+            id=task_id,
+            name=schedule.name or name,
+            func=schedule.func,
+            result=f"schedule {schedule.name or pk} could not be enqueued: {describe_error(error)}",
+            group=schedule.name or str(pk),
+            cluster=schedule.cluster,
             started=now,
             stopped=timezone.now(),
             success=False,
         )
-        row.task = key
-        row.next_run = _later(row, now)
-        row.save()
+        schedule.task = task_id
+        schedule.next_run = _retry_at(schedule, now)
+        schedule.save()
 
 
-def _later(row: Schedule, now: datetime) -> datetime:
-    if row.schedule_type == Schedule.ONCE:
-        return now + PUT_OFF
+def _retry_at(schedule: Schedule, now: datetime) -> datetime:
+    if schedule.schedule_type == Schedule.ONCE:
+        return now + RETRY_AFTER
     try:
-        return _next_run(row, now)
+        return _next_run(schedule, now)
     except Exception:
-        logger.exception("schedule %s cannot say when it is next due; put off for %s", row.pk, PUT_OFF)
-        return now + PUT_OFF
+        logger.exception(
+            "Schedule %s: next run cannot be computed, postponed by %s", schedule.pk, RETRY_AFTER
+        )
+        return now + RETRY_AFTER

@@ -1,4 +1,4 @@
-"""One cluster under a watchdog: started, looked at, ended, started again."""
+"""One django-q2 cluster under a watchdog: start, check, terminate, restart."""
 
 import logging
 import os
@@ -20,19 +20,19 @@ from tickets.models import TicketBatch
 
 logger = logging.getLogger(__name__)
 
-CANARY_AFTER = 8  # seconds without a sign, then a canary is sent
+CANARY_AFTER = 8  # seconds without heartbeat before a canary is sent
 CANARY_EVERY = 4
-HUNG_AFTER = 25  # seconds without a sign, canaries or not
-TERM_SECONDS = 5  # a hung cluster has so long to end by itself
-# One that ran so long, as any that hangs has, is started again at once; others later and later.
+HUNG_AFTER = 25  # seconds without heartbeat
+TERM_SECONDS = 5  # from SIGTERM to SIGKILL of a hung cluster
+# A cluster that ran this long, as any hung one has, is restarted at once; others with a growing pause.
 STEADY_SECONDS = 20
-LONGEST_PAUSE = 30
+MAX_PAUSE = 30
 
 Status = Cluster.Status
 
 
 class SupervisedCluster:
-    """A django-q2 cluster in a process group of its own, and its row."""
+    """A django-q2 cluster in its own process group, and its database row."""
 
     def __init__(self, queue: str) -> None:
         self.queue = queue
@@ -41,14 +41,14 @@ class SupervisedCluster:
         self.process: subprocess.Popen[bytes] | None = None
         self.parent_pipe: int | None = None
         self.restarts = 0
-        self.start_at = 0.0  # not before, by the monotonic clock
+        self.start_at = 0.0  # earliest start; all times are monotonic
         self.pause = 1.0
         self.started = self.last_progress = time.monotonic()
-        self.canary = 0.0
-        self.sign: object = None
+        self.last_canary = 0.0
+        self.last_heartbeat: object = None
 
     def register(self) -> None:
-        """Make its row, which its workers sign."""
+        """Create the row in which the cluster's workers record heartbeats."""
         Cluster.objects.create(
             holder=self.name,
             queue=self.queue,
@@ -57,67 +57,68 @@ class SupervisedCluster:
         )
 
     def start(self) -> None:
-        """Start it; its main process ends when this one does."""
-        reading, self.parent_pipe = os.pipe()
-        extra = {clusters.HOLDER: self.name, "Q_CLUSTER_NAME": self.queue}
+        """Start the main process, which exits when this process does."""
+        read_end, self.parent_pipe = os.pipe()
+        environment = {clusters.HOLDER: self.name, "Q_CLUSTER_NAME": self.queue}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tickets.cluster.qcluster_main", str(reading)],
+            [sys.executable, "-m", "tickets.cluster.qcluster_main", str(read_end)],
             cwd=settings.BASE_DIR,
-            env=os.environ | extra,
+            env=os.environ | environment,
             stdin=subprocess.DEVNULL,
-            pass_fds=(reading,),
+            pass_fds=(read_end,),
             start_new_session=True,
         )
-        os.close(reading)
+        os.close(read_end)
         self.started = self.last_progress = time.monotonic()
-        self.canary = 0.0
-        logger.info("cluster %s started as process %d", self.name, self.process.pid)
+        self.last_canary = 0.0
+        logger.info("Cluster %s started as process %d", self.name, self.process.pid)
 
     def check(self) -> str:
-        """Read its signs, and ask for one if it is quiet; what is wrong with it, or nothing.
+        """Return why the cluster must be restarted, or "". Send a canary if its heartbeat is late.
 
-        Times are this process's own: only whether a sign is new is read from the row.
+        Silence is measured by this process's clock: of the row, only whether the heartbeat changed counts.
         """
         row = Cluster.objects.get(holder=self.name)
         now = time.monotonic()
-        if row.last_heartbeat_at != self.sign:
-            self.sign, self.last_progress = row.last_heartbeat_at, now
-        quiet = now - self.last_progress
-        self._write(Status.STARTING if row.last_heartbeat_at is None else Status.RUNNING)
+        if row.last_heartbeat_at != self.last_heartbeat:
+            self.last_heartbeat, self.last_progress = row.last_heartbeat_at, now
+        silence = now - self.last_progress
+        self._update_row(Status.STARTING if row.last_heartbeat_at is None else Status.RUNNING)
         if self.process is not None and (code := self.process.poll()) is not None:
-            return f"its main process ended with exit code {code}"
-        if quiet > HUNG_AFTER:
-            return f"it got nothing done for {quiet:.0f} seconds"
-        if (row.last_heartbeat_at is None or quiet > CANARY_AFTER) and now - self.canary > CANARY_EVERY:
-            self.canary = now
+            return f"main process exited with code {code}"
+        if silence > HUNG_AFTER:
+            return f"no progress for {silence:.0f} seconds"
+        is_late = row.last_heartbeat_at is None or silence > CANARY_AFTER
+        if is_late and now - self.last_canary > CANARY_EVERY:
+            self.last_canary = now
             clusters.send_canary(self.queue, self.name, time.time() + HUNG_AFTER)
         return ""
 
-    def _write(self, status: str, **values: object) -> None:
-        """What others read of it; while the database is away, they cannot either."""
+    def _update_row(self, status: str, **values: object) -> None:
+        """Update the row, unless the database is unavailable: then nobody can read it either."""
         try:
             Cluster.objects.filter(holder=self.name).update(status=status, seen_at=timezone.now(), **values)
         except DATABASE_OUTAGES as error:
-            logger.warning("the state of cluster %s could not be written: %s", self.name, error)
+            logger.warning("Status of cluster %s could not be stored: %s", self.name, error)
 
     def reset_timer(self) -> None:
-        """Count its silence from now on: the watchdog itself could not look."""
+        """Measure silence from now on, because the watchdog itself could not check."""
         self.last_progress = time.monotonic()
 
     def terminate(self) -> None:
-        """SIGTERM to the main process only: sent to the whole group, django-q2 hangs on it."""
-        self._write(Status.STOPPING)
+        """Send SIGTERM to the main process only: django-q2 hangs if its whole group gets it."""
+        self._update_row(Status.STOPPING)
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
 
     def wait_or_kill(self, seconds: float) -> None:
-        """Wait so long for its end, then kill what is left of its process group, and free what it had."""
+        """Wait for the main process to exit, then kill what is left of its process group."""
         if self.process is None:
             return
         try:
             self.process.wait(max(0.0, seconds))
         except subprocess.TimeoutExpired:
-            logger.warning("cluster %s did not end in time and is killed", self.name)
+            logger.warning("Cluster %s did not exit in time; killing it", self.name)
         kill_group(self.process.pid)
         self.process.wait()
         if self.parent_pipe is not None:
@@ -125,40 +126,40 @@ class SupervisedCluster:
         self.process = self.parent_pipe = None
 
     def record_stopped(self, trouble: str = "") -> None:
-        """Record that it has ended, with all its processes: what they held is free at once.
+        """Record that all processes have exited, and release their leases.
 
-        The tasks that it had fetched are lost to it, so all that is free is sent again.
+        Tasks that the cluster had fetched are lost, so all unleased work is enqueued again.
         """
         try:
             for rows in (TicketBatch.objects, PipelineRun.objects, Training.objects):
                 rows.release(self.name)
                 rows.redeliver_now()
         except DATABASE_OUTAGES as error:
-            logger.warning("what cluster %s held is free when its leases run out: %s", self.name, error)
-        self._write(Status.STOPPED, last_heartbeat_at=None, restarts=self.restarts, trouble=trouble)
-        self.sign = None
+            logger.warning("Leases of cluster %s are left to expire: %s", self.name, error)
+        self._update_row(Status.STOPPED, last_heartbeat_at=None, restarts=self.restarts, trouble=trouble)
+        self.last_heartbeat = None
 
     def schedule_restart(self) -> None:
-        """Start again: at once if it ran well until now, else later and later."""
+        """Set the next start: now after a steady run, otherwise after a pause that grows each time."""
         now = time.monotonic()
-        self.pause = 0.0 if now - self.started > STEADY_SECONDS else min(LONGEST_PAUSE, self.pause * 2 + 1)
+        self.pause = 0.0 if now - self.started > STEADY_SECONDS else min(MAX_PAUSE, self.pause * 2 + 1)
         self.start_at = now + self.pause
         self.restarts += 1
 
 
 def kill_group(leader: int) -> None:
-    """SIGKILL to whoever is left of a process group, its leader or not."""
+    """Send SIGKILL to what is left of a process group, whether or not its leader still exists."""
     try:
         os.killpg(leader, signal.SIGKILL)
     except ProcessLookupError:
         return
 
 
-def stop_all(watched: list[SupervisedCluster]) -> None:
-    """Drain clusters together, within DRAIN_SECONDS; then kill."""
+def stop_all(supervised: list[SupervisedCluster]) -> None:
+    """Let all clusters drain at once, for DRAIN_SECONDS at most, then kill what is left."""
     deadline = time.monotonic() + DRAIN_SECONDS
-    for one in watched:
-        one.terminate()
-    for one in watched:
-        one.wait_or_kill(deadline - time.monotonic())
-        one.record_stopped()
+    for cluster in supervised:
+        cluster.terminate()
+    for cluster in supervised:
+        cluster.wait_or_kill(deadline - time.monotonic())
+        cluster.record_stopped()

@@ -1,8 +1,8 @@
-"""The watchdog: starts the clusters, starts again those that died or hang, sends again what was lost, sends
-what is due by the clock, and orders what the stock lacks.
+"""The watchdog: restart clusters that died or hang, re-enqueue lost work, and run periodic work.
 
-It looks at each cluster's signs and at the work that waits, by our own rows: a django-q2 cluster can hang for
-good while its own status says "Working", and neither a lost task nor a dead worker leaves a trace there.
+Periodic work is due schedules, replenishment of stock and truncation of SQLite's write-ahead log. Clusters
+are judged by database rows only, their heartbeats and the backlog: a django-q2 cluster can hang for good
+while its own status is "Working", and a lost task or dead worker leaves no trace there.
 """
 
 import logging
@@ -25,116 +25,116 @@ from tickets.store.write_ahead_log import truncate_log
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 2
-REAP_SECONDS = 4
-STALL_TIMEOUT = 120  # seconds that free work may wait while nobody does any
+TICK_SECONDS = 2
+PERIODIC_SECONDS = 4
+STALL_TIMEOUT = 120  # seconds that work may wait while no worker of its queue is busy
 
 
 class BacklogTimer:
-    """Work of one queue that is free, and for how long this watchdog has seen it so."""
+    """Measures for how long this watchdog has seen work of a queue wait."""
 
     def __init__(self, rows: LeasedQuerySet) -> None:
         self.rows = rows
         self.since: dict[int, float] = {}
 
     def seconds(self) -> float:
-        """How long the oldest has waited; nought while any of the queue's work is being done."""
-        now, free = time.monotonic(), self.rows.unleased().values_list("pk", flat=True)
-        self.since = {pk: self.since.get(pk, now) for pk in free}
+        """Return how long the oldest work has waited; 0 while any work of the queue is being done."""
+        now, unleased = time.monotonic(), self.rows.unleased().values_list("pk", flat=True)
+        self.since = {pk: self.since.get(pk, now) for pk in unleased}
         if not self.since or self.rows.leased().exists():
             return 0.0
         return now - min(self.since.values())
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         self.since = {}
 
 
 class Watchdog:
-    """Both clusters, and what waits for each."""
+    """Supervises both clusters of this host."""
 
     def __init__(self) -> None:
         self.clusters = [SupervisedCluster(clusters.DEFAULT), SupervisedCluster(clusters.HEAVY)]
-        self.waiting = {
+        self.backlogs = {
             clusters.DEFAULT: BacklogTimer(TicketBatch.objects.generated()),
             clusters.HEAVY: BacklogTimer(PipelineRun.objects.all()),
         }
         self.replenisher = Replenisher()
-        self.reaped = self.looked = 0.0
-        self.sent = 0
+        self.last_periodic = self.last_tick = 0.0
+        self.resent = 0
 
     @property
     def restarts(self) -> int:
-        return sum(one.restarts for one in self.clusters)
+        return sum(cluster.restarts for cluster in self.clusters)
 
     def run(self, ended: Event) -> None:
-        """Watch until `ended` is set, then drain; whatever happens, no process of the clusters is left."""
+        """Supervise until `ended` is set, then drain. No cluster process is left behind, even on an error."""
         with ExitStack() as exits:
             exits.callback(stop_all, self.clusters)
             sync_schedules()
-            for one in self.clusters:
-                one.register()
-                one.start()
-            self.looked = time.monotonic()
-            while not ended.wait(LOOK_SECONDS):
+            for cluster in self.clusters:
+                cluster.register()
+                cluster.start()
+            self.last_tick = time.monotonic()
+            while not ended.wait(TICK_SECONDS):
                 self._tick()
 
     def _tick(self) -> None:
         try:
             self._detect_suspend()
-            for one in self.clusters:
-                self._check_cluster(one)
-            if time.monotonic() - self.reaped >= REAP_SECONDS:
+            for cluster in self.clusters:
+                self._check_cluster(cluster)
+            if time.monotonic() - self.last_periodic >= PERIODIC_SECONDS:
                 reaped = reap()
                 enqueue_due()
                 self.replenisher.run_if_due()
                 truncate_log()
-                self.sent += reaped.batches + reaped.runs + reaped.signalled
-                self.reaped = time.monotonic()
+                self.resent += reaped.batches + reaped.runs + reaped.signalled
+                self.last_periodic = time.monotonic()
             tell_ended_outages()
         except DATABASE_OUTAGES as error:
-            logger.warning("the database is away: %s", error)
+            logger.warning("Database unavailable: %s", error)
             connection.close()
             self._reset_timers()
 
     def _detect_suspend(self) -> None:
-        """A machine that slept, or a watchdog that was stopped, says nothing about the clusters."""
+        """Reset the timers if the machine slept or this process was stopped since the last tick."""
         now = time.monotonic()
-        if now - self.looked > 5 * LOOK_SECONDS:
+        if now - self.last_tick > 5 * TICK_SECONDS:
             self._reset_timers()
-        self.looked = now
+        self.last_tick = now
 
     def _reset_timers(self) -> None:
-        for one in self.clusters:
-            one.reset_timer()
-        for waiting in self.waiting.values():
-            waiting.forget()
+        for cluster in self.clusters:
+            cluster.reset_timer()
+        for backlog in self.backlogs.values():
+            backlog.reset()
 
-    def _check_cluster(self, one: SupervisedCluster) -> None:
-        if one.process is None:
-            if time.monotonic() >= one.start_at:
-                one.start()
+    def _check_cluster(self, cluster: SupervisedCluster) -> None:
+        if cluster.process is None:
+            if time.monotonic() >= cluster.start_at:
+                cluster.start()
             return
-        trouble = one.check() or self._stuck(one)
+        trouble = cluster.check() or self._check_backlog(cluster.queue)
         if not trouble:
             return
-        logger.error("cluster %s is started again: %s", one.name, trouble)
-        one.terminate()
-        one.wait_or_kill(TERM_SECONDS)
-        one.record_stopped(trouble)
-        one.schedule_restart()
+        logger.error("Restarting cluster %s: %s", cluster.name, trouble)
+        cluster.terminate()
+        cluster.wait_or_kill(TERM_SECONDS)
+        cluster.record_stopped(trouble)
+        cluster.schedule_restart()
 
-    def _stuck(self, one: SupervisedCluster) -> str:
-        waiting = self.waiting[one.queue]
-        if (seconds := waiting.seconds()) <= STALL_TIMEOUT:
+    def _check_backlog(self, queue: str) -> str:
+        backlog = self.backlogs[queue]
+        if (seconds := backlog.seconds()) <= STALL_TIMEOUT:
             return ""
-        waiting.forget()
-        return f"work has waited for {seconds:.0f} seconds while nobody does any"
+        backlog.reset()
+        return f"work has waited for {seconds:.0f} seconds while no worker is busy"
 
 
 def summary(watchdog: Watchdog, seconds: float) -> str:
-    """What came of it, in a line."""
+    """Return the last line of `run_cluster`."""
     hours, rest = divmod(int(seconds), 3600)
     return (
         f"clusters stopped after {hours} h {rest // 60:02d} min {rest % 60:02d} s; "
-        f"{watchdog.restarts} started again, {watchdog.sent} tasks sent again"
+        f"{watchdog.restarts} restarts, {watchdog.resent} tasks enqueued again"
     )

@@ -1,4 +1,4 @@
-"""The whole way with real clusters in processes of their own, as an operator runs them."""
+"""End to end, with real clusters in their own processes."""
 
 from datetime import date, timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the queue lost is found by our own rows and sent again."""
+"""Work that the queue lost is enqueued again."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ def past() -> object:
 @pytest.fixture
 def batch() -> TicketBatch:
     make_prediction()
-    PipelineRun.objects.update(status="failed")  # the factory's own: nothing is to be done with it
+    PipelineRun.objects.update(status="failed")  # the factory's own run is of no interest here
     batch = queued_batch()
     TicketBatch.objects.update(redeliver_after=timezone.now() + timedelta(seconds=60))
     OrmQ.objects.all().delete()  # as if the queue had lost its task
@@ -84,7 +84,7 @@ def test_an_overdue_pipeline_is_sent_to_the_heavy_queue_and_a_hopeless_one_given
     (task,) = OrmQ.objects.all()
     assert (task.key, task.func()) == ("heavy", "predictions.tasks.run_pipeline")
     hopeless.refresh_from_db()
-    assert hopeless.error == "given up after 5 attempts that got no further; the last: its process was killed"
+    assert hopeless.error == "no progress after 5 attempts; last error: worker process killed"
 
 
 def test_a_completed_pipeline_whose_tickets_nobody_ordered_is_signalled(batch: TicketBatch) -> None:

@@ -1,4 +1,4 @@
-"""What is done by the clock: installed once, sent once, and one bad row stops nobody."""
+"""Scheduled jobs: installed once, enqueued once, and one bad row stops no other."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -31,9 +31,9 @@ def _at_noon() -> Iterator[None]:
 
 
 def schedule(**values: Any) -> Schedule:
-    """A row that is due since a minute, and its next time as if staff had set it."""
-    given = {"name": "mine", "func": "math.floor", "args": "1.5", "schedule_type": Schedule.DAILY}
-    row = Schedule.objects.create(**(given | values))
+    """Create a schedule that has been due for a minute, with its next run as if staff had set it."""
+    defaults = {"name": "mine", "func": "math.floor", "args": "1.5", "schedule_type": Schedule.DAILY}
+    row = Schedule.objects.create(**(defaults | values))
     Schedule.objects.filter(pk=row.pk).update(next_run=values.get("next_run", NOW - MINUTE))
     row.refresh_from_db()
     return row
@@ -108,7 +108,7 @@ def test_hosts_that_install_at_once_leave_one_row_a_job() -> None:
 
 
 def at_once(work: Callable[[], object], threads: int = 6) -> None:
-    """Do the same in several threads, each with a connection of its own."""
+    """Call `work` in several threads at once, each with its own connection."""
     barrier = threading.Barrier(threads)
 
     def call() -> None:
@@ -118,10 +118,10 @@ def at_once(work: Callable[[], object], threads: int = 6) -> None:
         finally:
             connection.close()
 
-    started = [threading.Thread(target=call) for _ in range(threads)]
-    for thread in started:
+    running = [threading.Thread(target=call) for _ in range(threads)]
+    for thread in running:
         thread.start()
-    for thread in started:
+    for thread in running:
         thread.join()
 
 
@@ -298,13 +298,13 @@ BAD_ROWS = [
     ({"args": "1, oops"}, "ValueError: malformed node"),
     ({"args": "1, ("}, "SyntaxError"),
     ({"kwargs": "x=oops"}, "ValueError: malformed node"),
-    ({"kwargs": "5"}, "ValueError: kwargs '5': allowed is a dict or such as x=1, name='John'"),
+    ({"kwargs": "5"}, "ValueError: kwargs '5': not a dict or keyword arguments such as x=1"),
     ({"kwargs": "5, x=1"}, "SyntaxError"),
     ({"kwargs": "q_options=5"}, "TypeError"),
-    ({"func": "tickets.tasks.gone"}, "ValueError: func 'tickets.tasks.gone': there is no such function"),
-    ({"func": "nowhere.at.all"}, "ValueError: func 'nowhere.at.all': there is no such function"),
-    ({"func": "math.pi"}, "ValueError: func 'math.pi': there is no such function"),
-    ({"func": ""}, "ValueError: func '': there is no such function"),
+    ({"func": "tickets.tasks.gone"}, "ValueError: func 'tickets.tasks.gone': no such function"),
+    ({"func": "nowhere.at.all"}, "ValueError: func 'nowhere.at.all': no such function"),
+    ({"func": "math.pi"}, "ValueError: func 'math.pi': no such function"),
+    ({"func": ""}, "ValueError: func '': no such function"),
 ]
 
 
@@ -320,11 +320,11 @@ def test_a_bad_row_is_reported_and_put_off_and_stops_nobody(
     assert [task["group"] for task in tasks()] == ["good"]
     failure = Failure.objects.get()
     assert (failure.name, failure.func) == ("bad", bad.func)
-    assert failure.result.startswith(f"schedule bad could not be sent: {error}")
+    assert failure.result.startswith(f"schedule bad could not be enqueued: {error}")
     bad.refresh_from_db()
     assert (bad.task, bad.next_run) == (failure.pk, NOW - HOUR + DAY)
     assert bad.repeats == -1
-    assert f"schedule {bad.pk} cannot be sent" in caplog.text
+    assert f"Schedule {bad.pk} cannot be enqueued" in caplog.text
     good.refresh_from_db()
     assert good.next_run > NOW
 
@@ -386,7 +386,7 @@ def test_staff_see_in_the_list_of_schedules_which_one_failed_and_why() -> None:
 
     admin = superuser()
     failure = Failure.objects.get()
-    address = f"/admin/django_q/failure/{failure.pk}/change/"
-    assert f'href="{address}"' in admin.get("/admin/django_q/schedule/").content.decode()
+    url = f"/admin/django_q/failure/{failure.pk}/change/"
+    assert f'href="{url}"' in admin.get("/admin/django_q/schedule/").content.decode()
     assert "malformed node" in admin.get("/admin/django_q/failure/").content.decode()
-    assert "malformed node" in admin.get(address).content.decode()
+    assert "malformed node" in admin.get(url).content.decode()

@@ -1,4 +1,4 @@
-"""What a watchdog concludes from signs and from work that waits; with real clusters: tests/faults."""
+"""The watchdog's conclusions from heartbeats and backlog; with real clusters: tests/faults."""
 
 import time
 from datetime import timedelta
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Clock:
-    """Time that passes when a test says so."""
+    """A clock that a test advances."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -44,132 +44,132 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def one(clock: Clock) -> SupervisedCluster:
-    """A cluster that is watched, and whose processes are left out."""
-    one = SupervisedCluster(clusters.HEAVY)
-    one.register()
-    return one
+def cluster(clock: Clock) -> SupervisedCluster:
+    """Return a registered cluster without processes."""
+    cluster = SupervisedCluster(clusters.HEAVY)
+    cluster.register()
+    return cluster
 
 
-def signed(one: SupervisedCluster) -> None:
-    Cluster.objects.filter(holder=one.name).update(last_heartbeat_at=timezone.now())
+def record_heartbeat(cluster: SupervisedCluster) -> None:
+    Cluster.objects.filter(holder=cluster.name).update(last_heartbeat_at=timezone.now())
 
 
 def test_a_new_cluster_is_asked_for_a_sign_at_once_and_runs_when_it_has_given_one(
-    one: SupervisedCluster, clock: Clock
+    cluster: SupervisedCluster, clock: Clock
 ) -> None:
     clock.now += 1
-    assert one.check() == ""
+    assert cluster.check() == ""
     assert Cluster.objects.get().status == "starting"
     (canary,) = OrmQ.objects.all()
     assert (canary.key, canary.func()) == ("heavy", "predictions.tasks.answer")
 
-    signed(one)
-    one.check()
+    record_heartbeat(cluster)
+    cluster.check()
 
     assert Cluster.objects.get().status == "running"
-    assert clusters.alive() == [f"heavy on {one.host}"]
+    assert clusters.alive() == [f"heavy on {cluster.host}"]
 
 
 def test_one_that_gives_signs_is_never_asked_and_never_called_hung(
-    one: SupervisedCluster, clock: Clock
+    cluster: SupervisedCluster, clock: Clock
 ) -> None:
     for _ in range(30):
-        signed(one)
-        assert one.check() == ""
+        record_heartbeat(cluster)
+        assert cluster.check() == ""
         clock.now += 5
     assert not OrmQ.objects.exists()
 
 
 def test_a_silent_one_is_asked_again_and_again_and_then_called_hung(
-    one: SupervisedCluster, clock: Clock
+    cluster: SupervisedCluster, clock: Clock
 ) -> None:
-    signed(one)
-    one.check()
-    looks = []
+    record_heartbeat(cluster)
+    cluster.check()
+    results = []
     for _ in range(HUNG_AFTER + 1):
         clock.now += 1
-        looks.append(one.check())
+        results.append(cluster.check())
 
-    assert looks[:-1] == [""] * HUNG_AFTER
-    assert looks[-1] == f"it got nothing done for {HUNG_AFTER + 1} seconds"
+    assert results[:-1] == [""] * HUNG_AFTER
+    assert results[-1] == f"no progress for {HUNG_AFTER + 1} seconds"
     assert 2 <= OrmQ.objects.count() <= HUNG_AFTER // CANARY_EVERY
 
 
 def test_silence_while_the_watchdog_itself_could_not_look_does_not_count(
-    one: SupervisedCluster, clock: Clock
+    cluster: SupervisedCluster, clock: Clock
 ) -> None:
-    one.check()
+    cluster.check()
     clock.now += 10 * HUNG_AFTER
-    one.reset_timer()
+    cluster.reset_timer()
 
-    assert one.check() == ""
+    assert cluster.check() == ""
 
 
 def test_a_machine_that_slept_says_nothing_about_its_clusters(clock: Clock) -> None:
     watchdog = Watchdog()
-    for one in watchdog.clusters:
-        one.register()
-    watchdog.looked = clock.now
+    for cluster in watchdog.clusters:
+        cluster.register()
+    watchdog.last_tick = clock.now
     clock.now += 3600
-    for one in watchdog.clusters:
-        one.process = object()  # type: ignore[assignment]
+    for cluster in watchdog.clusters:
+        cluster.process = object()  # type: ignore[assignment]
 
     watchdog._detect_suspend()
 
-    assert [clock.now - one.last_progress for one in watchdog.clusters] == [0, 0]
+    assert [clock.now - cluster.last_progress for cluster in watchdog.clusters] == [0, 0]
 
 
 def test_a_cluster_that_ends_at_once_is_started_later_and_later_a_steady_one_at_once(
-    one: SupervisedCluster, clock: Clock
+    cluster: SupervisedCluster, clock: Clock
 ) -> None:
     pauses = []
     for _ in range(7):
-        one.started = clock.now
-        one.schedule_restart()
-        pauses.append(one.start_at - clock.now)
+        cluster.started = clock.now
+        cluster.schedule_restart()
+        pauses.append(cluster.start_at - clock.now)
     assert pauses == [3, 7, 15, 30, 30, 30, 30]
 
-    clock.now += HUNG_AFTER  # the least that one which hangs has run
-    one.schedule_restart()
-    assert one.start_at == clock.now
-    assert one.restarts == 8
+    clock.now += HUNG_AFTER  # the minimum run time of a hung cluster
+    cluster.schedule_restart()
+    assert cluster.start_at == clock.now
+    assert cluster.restarts == 8
 
 
-def test_what_a_stopped_cluster_held_is_due_at_once(one: SupervisedCluster) -> None:
+def test_what_a_stopped_cluster_held_is_due_at_once(cluster: SupervisedCluster) -> None:
     make_prediction()
-    PipelineRun.objects.update(status="failed")  # the factory's own
+    PipelineRun.objects.update(status="failed")  # the factory's own run
     batch, (run, _), (fetched, _) = queued_batch(), accept_run(source="none"), accept_run(source="none")
     fit = Training.objects.create(mode="v1", draws_fingerprint="0" * 64, seed=1, code_version=1)
     for model, row in ((TicketBatch, batch), (PipelineRun, run), (Training, fit)):
-        assert model.objects.acquire(row.pk, one.name)
+        assert model.objects.acquire(row.pk, cluster.name)
 
-    one.record_stopped("it got nothing done")
+    cluster.record_stopped("no progress")
 
     assert list(TicketBatch.objects.overdue()) == [batch]
     assert set(PipelineRun.objects.overdue()) == {run, fetched}
     assert Training.objects.acquire(fit.pk, "another")
     row = Cluster.objects.get()
-    assert (row.status, row.trouble, row.last_heartbeat_at) == ("stopped", "it got nothing done", None)
+    assert (row.status, row.trouble, row.last_heartbeat_at) == ("stopped", "no progress", None)
     assert clusters.alive() == []
 
 
 def test_work_waits_only_while_nobody_does_any(clock: Clock) -> None:
     make_prediction()
-    waiting, first = BacklogTimer(TicketBatch.objects.generated()), queued_batch()
-    assert waiting.seconds() == 0
+    backlog, first = BacklogTimer(TicketBatch.objects.generated()), queued_batch()
+    assert backlog.seconds() == 0
     clock.now += 50
     second = queued_batch()
-    assert waiting.seconds() == 50
+    assert backlog.seconds() == 50
 
     assert TicketBatch.objects.acquire(second.pk, "here")
     clock.now += 50
-    assert waiting.seconds() == 0
+    assert backlog.seconds() == 0
 
     TicketBatch.objects.filter(pk=second.pk).update(status="ready")
-    assert waiting.seconds() == 100
+    assert backlog.seconds() == 100
     TicketBatch.objects.filter(pk=first.pk).update(status="ready")
-    assert waiting.seconds() == 0
+    assert backlog.seconds() == 0
 
 
 def test_a_canary_for_another_cluster_is_sent_on_until_nobody_waits_for_it(
@@ -196,7 +196,7 @@ def test_a_sign_is_its_own_clusters_and_a_process_without_one_gives_none(
     monkeypatch.setenv(clusters.HOLDER, "host/2/heavy")
     clusters.heartbeat()
 
-    assert [one.holder for one in Cluster.objects.exclude(last_heartbeat_at=None)] == ["host/2/heavy"]
+    assert [cluster.holder for cluster in Cluster.objects.exclude(last_heartbeat_at=None)] == ["host/2/heavy"]
 
 
 def test_a_task_is_told_when_its_cluster_is_about_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +216,7 @@ def test_a_task_is_told_when_its_cluster_is_about_to_end(monkeypatch: pytest.Mon
     assert (batch.status, batch.stored, batch.token) == ("queued", 100, None)
 
 
-def test_a_cluster_not_seen_for_a_while_is_not_alive(one: SupervisedCluster, tmp_path: Path) -> None:
+def test_a_cluster_not_seen_for_a_while_is_not_alive(cluster: SupervisedCluster, tmp_path: Path) -> None:
     assert clusters.alive()
     Cluster.objects.update(seen_at=timezone.now() - timedelta(minutes=1))
     assert not clusters.alive()
@@ -224,8 +224,8 @@ def test_a_cluster_not_seen_for_a_while_is_not_alive(one: SupervisedCluster, tmp
 
 def test_the_summary_says_how_long_and_what_was_mended() -> None:
     watchdog = Watchdog()
-    watchdog.clusters[0].restarts, watchdog.sent = 2, 3
+    watchdog.clusters[0].restarts, watchdog.resent = 2, 3
 
     assert summary(watchdog, 3725) == (
-        "clusters stopped after 1 h 02 min 05 s; 2 started again, 3 tasks sent again"
+        "clusters stopped after 1 h 02 min 05 s; 2 restarts, 3 tasks enqueued again"
     )
