@@ -1,4 +1,4 @@
-"""Each mode's demand for the next draw beside its stock: read from counts, never from tickets or claims."""
+"""Stock levels: each mode's tickets for the next draw vs. its demand, read from counters only."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -19,16 +19,16 @@ from tickets.models import TicketBatch
 from tickets.models.claims import ClaimHour
 from tickets.models.policies import policies_by_mode
 
-# As sales.believed, of each of the rows that share an hour: one client's retries stay in its own row.
+# estimated_requests in SQL, per counter shard: a client's retries stay in its own shard.
 ESTIMATED_REQUESTS = F("claims") + Least(F("refused"), F("claims") + Value(1))
 
 
 @dataclass(frozen=True)
 class StockLevel:
-    """A mode's tickets for the next draw, and what is to be expected of them.
+    """A mode's tickets for the next draw, and its reorder policy (`outlook`).
 
-    `stored` are in the table, `free` of them unclaimed; `coming` are asked for and not made yet. `short` are
-    the claims that were refused, since too few were free.
+    `stored` tickets are in the table, `claimed` of them allocated; `on_order` tickets are being generated.
+    `refused_claims` were refused as out of stock.
     """
 
     mode: str
@@ -50,7 +50,6 @@ class StockLevel:
 
     @property
     def order_quantity(self) -> int:
-        """Tickets to order now."""
         return 0 if self.is_paused else self.outlook.order_quantity(self.available, self.on_order)
 
     @property
@@ -59,44 +58,45 @@ class StockLevel:
 
 
 class DemandModelCache:
-    """What past draws' sales say of the modes; they change no more, so they are read once a draw."""
+    """The demand models of one draw: past sales no longer change, so they are read once per draw."""
 
     def __init__(self) -> None:
         self._draw_date: date | None = None
-        self._of_modes: dict[str, DemandModel] = {}
+        self._models: dict[str, DemandModel] = {}
 
     def forget(self) -> None:
         self._draw_date = None
 
     def before(self, draw_date: date) -> dict[str, DemandModel]:
+        """Return each mode's model, fitted to the draws before `draw_date`."""
         if draw_date != self._draw_date:
-            self._of_modes = _learn_all(_days_before(draw_date))
+            self._models = _fit_models(_draws_before(draw_date))
             self._draw_date = draw_date
-        return self._of_modes
+        return self._models
 
 
-demand_models = DemandModelCache()  # as this process has read it
+demand_models = DemandModelCache()
 
 
-def stock_levels(now: datetime, patterns: DemandModelCache = demand_models) -> list[StockLevel]:
-    """Each mode's shelf for the draw that is next at an instant, in the modes' order: four short queries."""
-    span = SalesWindow.of(next_draw(now), settings.SALES_CUTOFF)
-    past, stock, of_modes = patterns.before(span.draw_date), _stock(span.draw_date), policies_by_mode()
-    rows = _by_mode(_hours(ClaimHour.objects.filter(draw_date=span.draw_date)))
+def stock_levels(now: datetime, cache: DemandModelCache = demand_models) -> list[StockLevel]:
+    """Return each mode's stock level for the next draw, in four short queries."""
+    window = SalesWindow.of(next_draw(now), settings.SALES_CUTOFF)
+    models, stock, policies = cache.before(window.draw_date), _stock(window.draw_date), policies_by_mode()
+    rows = _group_by_mode(_hourly_counts(ClaimHour.objects.filter(draw_date=window.draw_date)))
     return [
         StockLevel(
             mode=mode,
-            draw_date=span.draw_date,
+            draw_date=window.draw_date,
             stored=stock[mode]["stored"],
-            claimed=sum(row["bought"] for row in rows[mode]),
-            on_order=stock[mode]["coming"],
+            claimed=sum(row["granted_tickets"] for row in rows[mode]),
+            on_order=stock[mode]["on_order"],
             refused_claims=sum(row["refused_claims"] for row in rows[mode]),
-            is_paused=of_modes[mode].paused,
+            is_paused=policies[mode].paused,
             outlook=ReorderPolicy(
-                pattern=past[mode],
-                sale=_sale(span, rows[mode]),
-                place=span.hours_to_close(now),
-                max_stock=of_modes[mode].max_ready,
+                model=models[mode],
+                history=_history(window, rows[mode]),
+                hours_left=window.hours_to_close(now),
+                max_stock=policies[mode].max_ready,
             ),
         )
         for mode in MODE_NAMES
@@ -104,60 +104,69 @@ def stock_levels(now: datetime, patterns: DemandModelCache = demand_models) -> l
 
 
 def _stock(draw_date: date) -> dict[str, dict[str, int]]:
-    """Of each mode the tickets `stored` for a draw, and those `coming` from batches that are not done."""
-    unmade = Case(
+    """Return the tickets of each mode that are `stored` for a draw, and those `on_order`."""
+    remaining = Case(
         When(status__in=TicketBatch.UNFINISHED, then=F("requested") - F("generated")),
         default=0,
         output_field=IntegerField(),
     )
-    of_draw = TicketBatch.objects.filter(draw_date=draw_date).order_by().values("mode")
-    sums = of_draw.annotate(in_table=Sum("stored"), coming=Sum(unmade))
-    nothing = {mode: {"stored": 0, "coming": 0} for mode in MODE_NAMES}
-    return nothing | {row["mode"]: {"stored": row["in_table"], "coming": row["coming"]} for row in sums}
+    batches = TicketBatch.objects.filter(draw_date=draw_date).order_by().values("mode")
+    rows = batches.annotate(stored_tickets=Sum("stored"), on_order=Sum(remaining))
+    stock = {mode: {"stored": 0, "on_order": 0} for mode in MODE_NAMES}
+    return stock | {
+        row["mode"]: {"stored": row["stored_tickets"], "on_order": row["on_order"]} for row in rows
+    }
 
 
-def _hours(counts: QuerySet[ClaimHour]) -> Iterable[Any]:
-    """The counts of each draw, mode and hour, summed over the rows that share it."""
+def _hourly_counts(counts: QuerySet[ClaimHour]) -> Iterable[Any]:
+    """Return the counts per draw, mode and hour, summed over counter shards."""
     return (
         counts.order_by()
         .values("draw_date", "mode", "hour")
         .annotate(
             granted=Sum("claims"),
-            bought=Sum("tickets"),
+            granted_tickets=Sum("tickets"),
             refused_claims=Sum("refused"),
-            asked=Sum(ESTIMATED_REQUESTS),
+            requested=Sum(ESTIMATED_REQUESTS),
         )
     )
 
 
-def _by_mode(rows: Iterable[Any]) -> dict[str, list[dict[str, Any]]]:
-    of_modes: dict[str, list[dict[str, Any]]] = defaultdict(list)
+def _group_by_mode(rows: Iterable[Any]) -> dict[str, list[dict[str, Any]]]:
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        of_modes[row["mode"]].append(row)
-    return of_modes
+        groups[row["mode"]].append(row)
+    return groups
 
 
-def _sale(span: SalesWindow, rows: Sequence[dict[str, Any]]) -> SalesHistory:
-    return span.sale(HourCount(row["hour"], row["asked"], row["granted"], row["bought"]) for row in rows)
+def _history(window: SalesWindow, rows: Sequence[dict[str, Any]]) -> SalesHistory:
+    return window.history(
+        HourCount(row["hour"], row["requested"], row["granted"], row["granted_tickets"]) for row in rows
+    )
 
 
-def _days_before(draw_date: date) -> list[date]:
-    """The last PAST_DRAWS draws before one, the oldest first."""
+def _draws_before(draw_date: date) -> list[date]:
+    """Return the last PAST_DRAWS draw dates before one, oldest first."""
     days = [draw_date]
     while len(days) <= PAST_DRAWS:
         days.append(last_draw(draw_instant(days[-1]) - timedelta(seconds=1)))
     return days[:0:-1]
 
 
-def _learn_all(days: Sequence[date]) -> dict[str, DemandModel]:
-    """Each mode's pattern; its past begins with the first draw that any of it was claimed for."""
-    rows = _by_mode(_hours(ClaimHour.objects.filter(draw_date__gte=days[0], draw_date__lte=days[-1])))
+def _fit_models(days: Sequence[date]) -> dict[str, DemandModel]:
+    counts = ClaimHour.objects.filter(draw_date__gte=days[0], draw_date__lte=days[-1])
+    rows = _group_by_mode(_hourly_counts(counts))
     return {mode: fit(_past(days, rows[mode])) for mode in MODE_NAMES}
 
 
 def _past(days: Sequence[date], rows: Sequence[dict[str, Any]]) -> list[SalesHistory]:
-    of_draws: dict[date, list[dict[str, Any]]] = defaultdict(list)
+    """Return a mode's history per draw, from the first draw that any of its tickets was claimed for."""
+    rows_by_draw: dict[date, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        of_draws[row["draw_date"]].append(row)
-    first = min(of_draws, default=date.max)
-    return [_sale(SalesWindow.of(day, settings.SALES_CUTOFF), of_draws[day]) for day in days if day >= first]
+        rows_by_draw[row["draw_date"]].append(row)
+    first = min(rows_by_draw, default=date.max)
+    return [
+        _history(SalesWindow.of(day, settings.SALES_CUTOFF), rows_by_draw[day])
+        for day in days
+        if day >= first
+    ]

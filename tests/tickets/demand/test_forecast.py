@@ -1,4 +1,4 @@
-"""The forecast: its quantiles against SciPy's, what it learns of a past, and how it follows a draw."""
+"""The forecast: quantiles vs. SciPy, fitting to past draws, and updating during a draw."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import nbinom
 
-from tests.tickets.demand.past_sales import BY_WEEKDAY, gamma_past, known, sold, spans, surge, up_to
+from tests.tickets.demand.past_sales import BY_WEEKDAY, gamma_past, known, sold, surge, up_to, windows
 from tickets.demand.forecast import PAST_DRAWS, Demand, claims_quantile, fit
 from tickets.demand.sales_window import HOURS
 
@@ -35,7 +35,7 @@ def test_nothing_expected_is_nothing_and_a_chance_of_one_is_none() -> None:
     assert claims_quantile(0.999, 0.0, 3.0) == 0
     assert Demand(claims=0.0, shape=3.0, size=5.0).quantile(0.999) == 0
     for chance in (1.0, -0.1):
-        with pytest.raises(ValueError, match="allowed is from 0 to below 1"):
+        with pytest.raises(ValueError, match="must be at least 0 and below 1"):
             claims_quantile(chance, 10, 1)
 
 
@@ -57,39 +57,43 @@ def test_sizes_that_vary_as_much_as_their_mean_are_in_the_law_of_the_tickets(sha
         assert np.quantile(tickets, chance) == pytest.approx(demand.quantile(chance), rel=0.05)
 
 
-# What is learned
+# Fitting
 
 
 def test_without_a_past_little_is_expected_and_hardly_known_until_minutes_tell() -> None:
-    pattern, sale = fit([]), spans(1)[0].sale([])
+    model, history = fit([]), windows(1)[0].history([])
 
-    assert not pattern.is_known
-    assert pattern.profile.tolist() == [1.0] * HOURS
-    assert pattern.forecast(sale, sale.opened, 24).claims == pytest.approx(24 * 20)
-    assert pattern.forecast(sale, sale.opened, 1).quantile(0.999) > 5 * 20
-    asked = np.zeros(HOURS)
-    asked[46] = 100.0  # the first three minutes'
-    busy = replace(spans(3)[1].sale([]), asked=asked)
-    assert pattern.forecast(busy, busy.opened - 0.05, 1).claims == pytest.approx(1000, rel=0.1)
+    assert not model.is_known
+    assert model.profile.tolist() == [1.0] * HOURS
+    assert model.forecast(history, history.opened, 24).claims == pytest.approx(24 * 20)
+    assert model.forecast(history, history.opened, 1).quantile(0.999) > 5 * 20
+    requested = np.zeros(HOURS)
+    requested[46] = 100.0  # in the first three minutes
+    busy = replace(windows(3)[1].history([]), requested=requested)
+    assert model.forecast(busy, busy.opened - 0.05, 1).claims == pytest.approx(1000, rel=0.1)
 
 
 def test_the_profile_and_the_weekdays_levels_are_found_again_though_saturday_sells_longer() -> None:
-    past = [sold(span, 30 * BY_WEEKDAY[span.draw_date.weekday()], surge()) for span in spans(PAST_DRAWS)]
+    past = [
+        sold(window, 30 * BY_WEEKDAY[window.draw_date.weekday()], surge()) for window in windows(PAST_DRAWS)
+    ]
 
-    pattern = fit(past)
+    model = fit(past)
 
-    assert pattern.is_known
-    assert pattern.size == 4
-    assert pattern.profile[:3] / pattern.profile[10] == pytest.approx([5.0] * 3, rel=0.05)
-    assert pattern.profile[3:47] / pattern.profile[10] == pytest.approx([1.0] * 44, rel=0.05)
-    assert pattern.levels[5] / pattern.levels[0] == pytest.approx(2, rel=0.25)  # shrunk towards each other
-    assert pattern.levels[0] == pytest.approx(pattern.levels[2], rel=0.01)
-    assert pattern.levels[0] < pattern.levels[6] < pattern.levels[5]  # no draw then: the level of all
+    assert model.is_known
+    assert model.size == 4
+    assert model.profile[:3] / model.profile[10] == pytest.approx([5.0] * 3, rel=0.05)
+    assert model.profile[3:47] / model.profile[10] == pytest.approx([1.0] * 44, rel=0.05)
+    assert model.weekday_rates[5] / model.weekday_rates[0] == pytest.approx(2, rel=0.25)  # both are shrunk
+    assert model.weekday_rates[0] == pytest.approx(model.weekday_rates[2], rel=0.01)
+    assert (
+        model.weekday_rates[0] < model.weekday_rates[6] < model.weekday_rates[5]
+    )  # no draws on Sunday: the common rate
 
 
 def test_a_draw_of_a_hundred_times_the_claims_does_not_make_the_profile_alone() -> None:
-    usual = [sold(span, 30.0, surge()) for span in spans(20)]
-    strange = sold(spans(21)[-1], 3000.0, surge(times=1.0))
+    usual = [sold(window, 30.0, surge()) for window in windows(20)]
+    strange = sold(windows(21)[-1], 3000.0, surge(times=1.0))
 
     profile = fit([*usual, strange]).profile
 
@@ -97,38 +101,41 @@ def test_a_draw_of_a_hundred_times_the_claims_does_not_make_the_profile_alone() 
 
 
 def test_a_weekday_that_was_seen_once_is_not_taken_at_its_word() -> None:
-    saturday, monday, wednesday = spans(3)
+    saturday, monday, wednesday = windows(3)
 
-    levels = fit([sold(saturday, 300.0), sold(monday, 30.0), sold(wednesday, 30.0)]).levels
+    rates = fit([sold(saturday, 300.0), sold(monday, 30.0), sold(wednesday, 30.0)]).weekday_rates
 
-    assert levels[0] == pytest.approx(levels[2])
-    assert 30 < levels[0] < levels[5] < 160  # the mean of all is 120
+    assert rates[0] == pytest.approx(rates[2])
+    assert 30 < rates[0] < rates[5] < 160  # the mean of all is 120
 
 
 def test_few_claims_make_no_hour_nought_and_move_the_profile_little() -> None:
-    span = spans(1)[0]
-    asked = np.zeros(HOURS)
-    asked[7] = 3.0
+    window = windows(1)[0]
+    requested = np.zeros(HOURS)
+    requested[7] = 3.0
 
-    pattern = fit([replace(span.sale([]), asked=asked, granted=3, tickets=3)])
+    model = fit([replace(window.history([]), requested=requested, granted=3, tickets=3)])
 
-    assert pattern.profile.min() > 0.5
-    assert 1 < pattern.profile[7] < 3  # by its own claims alone it would be 70
+    assert model.profile.min() > 0.5
+    assert 1 < model.profile[7] < 3  # by its own claims alone it would be 70
 
 
 @pytest.mark.parametrize("shape", [0.7, 2.0])
 def test_the_law_of_levels_is_as_wide_as_they_were(shape: float) -> None:
-    found = fit(gamma_past(seed=1, draws=PAST_DRAWS, shape=shape)).shape
+    fitted = fit(gamma_past(seed=1, draws=PAST_DRAWS, shape=shape)).shape
 
-    assert shape / 2 < found < shape * 2
+    assert shape / 2 < fitted < shape * 2
 
 
 def test_hours_that_follow_their_draw_show_no_unrest_and_those_that_do_not_theirs() -> None:
     calm = gamma_past(seed=2, draws=PAST_DRAWS, shape=4.0)
     generator = np.random.default_rng(3)
     restless = [
-        replace(one, asked=generator.poisson(one.asked * generator.gamma(5, 1 / 5, HOURS)).astype(float))
-        for one in calm
+        replace(
+            history,
+            requested=generator.poisson(history.requested * generator.gamma(5, 1 / 5, HOURS)).astype(float),
+        )
+        for history in calm
     ]
 
     assert fit(calm).overdispersion < 0.02
@@ -139,88 +146,90 @@ def test_however_alike_the_draws_were_the_next_may_differ() -> None:
     assert known().shape == 4
 
 
-# The running draw
+# The current draw
 
 
 def test_the_surge_before_the_close_is_in_the_forecast_before_it_comes() -> None:
-    sale = sold(spans(1)[0], 30.0, surge())
+    history = sold(windows(1)[0], 30.0, surge())
 
-    quiet = known().forecast(up_to(sale, 6), 6.0, 1.0).claims
-    late = known().forecast(up_to(sale, 3), 3.0, 1.0).claims
+    quiet = known().forecast(up_to(history, 6), 6.0, 1.0).claims
+    late = known().forecast(up_to(history, 3), 3.0, 1.0).claims
 
     assert quiet == pytest.approx(30, rel=0.03)
     assert late == pytest.approx(150, rel=0.05)
 
 
 def test_a_window_ends_with_the_sale_and_windows_add_up() -> None:
-    sale, pattern = up_to(sold(spans(1)[0], 30.0, surge()), 5), known()
-    rest = pattern.forecast(sale, 5.0, 5.0)
+    history, model = up_to(sold(windows(1)[0], 30.0, surge()), 5), known()
+    rest = model.forecast(history, 5.0, 5.0)
 
-    assert pattern.forecast(sale, 5.0, 99.0).claims == rest.claims
-    assert pattern.forecast(sale, sale.closed, 1.0).claims == 0
-    two = pattern.forecast(sale, 5.0, 2.0).claims
-    weight = pattern.weight(3.0, sale.closed) / pattern.weight(5.0, sale.closed)
+    assert model.forecast(history, 5.0, 99.0).claims == rest.claims
+    assert model.forecast(history, history.closed, 1.0).claims == 0
+    two = model.forecast(history, 5.0, 2.0).claims
+    weight = model.weight(3.0, history.closed) / model.weight(5.0, history.closed)
     assert two + rest.claims * weight == pytest.approx(rest.claims)
 
 
 @pytest.mark.parametrize("times", [0.1, 1.0, 10.0])
 def test_after_three_hours_a_draw_is_known_for_what_it_is(times: float) -> None:
-    pattern = fit(gamma_past(seed=1, draws=PAST_DRAWS, shape=4.0))
-    sale = sold(spans(1)[0], 30.0 * times, surge())
-    hours = np.floor(sale.opened)
+    model = fit(gamma_past(seed=1, draws=PAST_DRAWS, shape=4.0))
+    history = sold(windows(1)[0], 30.0 * times, surge())
+    hours = np.floor(history.opened)
 
-    at_once = pattern.forecast(spans(1)[0].sale([]), sale.opened, 24.0)
-    later = pattern.forecast(up_to(sale, hours - 3), hours - 3, 24.0)
+    at_once = model.forecast(windows(1)[0].history([]), history.opened, 24.0)
+    later = model.forecast(up_to(history, hours - 3), hours - 3, 24.0)
 
     assert at_once.claims == pytest.approx(30 * 24, rel=0.3)
     assert later.claims == pytest.approx(30 * 24 * times, rel=0.15 if times >= 1 else 0.8)
 
 
 def test_the_present_hour_counts_for_as_much_of_it_as_is_over() -> None:
-    pattern, sale = fit([]), spans(1)[0].sale([])
-    asked = np.where(np.arange(HOURS) >= 20, 60.0, 0.0)
-    asked[20] = 15.0  # of the hour from place 21 to 20, a quarter is over
+    model, history = fit([]), windows(1)[0].history([])
+    requested = np.where(np.arange(HOURS) >= 20, 60.0, 0.0)
+    requested[20] = 15.0  # a quarter of the hour from 21 to 20 is over
 
-    steady = pattern.rate(replace(sale, asked=asked), 20.75).mean
+    steady = model.rate(replace(history, requested=requested), 20.75).mean
 
     assert steady == pytest.approx(60, rel=0.05)
-    assert pattern.rate(replace(sale, asked=asked), 20.001).mean < 0.85 * steady
+    assert model.rate(replace(history, requested=requested), 20.001).mean < 0.85 * steady
 
 
 def test_a_claim_s_size_follows_the_running_draw_and_is_one_where_none_was_granted() -> None:
-    sale = spans(1)[0].sale([])
+    history = windows(1)[0].history([])
 
-    assert known().claim_size(sale) == 4
-    assert known().claim_size(replace(sale, granted=50, tickets=1000)) == 12
-    assert fit([]).claim_size(sale) == 1
-    assert fit([]).claim_size(replace(sale, granted=2, tickets=14)) == 7
+    assert known().claim_size(history) == 4
+    assert known().claim_size(replace(history, granted=50, tickets=1000)) == 12
+    assert fit([]).claim_size(history) == 1
+    assert fit([]).claim_size(replace(history, granted=2, tickets=14)) == 7
 
 
 def test_the_place_after_a_weight_is_where_so_much_has_passed() -> None:
-    pattern = known()
+    model = known()
 
     for begin, end in ((30.5, 7.25), (3.0, 2.5), (40.0, 39.0)):
-        assert pattern.place_after(begin, pattern.weight(begin, end)) == pytest.approx(end)
-    assert pattern.place_after(2.0, 1e9) < 0
+        assert model.hours_left_after(begin, model.weight(begin, end)) == pytest.approx(end)
+    assert model.hours_left_after(2.0, 1e9) < 0
 
 
 @given(
     seed=st.integers(0, 1000),
     draws=st.integers(0, 8),
-    place=st.floats(0.02, 71),
+    hours_left=st.floats(0.02, 71),
     hours=st.floats(0, 80),
     scale=st.sampled_from([0.0, 0.01, 1.0, 1e5]),
 )
 def test_whatever_was_claimed_a_forecast_is_finite_and_no_less_for_more_time(
-    seed: int, draws: int, place: float, hours: float, scale: float
+    seed: int, draws: int, hours_left: float, hours: float, scale: float
 ) -> None:
     generator = np.random.default_rng(seed)
-    past = [replace(one, asked=np.floor(one.asked * scale)) for one in gamma_past(seed, draws + 1, 0.5)]
-    pattern = fit(past[:-1])
-    sale = replace(past[-1], asked=past[-1].asked * generator.integers(0, 2, HOURS))
-    place = min(place, sale.opened)
+    past = [
+        replace(draw, requested=np.floor(draw.requested * scale)) for draw in gamma_past(seed, draws + 1, 0.5)
+    ]
+    model = fit(past[:-1])
+    history = replace(past[-1], requested=past[-1].requested * generator.integers(0, 2, HOURS))
+    hours_left = min(hours_left, history.opened)
 
-    less, more = (pattern.forecast(sale, place, one) for one in (hours / 2, hours))
+    less, more = (model.forecast(history, hours_left, duration) for duration in (hours / 2, hours))
 
     assert np.isfinite([less.mean, more.mean, more.shape]).all()
     assert 0 <= less.mean <= more.mean

@@ -1,4 +1,4 @@
-"""Each mode's shelf: its stock and its claims as the counts say, and a past that is read once a draw."""
+"""Stock levels by the counters, and demand models that are fitted once per draw."""
 
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
@@ -32,8 +32,8 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MONDAY, SATURDAY = date(2026, 11, 23), date(2026, 11, 21)
 
 
-def shelf(mode: str = "random_forest", now: datetime = NOW) -> StockLevel:
-    return {one.mode: one for one in stock_levels(now, DemandModelCache())}[mode]
+def level_of(mode: str = "random_forest", now: datetime = NOW) -> StockLevel:
+    return {level.mode: level for level in stock_levels(now, DemandModelCache())}[mode]
 
 
 def hours_ago(hours: int) -> datetime:
@@ -41,17 +41,17 @@ def hours_ago(hours: int) -> datetime:
 
 
 def test_a_fresh_installation_lacks_nothing() -> None:
-    for one in stock_levels(NOW, DemandModelCache()):
+    for level in stock_levels(NOW, DemandModelCache()):
         assert (
-            one.stored,
-            one.claimed,
-            one.available,
-            one.on_order,
-            one.refused_claims,
-            one.order_quantity,
+            level.stored,
+            level.claimed,
+            level.available,
+            level.on_order,
+            level.refused_claims,
+            level.order_quantity,
         ) == (0, 0, 0, 0, 0, 0)
-        assert not one.outlook.has_demand
-    assert [one.mode for one in stock_levels(NOW, DemandModelCache())] == list(MODE_NAMES)
+        assert not level.outlook.has_demand
+    assert [level.mode for level in stock_levels(NOW, DemandModelCache())] == list(MODE_NAMES)
 
 
 def test_free_is_what_is_stored_for_the_next_draw_without_what_was_claimed_whoever_counted_it() -> None:
@@ -62,12 +62,12 @@ def test_free_is_what_is_stored_for_the_next_draw_without_what_was_claimed_whoev
     for shard in range(3):
         count_claims("v1", shard=shard, tickets=4)
     count_claims("v1", draw_date=date(2026, 11, 28), tickets=40)
-    count_claims("v1", hours_ago(80), tickets=2)  # before the sale opened: no demand, and yet claimed
+    count_claims("v1", hours_ago(80), tickets=2)  # before sales opened: claimed, but not demand
 
-    one = shelf("v1")
+    level = level_of("v1")
 
-    assert (one.draw_date, one.stored, one.claimed, one.available) == (WEDNESDAY, 39, 14, 25)
-    assert shelf("v2").available == 7
+    assert (level.draw_date, level.stored, level.claimed, level.available) == (WEDNESDAY, 39, 14, 25)
+    assert level_of("v2").available == 7
 
 
 @time_machine.travel(NOW, tick=False)
@@ -75,15 +75,15 @@ def test_free_is_what_a_client_can_really_claim() -> None:
     insert_batch_tickets(some_tickets(12), "v1", draw_date=WEDNESDAY)
     client = make_client()
     claim_tickets(client, ClaimRequest("v1", 5), "one")
-    assert (shelf("v1").available, shelf("v1").refused_claims) == (7, 0)
+    assert (level_of("v1").available, level_of("v1").refused_claims) == (7, 0)
 
     with pytest.raises(InsufficientStock):
         claim_tickets(client, ClaimRequest("v1", 8), "two")
     claim_tickets(client, ClaimRequest("v1", 7), "three")
 
-    one = shelf("v1")
-    assert (one.available, one.refused_claims) == (0, 1)
-    assert one.outlook.sale.asked.sum() == 3
+    level = level_of("v1")
+    assert (level.available, level.refused_claims) == (0, 1)
+    assert level.outlook.history.requested.sum() == 3
 
 
 def test_what_is_queued_or_being_made_is_coming_and_what_has_ended_is_not() -> None:
@@ -93,9 +93,9 @@ def test_what_is_queued_or_being_made_is_coming_and_what_has_ended_is_not() -> N
     for status in ("ready", "failed", "cancelled"):
         queued_batch(700, status=status, generated=70, stored=70)
 
-    one = shelf()
+    level = level_of()
 
-    assert (one.on_order, one.stored) == (300 + 380, 100 + 3 * 70)
+    assert (level.on_order, level.stored) == (300 + 380, 100 + 3 * 70)
 
 
 @pytest.mark.parametrize(
@@ -104,23 +104,23 @@ def test_what_is_queued_or_being_made_is_coming_and_what_has_ended_is_not() -> N
 def test_the_database_believes_of_refused_claims_what_the_season_does(claims: int, short: int) -> None:
     count_claims("v1", claims=claims, tickets=claims, refused=short)
 
-    assert shelf("v1").outlook.sale.asked.sum() == estimated_requests(claims, short)
+    assert level_of("v1").outlook.history.requested.sum() == estimated_requests(claims, short)
 
 
 def test_one_client_s_retries_stay_in_its_own_row() -> None:
     for shard, short in enumerate((0, 0, 0, 50_000)):
         count_claims("v1", shard=shard, claims=3, tickets=3, refused=short)
 
-    one = shelf("v1")
+    level = level_of("v1")
 
-    assert one.refused_claims == 50_000
-    assert one.outlook.sale.asked.sum() == 12 + 4
+    assert level.refused_claims == 50_000
+    assert level.outlook.history.requested.sum() == 12 + 4
 
 
 def test_who_was_only_ever_refused_has_asked() -> None:
     count_claims("v1", claims=0, tickets=0, refused=40)
 
-    assert shelf("v1").outlook.reorder_point == MIN_STOCK
+    assert level_of("v1").outlook.reorder_point == MIN_STOCK
 
 
 def test_past_draws_are_learned_from_their_first_claim_on_also_those_without_any() -> None:
@@ -131,9 +131,9 @@ def test_past_draws_are_learned_from_their_first_claim_on_also_those_without_any
     assert past["v1"].is_known
     assert past["v1"].size == 5
     assert not past["v2"].is_known
-    # Saturday's and none of Monday's: about half of it is expected, in each hour.
+    # Claims on Saturday and none on Monday: about half of them are expected in each hour.
     alone = DemandModelCache().before(MONDAY)["v1"]
-    assert past["v1"].levels[0] < 0.7 * alone.levels[0]
+    assert past["v1"].weekday_rates[0] < 0.7 * alone.weekday_rates[0]
 
 
 def test_claims_of_long_ago_are_forgotten() -> None:
@@ -143,16 +143,14 @@ def test_claims_of_long_ago_are_forgotten() -> None:
 
 
 def test_a_draw_s_past_is_read_once_and_that_of_the_next_draw_anew() -> None:
-    patterns = DemandModelCache()
-    assert not patterns.before(MONDAY)["v1"].is_known
+    cache = DemandModelCache()
+    assert not cache.before(MONDAY)["v1"].is_known
     count_claims("v1", datetime(2026, 11, 21, 20, tzinfo=UTC), SATURDAY)
 
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
-        assert not patterns.before(MONDAY)["v1"].is_known
+    with CaptureQueriesContext(connection) as queries:
+        assert not cache.before(MONDAY)["v1"].is_known
     assert len(queries) == 0
-    assert patterns.before(WEDNESDAY)["v1"].is_known
+    assert cache.before(WEDNESDAY)["v1"].is_known
 
 
 def test_however_many_rows_there_are_it_takes_four_queries_and_three_from_then_on() -> None:
@@ -162,17 +160,17 @@ def test_however_many_rows_there_are_it_takes_four_queries_and_three_from_then_o
         for hour in range(30)
         for shard in range(8)
     )
-    patterns = DemandModelCache()
+    cache = DemandModelCache()
     for count in (4, 3):
         with CaptureQueriesContext(connection) as queries:
-            stock_levels(NOW, patterns)
+            stock_levels(NOW, cache)
         assert len(queries) == count
     plan = plan_of(ClaimHour.objects.filter(draw_date=WEDNESDAY))
     assert "one_row_per_hour_and_shard" in plan or "INDEX sqlite_autoindex_tickets_claimhour" in plan
 
 
 def plan_of(rows: Any) -> str:
-    """How the database finds some rows; PostgreSQL reads so few without an index, unless it is forbidden."""
+    """Return the query plan; PostgreSQL would scan so few rows sequentially unless that is disabled."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
@@ -185,7 +183,7 @@ def test_policies_say_what_is_paused_and_how_much_may_be_ready() -> None:
     for mode in ("v1", "v2"):
         count_claims(mode)
 
-    paused, default = shelf("v1"), shelf("v2")
+    paused, default = level_of("v1"), level_of("v2")
 
     assert (paused.is_paused, paused.order_quantity, paused.outlook.reorder_point) == (True, 0, 70)
     assert (default.is_paused, default.outlook.max_stock) == (False, 100_000)
@@ -195,11 +193,11 @@ def test_from_the_cut_off_until_the_draw_nothing_is_needed_and_after_it_the_next
     count_claims("v1")
     closed = datetime(2026, 11, 26, 2, 59, tzinfo=UTC)
 
-    assert shelf("v1", closed - timedelta(minutes=1)).outlook.is_open
+    assert level_of("v1", closed - timedelta(minutes=1)).outlook.is_open
     for now in (closed, closed + timedelta(minutes=59)):
-        assert (shelf("v1", now).draw_date, shelf("v1", now).order_quantity) == (WEDNESDAY, 0)
-        assert not shelf("v1", now).outlook.is_open
-    after = shelf("v1", closed + timedelta(hours=1))
+        assert (level_of("v1", now).draw_date, level_of("v1", now).order_quantity) == (WEDNESDAY, 0)
+        assert not level_of("v1", now).outlook.is_open
+    after = level_of("v1", closed + timedelta(hours=1))
     assert (after.draw_date, after.outlook.is_open) == (date(2026, 11, 28), True)
 
 
@@ -207,13 +205,13 @@ def test_the_setting_moves_the_cut_off(settings: Any) -> None:
     count_claims("v1")
     settings.SALES_CUTOFF = clock(12)  # 17:00 UTC
 
-    assert shelf("v1", datetime(2026, 11, 25, 16, 59, tzinfo=UTC)).outlook.is_open
-    assert not shelf("v1", datetime(2026, 11, 25, 17, tzinfo=UTC)).outlook.is_open
+    assert level_of("v1", datetime(2026, 11, 25, 16, 59, tzinfo=UTC)).outlook.is_open
+    assert not level_of("v1", datetime(2026, 11, 25, 17, tzinfo=UTC)).outlook.is_open
 
 
 def test_a_made_batch_is_no_longer_coming_but_there() -> None:
     make_prediction()
     BatchTicketGenerator(40, ["random_forest"]).generate_batch(async_mode=False, draw_date=WEDNESDAY)
 
-    assert (shelf().stored, shelf().on_order) == (40, 0)
+    assert (level_of().stored, level_of().on_order) == (40, 0)
     assert TicketBatch.objects.get().status == "ready"

@@ -1,4 +1,4 @@
-"""The floor of a mode's stock and the order that fills it, as watchdog and season decide."""
+"""Reorder points and order quantities."""
 
 from dataclasses import replace
 from datetime import date, time
@@ -6,37 +6,39 @@ from datetime import date, time
 import numpy as np
 import pytest
 
-from tests.tickets.demand.past_sales import known, sold, spans, surge, up_to
+from tests.tickets.demand.past_sales import known, sold, surge, up_to, windows
 from tickets.claims.allocation import MAX_COUNT
 from tickets.demand.forecast import fit
 from tickets.demand.reorder import COVER_HOURS, MIN_STOCK, ReorderPolicy
 from tickets.demand.sales_window import HOURS, SalesHistory, SalesWindow
 
-SPAN = SalesWindow.of(date(2026, 1, 3), time(21, 59))
-NOTHING = SPAN.sale([])
+WINDOW = SalesWindow.of(date(2026, 1, 3), time(21, 59))
+NOTHING = WINDOW.history([])
 
 
-def outlook(place: float = 24.0, level: float = 30.0, most: int = 100_000) -> ReorderPolicy:
-    """Of a mode claimed steadily in the past, and at such a level now."""
-    return ReorderPolicy(known(), up_to(sold(spans(1)[0], level, surge()), place), place, most)
+def policy(hours_left: float = 24.0, level: float = 30.0, max_stock: int = 100_000) -> ReorderPolicy:
+    """Return the policy of a mode with steady demand in the past and `level` claims per hour now."""
+    return ReorderPolicy(
+        known(), up_to(sold(windows(1)[0], level, surge()), hours_left), hours_left, max_stock
+    )
 
 
-def asked_once() -> SalesHistory:
-    return replace(NOTHING, asked=np.where(np.arange(HOURS) == 30, 1.0, 0.0))
+def claimed_once() -> SalesHistory:
+    return replace(NOTHING, requested=np.where(np.arange(HOURS) == 30, 1.0, 0.0))
 
 
 def test_where_nobody_ever_claimed_nothing_is_needed() -> None:
-    one = ReorderPolicy(fit([]), NOTHING, 24.0, 100_000)
+    unclaimed = ReorderPolicy(fit([]), NOTHING, 24.0, 100_000)
 
-    assert not one.has_demand
-    assert (one.reorder_point, one.deficit(0, 0), one.order_quantity(0, 0)) == (0, 0, 0)
-    assert one.hours_to_empty(0) is None
+    assert not unclaimed.has_demand
+    assert (unclaimed.reorder_point, unclaimed.deficit(0, 0), unclaimed.order_quantity(0, 0)) == (0, 0, 0)
+    assert unclaimed.hours_to_empty(0) is None
 
 
 def test_a_single_claim_ever_keeps_the_largest_allowed_one_in_stock() -> None:
     now, before = (
-        ReorderPolicy(fit([]), asked_once(), 24.0, 10**6),
-        ReorderPolicy(fit([asked_once()]), NOTHING, 24.0, 10**6),
+        ReorderPolicy(fit([]), claimed_once(), 24.0, 10**6),
+        ReorderPolicy(fit([claimed_once()]), NOTHING, 24.0, 10**6),
     )
 
     assert now.reorder_point == before.reorder_point == MIN_STOCK == MAX_COUNT
@@ -45,7 +47,7 @@ def test_a_single_claim_ever_keeps_the_largest_allowed_one_in_stock() -> None:
 
 
 def test_the_floor_is_what_ten_minutes_need_at_most_and_rises_with_the_surge_and_with_the_draw() -> None:
-    quiet, late, rush = outlook(24.0), outlook(3.0), outlook(3.0, level=300.0)
+    quiet, late, rush = policy(24.0), policy(3.0), policy(3.0, level=300.0)
 
     assert quiet.reorder_point == MIN_STOCK  # 5 claims of 4 tickets are expected
     assert 4 * 150 / 6 < late.reorder_point < 4 * 4 * 150 / 6
@@ -53,15 +55,19 @@ def test_the_floor_is_what_ten_minutes_need_at_most_and_rises_with_the_surge_and
 
 
 def test_what_is_coming_counts_as_if_it_were_there() -> None:
-    late = outlook(3.0)
+    late = policy(3.0)
 
-    for free, coming in ((late.reorder_point, 0), (0, late.reorder_point), (late.reorder_point - 50, 50)):
-        assert (late.deficit(free, coming), late.order_quantity(free, coming)) == (0, 0)
+    for available, on_order in (
+        (late.reorder_point, 0),
+        (0, late.reorder_point),
+        (late.reorder_point - 50, 50),
+    ):
+        assert (late.deficit(available, on_order), late.order_quantity(available, on_order)) == (0, 0)
     assert late.deficit(late.reorder_point - 50, 30) == 20
 
 
 def test_an_order_fills_the_floor_and_what_is_expected_for_hours_beyond() -> None:
-    quiet = outlook(24.0)
+    quiet = policy(24.0)
 
     order = quiet.order_quantity(60, 10)
 
@@ -69,31 +75,31 @@ def test_an_order_fills_the_floor_and_what_is_expected_for_hours_beyond() -> Non
 
 
 def test_near_the_end_an_order_lasts_until_then_and_not_longer() -> None:
-    last = outlook(0.5)
+    last = policy(0.5)
 
     assert last.order_quantity(0, 0) <= last.reorder_point + last.rest.mean + 1
 
 
 def test_no_order_leaves_more_than_the_policy_allows() -> None:
     for most in (0, 1, 80, 130, 500):
-        one = outlook(3.0, level=300.0, most=most)
-        assert one.reorder_point <= most
-        assert one.order_quantity(0, 0) == most
-        assert one.order_quantity(most, 0) == 0
-        assert one.order_quantity(0, most) == 0
+        capped = policy(3.0, level=300.0, max_stock=most)
+        assert capped.reorder_point <= most
+        assert capped.order_quantity(0, 0) == most
+        assert capped.order_quantity(most, 0) == 0
+        assert capped.order_quantity(0, most) == 0
 
 
 def test_once_sales_are_closed_nothing_is_needed() -> None:
-    sale = sold(spans(1)[0], 30.0, surge())
+    history = sold(windows(1)[0], 30.0, surge())
 
-    for place in (sale.closed, 0.0, -0.5):
-        closed = ReorderPolicy(known(), sale, place, 100_000)
+    for hours_left in (history.closed, 0.0, -0.5):
+        closed = ReorderPolicy(known(), history, hours_left, 100_000)
         assert (closed.reorder_point, closed.order_quantity(0, 0), closed.rest.mean) == (0, 0, 0)
         assert closed.hours_to_empty(0) is None
 
 
 def test_the_stock_lasts_as_long_as_the_claims_expected_leave_some() -> None:
-    quiet = outlook(24.0)
+    quiet = policy(24.0)
 
     assert quiet.hours_to_empty(240) == pytest.approx(2, rel=0.05)  # 30 claims an hour of 4 tickets
     assert quiet.hours_to_empty(0) == 0
@@ -102,6 +108,6 @@ def test_the_stock_lasts_as_long_as_the_claims_expected_leave_some() -> None:
 
 
 def test_the_surge_empties_a_stock_sooner() -> None:
-    before, within = outlook(4.0), outlook(3.0)
+    before, within = policy(4.0), policy(3.0)
 
     assert before.hours_to_empty(1200) > within.hours_to_empty(1200) + 0.5

@@ -1,7 +1,6 @@
-"""A year of draws replenished as production does it: almost nobody finds too small a stock, little is wasted.
+"""A year of simulated draws with replenishment: almost no claim is refused, few tickets are wasted.
 
-The season, its surge and its ten-fold draws are told in `season`; it starts without any history. Over several
-seeds, and with a slower delivery: `make bench-demand`.
+`make bench-demand` runs other seeds and slower deliveries.
 """
 
 import numpy as np
@@ -26,7 +25,7 @@ def test_fewer_than_one_claim_in_a_hundred_meets_too_small_a_stock(outcomes: lis
 def test_neither_do_more_of_those_for_a_ten_fold_draw_or_before_anything_is_known(
     outcomes: list[Outcome],
 ) -> None:
-    rushes = [one for one in outcomes if one.is_rush]
+    rushes = [outcome for outcome in outcomes if outcome.is_rush]
 
     assert len(rushes) == 8  # 5 %
     assert Totals.of(rushes).claims / len(rushes) > 5 * Totals.of(outcomes).claims / DRAWS
@@ -36,7 +35,7 @@ def test_neither_do_more_of_those_for_a_ten_fold_draw_or_before_anything_is_know
 
 def test_at_most_twice_as_many_tickets_are_made_as_are_claimed(outcomes: list[Outcome]) -> None:
     assert Totals.of(outcomes).made_a_claimed <= 1.1  # the aim is 2
-    assert all(one.made_a_claimed <= 2 for one in map(Totals.of, ([one] for one in outcomes)))
+    assert all(Totals.of([outcome]).made_a_claimed <= 2 for outcome in outcomes)
 
 
 def test_orders_are_few_since_each_is_a_run_for_good(outcomes: list[Outcome]) -> None:
@@ -56,10 +55,10 @@ def test_what_is_still_claimed_is_as_forecast_on_average_and_seldom_above_the_up
     errors: list[float] = []
     for day in days(SEED):
         minute = len(day.counts) - 60 * hours_left
-        sale, pattern = day.known_at(minute), fit(past[-PAST_DRAWS:])
-        place = sale.closed + hours_left
-        claimed = day.sizes.sum() - sale.tickets
-        forecast = pattern.forecast(sale, place, hours_left)
+        history, model = day.known_at(minute), fit(past[-PAST_DRAWS:])
+        start = history.closed + hours_left
+        claimed = day.sizes.sum() - history.tickets
+        forecast = model.forecast(history, start, hours_left)
         below.append(bool(claimed <= forecast.quantile(0.9)))
         errors.append(float(np.log(forecast.mean / claimed)))
         past.append(day.known_at(len(day.counts)))
