@@ -1,1 +1,1 @@
-"""Scoring: batches compared with the winning numbers."""
+"""Scoring: ticket batches vs. the winning numbers."""

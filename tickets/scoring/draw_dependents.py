@@ -1,4 +1,4 @@
-"""What a deletion of draws does to scores, and what it leaves of claims."""
+"""Scores and claims as dependents of draws: what happens to them when draws are deleted."""
 
 from predictions.draws.deletion import DependentKind, register_dependents
 from tickets.models import Claim
@@ -6,7 +6,7 @@ from tickets.models.scores import BatchScore
 
 
 def register() -> None:
-    """Have deletions of draws remove scores, and list the claims that wait for a new score."""
+    """Make deletions of draws delete scores, and list the affected claims."""
     register_dependents(
         DependentKind(
             "ticket batch scores",

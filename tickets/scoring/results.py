@@ -1,7 +1,7 @@
-"""What the modes won, read from the scores of their batches: in one draw, and over all scored draws.
+"""What the modes won, in one draw and over all scored draws, from the scores of their batches.
 
-The unit of evidence is the draw. All tickets of one draw meet the same numbers, so a draw shows counts
-beside what was expected, and nothing about a mode; a mode is judged by its draws.
+The unit of evidence is the draw. All tickets of a draw meet the same numbers, so the result of one draw says
+nothing about a mode.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from predictions.modes.registry import MODE_NAMES
 from predictions.powerball import EXPECTED_WHITE_MATCHES, PRIZE_TIERS, PrizeTier, cost_usd, expected_prize_usd
 from tickets.models.scores import TIER_FIELDS, BatchScore, BatchScoreQuerySet
 
-MIN_DRAWS = 30  # with fewer nothing is said of a mode
+MIN_DRAWS = 30  # for a verdict
 
 
 @dataclass(frozen=True)
 class TierResult:
-    """How many tickets won a tier, beside how many of as many tickets do on average."""
+    """The number of tickets that won a tier, and its exact expectation."""
 
     tier: PrizeTier
     tickets: int
@@ -29,7 +29,7 @@ class TierResult:
 
 @dataclass(frozen=True)
 class Result:
-    """What the tickets of a mode won. `prize_usd` is by the fixed prizes; jackpots are not counted in."""
+    """What a mode's tickets won. `prize_usd` is the sum of the fixed prizes, without jackpots."""
 
     mode: str
     batches: int
@@ -55,54 +55,52 @@ class Result:
 
     @property
     def excess_matches(self) -> float:
-        """White balls a ticket hit, beyond the exact 25/69 of any law; 0 on average when draws are fair."""
+        """Return white matches per ticket minus 25/69, the exact expectation of any ticket in a fair draw."""
         return self.white_matches / self.tickets - float(EXPECTED_WHITE_MATCHES)
 
 
 @dataclass(frozen=True)
 class ModeResult:
-    """A mode over its scored draws.
+    """A mode over all its scored draws.
 
-    What is tested is the number of white balls a ticket hits, first averaged over all of a draw's tickets,
-    then compared between draws: it is bounded, so that its interval can be trusted. The money stands beside
-    its expectation without an interval: 44 % of what is expected comes from the prizes of $50,000 and
-    $1,000,000, which few draws see, and an interval from draws without them would be false.
+    The test statistic is the mean number of white matches per ticket in a draw, compared between draws. It
+    is bounded, so its interval is reliable. Prize money has no interval: 44 % of its expectation comes from
+    the prizes of $50,000 and $1,000,000, and an interval from draws without them would be wrong.
     """
 
     total: Result
     draws: int
-    excess: Interval | None  # white balls a ticket beyond 25/69; None under MIN_DRAWS
+    excess: Interval | None  # of excess_matches; None below MIN_DRAWS
 
     @property
     def verdict(self) -> str:
-        """Plain words for the interval."""
         if self.excess is None:
             return "too few to say"
         if self.excess.low > 0:
             return "more white balls than chance on these draws"
         if self.excess.high < 0:
             return "fewer white balls than chance on these draws"
-        return "no more and no fewer white balls than chance"
+        return "indistinguishable from chance"
 
 
 def draw_results(draw_date: date) -> list[Result]:
-    """What each mode's tickets won in one draw; modes without a score are left out."""
+    """Return the result of each mode that has a score for the draw."""
     return _results(BatchScore.objects.filter(draw_date=draw_date))
 
 
 def mode_results() -> list[ModeResult]:
-    """Every mode over all its scored draws; one that was never scored has no draws and no tickets."""
+    """Return the result of every mode; one without scores has no draws and no tickets."""
     by_mode: dict[str, list[Result]] = {mode: [] for mode in MODE_NAMES}
     for result in _results(BatchScore.objects.all()):
         by_mode[result.mode].append(result)
-    return [_mode_result(mode, draws) for mode, draws in by_mode.items()]
+    return [_mode_result(mode, results) for mode, results in by_mode.items()]
 
 
 def _results(scores: BatchScoreQuerySet) -> list[Result]:
-    """One result for each mode and draw, the modes in their usual order."""
+    """Return one result per mode and draw, in the order of the modes."""
     sums = {name: Sum(name) for name in ("tickets", "white_matches", "prize_usd", *TIER_FIELDS)}
-    scored = scores.for_current_numbers().order_by().values("batch__mode", "draw_date")
-    rows: Any = scored.annotate(batches=Count("pk"), **sums)
+    groups = scores.for_current_numbers().order_by().values("batch__mode", "draw_date")
+    rows: Any = groups.annotate(batches=Count("pk"), **sums)
     results = [
         Result(
             mode=row["batch__mode"],
@@ -117,17 +115,17 @@ def _results(scores: BatchScoreQuerySet) -> list[Result]:
     return sorted(results, key=lambda result: MODE_NAMES.index(result.mode))
 
 
-def _mode_result(mode: str, draws: list[Result]) -> ModeResult:
+def _mode_result(mode: str, results: list[Result]) -> ModeResult:
     total = Result(
         mode=mode,
-        batches=sum(draw.batches for draw in draws),
-        tickets=sum(draw.tickets for draw in draws),
-        white_matches=sum(draw.white_matches for draw in draws),
+        batches=sum(result.batches for result in results),
+        tickets=sum(result.tickets for result in results),
+        white_matches=sum(result.white_matches for result in results),
         tier_counts=tuple(
-            sum(draw.tier_counts[place] for draw in draws) for place in range(len(PRIZE_TIERS))
+            sum(result.tier_counts[tier] for result in results) for tier in range(len(PRIZE_TIERS))
         ),
-        prize_usd=sum(draw.prize_usd for draw in draws),
+        prize_usd=sum(result.prize_usd for result in results),
     )
-    enough = len(draws) >= MIN_DRAWS
-    excess = mean_interval([draw.excess_matches for draw in draws]) if enough else None
-    return ModeResult(total, len(draws), excess)
+    has_enough = len(results) >= MIN_DRAWS
+    excess = mean_interval([result.excess_matches for result in results]) if has_enough else None
+    return ModeResult(total, len(results), excess)

@@ -94,7 +94,7 @@ def days(seed: int) -> Iterator[Day]:
 
 
 def _profile(window: SalesWindow) -> NDArray[np.float64]:
-    """Return the relative rate in each minute of the sale: a daily cycle that peaks at 18:00, and the surge."""
+    """Return the relative rate per minute of the sale: a daily cycle that peaks at 18:00, and the surge."""
     left = np.arange((window.closed - window.opened) // MINUTE, 0, -1)
     by_day = 1 + 0.5 * np.cos(2 * np.pi * (left / 60 - 4) / 24)
     return by_day * np.where(left <= SURGE_MINUTES, SURGE, 1.0)

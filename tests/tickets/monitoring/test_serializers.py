@@ -43,7 +43,7 @@ MODE = ModeSnapshot(
     is_failing=False,
     model=Model(3, NOW - timedelta(days=1), date(2026, 11, 23), True),
     skill=Skill(0.01, 0.0097, 0.0103, 40, "better than chance"),
-    prizes=Prizes(31, 400, 28, 127.5, 800, 0.02, -0.01, 0.05, "no more and no fewer white balls than chance"),
+    prizes=Prizes(31, 400, 28, 127.5, 800, 0.02, -0.01, 0.05, "indistinguishable from chance"),
 )
 SNAPSHOT = Snapshot(
     at=NOW,
@@ -231,7 +231,7 @@ DOCUMENT = {
             "excess_white_matches": 0.02,
             "excess_low": -0.01,
             "excess_high": 0.05,
-            "verdict": "no more and no fewer white balls than chance",
+            "verdict": "indistinguishable from chance",
         }
     ],
 }

@@ -1,4 +1,4 @@
-"""A deleted draw: its scores go, its claims stay, in the admin too."""
+"""Deleting a draw deletes its scores and keeps its claims, also in the admin."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
@@ -45,7 +45,7 @@ def _after_the_draw() -> Iterator[None]:
 
 @pytest.fixture
 def draw() -> Draw:
-    """A scored draw with two tickets, one of them claimed."""
+    """Return a scored draw with two tickets, one of them claimed."""
     tickets = [ticket(5, 12, 33, 41, 60, 7), ticket(1, 2, 3, 4, 5, 6)]
     insert_batch_tickets(tickets, "v1", draw_date=MONDAY)
     claim_tickets(TicketBatch.objects.get(), 1)
@@ -63,7 +63,7 @@ def delete() -> None:
 def test_the_preview_lists_scores_and_claims() -> None:
     dependents = preview_deletion(draws_to_delete([MONDAY])).dependents
 
-    counts = {found.name: found.count for found in dependents}
+    counts = {dependent.name: dependent.count for dependent in dependents}
     assert (counts["ticket batch scores"], counts["claims"]) == (1, 1)
 
 

@@ -20,7 +20,7 @@ MONDAY = date(2026, 11, 23)
 
 
 def tick(hour: int, minute: int) -> None:
-    """Run the scheduled task at a time of the Tuesday, in UTC; New York is five hours behind."""
+    """Run the scheduled task on Tuesday at a time in UTC, five hours ahead of New York."""
     instant = datetime(2026, 11, 24, hour, minute, tzinfo=UTC)
     with time_machine.travel(instant), TestCase.captureOnCommitCallbacks(execute=True):
         run_pipeline_after_draw()

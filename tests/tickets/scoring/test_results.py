@@ -1,4 +1,4 @@
-"""What the modes won: in one draw, as `/draws/{date}` shows it, and over draws, with the draw as the unit."""
+"""What the modes won, in one draw (`/draws/{date}`) and over all draws."""
 
 from datetime import date, timedelta
 
@@ -27,20 +27,19 @@ FIRST = date(2024, 1, 1)
 
 
 def of_mode(mode: str) -> ModeResult:
-    (found,) = [one for one in mode_results() if one.total.mode == mode]
-    return found
+    return next(result for result in mode_results() if result.total.mode == mode)
 
 
 def score_season(draws: int, tickets: int, seed: int = 1) -> list[float]:
-    """Fair draws and new tilted tickets for each; returns each draw's white balls a ticket beyond 25/69."""
+    """Store fair draws with tilted tickets; return each draw's white matches per ticket above 25/69."""
     days = [day for offset in range(7 * draws) if is_draw_day(day := FIRST + timedelta(days=offset))][:draws]
     drawn = sample(uniform_component(), draws, generator_for(seed, 0)).tolist()
     excess = []
     for number, (day, balls) in enumerate(zip(days, drawn, strict=True)):
-        made = sample(tilted_component(), tickets, generator_for(seed, 1, number)).tolist()
-        insert_batch_tickets([ticket(*one) for one in made], "v1", f"run-{seed}-{number}", day)
+        generated = sample(tilted_component(), tickets, generator_for(seed, 1, number)).tolist()
+        insert_batch_tickets([ticket(*numbers) for numbers in generated], "v1", f"run-{seed}-{number}", day)
         make_draw(day, tuple(balls[:5]), balls[5])
-        hits = [len(set(one[:5]) & set(balls[:5])) for one in made]
+        hits = [len(set(numbers[:5]) & set(balls[:5])) for numbers in generated]
         excess.append(sum(hits) / tickets - 25 / 69)
     score_known_draws()
     return excess
@@ -63,7 +62,7 @@ def test_a_mode_is_judged_by_the_mean_of_its_draws_with_the_standard_error_betwe
         pytest.approx(expected.low),
         pytest.approx(expected.high),
     )
-    assert result.verdict == "no more and no fewer white balls than chance"
+    assert result.verdict == "indistinguishable from chance"
 
 
 def test_under_30_draws_it_is_too_few_to_say() -> None:
@@ -95,7 +94,7 @@ def test_batches_of_one_draw_are_one_draw_in_proportion_to_their_tickets() -> No
     [
         (0.01, 0.03, "more white balls than chance on these draws"),
         (-0.03, -0.01, "fewer white balls than chance on these draws"),
-        (-0.01, 0.01, "no more and no fewer white balls than chance"),
+        (-0.01, 0.01, "indistinguishable from chance"),
     ],
 )
 def test_an_interval_is_put_into_plain_words(low: float, high: float, words: str) -> None:
@@ -109,10 +108,10 @@ def test_an_interval_is_put_into_plain_words(low: float, high: float, words: str
 def test_every_mode_is_named_and_one_never_scored_has_nothing() -> None:
     results = mode_results()
 
-    assert [one.total.mode for one in results] == list(MODE_NAMES)
-    assert {(one.draws, one.total.tickets, one.total.prize_usd, one.verdict) for one in results} == {
-        (0, 0, 0, "too few to say")
-    }
+    assert [result.total.mode for result in results] == list(MODE_NAMES)
+    assert {
+        (result.draws, result.total.tickets, result.total.prize_usd, result.verdict) for result in results
+    } == {(0, 0, 0, "too few to say")}
 
 
 def test_money_is_summed_beside_its_expectation_and_results_outlive_the_tickets() -> None:
@@ -159,7 +158,7 @@ def test_a_draw_is_shown_with_what_each_mode_won_beside_what_was_expected(client
         "cost_usd": 10,
     }
     assert v1["expected_usd"] == pytest.approx(5 * 0.319869, abs=1e-5)
-    assert [(one["prize_usd"], one["tickets"]) for one in v1["tiers"]] == [
+    assert [(tier["prize_usd"], tier["tickets"]) for tier in v1["tiers"]] == [
         ("jackpot", 1),
         (1_000_000, 0),
         (50_000, 1),
@@ -184,7 +183,7 @@ def test_a_draw_without_scores_has_an_empty_list_and_the_list_of_draws_does_not_
     assert client.get("/api/v1/draws/2025-12-22").json()["results"] == []
     with CaptureQueriesContext(connection) as queries:
         listed = client.get("/api/v1/draws").json()["results"]
-    assert [sorted(one) for one in listed] == [
+    assert [sorted(draw) for draw in listed] == [
         ["draw_date", "multiplier", "powerball", "source", "white_balls"]
     ] * 2
     assert len(queries) == 1

@@ -1,4 +1,4 @@
-"""When a draw arrives, its batches are scored in the background; `score_tickets` does it by hand."""
+"""Batches are scored in the background when their draw arrives, or by `score_tickets`."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -33,7 +33,7 @@ def arrive(*draws: ParsedDraw, overwrite: bool = False) -> None:
 
 
 def queued() -> list[tuple[str, str, tuple[list[date]]]]:
-    return [(one.key, one.func(), one.args()) for one in OrmQ.objects.order_by("id")]
+    return [(task.key, task.func(), task.args()) for task in OrmQ.objects.order_by("id")]
 
 
 # The arrival
@@ -158,7 +158,7 @@ def test_a_draw_that_is_named_is_scored_alone() -> None:
     make_draw(WEDNESDAY)
 
     assert call("score_tickets", "--draw-date", "2025-12-22")[0] == "Draw of 2025-12-22: 1 scored.\n"
-    assert call("score_tickets", "--draw-date", "2025-12-22")[0] == ("Draw of 2025-12-22: 1 scored before.\n")
+    assert call("score_tickets", "--draw-date", "2025-12-22")[0] == "Draw of 2025-12-22: 1 already scored.\n"
     assert BatchScore.objects.get().draw_date == MONDAY
 
 
@@ -205,7 +205,7 @@ def test_a_score_that_cannot_be_made_again_exits_1_and_verbosity_0_is_silent_but
 
     assert (bad.returncode, bad.stdout) == (1, "")
     assert bad.stderr.splitlines()[-1] == (
-        "CommandError: All stored draws: 1 cannot be scored again, since some of its tickets were purged."
+        "CommandError: All stored draws: 1 cannot be scored again: some of its tickets were purged."
     )
     assert BatchScore.objects.get().powerball == 7
     assert clear_old_batch_tickets() == 0

@@ -1,4 +1,4 @@
-"""Scoring: each batch's tickets counted in the nine tiers, once, and never under a wrong label."""
+"""Scoring: the tickets of each batch are counted once, in the right one of the nine tiers."""
 
 import threading
 from collections import Counter
@@ -51,7 +51,7 @@ def insert(tickets: list[dict[str, object]], run_id: str = "run-1", mode: str = 
 def insert_of_two_ages(
     old: list[dict[str, object]], new: list[dict[str, object]], run_id: str = "run-1"
 ) -> TicketBatch:
-    """A batch of which `clear_old_batch_tickets` takes a part."""
+    """Insert a batch of which `clear_old_batch_tickets` deletes a part."""
     with time_machine.travel(timezone.now() - timedelta(days=8)):
         insert(old, run_id)
     return insert(new, run_id)
@@ -68,7 +68,7 @@ def verdicts(draw: Draw) -> list[Verdict]:
 
 
 def correct(draw: Draw, **numbers: int) -> Draw:
-    """The draw with other numbers, as an import with --overwrite leaves it."""
+    """Give the draw other numbers, as an import with --overwrite does."""
     for name, value in numbers.items():
         setattr(draw, name, value)
     draw.save()
@@ -109,8 +109,8 @@ def test_the_counts_of_thousands_of_tickets_are_those_of_a_recount_in_python() -
     for score in scores:
         tickets = list(PreGeneratedTicket.objects.filter(batch=score.batch))
         hits = [
-            (len(set(one.white_balls) & set(draw.white_balls)), one.powerball == draw.powerball)
-            for one in tickets
+            (len(set(ticket.white_balls) & set(draw.white_balls)), ticket.powerball == draw.powerball)
+            for ticket in tickets
         ]
         counted = Counter(hits)
         assert score.tickets == len(tickets)
@@ -142,7 +142,7 @@ def test_a_batch_is_counted_in_one_query_that_its_index_serves() -> None:
     with CaptureQueriesContext(connection) as queries:
         score_draw(draw)
 
-    (sql,) = [one["sql"] for one in queries if "pre_generated_tickets" in one["sql"]]
+    (sql,) = [query["sql"] for query in queries if "pre_generated_tickets" in query["sql"]]
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
         steps = [row[3] for row in cursor.fetchall()]
@@ -326,15 +326,15 @@ def test_without_its_draw_nothing_is_due() -> None:
 def test_tickets_that_come_while_a_batch_is_counted_are_counted_too(monkeypatch: pytest.MonkeyPatch) -> None:
     insert(ONE_A_TIER[:3])
     draw = make_draw()
-    count = scorer._count
+    count = scorer._count_matches
 
-    def count_and_be_overtaken(batch: TicketBatch, draw: Draw) -> scorer.Counted:
+    def count_and_be_overtaken(batch: TicketBatch, draw: Draw) -> scorer.MatchCounts:
         counted = count(batch, draw)
-        monkeypatch.setattr(scorer, "_count", count)
+        monkeypatch.setattr(scorer, "_count_matches", count)
         insert(ONE_A_TIER[3:])
         return counted
 
-    monkeypatch.setattr(scorer, "_count", count_and_be_overtaken)
+    monkeypatch.setattr(scorer, "_count_matches", count_and_be_overtaken)
     (score,) = score_draw(draw)
 
     assert (score.tickets, score.tiers) == (9, [1] * 9)
@@ -345,14 +345,14 @@ def test_tickets_that_come_while_a_batch_is_counted_are_counted_too(monkeypatch:
 def test_a_purge_while_a_batch_is_counted_leaves_nothing_to_score(monkeypatch: pytest.MonkeyPatch) -> None:
     batch = insert(ONE_A_TIER)
     draw = make_draw()
-    count = scorer._count
+    count = scorer._count_matches
 
-    def count_and_be_overtaken(batch: TicketBatch, draw: Draw) -> scorer.Counted:
+    def count_and_be_overtaken(batch: TicketBatch, draw: Draw) -> scorer.MatchCounts:
         counted = count(batch, draw)
         purge_batch(batch)
         return counted
 
-    monkeypatch.setattr(scorer, "_count", count_and_be_overtaken)
+    monkeypatch.setattr(scorer, "_count_matches", count_and_be_overtaken)
 
     assert verdicts(draw) == [Verdict.EMPTY]
     assert not BatchScore.objects.filter(batch=batch).exists()
