@@ -29,7 +29,7 @@ def test_a_batch_is_ordered_and_watched_until_it_is_made(browser: Chromium, tmp_
     _order(browser)
     browser.press("Dashboard")
     browser.run("window.loadedOnce = true")
-    assert "1 batch waits" in browser.text()
+    assert "1 batch queued" in browser.text()
     TicketBatch.objects.update(chunk_size=200)  # many, so that one is surely met half-way
 
     with cluster(clusters.DEFAULT, tmp_path / "log"):
@@ -38,7 +38,7 @@ def test_a_batch_is_ordered_and_watched_until_it_is_made(browser: Chromium, tmp_
             made = TicketBatch.objects.get().generated
             assert 0 < made < ORDERED
             browser.wait(lambda: f"{made:,} of {ORDERED:,} tickets" in browser.text(), "the progress")
-        browser.wait(lambda: "Nothing runs, and nothing waits." in browser.text(), "the end", 40)
+        browser.wait(lambda: "Idle" in browser.find("#now").text, "the end", 40)
 
     assert f"{ORDERED:,} tickets in " in browser.text()
     assert browser.run("return window.loadedOnce")  # no page was loaded in between
@@ -60,8 +60,8 @@ def _order(browser: Chromium) -> None:
     browser.fill("draw_date", draw_date.strftime("%m%d%Y"))
     browser.press("Preview")
     assert f"{ORDERED:,} tickets for the draw of {draw_date}" in browser.text()
-    browser.press(f"Yes, order {ORDERED:,} tickets")
-    assert f"is enqueued: {ORDERED:,} tickets of random_forest" in browser.text()
+    browser.press(f"Generate {ORDERED:,} tickets")
+    assert f"enqueued: {ORDERED:,} tickets of random_forest" in browser.text()
 
 
 def test_tickets_are_purged_when_it_was_confirmed_and_not_before(browser: Chromium) -> None:
@@ -78,7 +78,7 @@ def test_tickets_are_purged_when_it_was_confirmed_and_not_before(browser: Chromi
     browser.press("Cancel")
     assert PreGeneratedTicket.objects.count() == 300
     browser.driver.back()
-    browser.press("Yes, delete 300 tickets")
+    browser.press("Delete 300 tickets")
 
     assert "300 tickets purged." in browser.text()
     assert not PreGeneratedTicket.objects.exists()
@@ -93,29 +93,29 @@ def test_a_failed_batch_is_tried_again_and_its_mode_paused_and_made_anew(browser
     browser.press("Retry failed batches")
     assert "1 batch will be queued again." in browser.text()
     assert TicketBatch.objects.get().status == "failed"
-    browser.press("Yes, queue 1 batch again")
-    assert "1 batch is queued again" in browser.text()
+    browser.press("Retry 1 batch")
+    assert "1 batch queued again" in browser.text()
     old = run_next_batch()
 
     browser.open("/admin/tickets/modepolicy/")
     browser.press("Pause modes")
     _tick_only(browser, "random_forest")
     browser.press("Preview")
-    browser.press("Yes, pause random_forest")
+    browser.press("Pause random_forest")
     browser.open(DASHBOARD)
     assert "random_forest paused" in browser.find("#modes").text
     browser.open("/admin/tickets/modepolicy/")
     browser.press("Resume modes")
     _tick_only(browser, "random_forest")
     browser.press("Preview")
-    browser.press("Yes, resume random_forest")
+    browser.press("Resume random_forest")
 
     browser.open("/admin/tickets/generationrun/")
     browser.press("Regenerate a mode")
     browser.choose("mode", "random_forest")
     browser.fill("draw_date", draw_date.strftime("%m%d%Y"))
     browser.press("Preview")
-    browser.press("Yes, order 100 tickets")
+    browser.press("Generate 100 tickets")
     new = TicketBatch.objects.latest("id")
 
     assert (new.status, new.replaces) == ("queued", [old])

@@ -1,4 +1,4 @@
-"""The admin's pages for batches: to browse, and to choose some to retry, to cancel or to purge."""
+"""Admin pages for ticket batches, with actions to retry, cancel and purge them."""
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -14,21 +14,21 @@ from shiolplus.adminsite.columns import (
     truncated_column,
 )
 from shiolplus.adminsite.export import ExportColumn, ExportMixin
-from tickets.admin.batch_pages import CHANGE_BATCH_PERMISSION, MAX_SELECTED, address_of
+from tickets.admin.batch_pages import CHANGE_BATCH_PERMISSION, MAX_SELECTED, preview_url
 from tickets.admin.cancel import CancelPage
 from tickets.admin.purge import PurgePage
-from tickets.admin.retry import ENDED_SHORT, RetryPage
+from tickets.admin.retry import RETRYABLE, RetryPage
 from tickets.admin.scores import ScoreInline
 from tickets.models import TicketBatch
 
 Batches = QuerySet[TicketBatch]
 
 PURGE, RETRY, CANCEL = "pregeneratedticket_purge", "ticketbatch_retry", "ticketbatch_cancel"
-PROGRESS_CSS = {"all": ["tickets/progress.css"]}  # wherever a page shows a progress_bar
+PROGRESS_CSS = {"all": ["tickets/progress.css"]}  # needed by every page that shows a progress_bar
 
 
 def progress_bar(generated: int, requested: int) -> str:
-    """How far something is: 1,500 of 2,000 (75 %)."""
+    """Return a progress bar with its figures, such as 1,500 of 2,000 (75 %)."""
     share = generated / requested if requested else 0.0
     return format_html(
         '<progress value="{}" max="{}" class="share" aria-hidden="true"></progress> {} of {} ({})',
@@ -36,7 +36,7 @@ def progress_bar(generated: int, requested: int) -> str:
         requested or 1,
         f"{generated:,}",
         f"{requested:,}",
-        f"{int(share * 100)}\N{NO-BREAK SPACE}%",  # never rounded up to a hundred
+        f"{int(share * 100)}\N{NO-BREAK SPACE}%",  # rounded down, so that 100 % means done
     )
 
 
@@ -60,8 +60,8 @@ class TicketBatchAdmin(ReadOnlyAdminMixin, ExportMixin, ActionAdmin):
     date_hierarchy = "draw_date"
     list_filter = ["status", "mode", DrawDateFilter, "origin", ("created_at", admin.DateFieldListFilter)]
     search_fields = ["run__pipeline_run_id"]
-    search_help_text = "A run's id or a part of it"
-    exclude = ["rate"]  # the progress says it
+    search_help_text = "Run id or part of it"
+    exclude = ["rate"]  # shown by progress
     readonly_fields = ["progress"]
     inlines = [ScoreInline]
     actions = ["retry_selected", "cancel_selected", "purge_selected"]
@@ -70,7 +70,7 @@ class TicketBatchAdmin(ReadOnlyAdminMixin, ExportMixin, ActionAdmin):
     class Media:
         css = PROGRESS_CSS
 
-    @admin.display(description="made")
+    @admin.display(description="generated")
     def progress(self, batch: TicketBatch) -> str:
         bar = progress_bar(batch.generated, batch.requested)
         if batch.seconds_left is None:
@@ -82,41 +82,38 @@ class TicketBatchAdmin(ReadOnlyAdminMixin, ExportMixin, ActionAdmin):
         return f"{batch.stored:,}"
 
     def has_purge_permission(self, request: HttpRequest) -> bool:
-        """Who may delete tickets; Django asks this before it offers the action."""
+        # Called by Django for actions with permissions=["purge"].
         return request.user.has_perm(PurgePage.permission)
 
     def has_steer_permission(self, request: HttpRequest) -> bool:
-        """Who may have batches tried again, or cancelled; the rows themselves nobody edits."""
+        # A permission of its own: rows are read-only for everybody, so has_change_permission is False.
         return request.user.has_perm(CHANGE_BATCH_PERMISSION)
 
     @admin.action(description="Purge the tickets of the selected batches", permissions=["purge"])
     def purge_selected(self, request: HttpRequest, batches: Batches) -> HttpResponse | None:
-        return self._shown_first(request, PURGE, batches)
+        return self._redirect_to_preview(request, PURGE, batches)
 
     @admin.action(description="Retry the selected batches", permissions=["steer"])
     def retry_selected(self, request: HttpRequest, batches: Batches) -> HttpResponse | None:
-        return self._shown_first(request, RETRY, batches)
+        return self._redirect_to_preview(request, RETRY, batches)
 
     @admin.action(description="Cancel the selected batches", permissions=["steer"])
     def cancel_selected(self, request: HttpRequest, batches: Batches) -> HttpResponse | None:
-        return self._shown_first(request, CANCEL, batches)
+        return self._redirect_to_preview(request, CANCEL, batches)
 
-    def _shown_first(self, request: HttpRequest, page: str, batches: Batches) -> HttpResponse | None:
-        """To the page that previews what would become of the selected."""
+    def _redirect_to_preview(self, request: HttpRequest, page: str, batches: Batches) -> HttpResponse | None:
         pks = list(batches.values_list("pk", flat=True)[: MAX_SELECTED + 1])
         if len(pks) > MAX_SELECTED:
-            text = (
-                f"Select at most {MAX_SELECTED} batches, or open the action's page, which can name them all."
-            )
+            text = f"Select at most {MAX_SELECTED} batches, or use the action's own page for all of them."
             self.message_user(request, text, messages.ERROR)
             return None
-        return HttpResponseRedirect(address_of(page, sorted(pks)))
+        return HttpResponseRedirect(preview_url(page, sorted(pks)))
 
     def row_actions(self, request: HttpRequest, batch: TicketBatch) -> list[Button]:
         may_steer, may_purge = self.has_steer_permission(request), self.has_purge_permission(request)
-        offered = [
-            ("Retry", RETRY, may_steer and batch.status in ENDED_SHORT),
+        actions = [
+            ("Retry", RETRY, may_steer and batch.status in RETRYABLE),
             ("Cancel", CANCEL, may_steer and batch.status in TicketBatch.UNFINISHED),
-            ("Purge its tickets", PURGE, may_purge),
+            ("Purge tickets", PURGE, may_purge),
         ]
-        return [(title, address_of(page, [batch.pk])) for title, page, is_offered in offered if is_offered]
+        return [(title, preview_url(page, [batch.pk])) for title, page, is_allowed in actions if is_allowed]

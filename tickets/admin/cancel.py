@@ -1,4 +1,4 @@
-"""The page that cancels batches which are queued or being made: shown first, and then done."""
+"""Action page that cancels queued and running batches."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tickets.models import TicketBatch
 
 
 class CancelForm(forms.Form):
-    batches = BatchIds("Left empty: all that are queued or running.")
+    batches = BatchIds("Leave empty for all queued and running batches.")
 
 
 class CancelPage(BatchesPage):
@@ -26,13 +26,13 @@ class CancelPage(BatchesPage):
 
     def describe(self, batch: TicketBatch) -> PreviewRow:
         if batch.status not in TicketBatch.UNFINISHED:
-            return PreviewRow(batch, blocked_reason=f"it is {batch.status}: left as it is")
-        stays = f"its {batch.stored:,} tickets stay" if batch.stored else "it has no tickets yet"
-        old = "; what it was to replace stays" if batch.replaces else ""
-        return PreviewRow(batch, stays + old)
+            return PreviewRow(batch, blocked_reason=f"Already {batch.status}; nothing to cancel")
+        kept = f"{batch.stored:,} tickets" if batch.stored else "no tickets yet"
+        replaced = "; the batches it was to replace" if batch.replaces else ""
+        return PreviewRow(batch, kept + replaced)
 
     def apply(self, request: HttpRequest, batch: TicketBatch) -> str:
         if not cancel_batch(batch, f"cancelled by {request.user.get_username()}"):
             return ""
         batch.refresh_from_db(fields=["stored"])
-        return f"Cancelled; its {batch.stored:,} tickets stay."
+        return f"Cancelled; {batch.stored:,} stored tickets kept."

@@ -1,4 +1,4 @@
-"""The admin's pages for claims: a list that is never counted in full, and what each was given."""
+"""Admin pages for claims. The list is never counted in full."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -31,7 +31,7 @@ from tickets.models.clients import ApiClient
 
 
 class ClaimPaginator(CappedPaginator):
-    """The newest claims that a filter leaves, or of all, found once and up to a limit."""
+    """Paginate the newest claims, up to a limit, with or without a filter."""
 
     @property
     def _is_filtered(self) -> bool:
@@ -49,8 +49,6 @@ class ClaimPaginator(CappedPaginator):
 
 
 class ClaimedDrawFilter(DrawDateFilter):
-    """The draws that tickets were claimed for, as the hours' counts know them."""
-
     def days(self, model_admin: "admin.ModelAdmin[Any]") -> Iterable[date]:
         return claimed_draws()[:DRAWS_OFFERED]
 
@@ -62,17 +60,17 @@ class ClaimedMonthFilter(DrawMonthFilter):
 
 
 def claimed_draws() -> QuerySet[ClaimHour, date]:
-    """The draws that tickets were claimed for, newest first."""
+    """Return the dates of draws with claims, newest first, from the hourly counts."""
     hours = ClaimHour.objects.filter(claims__gt=0).order_by("-draw_date")
     return hours.values_list("draw_date", flat=True).distinct()
 
 
-def _tickets(numbers: list[list[int]]) -> list[dict[str, Any]]:
-    return [{"white_balls": white, "powerball": red} for *white, red in numbers]
+def _tickets_json(numbers: list[list[int]]) -> list[dict[str, Any]]:
+    return [{"white_balls": white_balls, "powerball": powerball} for *white_balls, powerball in numbers]
 
 
-def _in_one_cell(numbers: list[list[int]]) -> str:
-    return "; ".join(f"{' '.join(map(str, white))} +{red}" for *white, red in numbers)
+def _tickets_cell(numbers: list[list[int]]) -> str:
+    return "; ".join(f"{' '.join(map(str, white_balls))} +{powerball}" for *white_balls, powerball in numbers)
 
 
 @admin.register(Claim)
@@ -80,7 +78,7 @@ class ClaimAdmin(ReadOnlyAdminMixin, ExportMixin):
     exported = [
         *(ExportColumn("id"), ExportColumn("client", "client__name"), ExportColumn("mode")),
         *(ExportColumn("count"), ExportColumn("draw_date"), ExportColumn("created_at")),
-        ExportColumn("tickets", "numbers", in_json=_tickets, in_csv=_in_one_cell),
+        ExportColumn("tickets", "numbers", in_json=_tickets_json, in_csv=_tickets_cell),
     ]
     list_display = [
         "id",
@@ -88,19 +86,19 @@ class ClaimAdmin(ReadOnlyAdminMixin, ExportMixin):
         "mode",
         "count",
         date_column("draw_date"),
-        datetime_column("created_at", "made"),
+        datetime_column("created_at", "created"),
     ]
     ordering = ["-id"]
     sortable_by = ()
     list_filter = ["mode", ClaimedDrawFilter, ClaimedMonthFilter]
     hierarchy = ClaimedMonthFilter
-    search_fields = ["client__name"]  # makes the search box; what is typed is read below
-    search_help_text = "A client's name or a part of it"
+    search_fields = ["client__name"]  # shows the search box; get_search_results does the search
+    search_help_text = "Client name or part of it"
     show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER  # facets count every claim
+    show_facets = admin.ShowFacets.NEVER  # facets would count every claim
     paginator = ClaimPaginator
     fields = readonly_fields = (
-        "of_client",
+        "client_link",
         "mode",
         "count",
         "draw_date",
@@ -108,7 +106,7 @@ class ClaimAdmin(ReadOnlyAdminMixin, ExportMixin):
         "created_at",
         "idempotency_key",
         "request_id",
-        "given",
+        "ticket_table",
     )
 
     class Media:
@@ -124,18 +122,18 @@ class ClaimAdmin(ReadOnlyAdminMixin, ExportMixin):
         if not name:
             return queryset, False
         if (client := ApiClient.objects.filter(name=name).first()) is not None:
-            return queryset.filter(client=client), False  # in the order of its index
+            return queryset.filter(client=client), False  # one client: rows in index order
         clients = list(ApiClient.objects.filter(name__icontains=name).values_list("pk", flat=True))
         return queryset.filter(client__in=clients), False
 
     @admin.display(description="client")
-    def of_client(self, claim: Claim) -> str:
-        address = reverse("admin:tickets_apiclient_change", args=[claim.client_id])
-        return format_html('<a href="{}">{}</a>', address, claim.client)
+    def client_link(self, claim: Claim) -> str:
+        url = reverse("admin:tickets_apiclient_change", args=[claim.client_id])
+        return format_html('<a href="{}">{}</a>', url, claim.client)
 
     @admin.display(description="tickets")
-    def given(self, claim: Claim) -> str:
-        """From the claim itself: the tickets' own rows are deleted one day."""
+    def ticket_table(self, claim: Claim) -> str:
+        # Read from the claim itself, since retention deletes the ticket rows.
         draw = Draw.objects.filter(draw_date=claim.draw_date).first()
         rows = format_html_join(
             "",
@@ -145,7 +143,7 @@ class ClaimAdmin(ReadOnlyAdminMixin, ExportMixin):
                     render_balls(ticket["white_balls"], ticket["powerball"], draw),
                     ticket["strategy"],
                     f"{ticket['confidence']:.3f}",
-                    _won(ticket["result"]),
+                    _prize_text(ticket["result"]),
                 )
                 for ticket in tickets_of(claim, draw)
             ),
@@ -157,7 +155,7 @@ class ClaimAdmin(ReadOnlyAdminMixin, ExportMixin):
         )
 
 
-def _won(result: dict[str, Any] | None) -> str:
+def _prize_text(result: dict[str, Any] | None) -> str:
     if result is None:
         return "not drawn yet"
     prize = result["prize_usd"]

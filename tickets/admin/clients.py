@@ -1,4 +1,4 @@
-"""The admin's page for API clients: what each may claim, its keys, and its newest claims."""
+"""Admin pages for API clients: their limits, keys and latest claims."""
 
 from typing import Any
 
@@ -15,16 +15,16 @@ from rest_framework_api_key.admin import APIKey
 from predictions.modes.registry import MODE_NAMES
 from shiolplus.adminsite.action_pages import ActionAdmin, ActionRefused, Button, modes_field
 from shiolplus.adminsite.columns import ExtraContextMixin
-from tickets.admin.keys import MakeKeyPage, RevokeKeyPage
+from tickets.admin.keys import CreateKeyPage, RevokeKeyPage
 from tickets.admin.policies import WholeNumber
 from tickets.claims.allocation import quota_of
-from tickets.models.clients import MAX_QUOTA, MAX_RATE, ApiClient, ApiKey
+from tickets.models.clients import MAX_QUOTA, MAX_RATE, ApiClient
 
 KEYS_SHOWN = 100
 CLAIMS_SHOWN = 10
 
-# The library's own page makes keys that belong to no client, so none of them opens anything, and leaves
-# their text in a message, which is stored until it is read.
+# The library's own page creates keys without a client, which are never accepted, and shows their text in a
+# message, which is stored until it is read.
 admin.site.unregister(APIKey)
 
 
@@ -35,9 +35,9 @@ class ClientForm(forms.ModelForm):
         0,
         MAX_QUOTA,
         initial=100,
-        help_text="Tickets it may claim a day, from midnight to midnight in New York.",
+        help_text="Tickets per day, midnight to midnight in New York.",
     )
-    rate = WholeNumber("Rate", 1, MAX_RATE, initial=600, help_text="Requests a minute.")
+    rate = WholeNumber("Rate", 1, MAX_RATE, initial=600, help_text="Requests per minute.")
 
     class Meta:
         model = ApiClient
@@ -46,16 +46,14 @@ class ClientForm(forms.ModelForm):
 
 @admin.register(ApiClient)
 class ApiClientAdmin(ExtraContextMixin, ActionAdmin):
-    """Its use is counted in rows of its own, so saving a client overwrites no count."""
-
     form = ClientForm
     list_display = ["name", "may_claim", "quota", "used", "requests", "active", "keys"]
     list_filter = ["active"]
     search_fields = ["name"]
-    search_help_text = "A client's name or a part of it"
+    search_help_text = "Client name or part of it"
     fields = ["name", "modes", "daily_quota", "rate", "active"]
-    actions = None  # one with claims cannot be deleted, and is told so on its own page
-    action_pages = [MakeKeyPage, RevokeKeyPage]
+    actions = None  # a client with claims cannot be deleted; its own page explains why
+    action_pages = [CreateKeyPage, RevokeKeyPage]
     change_form_template = "admin/tickets/apiclient/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiClient]:
@@ -77,27 +75,26 @@ class ApiClientAdmin(ExtraContextMixin, ActionAdmin):
     def requests(self, client: ApiClient) -> str:
         return f"{client.rate:,}"
 
-    @admin.display(description="keys in force", ordering="keys_in_force")
+    @admin.display(description="active keys", ordering="keys_in_force")
     def keys(self, client: Any) -> str:
         return f"{client.keys_in_force:,}"
 
     def row_actions(self, request: HttpRequest, client: ApiClient) -> list[Button]:
-        may_make = request.user.has_perm(MakeKeyPage.permission)
-        return [("Make a key", _action(MakeKeyPage.slug, client=client.name))] if may_make else []
+        if not request.user.has_perm(CreateKeyPage.permission):
+            return []
+        return [(CreateKeyPage.title, _action_url(CreateKeyPage.slug, client=client.name))]
 
     def page_context(self, request: HttpRequest, client: ApiClient) -> dict[str, Any]:
-        """Its keys without the library's primary key, which contains the hash."""
         quota, now = quota_of(client), timezone.now()
+        keys = client.keys.order_by("revoked", "-created")[:KEYS_SHOWN]
         return {
             "quota": f"{quota.used:,} of {quota.limit:,} tickets",
             "resets_at": quota.resets_at,
-            "keys": [(key, key.status(now)) for key in _newest_keys(client)],
-            "revoke_address": _action(RevokeKeyPage.slug),
+            "keys": [(key, key.status(now)) for key in keys],
+            "revoke_url": _action_url(RevokeKeyPage.slug),
             "claims": client.claims.defer("numbers", "ticket_details")[:CLAIMS_SHOWN],
-            "claims_address": f"{reverse('admin:tickets_claim_changelist')}?{urlencode({'q': client.name})}",
+            "claims_url": f"{reverse('admin:tickets_claim_changelist')}?{urlencode({'q': client.name})}",
         }
-
-    # Deleting
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -109,14 +106,14 @@ class ApiClientAdmin(ExtraContextMixin, ActionAdmin):
             return HttpResponseRedirect(reverse("admin:tickets_apiclient_change", args=[object_id]))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Looked at before Django collects and lists every claim, of which there may be a million."""
+        # Before Django collects and lists every claim; a client may have a million.
         for client in objs:
             _check_without_claims(client)
         return super().get_deleted_objects(objs, request)
 
     def delete_model(self, request: HttpRequest, client: ApiClient) -> None:
         with transaction.atomic():
-            # A claim that is being made holds the row: it is waited for, and seen.
+            # Wait for a concurrent claim, which holds the same lock, so that it is seen.
             ApiClient.objects.select_for_update().filter(pk=client.pk).first()
             _check_without_claims(client)
             client.delete()
@@ -125,15 +122,11 @@ class ApiClientAdmin(ExtraContextMixin, ActionAdmin):
 def _check_without_claims(client: ApiClient) -> None:
     if client.claims.exists():
         raise ActionRefused(
-            f"The client {client} has claims, which are kept for good, so it is not deleted. "
-            "Make it inactive: then none of its keys is accepted."
+            f"Client {client} has claims, which are kept permanently, so it cannot be deleted. "
+            "Deactivate it instead; none of its keys is accepted then."
         )
 
 
-def _newest_keys(client: ApiClient) -> QuerySet[ApiKey]:
-    return client.keys.order_by("revoked", "-created")[:KEYS_SHOWN]
-
-
-def _action(slug: str, **values: str) -> str:
-    address = reverse(f"admin:tickets_apiclient_{slug}")
-    return f"{address}?{urlencode(values)}" if values else address
+def _action_url(slug: str, **params: str) -> str:
+    url = reverse(f"admin:tickets_apiclient_{slug}")
+    return f"{url}?{urlencode(params)}" if params else url

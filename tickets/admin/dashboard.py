@@ -1,4 +1,4 @@
-"""The admin's dashboard: is it well, and if not, why? One view, which a browser asks again and again."""
+"""The admin's dashboard, which its script refreshes periodically."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from shiolplus.charts.interval import Estimate, IntervalChart, interval_chart
-from tickets.admin.links import links_for_diagnostic, links_for_mode, way_to_cancel
+from tickets.admin.links import links_for_batch, links_for_diagnostic, links_for_mode
 from tickets.monitoring.charts import plots_of
 from tickets.monitoring.collector import take_snapshot
 from tickets.monitoring.diagnostics import diagnose, overall_status
@@ -17,66 +17,65 @@ from tickets.monitoring.history import HOURS
 from tickets.monitoring.snapshot import ModeSnapshot, Snapshot
 
 PERMISSION = "tickets.view_ticketbatch"
-BUSY_EVERY, IDLE_EVERY = 3, 15  # seconds from one look to the next, while something is made and otherwise
+BUSY_INTERVAL, IDLE_INTERVAL = 3, 15  # seconds between refreshes
 
 
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """The page; its script asks for it again and takes over what has changed."""
     if not request.user.has_perm(PERMISSION):
         raise PermissionDenied
-    context = admin.site.each_context(request) | {"title": "Dashboard"} | page_of(request)
+    context = admin.site.each_context(request) | {"title": "Dashboard"} | dashboard_context(request)
     return TemplateResponse(request, "admin/tickets/dashboard.html", context)
 
 
-def page_of(request: HttpRequest) -> dict[str, Any]:
-    """What the page shows at this moment."""
-    picture = take_snapshot(timezone.now())
-    troubles, plots = diagnose(picture), plots_of(picture)
+def dashboard_context(request: HttpRequest) -> dict[str, Any]:
+    snapshot = take_snapshot(timezone.now())
+    diagnostics, plots = diagnose(snapshot), plots_of(snapshot)
     return {
-        "picture": picture,
-        "state": overall_status(troubles),
-        "troubles": [(trouble, links_for_diagnostic(request, trouble)) for trouble in troubles],
-        "batches": [(batch, way_to_cancel(request, batch.id)) for batch in picture.workload.batches],
-        "modes": [(mode, links_for_mode(request, mode)) for mode in picture.modes],
+        "snapshot": snapshot,
+        "status": overall_status(diagnostics),
+        "diagnostics": [
+            (diagnostic, links_for_diagnostic(request, diagnostic)) for diagnostic in diagnostics
+        ],
+        "batches": [(batch, links_for_batch(request, batch.id)) for batch in snapshot.workload.batches],
+        "modes": [(mode, links_for_mode(request, mode)) for mode in snapshot.modes],
         "plots": plots,
         "plots_json": [plot.as_json() for plot in plots],
-        "skill": _skill(picture.modes),
-        "prizes": [mode for mode in picture.modes if mode.prizes.draws],
-        "excess": _excess(picture.modes),
-        "claimed": _claimed(picture),
-        "error_percent": "" if (share := picture.error_rate.share) is None else f"{share:.1%}",
-        "every": IDLE_EVERY if picture.workload.is_idle else BUSY_EVERY,
+        "skill": _skill_charts(snapshot.modes),
+        "prizes": [mode for mode in snapshot.modes if mode.prizes.draws],
+        "excess": _excess_charts(snapshot.modes),
+        "claims": _claim_totals(snapshot),
+        "error_percent": "" if (share := snapshot.error_rate.share) is None else f"{share:.1%}",
+        "refresh_seconds": IDLE_INTERVAL if snapshot.workload.is_idle else BUSY_INTERVAL,
     }
 
 
-def _skill(modes: list[ModeSnapshot]) -> list[IntervalChart]:
-    means = [
-        Estimate(
-            mode.mode, one.nats, one.low, one.high, f"{one.nats:+.4f} ({one.low:+.4f} to {one.high:+.4f})"
-        )
-        for mode in modes
-        if (one := mode.skill)
+def _skill_charts(modes: list[ModeSnapshot]) -> list[IntervalChart]:
+    estimates = [
+        _estimate(mode.mode, mode.skill.nats, mode.skill.low, mode.skill.high) for mode in modes if mode.skill
     ]
-    title = "Better than chance by, in nats a draw, with the 95 % interval"
-    return [interval_chart(title, "skill", means)] if means else []
+    title = "Skill: log-loss gain over chance in nats per draw, with 95 % interval"
+    return [interval_chart(title, "skill", estimates)] if estimates else []
 
 
-def _excess(modes: list[ModeSnapshot]) -> list[IntervalChart]:
-    """Only of modes with so many scored draws that something may be said."""
-    means = []
+def _excess_charts(modes: list[ModeSnapshot]) -> list[IntervalChart]:
+    """Chart the modes with enough scored draws for an interval."""
+    estimates = []
     for mode in modes:
         mean, low, high = mode.prizes.excess_white, mode.prizes.excess_low, mode.prizes.excess_high
         if mean is not None and low is not None and high is not None:
-            means.append(Estimate(mode.mode, mean, low, high, f"{mean:+.4f} ({low:+.4f} to {high:+.4f})"))
-    title = "White balls a ticket hit beyond chance, with the 95 % interval between draws"
-    return [interval_chart(title, "excess", means)] if means else []
+            estimates.append(_estimate(mode.mode, mean, low, high))
+    title = "White balls matched per ticket vs. chance, with 95 % interval over draws"
+    return [interval_chart(title, "excess", estimates)] if estimates else []
 
 
-def _claimed(picture: Snapshot) -> dict[str, int]:
-    """Over the hours that are told."""
+def _estimate(mode: str, mean: float, low: float, high: float) -> Estimate:
+    return Estimate(mode, mean, low, high, f"{mean:+.4f} ({low:+.4f} to {high:+.4f})")
+
+
+def _claim_totals(snapshot: Snapshot) -> dict[str, int]:
     return {
         "hours": HOURS,
-        "claims": sum(one.claims for one in picture.claims),
-        "tickets": sum(one.tickets for one in picture.claims),
-        "refused": sum(one.refused for one in picture.claims),
+        "claims": sum(count.claims for count in snapshot.claims),
+        "tickets": sum(count.tickets for count in snapshot.claims),
+        "refused": sum(count.refused for count in snapshot.claims),
     }

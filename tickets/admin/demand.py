@@ -1,4 +1,4 @@
-"""The admin's page for demand: of each mode what is in stock, what is expected, and what of it is ordered."""
+"""The admin's demand page: stock, expected demand and reorder points per mode."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ from tickets.demand.sales_window import HOUR, SalesWindow, floor_to_hour
 from tickets.models.claims import ClaimHour
 from tickets.monitoring.history import ClaimCount, claim_counts
 
-PLOTTED, TOLD = 48, 12  # hours
-USUALLY = 0.9  # the chance of what is shown beside the mean
+CHART_HOURS, TABLE_HOURS = 48, 12
+SHOWN_QUANTILE = 0.9  # of the demand, shown next to the mean
 
 
 @dataclass(frozen=True)
 class StockRow:
-    """A shelf in texts."""
+    """A stock level as text."""
 
     mode: str
     stored: str
@@ -43,51 +43,50 @@ class StockRow:
     replenished: str
 
     @classmethod
-    def of(cls, shelf: StockLevel, can_be_made: bool) -> "StockRow":
+    def of(cls, stock: StockLevel, is_predicted: bool) -> "StockRow":
         return cls(
-            mode=shelf.mode,
-            stored=f"{shelf.stored:,}",
-            claimed=f"{shelf.claimed:,}",
-            available=f"{shelf.available:,}",
-            on_order=f"{shelf.on_order:,}",
-            reorder_point=f"{shelf.outlook.reorder_point:,}",
-            short_by=f"{shelf.deficit:,}",
-            expected=_expected(shelf),
-            lasts=_lasts(shelf),
-            refused_claims=f"{shelf.refused_claims:,}",
-            replenished=_replenished(shelf, can_be_made),
+            mode=stock.mode,
+            stored=f"{stock.stored:,}",
+            claimed=f"{stock.claimed:,}",
+            available=f"{stock.available:,}",
+            on_order=f"{stock.on_order:,}",
+            reorder_point=f"{stock.outlook.reorder_point:,}",
+            short_by=f"{stock.deficit:,}",
+            expected=_expected_text(stock),
+            lasts=_lasts_text(stock),
+            refused_claims=f"{stock.refused_claims:,}",
+            replenished=_replenishment_text(stock, is_predicted),
         )
 
 
-def _expected(shelf: StockLevel) -> str:
-    if not shelf.outlook.has_demand:
+def _expected_text(stock: StockLevel) -> str:
+    if not stock.outlook.has_demand:
         return "never claimed"
-    rest = shelf.outlook.rest
-    return f"{rest.mean:,.0f}, rarely over {rest.quantile(USUALLY):,}"
+    demand = stock.outlook.rest
+    return f"{demand.mean:,.0f}, rarely over {demand.quantile(SHOWN_QUANTILE):,}"
 
 
-def _lasts(shelf: StockLevel) -> str:
-    """How long the free tickets do."""
-    if not (shelf.outlook.has_demand and shelf.outlook.is_open):
+def _lasts_text(stock: StockLevel) -> str:
+    if not (stock.outlook.has_demand and stock.outlook.is_open):
         return EMPTY
-    hours = shelf.hours_to_empty
+    hours = stock.hours_to_empty
     if hours is None:
         return "until the cut-off"
     minutes = int(hours * 60)
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _replenished(shelf: StockLevel, can_be_made: bool) -> str:
-    if shelf.is_paused:
+def _replenishment_text(stock: StockLevel, is_predicted: bool) -> str:
+    if stock.is_paused:
         return "paused"
-    if not shelf.outlook.max_stock:
-        return "never, by its policy"
-    return f"up to {shelf.outlook.max_stock:,}" if can_be_made else "no prediction yet"
+    if not stock.outlook.max_stock:
+        return "off by policy"
+    return f"up to {stock.outlook.max_stock:,}" if is_predicted else "no prediction yet"
 
 
 @dataclass(frozen=True)
 class Hour:
-    """What was claimed within a clock hour: `modes` has a text a mode, in the modes' order."""
+    """Claims within one clock hour; `modes` has one text per mode, in the order of MODE_NAMES."""
 
     begin: str
     modes: list[str]
@@ -98,7 +97,7 @@ Counts = Mapping[tuple[str, datetime], ClaimCount]
 
 @admin.register(ClaimHour)
 class DemandAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):
-    """One page, of the counts together: a row of them says little."""
+    """Replace the list of counters by one summary page."""
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -107,43 +106,39 @@ class DemandAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):
             raise PermissionDenied
         context = self.admin_site.each_context(request) | {"title": "Demand", "opts": self.opts}
         return TemplateResponse(
-            request, "admin/tickets/claimhour/demand.html", context | page_of(timezone.now())
+            request, "admin/tickets/claimhour/demand.html", context | demand_context(timezone.now())
         )
 
 
-def page_of(now: datetime) -> dict[str, Any]:
-    """What the page shows at an instant."""
-    all_shelves = stock_levels(now)
-    day, counts = all_shelves[0].draw_date, _counts(now)
+def demand_context(now: datetime) -> dict[str, Any]:
+    levels = stock_levels(now)
+    day = levels[0].draw_date
+    counts: Counts = {(count.mode, count.hour): count for count in claim_counts(now, CHART_HOURS)}
     predicted = set(Prediction.objects.filter(draw_date=day).values_list("mode", flat=True))
     return {
-        "span": SalesWindow.of(day, settings.SALES_CUTOFF),
-        "is_open": all_shelves[0].outlook.is_open,
-        "was_ever_claimed": any(one.outlook.has_demand for one in all_shelves),
-        "shelves": [StockRow.of(one, one.mode in predicted) for one in all_shelves],
+        "sales_window": SalesWindow.of(day, settings.SALES_CUTOFF),
+        "is_open": levels[0].outlook.is_open,
+        "was_ever_claimed": any(level.outlook.has_demand for level in levels),
+        "stock": [StockRow.of(level, level.mode in predicted) for level in levels],
         "modes": MODE_NAMES,
-        "hours": [_hour(counts, begin) for begin in reversed(_hours_until(now, TOLD))],
-        "chart": _chart(counts, _hours_until(now, PLOTTED)) if counts else None,
-        "horizon": round(LEAD_TIME_HOURS * 60),
-        "chance": f"{SERVICE_LEVEL:.1%}",
+        "hours": [_hour_row(counts, begin) for begin in reversed(_last_hours(now, TABLE_HOURS))],
+        "chart": _chart(counts, _last_hours(now, CHART_HOURS)) if counts else None,
+        "lead_time_minutes": round(LEAD_TIME_HOURS * 60),
+        "service_level": f"{SERVICE_LEVEL:.1%}",
     }
 
 
-def _hours_until(now: datetime, count: int) -> list[datetime]:
-    """So many clock hours, the last of them the present one."""
-    present = floor_to_hour(now)
-    return [present - HOUR * back for back in reversed(range(count))]
+def _last_hours(now: datetime, count: int) -> list[datetime]:
+    """Return the starts of the last `count` clock hours, ending with the current one."""
+    current = floor_to_hour(now)
+    return [current - HOUR * back for back in reversed(range(count))]
 
 
-def _counts(now: datetime) -> Counts:
-    return {(one.mode, one.hour): one for one in claim_counts(now, PLOTTED)}
+def _hour_row(counts: Counts, begin: datetime) -> Hour:
+    return Hour(f"{begin:%Y-%m-%d %H}:00", [_claims_text(counts.get((mode, begin))) for mode in MODE_NAMES])
 
 
-def _hour(counts: Counts, begin: datetime) -> Hour:
-    return Hour(f"{begin:%Y-%m-%d %H}:00", [_claims(counts.get((mode, begin))) for mode in MODE_NAMES])
-
-
-def _claims(count: ClaimCount | None) -> str:
+def _claims_text(count: ClaimCount | None) -> str:
     if count is None:
         return EMPTY
     text = f"{count.claims:,} ({count.tickets:,})"
@@ -151,22 +146,22 @@ def _claims(count: ClaimCount | None) -> str:
 
 
 def _chart(counts: Counts, hours: Sequence[datetime]) -> LineChart:
-    """Claims asked for in each hour, a line a mode; the present hour is not over."""
+    """Chart the claims requested per hour, one line per mode. The current hour is incomplete."""
     series = {
-        mode: [_asked(counts.get((mode, begin))) for begin in hours]
+        mode: [_requested(counts.get((mode, begin))) for begin in hours]
         for mode in MODE_NAMES
         if any((mode, begin) in counts for begin in hours)
     }
     return line_chart(
-        f"Claims in each of the last {PLOTTED} hours (UTC), refused ones too",
+        f"Claims per hour, including refused ones, last {CHART_HOURS} hours (UTC)",
         "claims",
         "no claim",
         series,
         level=0.0,
-        places={place: f"{hours[place]:%m-%d %H}:00" for place in (0, 12, 24, 36, len(hours) - 1)},
+        places={index: f"{hours[index]:%m-%d %H}:00" for index in (0, 12, 24, 36, len(hours) - 1)},
         form=",.0f",
     )
 
 
-def _asked(count: ClaimCount | None) -> float:
+def _requested(count: ClaimCount | None) -> float:
     return 0.0 if count is None else float(count.claims + count.refused)

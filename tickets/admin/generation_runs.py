@@ -1,4 +1,4 @@
-"""The admin's pages for generation runs with their batches, and the order of a new one."""
+"""Admin pages for generation runs, and the action page that starts a new one."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -36,74 +36,75 @@ class GenerateForm(forms.Form):
         "Batch size",
         MAX_BATCH_SIZE,
         required=False,
-        help_text="Tickets a mode. Left empty: as each mode's policy says.",
+        help_text="Tickets per mode. Leave empty for the batch size of each mode's policy.",
     )
     draw_date = TicketDayField()
     run_id = run_id_field()
 
 
 @dataclass(frozen=True)
-class _Order:
-    """What of one mode would be made: so many tickets from its law, if it has one and is not paused."""
+class _ModePreview:
+    """The batch that a mode would get; no tickets if the mode is paused or has no prediction."""
 
     mode: str
-    law: Prediction | None
+    prediction: Prediction | None
     paused: bool
     tickets: int
-    stored: str
+    stored: int
 
     @classmethod
-    def of(cls, mode: str, day: date, batch_size: int | None, stored: int) -> "_Order":
-        policy, law = policy_of(mode), Prediction.objects.newest(mode, day)
-        tickets = 0 if law is None or policy.paused else policy.effective(batch_size)["batch_size"]
-        return cls(mode, law, policy.paused, tickets, f"{stored:,}")
-
-    @property
-    def size(self) -> str:
-        return f"{self.tickets:,}"
+    def of(cls, mode: str, day: date, batch_size: int | None, stored: int) -> "_ModePreview":
+        policy, prediction = policy_of(mode), Prediction.objects.newest(mode, day)
+        has_batch = prediction is not None and not policy.paused
+        tickets = policy.effective(batch_size)["batch_size"] if has_batch else 0
+        return cls(mode, prediction, policy.paused, tickets, stored)
 
 
 class GeneratePage(ClusterActionPage):
     slug = "generate"
-    title = "Generate a batch"
+    title = "Generate batches"
     permission = "tickets.add_generationrun"
     form_class = GenerateForm
     template = "admin/tickets/generationrun/generate.html"
     needs_cluster = True
 
-    def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
-        day = asked["draw_date"]
-        stock = (
-            TicketBatch.objects.filter(draw_date=day).order_by().values("mode").annotate(sum=Sum("stored"))
-        )
-        stored = {row["mode"]: row["sum"] for row in stock}
-        modes = [_Order.of(mode, day, asked["batch_size"], stored.get(mode, 0)) for mode in asked["modes"]]
+    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+        day, batch_size = cleaned_data["draw_date"], cleaned_data["batch_size"]
+        rows = TicketBatch.objects.filter(draw_date=day).order_by().values("mode").annotate(sum=Sum("stored"))
+        stored = {row["mode"]: row["sum"] for row in rows}
+        modes = [
+            _ModePreview.of(mode, day, batch_size, stored.get(mode, 0)) for mode in cleaned_data["modes"]
+        ]
         return {
             "draw_date": day,
             "modes": modes,
-            "total": f"{sum(one.tickets for one in modes):,}",
-            "nothing_to_do": all(one.paused for one in modes),
+            "total": f"{sum(mode.tickets for mode in modes):,}",
+            "nothing_to_do": all(mode.paused for mode in modes),
         }
 
-    def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
+    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
         try:
-            # Whoever may generate need not be one who may delete: nothing is cleaned up.
-            generator = BatchTicketGenerator(asked["batch_size"], asked["modes"], auto_cleanup=False)
-            result = generator.generate_batch(asked["run_id"] or None, draw_date=asked["draw_date"])
+            # The permission to generate does not include deleting, so no cleanup.
+            generator = BatchTicketGenerator(
+                cleaned_data["batch_size"], cleaned_data["modes"], auto_cleanup=False
+            )
+            result = generator.generate_batch(
+                cleaned_data["run_id"] or None, draw_date=cleaned_data["draw_date"]
+            )
         except ValueError as error:
             raise ActionRefused(str(error)) from error
         run = GenerationRun.objects.get(pk=result["generation_run_id"])
         if not result["created"]:
-            text = f"Run {run} exists already; nothing is made twice."
+            text = f"Run {run} already exists; no new batch was created."
             self.model_admin.message_user(request, text, messages.WARNING)
             return
         sizes = [f"{run.policy[mode]['batch_size']:,} tickets of {mode}" for mode in run.modes]
-        order = f"{', '.join(sizes) or 'no tickets'} for {run.draw_date}"
-        self.model_admin.log_addition(request, run, f"Ordered {order}.")
+        summary = f"{', '.join(sizes) or 'no tickets'} for {run.draw_date}"
+        self.model_admin.log_addition(request, run, f"Requested {summary}.")
         if errors := "; ".join(f"{mode}: {error}" for mode, error in result["errors"].items()):
             self.model_admin.message_user(request, f"Run {run}: {errors}.", messages.ERROR)
         if run.status == GenerationRun.Status.RUNNING:
-            self.model_admin.message_user(request, f"Run {run} is enqueued: {order}.", messages.SUCCESS)
+            self.model_admin.message_user(request, f"Run {run} enqueued: {summary}.", messages.SUCCESS)
 
 
 class BatchInline(ReadOnlyAdminMixin, admin.TabularInline):
@@ -112,7 +113,7 @@ class BatchInline(ReadOnlyAdminMixin, admin.TabularInline):
     readonly_fields = ["progress", "finished"]
     show_change_link = True
 
-    @admin.display(description="made")
+    @admin.display(description="generated")
     def progress(self, batch: TicketBatch) -> str:
         return progress_bar(batch.generated, batch.requested)
 
@@ -127,7 +128,7 @@ class GenerationRunAdmin(ReadOnlyAdminMixin, ActionAdmin):
         truncated_column("pipeline_run_id", 18, "run"),
         "status",
         date_column("draw_date"),
-        "asked",
+        "mode_names",
         "progress",
         datetime_column("created_at", "created"),
         truncated_column("error", 40),
@@ -141,7 +142,7 @@ class GenerationRunAdmin(ReadOnlyAdminMixin, ActionAdmin):
         ("created_at", admin.DateFieldListFilter),
     ]
     search_fields = ["pipeline_run_id", "request_id"]
-    search_help_text = "A run's id, a request's, or a part of it"
+    search_help_text = "Run id, request id or part of one"
     inlines = [BatchInline]
     action_pages = [GeneratePage, RegeneratePage]
 
@@ -152,9 +153,9 @@ class GenerationRunAdmin(ReadOnlyAdminMixin, ActionAdmin):
         return GenerationRun.objects.with_progress()
 
     @admin.display(description="modes")
-    def asked(self, run: GenerationRun) -> str:
+    def mode_names(self, run: GenerationRun) -> str:
         return ", ".join(run.modes) or EMPTY
 
-    @admin.display(description="made")
+    @admin.display(description="generated")
     def progress(self, run: Any) -> str:
         return progress_bar(run.generated, run.requested)

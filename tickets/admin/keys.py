@@ -1,4 +1,4 @@
-"""The pages that make a key of an API client and that revoke one: shown first, and then done."""
+"""Action pages that create and revoke API keys."""
 
 from datetime import datetime
 from typing import Any
@@ -21,33 +21,34 @@ from tickets.claims.api_keys import (
 from tickets.models.clients import ApiClient, ApiKey
 
 
-class MakeKeyForm(forms.Form):
+class CreateKeyForm(forms.Form):
     client = forms.ModelChoiceField(
         ApiClient.objects.all(),
         to_field_name="name",
         error_messages={
             "required": "Client: choose one.",
-            "invalid_choice": "Client: there is none of that name; allowed are those of the list.",
+            "invalid_choice": "Client: there is no client of that name; choose one from the list.",
         },
     )
     name = forms.CharField(
+        label="Label",
         required=False,
         max_length=MAX_NAME,
-        help_text="To know it by, such as the program that uses it. Left empty: the day.",
-        error_messages={"max_length": f"Name: allowed are at most {MAX_NAME} characters."},
+        help_text="For example, the program that uses the key. Leave empty for today's date.",
+        error_messages={"max_length": f"Label: enter at most {MAX_NAME} characters."},
     )
     last_day = DateField(
         "Last day",
         required=False,
-        help_text="In New York, the last one on which the key is accepted. Left empty: it never expires.",
+        help_text="Last day of validity, New York time. Leave empty for a key that never expires.",
     )
-    # Made anew for each preview, so that one preview confirmed twice makes one key.
+    # Generated per preview, so that confirming a preview twice creates one key.
     begins = forms.CharField(required=False, initial=generate_prefix, widget=forms.HiddenInput)
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         if not name.isprintable():
-            raise forms.ValidationError("Name: allowed are printable characters.")
+            raise forms.ValidationError("Label: enter printable characters only.")
         return name
 
     def clean_last_day(self) -> Any:
@@ -58,32 +59,34 @@ class MakeKeyForm(forms.Form):
             raise forms.ValidationError(f"Last day: {error}.") from error
 
 
-class MakeKeyPage(ActionPage):
-    """The key's text is in one answer to a POST and nowhere else: no message, session or log holds it."""
+class CreateKeyPage(ActionPage):
+    """Create a key and show it in the response to the POST, never in a message, session or log."""
 
     slug = "make-key"
-    title = "Make a key"
+    title = "Create an API key"
     permission = "tickets.add_apikey"
-    form_class = MakeKeyForm
+    form_class = CreateKeyForm
     template = "admin/tickets/apiclient/make_key.html"
 
-    def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
-        return {"client": asked["client"], "expires": _expires(asked["last_day"])}
+    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+        return {"client": cleaned_data["client"], "expiry": _expiry_text(cleaned_data["last_day"])}
 
-    def perform(self, request: HttpRequest, asked: dict[str, Any]) -> HttpResponse:
-        client: ApiClient = asked["client"]
+    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> HttpResponse:
+        client: ApiClient = cleaned_data["client"]
         try:
-            key, text = create_key(client, asked["name"], asked["last_day"], asked["begins"])
+            key, text = create_key(
+                client, cleaned_data["name"], cleaned_data["last_day"], cleaned_data["begins"]
+            )
         except ValueError as error:
-            raise ActionRefused(f"Nothing was made: {error}.") from error
-        expires = _expires(key.expiry_date)
-        self.model_admin.log_change(request, client, f"Made the key {key.prefix}; it expires {expires}.")
+            raise ActionRefused(f"No key was created: {error}.") from error
+        expiry = _expiry_text(key.expiry_date)
+        self.model_admin.log_change(request, client, f"Created key {key.prefix}, which {expiry}.")
         context = self.model_admin.admin_site.each_context(request) | {
-            "title": "A key was made",
+            "title": "API key created",
             "opts": self.opts,
             "key": key,
             "text": text,
-            "expires": expires,
+            "expiry": expiry,
         }
         return TemplateResponse(request, "admin/tickets/apiclient/key_made.html", context)
 
@@ -91,46 +94,45 @@ class MakeKeyPage(ActionPage):
 class RevokeKeyForm(forms.Form):
     begins = forms.CharField(
         label="Begins with",
-        help_text=f"The key's first {PREFIX_LENGTH} characters.",
-        error_messages={"required": "Begins with: name the key by its first characters."},
+        help_text=f"First {PREFIX_LENGTH} characters of the key.",
+        error_messages={"required": f"Begins with: enter the first {PREFIX_LENGTH} characters of the key."},
     )
 
     def clean_begins(self) -> ApiKey:
         prefix = self.cleaned_data["begins"]
         key = ApiKey.objects.select_related("client").filter(prefix=prefix).first()
-        if key is None:  # of a whole key, given by mistake, no more is repeated
-            shown = prefix[:PREFIX_LENGTH]
+        if key is None:
+            shown = prefix[:PREFIX_LENGTH]  # never repeat a whole key pasted by mistake
             raise forms.ValidationError(
-                f"Begins with: there is no key {shown!r}; allowed are the {PREFIX_LENGTH} characters that "
-                "the page of a key's client shows."
+                f"Begins with: there is no key {shown!r}; enter the {PREFIX_LENGTH} characters shown on the "
+                "client's page."
             )
         return key
 
 
 class RevokeKeyPage(ActionPage):
     slug = "revoke-key"
-    title = "Revoke a key"
+    title = "Revoke an API key"
     permission = "tickets.change_apikey"
     form_class = RevokeKeyForm
     template = "admin/tickets/apiclient/revoke_key.html"
 
-    def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
-        key: ApiKey = asked["begins"]
+    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+        key: ApiKey = cleaned_data["begins"]
         return {
             "key": key,
-            "state": key.status(timezone.now()),
-            "expires": _expires(key.expiry_date),
+            "status": key.status(timezone.now()),
             "nothing_to_do": key.revoked,
         }
 
-    def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
-        key: ApiKey = asked["begins"]
+    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
+        key: ApiKey = cleaned_data["begins"]
         if not revoke_key(key.prefix):
-            raise ActionRefused(f"The key {key.prefix} is revoked already.")
-        self.model_admin.log_change(request, key.client, f"Revoked the key {key.prefix}.")
-        text = f"The key {key.prefix} of {key.client} is revoked: it is not accepted any more."
+            raise ActionRefused(f"Key {key.prefix} is already revoked.")
+        self.model_admin.log_change(request, key.client, f"Revoked key {key.prefix}.")
+        text = f"Key {key.prefix} of {key.client} is revoked and no longer accepted."
         self.model_admin.message_user(request, text, messages.SUCCESS)
 
 
-def _expires(instant: datetime | None) -> str:
-    return "never" if instant is None else f"{instant:%Y-%m-%d %H:%M} UTC"
+def _expiry_text(expires_at: datetime | None) -> str:
+    return "never expires" if expires_at is None else f"expires {expires_at:%Y-%m-%d %H:%M} UTC"

@@ -1,4 +1,4 @@
-"""The pages that the dashboard leads to, where something is mended or seen, for those who may use them."""
+"""Links from the dashboard to admin pages, shown to users with the required permissions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,41 +11,41 @@ from shiolplus.adminsite.action_pages import Button
 from tickets.monitoring.diagnostics import Diagnostic
 from tickets.monitoring.snapshot import ModeSnapshot
 
-ROW = "row"  # the query of a way that leads to a row's own page
+ROW = "row"  # AdminLink.param of a link to the change page of an object
 
 
 @dataclass(frozen=True)
 class AdminLink:
-    """A page, and the permissions it asks for; `query` names the parameter that says what it is about."""
+    """A page and its permissions; `param` names the query parameter that takes the subject."""
 
     title: str
     page: str
     permissions: Sequence[str]
-    query: str = ""
+    param: str = ""
 
-    def is_open_to(self, request: HttpRequest) -> bool:
+    def is_allowed(self, request: HttpRequest) -> bool:
         return request.user.has_perms(self.permissions)
 
-    def address(self, about: str | int) -> str:
+    def url(self, subject: str | int) -> str:
         name = f"admin:{self.page}"
-        if self.query == ROW:
-            return reverse(name, args=[about])
-        return f"{reverse(name)}?{urlencode({self.query: about})}" if self.query else reverse(name)
+        if self.param == ROW:
+            return reverse(name, args=[subject])
+        return f"{reverse(name)}?{urlencode({self.param: subject})}" if self.param else reverse(name)
 
 
 CLUSTERS = AdminLink("Clusters", "predictions_cluster_changelist", ["predictions.view_cluster"])
-IMPORT = AdminLink("Import draws", "predictions_draw_import", ["predictions.add_draw"])
-RUN = AdminLink("Run the pipeline", "predictions_pipelinerun_run", ["predictions.add_pipelinerun"])
-SEE_RUN = AdminLink("See the run", "predictions_pipelinerun_change", ["predictions.view_pipelinerun"], ROW)
+IMPORT_DRAWS = AdminLink("Import draws", "predictions_draw_import", ["predictions.add_draw"])
+RUN_PIPELINE = AdminLink("Run pipeline", "predictions_pipelinerun_run", ["predictions.add_pipelinerun"])
+PIPELINE_RUN = AdminLink("View run", "predictions_pipelinerun_change", ["predictions.view_pipelinerun"], ROW)
 BATCHES = AdminLink(
-    "See them", "tickets_ticketbatch_changelist", ["tickets.view_ticketbatch"], "status__exact"
+    "View batches", "tickets_ticketbatch_changelist", ["tickets.view_ticketbatch"], "status__exact"
 )
-BATCH = AdminLink("See it", "tickets_ticketbatch_change", ["tickets.view_ticketbatch"], ROW)
+BATCH = AdminLink("View batch", "tickets_ticketbatch_change", ["tickets.view_ticketbatch"], ROW)
 RETRY = AdminLink("Retry", "tickets_ticketbatch_retry", ["tickets.change_ticketbatch"], "batches")
-RETRY_ALL = AdminLink("Retry all that failed", "tickets_ticketbatch_retry", ["tickets.change_ticketbatch"])
+RETRY_ALL = AdminLink("Retry all failed", "tickets_ticketbatch_retry", ["tickets.change_ticketbatch"])
 CANCEL = AdminLink("Cancel", "tickets_ticketbatch_cancel", ["tickets.change_ticketbatch"], "batches")
 MODELS = AdminLink(
-    "See its models",
+    "View models",
     "predictions_trainedmodel_changelist",
     ["predictions.view_trainedmodel"],
     "mode__exact",
@@ -68,11 +68,11 @@ LINKS_BY_CODE: dict[str, Sequence[AdminLink]] = {
     "waiting_batches": [BATCHES],
     "failed_batch": [BATCH, RETRY],
     "failed_batches": [BATCHES, RETRY_ALL],
-    "no_draws": [IMPORT],
-    "missing_draws": [IMPORT],
-    "no_pipeline": [RUN],
-    "failed_pipeline": [SEE_RUN, RUN],
-    "no_model": [RUN],
+    "no_draws": [IMPORT_DRAWS],
+    "missing_draws": [IMPORT_DRAWS],
+    "no_pipeline": [RUN_PIPELINE],
+    "failed_pipeline": [PIPELINE_RUN, RUN_PIPELINE],
+    "no_model": [RUN_PIPELINE],
     "pinned_model": [MODELS],
     "paused_mode": [RESUME],
     "no_tickets": [GENERATE],
@@ -80,19 +80,17 @@ LINKS_BY_CODE: dict[str, Sequence[AdminLink]] = {
 }
 
 
-def links_for_diagnostic(request: HttpRequest, trouble: Diagnostic) -> list[Button]:
-    """What of a trouble's ways a person may go."""
-    return _open(request, LINKS_BY_CODE.get(trouble.code, ()), trouble.subject)
+def links_for_diagnostic(request: HttpRequest, diagnostic: Diagnostic) -> list[Button]:
+    return _allowed(request, LINKS_BY_CODE.get(diagnostic.code, ()), diagnostic.subject)
 
 
 def links_for_mode(request: HttpRequest, mode: ModeSnapshot) -> list[Button]:
-    """What a person may do with a mode."""
-    return _open(request, [RESUME] if mode.is_paused else [GENERATE, REGENERATE, PAUSE], mode.mode)
+    return _allowed(request, [RESUME] if mode.is_paused else [GENERATE, REGENERATE, PAUSE], mode.mode)
 
 
-def way_to_cancel(request: HttpRequest, batch: int) -> list[Button]:
-    return _open(request, [CANCEL], batch)
+def links_for_batch(request: HttpRequest, batch_id: int) -> list[Button]:
+    return _allowed(request, [CANCEL], batch_id)
 
 
-def _open(request: HttpRequest, ways: Sequence[AdminLink], about: str | int) -> list[Button]:
-    return [(way.title, way.address(about)) for way in ways if way.is_open_to(request)]
+def _allowed(request: HttpRequest, links: Sequence[AdminLink], subject: str | int) -> list[Button]:
+    return [(link.title, link.url(subject)) for link in links if link.is_allowed(request)]

@@ -1,4 +1,4 @@
-"""The pages that pause modes and let them go on: what stops and what does not, and then it is done."""
+"""Action pages that pause and resume modes."""
 
 from typing import Any, ClassVar
 
@@ -17,57 +17,58 @@ class ModesForm(forms.Form):
     modes = modes_field(MODE_NAMES, [])
 
 
-class _SwitchPage(ActionPage):
-    """Sets of some modes whether new runs leave them out."""
+class _PauseStatePage(ActionPage):
+    """Set whether new runs leave the selected modes out."""
 
     permission = "tickets.change_modepolicy"
     form_class = ModesForm
 
     pauses: ClassVar[bool]
-    state: ClassVar[str]  # what a mode is then
-    logged: ClassVar[str]
+    past_participle: ClassVar[str]
 
-    def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
-        of_modes = policies_by_mode()
-        modes = [(mode, of_modes[mode].paused == self.pauses) for mode in asked["modes"]]
-        switched = [mode for mode, is_so_already in modes if not is_so_already]
-        enqueued = TicketBatch.objects.unfinished().filter(mode__in=switched).order_by("id")
+    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+        policies = policies_by_mode()
+        modes = [(mode, policies[mode].paused == self.pauses) for mode in cleaned_data["modes"]]
+        changing = [mode for mode, is_unchanged in modes if not is_unchanged]
+        unfinished = TicketBatch.objects.unfinished().filter(mode__in=changing).order_by("id")
         return {
             "modes": modes,
-            "switched": ", ".join(switched),
-            "enqueued": list(enqueued) if self.pauses else [],
-            "nothing_to_do": not switched,
+            "changing": ", ".join(changing),
+            "unfinished": list(unfinished) if self.pauses else [],
+            "nothing_to_do": not changing,
         }
 
-    def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
-        switched = [mode for mode in asked["modes"] if self._switch(request, mode)]
-        if switched:
-            text = f"From now on {self.state}: {', '.join(switched)}."
+    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
+        changed = [mode for mode in cleaned_data["modes"] if self._set_paused(request, mode)]
+        if changed:
+            text = f"{self.past_participle.capitalize()}: {', '.join(changed)}."
             self.model_admin.message_user(request, text, messages.SUCCESS)
-        if already := [mode for mode in asked["modes"] if mode not in switched]:
-            text = f"Already {self.state}: {', '.join(already)}."
-            self.model_admin.message_user(request, text, messages.WARNING)
+        if unchanged := [mode for mode in cleaned_data["modes"] if mode not in changed]:
+            state = "paused" if self.pauses else "active"
+            self.model_admin.message_user(
+                request, f"Already {state}: {', '.join(unchanged)}.", messages.WARNING
+            )
 
-    def _switch(self, request: HttpRequest, mode: str) -> bool:
-        """False where it is so already."""
+    def _set_paused(self, request: HttpRequest, mode: str) -> bool:
+        """Update and log the mode's policy. Return False if it already has this state."""
         with transaction.atomic():
             policy, _ = ModePolicy.objects.get_or_create(mode=mode)
-            other = ModePolicy.objects.filter(pk=policy.pk, paused=not self.pauses)
-            if not other.update(paused=self.pauses):
+            other_state = ModePolicy.objects.filter(pk=policy.pk, paused=not self.pauses)
+            if not other_state.update(paused=self.pauses):
                 return False
-            self.model_admin.log_change(request, policy, self.logged)
+            self.model_admin.log_change(request, policy, f"{self.past_participle.capitalize()}.")
         return True
 
 
-class PausePage(_SwitchPage):
+class PausePage(_PauseStatePage):
     slug = "pause"
     title = "Pause modes"
     template = "admin/tickets/modepolicy/pause.html"
-    pauses, state, logged = True, "paused", "Paused."
+    pauses, past_participle = True, "paused"
 
 
-class ResumePage(_SwitchPage):
+class ResumePage(_PauseStatePage):
     slug = "resume"
     title = "Resume modes"
     template = "admin/tickets/modepolicy/resume.html"
-    pauses, state, logged = False, "part of new runs", "Resumed."
+    pauses, past_participle = False, "resumed"

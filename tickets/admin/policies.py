@@ -1,4 +1,4 @@
-"""The admin's page for the modes' policies: what staff want made and kept where a call does not say it."""
+"""Admin pages for mode policies: batch size, retention, maximum stock and priority of each mode."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,11 +14,11 @@ from shiolplus.adminsite.action_pages import ActionAdmin, Button
 from tickets.admin.pause import PausePage, ResumePage
 from tickets.models.policies import MAX_BATCH_SIZE, MAX_DAYS, MAX_PRIORITY, ModePolicy
 
-SHOWN_AT_MOST = 40  # characters of a bad value
+MAX_SHOWN = 40  # characters of an invalid value repeated in an error
 
 
 class WholeNumber(forms.IntegerField):
-    """A whole number in a range; its error names the field, the value and what is allowed."""
+    """A whole number in a range, with errors that name the field, the value and the range."""
 
     def __init__(self, name: str, lowest: int, highest: int, **options: Any) -> None:
         super().__init__(min_value=lowest, max_value=highest, label=name, **options)
@@ -28,24 +28,27 @@ class WholeNumber(forms.IntegerField):
         try:
             return super().clean(value)
         except forms.ValidationError as error:
-            given = f"{str(value)[:SHOWN_AT_MOST]!r} is not allowed" if value else "is missing"
+            problem = f"{str(value)[:MAX_SHOWN]!r} is not allowed" if value else "a value is required"
             raise forms.ValidationError(
-                f"{self.name}: {given}; allowed is a whole number from {self.lowest:,} to {self.highest:,}."
+                f"{self.name}: {problem}; enter a whole number from {self.lowest:,} to {self.highest:,}."
             ) from error
 
 
 class PolicyForm(forms.ModelForm):
-    batch_size = WholeNumber("Batch size", 1, MAX_BATCH_SIZE, help_text="Tickets a run.")
-    keep_days = WholeNumber(
-        "Keep days", 1, MAX_DAYS, help_text="Its tickets are deleted when they are older."
-    )
+    batch_size = WholeNumber("Batch size", 1, MAX_BATCH_SIZE, help_text="Tickets per run.")
+    keep_days = WholeNumber("Keep days", 1, MAX_DAYS, help_text="Older tickets are deleted.")
     max_ready = WholeNumber(
         "Max ready",
         0,
         MAX_BATCH_SIZE,
-        help_text="Replenishment leaves no more free tickets than that for a draw; 0: it makes none.",
+        help_text="Replenishment stops at this many available tickets per draw; 0 disables it.",
     )
-    priority = WholeNumber("Priority", -MAX_PRIORITY, MAX_PRIORITY, help_text="A higher one is made first.")
+    priority = WholeNumber(
+        "Priority",
+        -MAX_PRIORITY,
+        MAX_PRIORITY,
+        help_text="Batches with a higher priority are generated first.",
+    )
 
     class Meta:
         model = ModePolicy
@@ -54,7 +57,7 @@ class PolicyForm(forms.ModelForm):
 
 @admin.register(ModePolicy)
 class ModePolicyAdmin(ActionAdmin):
-    """One policy a mode, made with the table: there is nothing to add or to delete."""
+    """One policy per mode, created by a migration; none can be added or deleted."""
 
     form = PolicyForm
     list_display = ["mode", "size", "keep_days", "ready", "priority", "state"]
@@ -73,8 +76,8 @@ class ModePolicyAdmin(ActionAdmin):
 
     @admin.display(description="new runs", ordering="paused")
     def state(self, policy: ModePolicy) -> str:
-        """In words: a red cross for "not paused" reads as trouble."""
-        return "paused" if policy.paused else "include it"
+        # Not a boolean icon: a red cross for "not paused" would look like an error.
+        return "paused" if policy.paused else "included"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -84,19 +87,18 @@ class ModePolicyAdmin(ActionAdmin):
 
     @admin.action(description="Pause the selected modes", permissions=["change"])
     def pause_selected(self, request: HttpRequest, modes: QuerySet[ModePolicy]) -> HttpResponse:
-        return HttpResponseRedirect(_address("pause", list(modes.values_list("mode", flat=True))))
+        return HttpResponseRedirect(_preview_url("pause", list(modes.values_list("mode", flat=True))))
 
     @admin.action(description="Resume the selected modes", permissions=["change"])
     def resume_selected(self, request: HttpRequest, modes: QuerySet[ModePolicy]) -> HttpResponse:
-        return HttpResponseRedirect(_address("resume", list(modes.values_list("mode", flat=True))))
+        return HttpResponseRedirect(_preview_url("resume", list(modes.values_list("mode", flat=True))))
 
     def row_actions(self, request: HttpRequest, policy: ModePolicy) -> list[Button]:
         if not self.has_change_permission(request, policy):
             return []
         title, page = ("Resume", "resume") if policy.paused else ("Pause", "pause")
-        return [(title, _address(page, [policy.mode]))]
+        return [(title, _preview_url(page, [policy.mode]))]
 
 
-def _address(page: str, modes: Sequence[str]) -> str:
-    """Of the page that shows what would become of these modes."""
+def _preview_url(page: str, modes: Sequence[str]) -> str:
     return f"{reverse(f'admin:tickets_modepolicy_{page}')}?{urlencode({'modes': modes}, doseq=True)}"

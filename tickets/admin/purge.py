@@ -1,4 +1,4 @@
-"""The page that purges tickets: by batch, mode, draw and age, shown first and then done or enqueued."""
+"""Action page that purges tickets by batch, mode, draw and age."""
 
 from datetime import date, datetime
 from typing import Any
@@ -18,22 +18,22 @@ from tickets.admin.batch_pages import BatchIds
 from tickets.store import MAX_DAYS, days_ago, purge_batch
 from tickets.store.purge import PurgeCandidate, enqueue_purge, needs_background, purge_candidates
 
-CARRIED = {"mode__exact": "mode", "draw_date": "draw_date"}  # the list's filters, as the form names them
-NO_FILTERS = (PAGE_VAR, ORDER_VAR, ALL_VAR, ERROR_FLAG, IS_FACETS_VAR, IS_POPUP_VAR)
-LEFT_OUT = "left_out"  # what else the list is filtered by
+FORM_FIELDS = {"mode__exact": "mode", "draw_date": "draw_date"}  # by the list filter's parameter
+NOT_FILTERS = (PAGE_VAR, ORDER_VAR, ALL_VAR, ERROR_FLAG, IS_FACETS_VAR, IS_POPUP_VAR)
+UNSUPPORTED = "left_out"  # parameter with the list filters that a purge does not support
 
 
 class PurgeForm(forms.Form):
-    batches = BatchIds("Left empty: any batch.")
+    batches = BatchIds("Leave empty for any batch.")
     mode = forms.ChoiceField(
         required=False,
         choices=[("", "any mode"), *((mode, mode) for mode in MODE_NAMES)],
         error_messages={
-            "invalid_choice": f"Mode: %(value)s is not one; allowed are {', '.join(MODE_NAMES)}."
+            "invalid_choice": f"Mode: %(value)s is not a mode; choose from {', '.join(MODE_NAMES)}."
         },
     )
-    draw_date = DateField("Draw date", required=False, help_text="Left empty: any draw.")
-    days = number_field("Days", MAX_DAYS, required=False, label="Older than, days")
+    draw_date = DateField("Draw date", required=False, help_text="Leave empty for any draw.")
+    days = number_field("Days", MAX_DAYS, required=False, label="Older than (days)")
 
     def clean_draw_date(self) -> date | None:
         day: date | None = self.cleaned_data["draw_date"]
@@ -45,10 +45,9 @@ class PurgeForm(forms.Form):
         return day
 
     def clean(self) -> dict[str, Any]:
-        asked = self.cleaned_data
-        if not self.errors and not any(asked.values()):
-            raise forms.ValidationError("Name at least one of batches, mode, draw date and days.")
-        return asked
+        if not self.errors and not any(self.cleaned_data.values()):
+            raise forms.ValidationError("Enter at least one of batches, mode, draw date and days.")
+        return self.cleaned_data
 
 
 class PurgePage(ClusterActionPage):
@@ -59,55 +58,53 @@ class PurgePage(ClusterActionPage):
     template = "admin/tickets/pregeneratedticket/purge.html"
 
     def url_for_list(self, request: HttpRequest) -> str:
-        """With the list's filters, so that what is filtered is what is purged; others are said."""
-        asked = {
-            name: value for name, value in request.GET.dict().items() if value and name not in NO_FILTERS
+        """Return the page's URL with the list's filters as form values; other filters by name only."""
+        filters = {
+            name: value for name, value in request.GET.dict().items() if value and name not in NOT_FILTERS
         }
-        carried = [(CARRIED[name], value) for name, value in asked.items() if name in CARRIED]
-        others = [(LEFT_OUT, _said(name)) for name in asked if name not in CARRIED]
-        query = urlencode(carried + list(dict.fromkeys(others)))
+        supported = [(FORM_FIELDS[name], value) for name, value in filters.items() if name in FORM_FIELDS]
+        unsupported = [(UNSUPPORTED, _filter_title(name)) for name in filters if name not in FORM_FIELDS]
+        query = urlencode(supported + list(dict.fromkeys(unsupported)))
         return f"{self.url}?{query}" if query else self.url
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Coming from a list that shows fewer tickets than would go, one sees that before any preview."""
-        left_out = request.GET.getlist(LEFT_OUT)
-        if not left_out:
+        """Warn instead of previewing if the list was filtered to fewer tickets than would be deleted."""
+        unsupported = request.GET.getlist(UNSUPPORTED)
+        if not unsupported:
             return super().get(request)
         text = (
-            f"The list was also filtered by {' and '.join(left_out)}, by which nothing can be purged: "
-            "what is named here takes tickets that the list did not show."
+            f"The list was also filtered by {' and '.join(unsupported)}, which a purge does not support. "
+            "The values below also select tickets that the list did not show."
         )
         self.model_admin.message_user(request, text, messages.WARNING)
         return self.render(request, PurgeForm(initial=request.GET.dict()))
 
-    def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
-        doomed = _doomed(asked, _before(asked))
+    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+        candidates = _candidates(cleaned_data, _created_before(cleaned_data))
         by_mode: dict[str, int] = {}
-        for batch, tickets in doomed:
+        for batch, tickets in candidates:
             by_mode[batch.mode] = by_mode.get(batch.mode, 0) + tickets
         return {
-            "doomed": [(batch, f"{tickets:,}") for batch, tickets in doomed],
+            "candidates": [(batch, f"{tickets:,}") for batch, tickets in candidates],
             "by_mode": [(mode, f"{tickets:,}") for mode, tickets in by_mode.items()],
             "total": f"{sum(by_mode.values()):,}",
-            "nothing_to_do": not doomed,
-            "needs_cluster": needs_background(doomed),
+            "nothing_to_do": not candidates,
+            "needs_cluster": needs_background(candidates),
         }
 
-    def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
-        before = _before(asked)
-        doomed = _doomed(asked, before)
-        older = f" older than {asked['days']} days" if asked["days"] else ""
-        if needs_background(doomed):
-            enqueue_purge(doomed, before)
-            for batch, tickets in doomed:
-                self.model_admin.log_change(
-                    request, batch, f"Enqueued the purge of {tickets} tickets{older}."
-                )
-            total = sum(one.tickets for one in doomed)
-            text = f"{total:,} tickets are purged in the background; their batches' stock falls as they go."
+    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
+        before = _created_before(cleaned_data)
+        candidates = _candidates(cleaned_data, before)
+        older = f" older than {cleaned_data['days']} days" if cleaned_data["days"] else ""
+        if needs_background(candidates):
+            enqueue_purge(candidates, before)
+            for batch, tickets in candidates:
+                self.model_admin.log_change(request, batch, f"Enqueued purge of {tickets} tickets{older}.")
+            total = sum(candidate.tickets for candidate in candidates)
+            text = f"{total:,} tickets are being purged in the background."
         else:
             total = 0
-            for batch, _ in doomed:
+            for batch, _ in candidates:
                 deleted = purge_batch(batch, before=before)
                 total += deleted
                 self.model_admin.log_change(request, batch, f"Purged {deleted} tickets{older}.")
@@ -115,14 +112,16 @@ class PurgePage(ClusterActionPage):
         self.model_admin.message_user(request, text, messages.SUCCESS)
 
 
-def _said(name: str) -> str:
-    """A filter of the list for people: `created_at__gte` is "created at"."""
+def _filter_title(name: str) -> str:
+    """Return a list filter's readable name: `created_at__gte` is "created at"."""
     return "a search" if name == SEARCH_VAR else name.split("__")[0].replace("_", " ")
 
 
-def _before(asked: dict[str, Any]) -> datetime | None:
-    return days_ago(asked["days"]) if asked["days"] else None
+def _created_before(cleaned_data: dict[str, Any]) -> datetime | None:
+    return days_ago(cleaned_data["days"]) if cleaned_data["days"] else None
 
 
-def _doomed(asked: dict[str, Any], before: datetime | None) -> list[PurgeCandidate]:
-    return purge_candidates(asked["batches"], asked["mode"] or None, asked["draw_date"], before)
+def _candidates(cleaned_data: dict[str, Any], before: datetime | None) -> list[PurgeCandidate]:
+    return purge_candidates(
+        cleaned_data["batches"], cleaned_data["mode"] or None, cleaned_data["draw_date"], before
+    )

@@ -1,4 +1,4 @@
-"""The page that makes a mode's tickets for a draw anew: what is made and what goes for it, then the order."""
+"""Action page that replaces a mode's unclaimed tickets for a draw."""
 
 from typing import Any
 
@@ -22,59 +22,59 @@ class RegenerateForm(forms.Form):
         "Size",
         MAX_BATCH_SIZE,
         required=False,
-        help_text="Tickets to make. Left empty: as many as go, and no fewer than the mode's policy says.",
+        help_text="Tickets. Leave empty for as many as will be replaced, at least the policy's batch size.",
     )
     run_id = run_id_field()
 
 
 class RegeneratePage(ClusterActionPage):
-    """It makes tickets and deletes tickets, so it is for those who may do both."""
-
     slug = "regenerate"
     title = "Regenerate a mode"
     permission = "tickets.add_generationrun"
-    deleting_permission = "tickets.delete_pregeneratedticket"
+    delete_permission = "tickets.delete_pregeneratedticket"
     form_class = RegenerateForm
     template = "admin/tickets/generationrun/regenerate.html"
     needs_cluster = True
 
     def is_allowed(self, request: HttpRequest) -> bool:
-        return super().is_allowed(request) and request.user.has_perm(self.deleting_permission)
+        return super().is_allowed(request) and request.user.has_perm(self.delete_permission)
 
-    def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
         try:
-            planned = regeneration(asked["mode"], asked["draw_date"], asked["size"])
+            planned = regeneration(cleaned_data["mode"], cleaned_data["draw_date"], cleaned_data["size"])
         except ValueError as error:
-            raise _refused(asked, error) from error
+            raise _refusal(cleaned_data["mode"], error) from error
         return {
             "planned": planned,
             "size": f"{planned.size:,}",
-            "total": f"{sum(one.tickets for one in planned.replaced):,}",
+            "total": f"{sum(candidate.tickets for candidate in planned.replaced):,}",
             "replaced": [
                 (batch, f"{tickets:,}", f"{batch.stored - tickets:,}") for batch, tickets in planned.replaced
             ],
             "confirm": {"draw_date": str(planned.draw_date), "size": str(planned.size)},
         }
 
-    def perform(self, request: HttpRequest, asked: dict[str, Any]) -> None:
-        mode, day = asked["mode"], asked["draw_date"]
+    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
+        mode, day = cleaned_data["mode"], cleaned_data["draw_date"]
         try:
-            run, replaced = regenerate(mode, day, asked["size"], asked["run_id"] or new_run_id("admin"))
+            run, replaced = regenerate(
+                mode, day, cleaned_data["size"], cleaned_data["run_id"] or new_run_id("admin")
+            )
         except ValueError as error:
-            raise _refused(asked, error) from error
+            raise _refusal(cleaned_data["mode"], error) from error
         if replaced is None:
-            text = f"Run {run} exists already; nothing is made twice."
+            text = f"Run {run} already exists; no new batch was created."
             self.model_admin.message_user(request, text, messages.WARNING)
             return
         new = run.batches.get(mode=mode)
-        named = f"batch {', '.join(str(one.pk) for one in replaced)}" if replaced else "nothing"
-        order = f"{new.requested:,} tickets of {mode} for {day}, which replace {named} once they are ready"
-        self.model_admin.log_addition(request, run, f"Ordered {order}.")
+        old = f"batch {', '.join(str(batch.pk) for batch in replaced)}" if replaced else "nothing"
+        summary = f"{new.requested:,} tickets of {mode} for {day}, replacing {old} when ready"
+        self.model_admin.log_addition(request, run, f"Requested {summary}.")
         for batch in replaced:
-            text = f"Its unclaimed tickets are purged once batch {new.pk} is ready."
+            text = f"Unclaimed tickets will be purged when batch {new.pk} is ready."
             self.model_admin.log_change(request, batch, text)
-        self.model_admin.message_user(request, f"Run {run} is enqueued: {order}.", messages.SUCCESS)
+        self.model_admin.message_user(request, f"Run {run} enqueued: {summary}.", messages.SUCCESS)
 
 
-def _refused(asked: dict[str, Any], reason: ValueError) -> ActionRefused:
-    return ActionRefused(f"Mode {asked['mode']} cannot be regenerated: {reason}.")
+def _refusal(mode: str, reason: ValueError) -> ActionRefused:
+    return ActionRefused(f"Mode {mode} cannot be regenerated: {reason}.")

@@ -1,4 +1,4 @@
-"""The page that has failed or cancelled batches made after all: shown first, and then queued again."""
+"""Action page that queues failed and cancelled batches again."""
 
 from typing import Any
 
@@ -9,15 +9,15 @@ from django.utils.html import format_html
 from predictions.draws.sources import upcoming_draw
 from predictions.models import Prediction
 from shiolplus.adminsite.columns import minute_text
-from tickets.admin.batch_pages import BatchesPage, BatchIds, PreviewRow, is_over
+from tickets.admin.batch_pages import BatchesPage, BatchIds, PreviewRow
 from tickets.generation.lifecycle import retry_batch
 from tickets.models import TicketBatch
 
-ENDED_SHORT = (TicketBatch.Status.FAILED, TicketBatch.Status.CANCELLED)
+RETRYABLE = (TicketBatch.Status.FAILED, TicketBatch.Status.CANCELLED)
 
 
 class RetryForm(forms.Form):
-    batches = BatchIds("Left empty: all failed ones whose draw has not been held.")
+    batches = BatchIds("Leave empty for all failed batches of upcoming draws.")
 
 
 class RetryPage(BatchesPage):
@@ -31,26 +31,27 @@ class RetryPage(BatchesPage):
         failed = TicketBatch.objects.filter(status=TicketBatch.Status.FAILED)
         return failed.filter(draw_date__gte=upcoming_draw())
 
-    def preview(self, asked: dict[str, Any]) -> dict[str, Any]:
-        shown = super().preview(asked)
-        return shown | {"needs_cluster": not shown["nothing_to_do"]}
+    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+        preview = super().preview(cleaned_data)
+        return preview | {"needs_cluster": not preview["nothing_to_do"]}
 
     def describe(self, batch: TicketBatch) -> PreviewRow:
-        if batch.status not in ENDED_SHORT:
-            return PreviewRow(batch, blocked_reason=f"it is {batch.status}: left as it is")
-        over = "; its draw is over, so nobody can claim these tickets" if is_over(batch) else ""
-        return PreviewRow(batch, format_html("{}{}", _drawn_from(batch), over))
+        if batch.status not in RETRYABLE:
+            return PreviewRow(batch, blocked_reason=f"Already {batch.status}; nothing to retry")
+        is_past = batch.draw_date < upcoming_draw()
+        warning = "; the draw is over, so its tickets cannot be claimed" if is_past else ""
+        return PreviewRow(batch, format_html("{}{}", _prediction_text(batch), warning))
 
     def apply(self, request: HttpRequest, batch: TicketBatch) -> str:
-        made = f"{batch.generated:,} of {batch.requested:,} tickets"
-        return f"Queued again; it goes on at {made}." if retry_batch(batch) else ""
+        progress = f"{batch.generated:,} of {batch.requested:,} tickets"
+        return f"Queued again; continues at {progress}." if retry_batch(batch) else ""
 
 
-def _drawn_from(batch: TicketBatch) -> str:
-    """Of which prediction its tickets will be: its own, or what it gets where it never had one."""
-    law, whose = batch.prediction, "its prediction"
-    if law is None:
-        law, whose = Prediction.objects.newest(batch.mode, batch.draw_date), "the newest prediction"
-    if law is None:
-        return "no prediction for its draw: it will fail again; run the pipeline first"
-    return format_html("{} of {}", whose, minute_text(law.created_at))
+def _prediction_text(batch: TicketBatch) -> str:
+    """Describe the prediction that a retry samples from: the batch's own, else the newest one."""
+    prediction, text = batch.prediction, "its prediction"
+    if prediction is None:
+        prediction, text = Prediction.objects.newest(batch.mode, batch.draw_date), "the newest prediction"
+    if prediction is None:
+        return "no prediction for its draw, so it will fail again; run the pipeline first"
+    return format_html("{} of {}", text, minute_text(prediction.created_at))

@@ -1,4 +1,4 @@
-"""The admin's pages for scores: what batches won beside what was expected, and each mode over its draws."""
+"""Admin pages for scores: prizes of batches and modes compared with their expectation."""
 
 from typing import Any
 
@@ -22,15 +22,15 @@ from tickets.models.scores import BatchScore
 from tickets.scoring.results import MIN_DRAWS, mode_results
 
 ONE_DRAW = (
-    "One draw says nothing about a mode: all tickets of a batch meet the same numbers. A mode is judged over "
-    f"{MIN_DRAWS} scored draws or more."
+    "One draw says nothing about a mode, since all tickets of a batch are scored against the same numbers. "
+    f"Modes are compared over at least {MIN_DRAWS} scored draws."
 )
-MONEY = "by the fixed prizes; jackpots are counted and not priced"
-SHOWN = ("drawn", "scored", "tickets", "purged", "tiers", "money", "says")
+MONEY = "fixed prizes only; jackpots are counted, not valued"
+SCORE_FIELDS = ("drawn", "scored", "tickets", "purged", "tiers", "money", "says")
 
 
-class ScorePage(ReadOnlyAdminMixin):
-    """How a score is shown, on its own page and on its batch's."""
+class ScoreFieldsMixin(ReadOnlyAdminMixin):
+    """Fields of a score, for its own page and for the inline on its batch's page."""
 
     @admin.display(description="draw")
     def drawn(self, score: BatchScore) -> str:
@@ -38,19 +38,19 @@ class ScorePage(ReadOnlyAdminMixin):
         draw = Draw.objects.filter(draw_date=score.draw_date).first()
         if draw is None or score.matches(draw):
             return numbers
-        return format_html("{}; the draw was corrected since, so this score does not count", numbers)
+        return format_html("{}; outdated, the draw was corrected since", numbers)
 
     @admin.display(description="scored (UTC)")
     def scored(self, score: BatchScore) -> str:
         return minute_text(score.scored_at)
 
-    @admin.display(description="tickets in each prize tier")
+    @admin.display(description="tickets per prize tier")
     def tiers(self, score: BatchScore) -> str:
         rows = format_html_join(
             "",
             "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
             (
-                (tier, _prize(tier), f"{count:,}", f"{float(score.tickets / tier.odds_one_in):,.2f}")
+                (tier, _prize_text(tier), f"{count:,}", f"{float(score.tickets / tier.odds_one_in):,.2f}")
                 for tier, count in zip(PRIZE_TIERS, score.tiers, strict=True)
             ),
         )
@@ -60,46 +60,46 @@ class ScorePage(ReadOnlyAdminMixin):
             rows,
         )
 
-    @admin.display(description="prizes beside what is expected")
+    @admin.display(description="prizes vs. expected")
     def money(self, score: BatchScore) -> str:
         won, expected, cost = score.prize_usd, score.expected_usd, score.cost_usd
         return f"${won:,} won, ${expected:,.2f} expected, ${cost:,} paid; {MONEY}"
 
-    @admin.display(description="what it says")
+    @admin.display(description="interpretation")
     def says(self, score: BatchScore) -> str:
         return ONE_DRAW
 
 
-def _prize(tier: PrizeTier) -> str:
+def _prize_text(tier: PrizeTier) -> str:
     prize = prize_of(tier.white_matches, tier.powerball_match)
     return prize if isinstance(prize, str) else f"${prize:,}"
 
 
-class ScoreInline(ScorePage, admin.StackedInline):
+class ScoreInline(ScoreFieldsMixin, admin.StackedInline):
     model = BatchScore
-    fields = readonly_fields = SHOWN
+    fields = readonly_fields = SCORE_FIELDS
     verbose_name_plural = "score"
-    extra = 0  # a batch without a score shows none
+    extra = 0
 
     class Media:
         css = BALLS_CSS
 
 
 @admin.register(BatchScore)
-class BatchScoreAdmin(ScorePage, RememberedFiltersAdmin):
+class BatchScoreAdmin(ScoreFieldsMixin, RememberedFiltersAdmin):
     list_display = [
         "batch_id",
         "mode",
         date_column("draw_date"),
         "numbers",
-        "how_many",
-        "won_unbroken",
+        "ticket_count",
+        "won",
         "prize",
         "expected",
         "cost",
         datetime_column("scored_at", "scored"),
     ]
-    fields = readonly_fields = ("of_batch", *SHOWN)
+    fields = readonly_fields = ("batch_link", *SCORE_FIELDS)
     list_filter = ["batch__mode", DrawDateFilter]
     date_hierarchy = "draw_date"
     list_select_related = ["batch__run"]
@@ -112,16 +112,16 @@ class BatchScoreAdmin(ScorePage, RememberedFiltersAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         context = (extra_context or {}) | {
-            "modes": [one for one in mode_results() if one.draws],
+            "modes": [result for result in mode_results() if result.draws],
             "one_draw": ONE_DRAW,
             "money": MONEY,
         }
         return super().changelist_view(request, context)
 
     @admin.display(description="batch")
-    def of_batch(self, score: BatchScore) -> str:
-        address = reverse("admin:tickets_ticketbatch_change", args=[score.batch_id])
-        return format_html('<a href="{}">{} in run {}</a>', address, score.batch, score.batch.run)
+    def batch_link(self, score: BatchScore) -> str:
+        url = reverse("admin:tickets_ticketbatch_change", args=[score.batch_id])
+        return format_html('<a href="{}">{} in run {}</a>', url, score.batch, score.batch.run)
 
     @admin.display(ordering="batch__mode")
     def mode(self, score: BatchScore) -> str:
@@ -132,12 +132,12 @@ class BatchScoreAdmin(ScorePage, RememberedFiltersAdmin):
         return render_row_balls(score)
 
     @admin.display(description="tickets", ordering="tickets")
-    def how_many(self, score: BatchScore) -> str:
+    def ticket_count(self, score: BatchScore) -> str:
         return f"{score.tickets:,}"
 
     @admin.display(description="won")
-    def won_unbroken(self, score: BatchScore) -> str:
-        """Each tier unbroken in its narrow column."""
+    def won(self, score: BatchScore) -> str:
+        # Keep each tier on one line of the narrow column.
         return score.won.replace(": ", ":\N{NO-BREAK SPACE}")
 
     @admin.display(description="prize", ordering="prize_usd")

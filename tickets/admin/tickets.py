@@ -1,4 +1,4 @@
-"""The admin's pages for tickets: a list that is never counted in full, and search by numbers."""
+"""Admin pages for tickets, with search by numbers. The list is never counted or sorted in full."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -28,14 +28,15 @@ from shiolplus.adminsite.columns import (
 )
 from shiolplus.adminsite.export import BALLS, ExportColumn, ExportMixin
 from tickets.admin.purge import PurgePage
-from tickets.admin.ticket_lookup import FOUND_BY_NUMBERS, RESULT_LIMIT, newest_ids
+from tickets.admin.ticket_lookup import NUMBER_RESULT_LIMIT, RESULT_LIMIT, newest_ids
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.models.number_query import parse_number_query
 
 
 class CappedPaginator(Paginator):
-    """Pages without counting or sorting every ticket: the batches know how many there are in all, and of
-    those that a filter leaves, the newest are found once, up to a limit.
+    """Paginate tickets without counting or sorting all of them.
+
+    The total is the sum of the batches' counts. A filtered list is limited to its newest tickets.
     """
 
     object_list: Any
@@ -52,8 +53,9 @@ class CappedPaginator(Paginator):
 
     @property
     def limit(self) -> int:
-        """One more than is said to be found."""
-        return FOUND_BY_NUMBERS if getattr(self.object_list, "wanted", None) else RESULT_LIMIT
+        """Return the number of tickets to look up: one more than is shown."""
+        by_numbers = getattr(self.object_list, "number_query", None) is not None
+        return NUMBER_RESULT_LIMIT if by_numbers else RESULT_LIMIT
 
     @property
     def shown_at_most(self) -> str:
@@ -61,12 +63,11 @@ class CappedPaginator(Paginator):
 
     @property
     def is_truncated(self) -> bool:
-        """Whether there are more than are shown."""
         return self._is_filtered and self.count == self.limit
 
     @property
     def ids(self) -> list[int] | None:
-        """The keys of all that a filter leaves, where they were found."""
+        """Return the ids of all tickets of a filtered list, or None unless all were looked up."""
         return self._newest if self._is_filtered and not self.is_truncated else None
 
     @cached_property
@@ -76,12 +77,12 @@ class CappedPaginator(Paginator):
     def page(self, number: int | str) -> Page:
         number = self.validate_number(number)
         first = (number - 1) * self.per_page
-        ids = self._ids(first, min(first + self.per_page, self.count))
+        ids = self._page_ids(first, min(first + self.per_page, self.count))
         order = self.object_list.query.order_by
         return Page(self.object_list.model.objects.filter(pk__in=ids).order_by(*order), number, self)
 
-    def _ids(self, first: int, last: int) -> list[int]:
-        """The keys of a page, which the index alone gives, from the nearer end."""
+    def _page_ids(self, first: int, last: int) -> list[int]:
+        """Return the ids of a page from the primary key's index, counting from the nearer end."""
         if self._is_filtered:
             return self._newest[first:last]
         keys = self.object_list.values_list("pk", flat=True)
@@ -91,7 +92,7 @@ class CappedPaginator(Paginator):
 
 
 class CappedChangeList(ChangeList):
-    """Takes even a single page from the paginator, which has found its tickets already."""
+    """Read a single page from the paginator, too, instead of querying the filtered list again."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -99,16 +100,16 @@ class CappedChangeList(ChangeList):
             self.result_list = self.paginator.page(1).object_list
 
 
-class TicketList(CappedChangeList):
-    """Knows of each ticket what its draw brought, if it was held."""
+class TicketChangeList(CappedChangeList):
+    """Attach the draw, if it has taken place, to each ticket."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         tickets: list[Any] = list(self.result_list)
-        held = Draw.objects.filter(draw_date__in={one.draw_date for one in tickets})
-        draws = {draw.draw_date: draw for draw in held}
+        rows = Draw.objects.filter(draw_date__in={ticket.draw_date for ticket in tickets})
+        draws = {draw.draw_date: draw for draw in rows}
         for ticket in tickets:
-            ticket.drawn = draws.get(ticket.draw_date)
+            ticket.draw = draws.get(ticket.draw_date)
         self.result_list = tickets
 
 
@@ -124,8 +125,6 @@ class StockedModeFilter(admin.SimpleListFilter):
 
 
 class StockedDrawFilter(DrawDateFilter):
-    """The draws that tickets are stored for, as the batches know them."""
-
     def days(self, model_admin: "admin.ModelAdmin[Any]") -> Iterable[date]:
         return stocked_draws()[:DRAWS_OFFERED]
 
@@ -143,19 +142,19 @@ class StockedMonthFilter(DrawMonthFilter):
 
 
 def stocked_draws() -> QuerySet[TicketBatch, date]:
-    """The draws that tickets are stored for, newest first."""
+    """Return the dates of draws with stored tickets, newest first, from the batches' counts."""
     batches = TicketBatch.objects.filter(stored__gt=0).order_by("-draw_date")
     return batches.values_list("draw_date", flat=True).distinct()
 
 
 class CreatedAtFilter(admin.DateFieldListFilter):
-    """Today, the past seven days and so on, found newest first rather than sorted."""
+    """Filter by age without an index, so that the list is read in id order instead of sorted."""
 
     def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[PreGeneratedTicket]:
-        found = super().queryset(request, queryset)
-        used: dict[str, Any] = self.used_parameters
-        bounds = {name: values[-1] for name, values in used.items()}
-        return queryset.created_between(**bounds) if bounds and found is not None else queryset
+        filtered = super().queryset(request, queryset)
+        params: dict[str, Any] = self.used_parameters
+        bounds = {name: values[-1] for name, values in params.items()}
+        return queryset.created_between(**bounds) if bounds and filtered is not None else queryset
 
 
 @admin.register(PreGeneratedTicket)
@@ -172,17 +171,17 @@ class PreGeneratedTicketAdmin(ReadOnlyAdminMixin, ExportMixin, ActionAdmin):
         truncated_column("strategy_used", 15, "strategy"),
         "confidence",
         date_column("draw_date"),
-        "of_batch",
+        "batch_link",
         datetime_column("created_at", "created"),
     ]
-    ordering = ["-id"]  # newest first, as the rows lie: another order would sort or jump through all
+    ordering = ["-id"]  # the primary key's index; any other order would sort the whole table
     sortable_by = ()
     hierarchy = StockedMonthFilter
     list_filter = [StockedModeFilter, StockedDrawFilter, StockedMonthFilter, ("created_at", CreatedAtFilter)]
-    search_fields = ["pipeline_run_id"]  # makes the search box; what is typed is read below
-    search_help_text = "Numbers such as 5 12 33 41 60 +7, or a part of them (5 12, +7); or a run's whole id"
+    search_fields = ["pipeline_run_id"]  # shows the search box; get_search_results does the search
+    search_help_text = "Numbers such as 5 12 33 41 60 +7, some of them (5 12, +7), or a complete run id"
     show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER  # facets count every ticket
+    show_facets = admin.ShowFacets.NEVER  # facets would count every ticket
     paginator = CappedPaginator
     list_select_related = False
     action_pages = [PurgePage]
@@ -196,7 +195,7 @@ class PreGeneratedTicketAdmin(ReadOnlyAdminMixin, ExportMixin, ActionAdmin):
         css = BALLS_CSS
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
-        return TicketList
+        return TicketChangeList
 
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
@@ -209,22 +208,20 @@ class PreGeneratedTicketAdmin(ReadOnlyAdminMixin, ExportMixin, ActionAdmin):
         except ValueError as error:
             if GenerationRun.objects.filter(pipeline_run_id=text).exists():
                 return queryset.filter_keeping_id_order(pipeline_run_id=text), False
-            self.message_user(request, f"Nothing was searched: {error}.", messages.ERROR)
+            self.message_user(request, f"Invalid search: {error}.", messages.ERROR)
             return queryset.none(), False
 
     @admin.display
     def numbers(self, ticket: Any) -> str:
-        """With what its draw has hit, in the list and, where it is asked for alone, on its page."""
-        if not hasattr(ticket, "drawn"):
-            ticket.drawn = Draw.objects.filter(draw_date=ticket.draw_date).first()
-        return render_row_balls(ticket, ticket.drawn)
+        if not hasattr(ticket, "draw"):  # not from the list
+            ticket.draw = Draw.objects.filter(draw_date=ticket.draw_date).first()
+        return render_row_balls(ticket, ticket.draw)
 
     @admin.display
     def confidence(self, ticket: PreGeneratedTicket) -> str:
-        """A percentile among uniform tickets, not a chance of winning."""
         return f"{ticket.confidence_score:.3f}"
 
     @admin.display(description="batch")
-    def of_batch(self, ticket: PreGeneratedTicket) -> str:
-        address = reverse("admin:tickets_ticketbatch_change", args=[ticket.batch_id])
-        return format_html('<a href="{}">{}</a>', address, ticket.batch_id)
+    def batch_link(self, ticket: PreGeneratedTicket) -> str:
+        url = reverse("admin:tickets_ticketbatch_change", args=[ticket.batch_id])
+        return format_html('<a href="{}">{}</a>', url, ticket.batch_id)

@@ -1,4 +1,4 @@
-"""How the dashboard writes: `{{ seconds|duration }}` is 3 min 20 s, `{{ text|codes }}` sets commands off."""
+"""Dashboard filters: `{{ seconds|duration }}` gives 3 min 20 s, `{{ text|codes }}` marks up commands."""
 
 import re
 
@@ -14,5 +14,5 @@ register.filter("duration", duration)
 
 @register.filter
 def codes(text: str) -> SafeString:
-    """What stands between backticks is code; the rest is plain text."""
+    """Escape text and wrap the parts between backticks in <code>."""
     return mark_safe(re.sub("`([^`]+)`", r"<code>\1</code>", escape(text)))

@@ -31,6 +31,6 @@ def test_whoever_sends_a_form_without_its_token_reads_what_to_do() -> None:
     answer = Client(enforce_csrf_checks=True).post("/admin/login/", {"username": "admin", "password": "x"})
 
     page = answer.content.decode()
-    assert "<h1>Nothing was changed</h1>" in page
-    assert "load the page anew" in page
+    assert "<h1>Form rejected</h1>" in page
+    assert "reload the page" in page
     assert answer["X-Request-ID"] in page

@@ -72,7 +72,7 @@ def test_a_purge_deletes_exactly_what_its_preview_showed(
 ) -> None:
     preview = admin.get(PURGE, asked).content.decode()
     assert f"<strong>{total} tickets</strong> will be deleted" in preview
-    assert (f"Yes, delete {total} tickets" in preview) == (total > 0)
+    assert (f"Delete {total} tickets" in preview) == (total > 0)
     assert stock() == ALL
 
     done = admin.post(PURGE, asked, follow=True)
@@ -128,7 +128,7 @@ def test_a_filter_that_a_purge_does_not_know_is_said_and_nothing_is_previewed(ad
     assert "The list was also filtered by a search and created at" in page.content.decode()
     assert '<option value="v1" selected>' in page.content.decode()
     assert page.context["preview"] is None
-    assert "Yes, delete" not in page.content.decode()
+    assert "Delete" not in page.content.decode()
 
 
 @pytest.mark.usefixtures("tickets")
@@ -173,12 +173,12 @@ def test_a_large_purge_is_enqueued_and_done_in_parts_by_tasks(
     batch = TicketBatch.objects.get(mode="v1")
 
     preview = admin.get(PURGE, {"mode": "v1"}).content.decode()
-    assert "they go in the background" in preview
+    assert "Large purge; runs in the background." in preview
     assert "No cluster is running" in preview
     done = admin.post(PURGE, {"mode": "v1"}, follow=True).content.decode()
 
-    assert "8 tickets are purged in the background" in done
-    assert LogEntry.objects.get().get_change_message() == "Enqueued the purge of 8 tickets."
+    assert "8 tickets are being purged in the background" in done
+    assert LogEntry.objects.get().get_change_message() == "Enqueued purge of 8 tickets."
     assert PreGeneratedTicket.objects.count() == 10
     parts = []
     while OrmQ.objects.exists():
@@ -217,9 +217,9 @@ def test_a_large_purge_by_age_takes_nothing_that_grows_old_while_it_waits(
     [
         (
             {"mode": "", "draw_date": "", "days": ""},
-            "Name at least one of batches, mode, draw date and days.",
+            "Enter at least one of batches, mode, draw date and days.",
         ),
-        ({"mode": "v9"}, "Mode: v9 is not one; allowed are random_forest, lstm, v1, v2, hybrid."),
+        ({"mode": "v9"}, "Mode: v9 is not a mode; choose from random_forest, lstm, v1, v2, hybrid."),
         ({"draw_date": "soon"}, "Draw date: allowed is a date such as 2026-11-25."),
         ({"draw_date": "2026-11-26"}, "Draw date: 2026-11-26 is a Thursday without a draw"),
         ({"days": "0"}, "Days: allowed is a whole number from 1 to 36,500."),
@@ -235,14 +235,14 @@ def test_a_bad_filter_is_an_error_and_deletes_nothing(
         response = method(PURGE, asked)
         assert response.status_code == 200
         assert error in response.content.decode()
-        assert "Yes, delete" not in response.content.decode()
+        assert "Delete" not in response.content.decode()
 
     assert stock() == ALL
 
 
 @pytest.mark.usefixtures("tickets")
 def test_a_purge_posted_with_nothing_at_all_deletes_nothing(admin: Client) -> None:
-    assert "Name at least one" in admin.post(PURGE, {}).content.decode()
+    assert "Enter at least one" in admin.post(PURGE, {}).content.decode()
     assert stock() == ALL
 
 
@@ -275,8 +275,8 @@ def test_a_confirmed_order_is_enqueued_and_logged_once(admin: Client) -> None:
     run = GenerationRun.objects.get()
     assert (run.pipeline_run_id, run.modes, run.batch_size) == (asked["run_id"], ["random_forest"], 1200)
     assert (run.draw_date, run.status, run.auto_cleanup) == (WEDNESDAY, "running", False)
-    assert f"Run {run} is enqueued: 1,200 tickets of random_forest for 2026-11-25." in first.content.decode()
-    assert "nothing is made twice" in again.content.decode()
+    assert f"Run {run} enqueued: 1,200 tickets of random_forest for 2026-11-25." in first.content.decode()
+    assert "no new batch was created" in again.content.decode()
     assert OrmQ.objects.count() == 1
     entry = LogEntry.objects.get()
     assert (entry.action_flag, entry.object_id) == (ADDITION, str(run.pk))
@@ -286,7 +286,7 @@ def test_an_order_of_a_mode_without_a_prediction_says_why_it_failed(admin: Clien
     done = admin.post(GENERATE, ASKED | {"modes": "v1"}, follow=True).content.decode()
 
     assert "v1: no prediction of v1 for the draw of 2026-11-25" in done
-    assert "is enqueued" not in done
+    assert "enqueued:" not in done
     assert GenerationRun.objects.get().status == "failed"
 
 
@@ -302,7 +302,7 @@ def test_an_order_without_a_size_is_as_the_policies_say_and_a_paused_mode_is_mar
 
     assert "<strong>2,600 tickets</strong>" in page
     assert [page.count(f'<td class="number">{size}</td></tr>') for size in ("100", "2,500", "0")] == [1, 1, 1]
-    assert page.count("paused: it is left out") == 1
+    assert page.count("paused, not included") == 1
     assert "100 tickets of random_forest, 2,500 tickets of v1 for 2026-11-25" in done
     assert "v2: paused; staff who may change mode policies" in done
     assert GenerationRun.objects.get().batch_size is None
@@ -313,8 +313,8 @@ def test_an_order_of_paused_modes_alone_cannot_be_confirmed(admin: Client) -> No
 
     page = admin.get(GENERATE, ASKED).content.decode()
 
-    assert page.count("paused: it is left out") == 2
-    assert "Yes, order" not in page
+    assert page.count("paused, not included") == 2
+    assert 'class="default"' not in page
 
 
 def test_an_order_without_a_date_is_for_the_next_draw(admin: Client) -> None:

@@ -124,4 +124,4 @@ def test_the_clients_page_links_its_newest_claims(admin: Client, claims: list[Cl
 
     assert f'<a href="{CLAIMS}{claims[1].pk}/change/">' in page
     assert f'<a href="{CLAIMS}{claims[3].pk}/change/">' not in page
-    assert f'<a href="{CLAIMS}?q=shop">All its claims</a>' in page
+    assert f'<a href="{CLAIMS}?q=shop">All claims of this client</a>' in page

@@ -70,11 +70,11 @@ def test_the_form_of_a_new_client_offers_every_mode_and_the_usual_limits(admin: 
     [
         (
             {"daily_quota": "-1"},
-            "Daily quota: &#x27;-1&#x27; is not allowed; allowed is a whole number from 0 to 10,000,000.",
+            "Daily quota: &#x27;-1&#x27; is not allowed; enter a whole number from 0 to 10,000,000.",
         ),
         ({"daily_quota": "10000001"}, "Daily quota: &#x27;10000001&#x27; is not allowed"),
-        ({"daily_quota": ""}, "Daily quota: is missing"),
-        ({"rate": "0"}, "Rate: &#x27;0&#x27; is not allowed; allowed is a whole number from 1 to 1,000,000."),
+        ({"daily_quota": ""}, "Daily quota: a value is required"),
+        ({"rate": "0"}, "Rate: &#x27;0&#x27; is not allowed; enter a whole number from 1 to 1,000,000."),
         ({"rate": "1000001"}, "Rate: &#x27;1000001&#x27; is not allowed"),
         ({"rate": "many"}, "Rate: &#x27;many&#x27; is not allowed"),
         (
@@ -115,7 +115,7 @@ def test_a_change_is_stored_and_keeps_todays_use(admin: Client) -> None:
     client.refresh_from_db()
     assert (client.daily_quota, client.active, client.days.get().used) == (250, False, 5)
     page = text_of(admin.get(change(client)))
-    assert "5 of 250 tickets used; renewed at 2026-11-25 05:00 UTC, midnight in New York." in page
+    assert "5 of 250 tickets used; resets at 2026-11-25 05:00 UTC, midnight in New York." in page
 
 
 def test_the_list_shows_what_each_may_and_has_done_today(admin: Client) -> None:
@@ -164,7 +164,7 @@ def test_a_client_with_claims_is_not_deleted_and_the_page_says_why(admin: Client
 
     for response in (admin.get(address, follow=True), admin.post(address, {"post": "yes"}, follow=True)):
         assert response.redirect_chain == [(change(client), 302)]
-        assert "The client shop has claims, which are kept for good" in text_of(response)
+        assert "Client shop has claims, which are kept permanently" in text_of(response)
     assert ApiClient.objects.exists()
     assert not LogEntry.objects.exists()
 
@@ -183,7 +183,7 @@ def test_a_client_that_claims_while_it_is_deleted_stays(
     monkeypatch.setattr("django.contrib.admin.options.ModelAdmin.log_deletions", claim_first)
     page = admin.post(change(client).replace("change", "delete"), {"post": "yes"}, follow=True)
 
-    assert "The client shop has claims" in text_of(page)
+    assert "Client shop has claims" in text_of(page)
     assert ApiClient.objects.exists()
     assert not LogEntry.objects.exists()
 

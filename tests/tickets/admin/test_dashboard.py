@@ -240,15 +240,15 @@ def test_the_page_shows_what_runs_what_is_in_stock_and_what_is_wrong() -> None:
 
     page = text_of(superuser().get(PAGE))
 
-    assert "Somebody should act" in page
+    assert "Action needed" in page
     assert "No cluster generates tickets (queue shiolplus)." in page
     assert 'href="/admin/predictions/pipelinerun/run/"' in page
     assert (
         f'href="/admin/tickets/ticketbatch/{batch.pk}/change/">Batch {batch.pk} of random_forest</a>' in page
     )
-    assert "100 of 400 tickets, 50 a second, 6.0 s left" in page
+    assert "100 of 400 tickets, 50 per second, 6.0 s left" in page
     assert "Last updated 2026-11-24 12:30:00 UTC" in page
-    assert 'data-every="3"' in page
+    assert 'data-refresh-seconds="3"' in page
 
 
 def test_each_trouble_mode_and_batch_leads_to_what_the_person_may_do_about_it() -> None:
@@ -279,8 +279,8 @@ def test_each_trouble_mode_and_batch_leads_to_what_the_person_may_do_about_it() 
 def test_when_nothing_runs_the_page_is_asked_for_less_often() -> None:
     page = text_of(superuser().get(PAGE))
 
-    assert "Nothing runs, and nothing waits." in page
-    assert 'data-every="15"' in page
+    assert "<p>Idle</p>" in page
+    assert 'data-refresh-seconds="15"' in page
 
 
 def test_the_page_costs_at_most_25_queries_whatever_it_shows() -> None:

@@ -11,7 +11,7 @@ from django.test import Client
 
 from tests.factories import WEDNESDAY, count_claims, make_prediction, queued_batch, some_tickets
 from tests.staff import client_of, staff_who_may
-from tickets.admin.demand import page_of
+from tickets.admin.demand import demand_context
 from tickets.models import ClaimHour
 from tickets.models.policies import ModePolicy
 from tickets.store import insert_batch_tickets
@@ -38,7 +38,7 @@ def _now() -> Iterator[None]:
 
 
 def row(mode: str, now: datetime = NOW) -> dict[str, str]:
-    return {one.mode: vars(one) for one in page_of(now)["shelves"]}[mode]
+    return {one.mode: vars(one) for one in demand_context(now)["stock"]}[mode]
 
 
 def sold_lately(mode: str = "v1", claims: int = 30) -> None:
@@ -54,10 +54,10 @@ def test_where_nothing_was_ever_claimed_the_page_says_so(admin: Client) -> None:
 
     assert "<title>Demand" in page
     assert "Sales for the draw of 2026-11-25 close at 2026-11-26 02:59 UTC." in page
-    assert "No ticket was claimed yet, of any mode: nothing is expected, and nothing is ordered." in page
+    assert "No tickets have been claimed yet, so no demand is expected and nothing is ordered." in page
     assert page.count("never claimed") == 5
     assert 'role="img"' not in page
-    assert "The last hours" not in page
+    assert "Last hours" not in page
 
 
 def test_a_mode_s_stock_stands_beside_what_is_expected_of_it(admin: Client) -> None:
@@ -100,12 +100,12 @@ def test_it_says_why_a_mode_is_not_replenished() -> None:
     ModePolicy.objects.filter(mode="lstm").update(paused=True)
     ModePolicy.objects.filter(mode="v1").update(max_ready=0)
 
-    said = {one.mode: one.replenished for one in page_of(NOW)["shelves"]}
+    said = {one.mode: one.replenished for one in demand_context(NOW)["stock"]}
 
     assert said == {
         "random_forest": "up to 100,000",
         "lstm": "paused",
-        "v1": "never, by its policy",
+        "v1": "off by policy",
         "v2": "no prediction yet",
         "hybrid": "no prediction yet",
     }
@@ -124,7 +124,7 @@ def test_after_the_cut_off_it_says_that_nothing_is_ordered(admin: Client) -> Non
         page = admin.get(PAGE).content.decode()
         shown = row("v1", datetime(2026, 11, 26, 3, 5, tzinfo=UTC))
 
-    assert "closed at 2026-11-26 02:59 UTC: nothing is ordered" in page
+    assert "closed at 2026-11-26 02:59 UTC; no more tickets" in page
     assert (shown["reorder_point"], shown["short_by"], shown["lasts"]) == ("0", "0", "-")
 
 
@@ -150,7 +150,7 @@ def test_the_last_hours_are_told_and_plotted_whichever_draw_they_were_for(admin:
 def test_a_mode_claimed_long_ago_is_no_picture(admin: Client) -> None:
     count_claims("v1", NOW - timedelta(days=6), date(2026, 11, 18))
 
-    assert "Nothing was claimed in the last two days." in admin.get(PAGE).content.decode()
+    assert "No claims in the last two days." in admin.get(PAGE).content.decode()
 
 
 def test_nothing_in_it_needs_an_inline_style_and_its_own_is_found(admin: Client) -> None:

@@ -91,7 +91,7 @@ def test_every_row_of_what_is_filtered_is_exported_oldest_first(
 ) -> None:
     if cut_off:  # then the keys are not known before
         monkeypatch.setattr("tickets.admin.tickets.RESULT_LIMIT", 5)
-        monkeypatch.setattr("tickets.admin.tickets.FOUND_BY_NUMBERS", 5)
+        monkeypatch.setattr("tickets.admin.tickets.NUMBER_RESULT_LIMIT", 5)
     expected = [as_exported(one) for one in PreGeneratedTicket.objects.filter(**asked).order_by("id")]
 
     assert lines(streamed(admin, TICKETS, query=query)) == expected

@@ -42,8 +42,8 @@ def test_a_key_is_made_and_shown_once_on_a_page_that_nothing_keeps(admin: Client
     asked = {"client": "shop", "name": "till 3", "last_day": "2026-12-31"}
 
     preview = admin.get(MAKE, asked)
-    assert "A key of <strong>shop</strong> will be made" in text_of(preview)
-    assert "it expires <strong>2027-01-01 05:00 UTC</strong>" in text_of(preview)
+    assert "A key for <strong>shop</strong> that" in text_of(preview)
+    assert "<strong>expires 2027-01-01 05:00 UTC</strong> will be created" in text_of(preview)
     assert not ApiKey.objects.exists()
     order = asked | {"begins": dict(preview.context["confirmed"])["begins"]}
     page = admin.post(MAKE, order)
@@ -62,7 +62,7 @@ def test_a_key_is_made_and_shown_once_on_a_page_that_nothing_keeps(admin: Client
     entry = LogEntry.objects.get()
     assert (entry.action_flag, entry.object_id) == (CHANGE, str(client.pk))
     assert entry.get_change_message().startswith(
-        f"Made the key {key.prefix}; it expires 2027-01-01 05:00 UTC."
+        f"Created key {key.prefix}, which expires 2027-01-01 05:00 UTC."
     )
     for address in (change(client), LIST, "/admin/", MAKE):
         assert secret not in admin.get(address).content.decode()
@@ -87,19 +87,19 @@ def test_a_key_may_be_without_name_and_end(admin: Client) -> None:
     page = admin.post(MAKE, {"client": "shop"})
 
     assert (ApiKey.objects.get().name, ApiKey.objects.get().expiry_date) == ("2026-11-24", None)
-    assert "which expires never" in text_of(page)
+    assert "it never expires" in text_of(page)
 
 
 @pytest.mark.parametrize(
     ("values", "error"),
     [
         ({"client": ""}, "Client: choose one."),
-        ({"client": "nobody"}, "Client: there is none of that name"),
+        ({"client": "nobody"}, "Client: there is no client of that name"),
         ({"last_day": "soon"}, "Last day: allowed is a date such as 2026-11-25."),
         ({"last_day": "2026-11-23"}, "Last day: expires 2026-11-23: allowed is a day from 2026-11-24 to "),
         ({"last_day": "9999-12-31"}, "Last day: expires 9999-12-31: allowed is a day from 2026-11-24 to "),
-        ({"name": "x" * 51}, "Name: allowed are at most 50 characters."),
-        ({"name": "a\x07b"}, "Name: allowed are printable characters."),
+        ({"name": "x" * 51}, "Label: enter at most 50 characters."),
+        ({"name": "a\x07b"}, "Label: enter printable characters only."),
         ({"begins": "short"}, "allowed are 8 letters and digits"),
         ({"begins": "abc.def1"}, "allowed are 8 letters and digits"),
     ],
@@ -145,17 +145,17 @@ def test_a_key_is_revoked_for_good_after_a_preview(admin: Client) -> None:
     prefix = text[:8]
 
     preview = text_of(admin.get(REVOKE, {"begins": prefix}))
-    assert "It will be revoked for good." in preview
-    assert "Yes, revoke it for good" in preview
+    assert "This key will be revoked permanently." in preview
+    assert "Revoke key" in preview
     assert quota_call(text) == 200
     done = admin.post(REVOKE, {"begins": prefix}, follow=True)
 
-    assert f"The key {prefix} of shop is revoked" in text_of(done)
+    assert f"Key {prefix} of shop is revoked" in text_of(done)
     assert (quota_call(text), quota_call(other)) == (401, 200)
     entry = LogEntry.objects.get()
-    assert (entry.action_flag, entry.get_change_message()) == (CHANGE, f"Revoked the key {prefix}.")
-    assert "It is revoked already." in text_of(admin.get(REVOKE, {"begins": prefix}))
-    assert "is revoked already" in text_of(admin.post(REVOKE, {"begins": prefix}))
+    assert (entry.action_flag, entry.get_change_message()) == (CHANGE, f"Revoked key {prefix}.")
+    assert "This key is already revoked." in text_of(admin.get(REVOKE, {"begins": prefix}))
+    assert "is already revoked" in text_of(admin.post(REVOKE, {"begins": prefix}))
     assert LogEntry.objects.count() == 1
 
 
@@ -164,7 +164,7 @@ def test_a_whole_key_is_no_beginning_and_the_error_repeats_no_more_than_that(adm
 
     page = admin.post(REVOKE, {"begins": text})
 
-    assert f"there is no key &#x27;{text[:8]}&#x27;; allowed" in page.content.decode()
+    assert f"there is no key &#x27;{text[:8]}&#x27;; enter the 8 characters" in page.content.decode()
     assert quota_call(text) == 200
 
 

@@ -194,7 +194,7 @@ def test_the_purge_page_says_how_many_tickets_will_go_and_deletes_none(superuser
     assert response.status_code == 200
     page = response.content.decode()
     assert "<strong>4 tickets</strong> will be deleted" in page
-    assert "Yes, delete 4 tickets" in page
+    assert "Delete 4 tickets" in page
     assert PreGeneratedTicket.objects.count() == 7
 
 
@@ -286,15 +286,15 @@ def test_a_purge_without_the_forms_token_is_refused(superuser: Client) -> None:
 @pytest.mark.parametrize(
     ("named", "error"),
     [
-        ("abc", "are no ids; allowed are ids such as 3 5."),
-        ("-1", "are no ids"),
-        ("1.5", "are no ids"),
-        ("²", "are no ids"),
-        ("٣", "are no ids"),
-        (str(10**30), "are no ids"),
+        ("abc", "is not a batch id; enter ids separated by spaces, such as 3 5."),
+        ("-1", "is not a batch id"),
+        ("1.5", "is not a batch id"),
+        ("²", "is not a batch id"),
+        ("٣", "is not a batch id"),
+        (str(10**30), "is not a batch id"),
         ("0", "Batches: there is no batch 0."),
         (f"{10**17} 999", f"Batches: there is no batch 999, {10**17}."),
-        ("", "Name at least one of batches, mode, draw date and days."),
+        ("", "Enter at least one of batches, mode, draw date and days."),
     ],
 )
 def test_a_batch_that_is_none_is_an_error_and_deletes_nothing(

@@ -33,9 +33,9 @@ def test_the_preview_says_what_stops_and_what_is_made_all_the_same(admin: Client
     page = text_of(admin.get(PAUSE, TWO))
 
     assert "<li>v1 will be paused</li> <li>random_forest will be paused</li>" in page
-    assert f"are made all the same: batch {batch.pk} of random_forest (queued)." in page
+    assert f"will still be generated: batch {batch.pk} of random_forest (queued)." in page
     assert f"/admin/tickets/ticketbatch/cancel/?batches={batch.pk}" in page
-    assert "Yes, pause v1, random_forest" in page
+    assert 'value="Pause v1, random_forest"' in page
     assert paused() == []
 
 
@@ -50,11 +50,11 @@ def test_a_confirmed_pause_leaves_the_modes_out_until_they_are_resumed(admin: Cl
     resumed = text_of(admin.post(RESUME, {"modes": ["v1", "v2"]}, follow=True))
     order.generate_batch("two", draw_date=WEDNESDAY)
 
-    assert "From now on paused: v1." in done
-    assert "From now on paused: random_forest." in again
+    assert "Paused: v1." in done
+    assert "Paused: random_forest." in again
     assert "Already paused: v1." in again
-    assert "From now on part of new runs: v1." in resumed
-    assert "Already part of new runs: v2." in resumed
+    assert "Resumed: v1." in resumed
+    assert "Already active: v2." in resumed
     made = TicketBatch.objects.order_by("id").values_list("run__pipeline_run_id", "mode")
     assert list(made) == [("one", "v2"), ("two", "v1"), ("two", "v2")]
     assert paused() == ["random_forest"]
@@ -62,11 +62,11 @@ def test_a_confirmed_pause_leaves_the_modes_out_until_they_are_resumed(admin: Cl
 
 
 def test_what_is_so_already_need_not_be_confirmed(admin: Client) -> None:
-    assert "Yes, resume" not in text_of(admin.get(RESUME, TWO))
+    assert 'value="Resume ' not in text_of(admin.get(RESUME, TWO))
     ModePolicy.objects.update(paused=True)
     page = text_of(admin.get(PAUSE, TWO))
-    assert "v1 is paused already" in page
-    assert "Yes, pause" not in page
+    assert "v1 is already paused" in page
+    assert 'value="Pause ' not in page
 
 
 def test_the_selected_and_a_modes_page_lead_to_the_preview(admin: Client) -> None:

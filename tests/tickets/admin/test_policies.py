@@ -38,7 +38,7 @@ def test_the_list_shows_every_mode_with_what_holds_for_it(keeper: Client) -> Non
     assert "250,000" in page
     assert "3,333" in page
     assert page.count("100,000") == 4
-    assert (page.count(">paused</td>"), page.count(">include it</td>")) == (1, 4)
+    assert (page.count(">paused</td>"), page.count(">included</td>")) == (1, 4)
 
 
 def test_a_change_is_stored_and_logged(keeper: Client, address: str) -> None:
@@ -61,25 +61,25 @@ def test_the_mode_itself_cannot_be_changed(keeper: Client, address: str) -> None
     [
         (
             {"batch_size": "0"},
-            "Batch size: &#x27;0&#x27; is not allowed; allowed is a whole number from 1 to 10,000,000.",
+            "Batch size: &#x27;0&#x27; is not allowed; enter a whole number from 1 to 10,000,000.",
         ),
         ({"batch_size": "10000001"}, "Batch size: &#x27;10000001&#x27; is not allowed"),
         ({"batch_size": "ten"}, "Batch size: &#x27;ten&#x27; is not allowed"),
-        ({"batch_size": ""}, "Batch size: is missing; allowed is a whole number from 1 to 10,000,000."),
+        ({"batch_size": ""}, "Batch size: a value is required; enter a whole number from 1 to 10,000,000."),
         (
             {"keep_days": "36501"},
-            "Keep days: &#x27;36501&#x27; is not allowed; allowed is a whole number from 1 to 36,500.",
+            "Keep days: &#x27;36501&#x27; is not allowed; enter a whole number from 1 to 36,500.",
         ),
         (
             {"max_ready": "10000001"},
-            "Max ready: &#x27;10000001&#x27; is not allowed; allowed is a whole number from 0 to 10,000,000.",
+            "Max ready: &#x27;10000001&#x27; is not allowed; enter a whole number from 0 to 10,000,000.",
         ),
         ({"max_ready": "-1"}, "Max ready: &#x27;-1&#x27; is not allowed"),
-        ({"max_ready": ""}, "Max ready: is missing"),
+        ({"max_ready": ""}, "Max ready: a value is required"),
         ({"keep_days": "0"}, "Keep days: &#x27;0&#x27; is not allowed"),
         (
             {"priority": "101"},
-            "Priority: &#x27;101&#x27; is not allowed; allowed is a whole number from -100 to 100.",
+            "Priority: &#x27;101&#x27; is not allowed; enter a whole number from -100 to 100.",
         ),
         ({"priority": "1.5"}, "Priority: &#x27;1.5&#x27; is not allowed"),
         ({"priority": "9" * 5000}, f"Priority: &#x27;{'9' * 40}&#x27; is not allowed"),

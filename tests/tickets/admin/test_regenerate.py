@@ -58,12 +58,12 @@ def test_the_preview_says_what_is_made_of_what_and_what_goes_and_what_stays(
     page = text_of(admin.get(REGENERATE, {"mode": "v1", "draw_date": "2026-11-25"}))
 
     assert (
-        "<strong>197 tickets</strong> of v1 for the draw of <strong>2026-11-25</strong> will be ordered"
+        "<strong>197 tickets</strong> of v1 for the draw of <strong>2026-11-25</strong> will be generated"
         in page
     )
     assert "(draws through 2025-12-22)" in page
-    assert "the new ones are as soon as they are stored" in page
-    assert "<strong>197 tickets</strong> will be deleted, less those that are claimed meanwhile" in page
+    assert "the new ones are available as soon as they are stored" in page
+    assert "<strong>197 tickets</strong> will be deleted, except those claimed in the meantime" in page
     assert '<td>old</td><td>ready</td><td class="number">197</td> <td class="number">3</td>' in page
     assert 'name="size" value="197"' in page
     assert (stock(), OrmQ.objects.count()) == ([("v1", 200), ("v2", 4)], 0)
@@ -78,15 +78,15 @@ def test_the_old_tickets_are_the_stock_until_the_new_batch_is_ready_and_then_the
     run = GenerationRun.objects.get(pipeline_run_id=confirmed["run_id"])
     new = run.batches.get()
 
-    order = f"250 tickets of v1 for 2026-11-25, which replace batch {old.pk} once they are ready"
-    assert f"Run {run} is enqueued: {order}." in done
-    assert f"Run {run} exists already; nothing is made twice." in again
+    order = f"250 tickets of v1 for 2026-11-25, replacing batch {old.pk} when ready"
+    assert f"Run {run} enqueued: {order}." in done
+    assert f"Run {run} already exists; no new batch was created." in again
     assert (new.replaces, run.auto_cleanup, OrmQ.objects.count()) == ([old.pk], False, 1)
     assert stock() == [("v1", 200), ("v2", 4), ("v1", 0)]
     entries = {(one.object_id, one.get_change_message()) for one in LogEntry.objects.all()}
     assert entries == {
-        (str(run.pk), f"Ordered {order}."),
-        (str(old.pk), f"Its unclaimed tickets are purged once batch {new.pk} is ready."),
+        (str(run.pk), f"Requested {order}."),
+        (str(old.pk), f"Unclaimed tickets will be purged when batch {new.pk} is ready."),
     }
 
     assert work() == ["generate_ticket_batch", "purge_ticket_batch"]
@@ -124,7 +124,7 @@ def test_a_batch_that_is_being_made_is_not_replaced_and_the_preview_says_so(
     page = text_of(admin.get(REGENERATE, ASKED))
     admin.post(REGENERATE, ASKED)
 
-    assert f"Batch {unfinished.pk} of v1 for that draw is queued. It is not replaced" in page
+    assert f"Batch {unfinished.pk} of v1 for that draw is queued and will not be replaced." in page
     assert f"/admin/tickets/ticketbatch/cancel/?batches={unfinished.pk}" in page
     assert TicketBatch.objects.get(run__pipeline_run_id__startswith="admin-").replaces == [old.pk]
 
@@ -136,7 +136,7 @@ def test_without_a_stock_the_policy_says_how_many(admin: Client) -> None:
     page = text_of(admin.get(REGENERATE, ASKED))
 
     assert "<strong>2,500 tickets</strong> of v1" in page
-    assert "so none will be deleted" in page
+    assert "so nothing will be deleted" in page
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_what_cannot_be_regenerated_is_refused_with_the_reason(
     for response in (admin.get(REGENERATE, asked), admin.post(REGENERATE, asked)):
         page = text_of(response)
         assert f"Mode {mode} cannot be regenerated: {reason}" in page
-        assert "Yes, order" not in page
+        assert 'type="submit" class="default"' not in page
     assert TicketBatch.objects.count() == 2
 
 

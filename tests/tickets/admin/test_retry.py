@@ -65,7 +65,7 @@ def test_the_retry_page_offers_all_that_failed_for_draws_to_come_and_changes_not
     assert "100 of 300" in page
     assert "no progress after 5 attempts" in page
     assert 'its prediction of <span class="nowrap">20' in page
-    assert "no prediction for its draw: it will fail again; run the pipeline first" in page
+    assert "no prediction for its draw, so it will fail again; run the pipeline first" in page
     assert "No cluster is running" in page
     assert f'name="batches" value="{failed.pk} {without_a_law.pk}"' in page
     assert f"/{past.pk}/change/" not in page
@@ -77,9 +77,9 @@ def test_confirmed_the_batches_shown_are_queued_again_and_logged_and_go_on_where
 ) -> None:
     done = text_of(admin.post(RETRY, {"batches": failed.pk}, follow=True))
 
-    assert f"1 batch is queued again: batch {failed.pk} of random_forest." in done
+    assert f"1 batch queued again: batch {failed.pk} of random_forest." in done
     assert (states(), OrmQ.objects.count()) == (["queued"], 1)
-    assert logged() == [(str(failed.pk), "Queued again; it goes on at 100 of 300 tickets.")]
+    assert logged() == [(str(failed.pk), "Queued again; continues at 100 of 300 tickets.")]
     assert run_next_batch() == failed.pk
     failed.refresh_from_db()
     assert (failed.status, failed.generated) == ("ready", 300)
@@ -96,9 +96,9 @@ def test_what_changed_its_state_since_the_preview_is_named_and_nothing_is_done_t
     first = text_of(admin.post(RETRY, confirmed, follow=True))
     again = text_of(admin.post(RETRY, confirmed, follow=True))
 
-    assert f"1 batch is queued again: batch {without_a_law.pk} of lstm." in first
-    assert f"Left as they were: batch {failed.pk} of random_forest is ready already." in first
-    assert f"batch {without_a_law.pk} of lstm is queued already" in again
+    assert f"1 batch queued again: batch {without_a_law.pk} of lstm." in first
+    assert f"Not changed: batch {failed.pk} of random_forest is already ready." in first
+    assert f"batch {without_a_law.pk} of lstm is already queued" in again
     assert "queued again:" not in again
     assert (OrmQ.objects.count(), len(logged())) == (1, 1)
 
@@ -107,9 +107,9 @@ def test_a_batch_whose_draw_is_over_is_tried_again_only_when_named_and_with_a_wa
     make_prediction()
     past = queued_batch(10, status="failed", draw_date="2025-12-20")
 
-    assert "No batch for a draw still to come has failed." in text_of(admin.get(RETRY))
+    assert "No failed batch for an upcoming draw." in text_of(admin.get(RETRY))
     page = text_of(admin.get(RETRY, {"batches": past.pk}))
-    assert "its draw is over, so nobody can claim these tickets" in page
+    assert "the draw is over, so its tickets cannot be claimed" in page
     admin.post(RETRY, {"batches": past.pk})
     assert states() == ["queued"]
 
@@ -122,9 +122,9 @@ def test_a_confirmation_takes_no_batch_that_its_preview_did_not_show(
     page = text_of(admin.get(RETRY))
     nothing = text_of(admin.post(RETRY, {"batches": ""}))
 
-    assert "1 more are not shown" in page
+    assert "1 more are not listed" in page
     assert f'name="batches" value="{failed.pk}"' in page
-    assert "Nothing was done: name the batches" in nothing
+    assert "Nothing was changed: enter batch ids" in nothing
     assert states() == ["failed", "failed"]
 
 
@@ -139,12 +139,12 @@ def test_what_is_queued_is_cancelled_by_name_and_keeps_its_tickets(admin: Client
     done = text_of(admin.post(CANCEL, {"batches": batch.pk}, follow=True))
     again = text_of(admin.post(CANCEL, {"batches": batch.pk}, follow=True))
 
-    assert "its 100 tickets stay" in page
-    assert f"1 batch is cancelled: batch {batch.pk} of random_forest." in done
-    assert f"batch {batch.pk} of random_forest is cancelled already" in again
+    assert "<td>100 tickets</td>" in page
+    assert f"1 batch cancelled: batch {batch.pk} of random_forest." in done
+    assert f"batch {batch.pk} of random_forest is already cancelled" in again
     batch.refresh_from_db()
     assert (batch.status, batch.error, batch.stored) == ("cancelled", "cancelled by admin", 100)
-    assert logged() == [(str(batch.pk), "Cancelled; its 100 tickets stay.")]
+    assert logged() == [(str(batch.pk), "Cancelled; 100 stored tickets kept.")]
 
 
 def test_what_a_worker_is_making_stops_at_its_next_chunk(admin: Client) -> None:
@@ -164,8 +164,8 @@ def test_what_a_worker_is_making_stops_at_its_next_chunk(admin: Client) -> None:
 def test_with_nothing_to_cancel_there_is_nothing_to_confirm(admin: Client) -> None:
     page = text_of(admin.get(CANCEL))
 
-    assert "No batch is queued or being made." in page
-    assert "Yes, cancel" not in page
+    assert "No batch is queued or running." in page
+    assert 'class="default"' not in page
 
 
 # Ways there, and who may

@@ -51,7 +51,7 @@ def test_the_list_shows_money_beside_its_expectation_and_each_mode_over_its_draw
         "nothing",
     ):
         assert words in page
-    assert "The modes over their scored draws" in page
+    assert "Modes over their scored draws" in page
 
 
 def test_from_30_draws_on_a_mode_is_shown_with_its_interval_between_draws(admin: Client) -> None:
@@ -62,7 +62,7 @@ def test_from_30_draws_on_a_mode_is_shown_with_its_interval_between_draws(admin:
 
     page = " ".join(admin.get(SCORES).content.decode().split())
 
-    shown = "+0.1377 ± 0.0928, between -0.0522 and +0.3276: indistinguishable from chance"
+    shown = "+0.1377 ± 0.0928, 95 % interval -0.0522 to +0.3276: indistinguishable from chance"
     assert shown in page  # 15/30 - 25/69, and t(29) times 0.5085/sqrt(30)
 
 
@@ -108,7 +108,7 @@ def test_a_score_against_corrected_numbers_says_so(admin: Client) -> None:
 
     text = admin.get(f"{SCORES}{batch_of('run-1').pk}/change/").content.decode()
 
-    assert "the draw was corrected since, so this score does not count" in text
+    assert "outdated, the draw was corrected since" in text
 
 
 @pytest.mark.usefixtures("scores")

@@ -122,7 +122,7 @@ def test_a_search_that_cannot_be_read_is_a_message(text: str, admin: Client) -> 
     response = admin.get(TICKETS, {"q": text})
 
     assert response.status_code == 200
-    assert "Nothing was searched:" in response.content.decode()
+    assert "Invalid search:" in response.content.decode()
     assert response.context["cl"].result_count == 0
 
 
@@ -190,6 +190,17 @@ def test_a_filtered_count_stops_at_its_limit_and_says_so(
 
     assert "more than 200\ntickets" in page
     assert "250" not in page.split('class="paginator"')[1].split("</p>")[0]
+
+
+@pytest.mark.usefixtures("tickets")
+def test_a_search_by_numbers_has_a_lower_limit_of_its_own(
+    admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ticket_admin, "NUMBER_RESULT_LIMIT", 3)
+
+    assert admin.get(TICKETS, {"q": "5 12"}).context["cl"].result_count == 3
+    assert "more than 2\ntickets" in admin.get(TICKETS, {"q": "5 12"}).content.decode()
+    assert admin.get(TICKETS, {"mode__exact": "v1"}).context["cl"].result_count == 5
 
 
 @pytest.mark.parametrize("query", [{}, {"mode__exact": "v1"}])

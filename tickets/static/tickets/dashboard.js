@@ -1,43 +1,34 @@
 "use strict";
 
-// The page asks for itself again and takes over the parts that are marked `data-live`, and the charts' values.
-// While somebody uses it, or nobody sees it, it waits.
+// Reload the page periodically and replace the elements marked `data-live` and the charts' data.
+// Pause while the user interacts with the page or the tab is hidden.
 (() => {
   const page = document.getElementById("dashboard");
   const updated = document.getElementById("updated");
   const refreshing = document.getElementById("refreshing");
   const pause = document.getElementById("pause");
-  const IN_USE = 4000; // milliseconds after the last touch
+  const INTERACTION_MS = 4000; // how long an interaction delays the refresh
   const charts = new Map();
   let isPaused = false;
-  let touched = -IN_USE;
-  let asked = performance.now();
-  let trouble = "";
+  let lastInteraction = -INTERACTION_MS;
+  let lastRefresh = performance.now();
+  let error = "";
 
   // Charts
 
-  function colour(style) {
+  function cssColour(variable, className = "") {
     const probe = document.createElement("i");
-    probe.className = `style-${style}`;
-    probe.style.color = "var(--plot-colour)";
+    probe.className = className;
+    probe.style.color = `var(${variable})`;
     page.append(probe);
-    const found = getComputedStyle(probe).color;
+    const colour = getComputedStyle(probe).color;
     probe.remove();
-    return found;
-  }
-
-  function cssColour(name) {
-    const probe = document.createElement("i");
-    probe.style.color = `var(${name})`;
-    page.append(probe);
-    const found = getComputedStyle(probe).color;
-    probe.remove();
-    return found;
+    return colour;
   }
 
   function dataset(series, plot) {
-    const shade = colour(series.style);
-    const common = { label: series.name, data: series.values, borderColor: shade, backgroundColor: shade };
+    const colour = cssColour("--plot-colour", `style-${series.style}`);
+    const common = { label: series.name, data: series.values, borderColor: colour, backgroundColor: colour };
     if (series.kind === "line") return { ...common, type: "line", borderWidth: 2, pointRadius: 2, spanGaps: true };
     if (series.kind === "mark") {
       return { ...common, type: "line", showLine: false, pointStyle: "line", pointRadius: 22, borderWidth: 3, stack: "mark", order: -1 };
@@ -47,15 +38,15 @@
 
   function draw(plot) {
     const canvas = document.getElementById(`plot-${plot.name}`);
-    const data = { labels: plot.labels, datasets: plot.series.map((one) => dataset(one, plot)) };
-    canvas.parentElement.hidden = !plot.series.some((one) => one.values.some(Boolean));
-    const known = charts.get(plot.name);
-    if (known) {
-      for (const [place, one] of known.data.datasets.entries()) {
-        data.datasets[place].hidden = one.hidden;
+    const data = { labels: plot.labels, datasets: plot.series.map((series) => dataset(series, plot)) };
+    canvas.parentElement.hidden = !plot.series.some((series) => series.values.some(Boolean));
+    const chart = charts.get(plot.name);
+    if (chart) {
+      for (const [index, old] of chart.data.datasets.entries()) {
+        data.datasets[index].hidden = old.hidden;
       }
-      known.data = data;
-      known.update("none");
+      chart.data = data;
+      chart.update("none");
       return;
     }
     const text = cssColour("--body-fg"), grid = cssColour("--hairline-color");
@@ -80,86 +71,85 @@
     JSON.parse(source.getElementById("plots").textContent).forEach(draw);
   }
 
-  function redraw() { // another theme has other colours
+  function redraw() { // after a theme change, which changes the colours
     charts.forEach((chart) => chart.destroy());
     charts.clear();
     drawAll(document);
   }
 
-  // Times that go on between two looks
+  // Countdowns
 
-  function span(seconds) {
+  function formatDuration(seconds) {
     const whole = Math.max(0, Math.round(seconds));
-    const two = (number) => String(number).padStart(2, "0");
+    const pad = (number) => String(number).padStart(2, "0");
     if (whole < 60) return `${whole} s`;
-    if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
-    return `${Math.floor(whole / 3600)} h ${two(Math.floor(whole % 3600 / 60))} min ${two(whole % 60)} s`;
+    if (whole < 3600) return `${Math.floor(whole / 60)} min ${pad(whole % 60)} s`;
+    return `${Math.floor(whole / 3600)} h ${pad(Math.floor(whole % 3600 / 60))} min ${pad(whole % 60)} s`;
   }
 
   function tick() {
-    for (const one of page.querySelectorAll("[data-until]")) {
-      const left = (Date.parse(one.dataset.until) - Date.now()) / 1000;
-      one.textContent = left > 0 ? one.dataset.before + span(left) : one.dataset.over;
+    for (const countdown of page.querySelectorAll("[data-until]")) {
+      const left = (Date.parse(countdown.dataset.until) - Date.now()) / 1000;
+      countdown.textContent = left > 0 ? countdown.dataset.before + formatDuration(left) : countdown.dataset.over;
     }
-    const state = trouble || (isPaused ? "Paused." : inUse() ? "Waits while you use the page." : `Refreshed every ${page.dataset.every} s.`);
+    const state = error || (isPaused ? "Paused" : inUse() ? "Paused while you use the page" : `Refreshes every ${page.dataset.refreshSeconds} s`);
     if (refreshing.textContent !== state) refreshing.textContent = state;
   }
 
   // Refreshing
 
   function inUse() {
-    return performance.now() - touched < IN_USE || !document.getSelection().isCollapsed;
+    return performance.now() - lastInteraction < INTERACTION_MS || !document.getSelection().isCollapsed;
   }
 
-  function takeOver(fresh) {
+  function update(fresh) {
     for (const old of page.querySelectorAll("[data-live]")) {
-      const one = fresh.getElementById(old.id);
-      if (!one || old.contains(document.activeElement)) continue;
+      const replacement = fresh.getElementById(old.id);
+      if (!replacement || old.contains(document.activeElement)) continue;
       for (const details of old.querySelectorAll("details[open]")) {
-        const same = fresh.getElementById(details.id);
-        if (same) same.open = true;
+        const counterpart = fresh.getElementById(details.id);
+        if (counterpart) counterpart.open = true;
       }
-      if (old.innerHTML !== one.innerHTML) old.replaceChildren(...document.adoptNode(one).childNodes);
-      old.className = one.className;
+      if (old.innerHTML !== replacement.innerHTML) old.replaceChildren(...document.adoptNode(replacement).childNodes);
+      old.className = replacement.className;
     }
-    const stamp = fresh.getElementById("updated");
-    updated.textContent = stamp.textContent;
-    page.dataset.every = fresh.getElementById("dashboard").dataset.every;
+    updated.textContent = fresh.getElementById("updated").textContent;
+    page.dataset.refreshSeconds = fresh.getElementById("dashboard").dataset.refreshSeconds;
     drawAll(fresh);
   }
 
   async function refresh() {
-    asked = performance.now();
+    lastRefresh = performance.now();
     try {
-      const answer = await fetch(location.href, { redirect: "manual", cache: "no-store" });
-      if (answer.type === "opaqueredirect" || answer.status === 403) {
-        trouble = "Not refreshed: you are logged out; load the page again.";
-      } else if (!answer.ok) {
-        trouble = `Not refreshed: the server answered ${answer.status}.`;
+      const response = await fetch(location.href, { redirect: "manual", cache: "no-store" });
+      if (response.type === "opaqueredirect" || response.status === 403) {
+        error = "Not refreshed: you are signed out. Reload the page.";
+      } else if (!response.ok) {
+        error = `Not refreshed: the server returned status ${response.status}.`;
       } else {
-        takeOver(new DOMParser().parseFromString(await answer.text(), "text/html"));
-        trouble = "";
+        update(new DOMParser().parseFromString(await response.text(), "text/html"));
+        error = "";
       }
-    } catch (error) {
-      trouble = "Not refreshed: the server cannot be reached.";
+    } catch {
+      error = "Not refreshed: the server is unreachable.";
     }
-    asked = performance.now();
+    lastRefresh = performance.now();
     tick();
   }
 
-  function look() {
+  function refreshIfDue() {
     tick();
-    const isDue = performance.now() - asked >= page.dataset.every * 1000;
+    const isDue = performance.now() - lastRefresh >= page.dataset.refreshSeconds * 1000;
     if (isDue && !isPaused && !inUse() && !document.hidden) refresh();
   }
 
-  for (const kind of ["pointermove", "pointerdown", "keydown", "wheel", "touchstart", "focusin"]) {
-    page.addEventListener(kind, () => { touched = performance.now(); }, { passive: true });
+  for (const type of ["pointermove", "pointerdown", "keydown", "wheel", "touchstart", "focusin"]) {
+    page.addEventListener(type, () => { lastInteraction = performance.now(); }, { passive: true });
   }
   pause.addEventListener("click", () => {
     isPaused = !isPaused;
-    pause.textContent = isPaused ? "Go on" : "Pause";
-    touched = -IN_USE;
+    pause.textContent = isPaused ? "Resume" : "Pause";
+    lastInteraction = -INTERACTION_MS;
     if (!isPaused) refresh();
     tick();
   });
@@ -168,5 +158,5 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   drawAll(document);
   tick();
-  setInterval(look, 1000);
+  setInterval(refreshIfDue, 1000);
 })();

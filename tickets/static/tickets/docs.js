@@ -1,6 +1,6 @@
 "use strict";
 
-// No validator badge: it would send the schema's address to a server elsewhere.
+// No validator badge, which would send the schema's URL to a third party.
 SwaggerUIBundle({
   url: document.getElementById("docs").dataset.schema,
   dom_id: "#docs",
