@@ -126,7 +126,9 @@ def test_a_purge_that_is_left_to_tasks_takes_the_request_along() -> None:
     purge_ticket_batch(*task["args"])
 
     batch = TicketBatch.objects.get()
-    assert f"[request={ID} batch={batch.pk}]: Purged 3 tickets of batch {batch.pk} (v1)" in LOG_FILE.read_text()
+    assert (
+        f"[request={ID} batch={batch.pk}]: Purged 3 tickets of batch {batch.pk} (v1)" in LOG_FILE.read_text()
+    )
     assert purge_ticket_batch(batch.pk, None)["deleted"] == 0  # a task of before, without an id
 
 

@@ -64,7 +64,9 @@ class Host:
     def is_up(self) -> bool:
         """Whether both of its clusters have shown that they get work done."""
         assert self.process is not None
-        rows = Cluster.objects.filter(holder__contains=f"/{self.process.pid}-", last_heartbeat_at__isnull=False)
+        rows = Cluster.objects.filter(
+            holder__contains=f"/{self.process.pid}-", last_heartbeat_at__isnull=False
+        )
         return rows.count() == 2
 
     def wait_until_up(self) -> None:
