@@ -33,7 +33,7 @@ CONSUME_QUOTA_SQL = """
     ON CONFLICT (client_id, day) DO UPDATE SET used = tickets_quotausage.used + excluded.used
     WHERE tickets_quotausage.used <= %s
 """
-# claim_id is NULL in every row; naming it in ORDER BY lets PostgreSQL read the index in order, without a sort.
+# claim_id is NULL in every row; naming it in ORDER BY lets PostgreSQL read the index in order.
 OLDEST_UNCLAIMED_SQL = """
     SELECT id, n1, n2, n3, n4, n5, powerball, confidence_score, strategy_used, created_at, pipeline_run_id
     FROM pre_generated_tickets WHERE mode = %s AND draw_date = %s AND claim_id IS NULL

@@ -35,9 +35,10 @@ def validate_ticket(ticket: object, mode: str) -> tuple[list[int], int, float, s
 
 
 def _confidence(confidence: Any) -> float:
-    if not isinstance(confidence, Real) or isinstance(confidence, bool):
+    is_number = isinstance(confidence, Real) and not isinstance(confidence, bool)
+    if not is_number:
         raise InvalidTicket(f"confidence {confidence!r} is not a number")
-    if not 0 <= confidence <= 1:  # rejects infinity and NaN, too
+    if not 0 <= confidence <= 1:  # rejects infinity, NaN and integers too large for a float
         raise InvalidTicket(f"confidence {confidence!r:.40} is not between 0 and 1")
     return float(confidence)
 
