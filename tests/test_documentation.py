@@ -22,6 +22,7 @@ from django.conf import settings
 from django.core.management import get_commands, load_command_class
 from django.core.management.base import CommandParser
 from django.urls import resolve
+from django.utils import timezone
 
 from predictions.draws.sources import last_held, upcoming_draw
 from predictions.models import Draw
@@ -32,6 +33,9 @@ from tests.factories import make_draw, make_prediction
 from tests.processes import web_server
 from tests.shiolplus.web.test_health import make_cluster
 from tickets.generation.generator import BatchTicketGenerator
+from tickets.management.commands import status
+from tickets.monitoring.collector import take_snapshot
+from tickets.monitoring.diagnostics import diagnose
 
 ROOT = Path(settings.BASE_DIR)
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in ROOT.glob("docs/*.md"))]
@@ -340,6 +344,17 @@ def test_every_environment_variable_is_documented_and_exists() -> None:
     mentioned = {name for document in DOCUMENTS for name in re.findall(r"\bSHIOL_[A-Z0-9_]+", read(document))}
     tests = "".join(path.read_text() for path in ROOT.glob("tests/**/*.py") if path != Path(__file__))
     assert {name for name in mentioned - read_by_settings if name not in tests} == set()
+
+
+@pytest.mark.django_db
+def test_every_key_of_status_is_documented() -> None:
+    snapshot = take_snapshot(timezone.now())
+    _, _, section = read("docs/commands.md").partition("## Keys of `status --json`")
+    rows = re.findall(r"^\| (`.*?) \|", section.partition("## ")[0], flags=re.MULTILINE)
+
+    documented = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
+
+    assert documented == status.as_json(snapshot, diagnose(snapshot)).keys()
 
 
 def test_every_system_check_is_documented() -> None:
