@@ -1,1 +1,1 @@
-"""How well predictions did: log-loss, backtests, comparisons and intervals."""
+"""Evaluation of predictions: log-loss, backtests, comparisons and intervals."""

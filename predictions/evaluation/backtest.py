@@ -1,8 +1,7 @@
-"""Walk forward over past draws: every mode fitted only on what was known, uniform beside them.
+"""Walk-forward backtests of modes against the uniform baseline.
 
-A fold is one fit, in a child process of its own, and the draws that it is asked for: those up to the
-next fit. Each fold is stored when it ends, so a backtest that was interrupted goes on where it was.
-The unit of evidence is the draw: see `predictions.evaluation.comparison`.
+A fold is one fit, in its own child process, and the draws it predicts: those until the next fit. Each fold is
+stored when it finishes, so an interrupted backtest can be resumed.
 """
 
 import logging
@@ -37,15 +36,15 @@ logger = logging.getLogger(__name__)
 
 Status = Backtest.Status
 BASELINE = Uniform.name
-MIN_DRAWS = 30  # with fewer nothing is said of a mode
+MIN_DRAWS = 30  # fewer are too few for a verdict
 DEFAULT_DRAWS, DEFAULT_REFIT_EVERY = 200, 50
-# What a fold of each mode takes beside one of the others, roughly: for the order and the time left.
+# Approximate relative duration of a fold, used for ordering and the estimated time left.
 RELATIVE_COST = {"lstm": 35, "hybrid": 16, "v1": 13, "random_forest": 12, "v2": 8, BASELINE: 1}
 
 
 @dataclass(frozen=True)
 class Fold:
-    """What one child process is asked for: the draws [first, stop), fitted on those before."""
+    """The draws [first, stop), predicted by a model fitted on the draws before `first`."""
 
     mode: str
     first: int
@@ -61,16 +60,14 @@ def start_or_resume(
     fresh: bool = False,
     through: date = DEVELOPMENT_END,
 ) -> Backtest:
-    """A backtest of the newest draws through a date: an unfinished one with the same result, or a new one.
+    """Return an incomplete backtest with the same settings, or create one of the newest draws through a date.
 
-    By default no draw after the development data is read, so that the test set stays unseen.
-
-    The baseline is always in it. Unfinished is what was interrupted and what fell short of some mode;
-    `fresh` starts anew whatever there is. ValueError for what is not allowed, with what is.
+    The baseline is always included. By default no draw after the development data is read, so that the test
+    set stays unseen. `fresh` always creates a backtest. Raise ValueError for invalid settings.
     """
     known = known_draws(through=through)
-    _check(modes, draws, refit_every, through, known)
-    asked = {
+    _validate(modes, draws, refit_every, through, known)
+    backtest_settings = {
         "modes": [name for name in MEASURED_NAMES if name in modes or name == BASELINE],
         "draws": draws,
         "refit_every": refit_every,
@@ -80,39 +77,42 @@ def start_or_resume(
     }
     if not fresh:
         for backtest in Backtest.objects.exclude(status=Status.COMPLETED).order_by("-id"):
-            if all(getattr(backtest, name) == value for name, value in asked.items()):
+            if all(getattr(backtest, name) == value for name, value in backtest_settings.items()):
                 return backtest
     era = Draw.objects.filter(draw_date__gte=CURRENT_ERA.since, draw_date__lte=known.through)
     newest = era.order_by("-draw_date").values_list("draw_date", flat=True)[:draws]
     return Backtest.objects.create(
-        draws_known=len(known.history), tested_from=newest[draws - 1], draws_through=newest[0], **asked
+        draws_known=len(known.history),
+        tested_from=newest[draws - 1],
+        draws_through=newest[0],
+        **backtest_settings,
     )
 
 
 def max_draws(modes: Sequence[str], known: DrawHistory) -> int:
-    """How many draws can be tested, if every mode is to learn from enough before them; below one: none."""
+    """Return how many draws can be tested with enough draws before them for every mode; may be negative."""
     return len(known.history) - max(MEASURED[name].minimum_draws for name in (*modes, BASELINE))
 
 
-def _check(modes: Sequence[str], draws: int, refit_every: int, through: date, known: DrawHistory) -> None:
+def _validate(modes: Sequence[str], draws: int, refit_every: int, through: date, known: DrawHistory) -> None:
     unknown = [name for name in modes if name not in MEASURED]
     if unknown or not modes:
         allowed = ", ".join(MEASURED_NAMES)
         raise ValueError(f"modes {', '.join(unknown) or 'none'}: allowed are {allowed}")
     if refit_every < 1:
         raise ValueError(f"refit every {refit_every} draws: allowed is an integer from 1")
-    most = max_draws(modes, known)
-    if not MIN_DRAWS <= draws <= most:
-        allowed = f"{MIN_DRAWS} to {most}" if most >= MIN_DRAWS else f"none from {MIN_DRAWS} on"
+    maximum = max_draws(modes, known)
+    if not MIN_DRAWS <= draws <= maximum:
+        allowed = f"{MIN_DRAWS} to {maximum}" if maximum >= MIN_DRAWS else f"at least {MIN_DRAWS}"
         raise ValueError(
-            f"{draws} draws: allowed is {allowed}, for {len(known.history)} draws of the "
-            f"{CURRENT_ERA.name} era are stored through {through} and the modes learn from those "
+            f"{draws} draws: allowed is {allowed}; {len(known.history)} draws of the {CURRENT_ERA.name} era "
+            f"are stored through {through}, and the modes need {len(known.history) - maximum} of them "
             "before the tested ones"
         )
 
 
 def _versions() -> dict[str, Any]:
-    """Of every mode, since some are made of others."""
+    """Return the code version and parameters of all modes, because some depend on others."""
     return {
         name: {
             "code_version": mode.code_version,
@@ -123,7 +123,7 @@ def _versions() -> dict[str, Any]:
 
 
 def missing_folds(backtest: Backtest) -> list[Fold]:
-    """What has not been measured yet or could not be; the longest first, so that all cores end together."""
+    """Return the folds without a result, including failed ones, the longest first to balance the cores."""
     measured = set(backtest.folds.filter(error="").values_list("mode", "first"))
     folds = [
         Fold(mode, first, min(first + backtest.refit_every, backtest.draws_known))
@@ -131,17 +131,16 @@ def missing_folds(backtest: Backtest) -> list[Fold]:
         for first in range(backtest.draws_known - backtest.draws, backtest.draws_known, backtest.refit_every)
         if (mode, first) not in measured
     ]
-    return sorted(folds, key=lambda one: -RELATIVE_COST[one.mode])
+    return sorted(folds, key=lambda fold: -RELATIVE_COST[fold.mode])
 
 
 def run(backtest: Backtest, watch: Callable[[BacktestFold], None] = lambda fold: None) -> None:
-    """Measure what is missing, as many at once as SHIOL_FIT_PROCESSES allows, and compare at the end.
+    """Run the missing folds, SHIOL_FIT_PROCESSES at a time, and compare the modes.
 
-    `watch` is told of each fold that has been stored. A mode that cannot be measured is stored with its
-    error and stops no other. KeyboardInterrupt ends the children and keeps what is stored. ValueError when
-    the draws have changed since the backtest began.
+    `watch` is called with each stored fold. A failed mode does not stop the others. KeyboardInterrupt ends
+    the child processes and keeps the stored folds. Raise ValueError if the draws have changed since.
     """
-    history = _history_of(backtest)
+    history = _load_history(backtest)
     Backtest.objects.filter(pk=backtest.pk, started_at=None).update(started_at=timezone.now())
     Backtest.objects.filter(pk=backtest.pk).update(status=Status.RUNNING, finished_at=None, error="")
     with closing(_run_folds(backtest, history)) as folds:
@@ -150,91 +149,98 @@ def run(backtest: Backtest, watch: Callable[[BacktestFold], None] = lambda fold:
     finish(backtest)
 
 
-def _history_of(backtest: Backtest) -> History:
+def _load_history(backtest: Backtest) -> History:
     known = known_draws(through=backtest.draws_through)
     if known.fingerprint() != backtest.draws_fingerprint:
-        raise ValueError(f"the draws through {backtest.draws_through} have changed since the backtest began")
+        raise ValueError(
+            f"the draws through {backtest.draws_through} have changed since the backtest started"
+        )
     return known.history
 
 
 def _run_folds(backtest: Backtest, history: History) -> Generator[BacktestFold, None, None]:
-    """Each missing fold when its child has ended. The threads only wait for children: no database."""
+    """Yield each missing fold once stored. The threads only wait for child processes."""
     with ThreadPoolExecutor(settings.FIT_PROCESSES) as threads:
-        fits = {threads.submit(_measure, one, backtest.seed, history): one for one in missing_folds(backtest)}
+        fits = {
+            threads.submit(_run_fold, fold, backtest.seed, history): fold for fold in missing_folds(backtest)
+        }
         try:
             for fit in as_completed(fits):
                 if not fit.cancelled():
-                    yield _store(backtest, fits[fit], fit, fits)
-        except BaseException:  # above all Ctrl-C: what waits is not begun, what runs is not waited for
+                    yield _store_fold(backtest, fits[fit], fit, fits)
+        except BaseException:  # mainly Ctrl-C: start no more folds, and end those that run
             threads.shutdown(wait=False, cancel_futures=True)
             end_children()
             raise
 
 
-def _measure(fold: Fold, seed: int, history: History) -> FitResult:
-    known = history.before(fold.stop)  # a child is not even given what comes after
-    asked = build_request("backtest", fold.mode, first=fold.first, stop=fold.stop, seed=seed)
-    return run_in_subprocess(asked, known)
+def _run_fold(fold: Fold, seed: int, history: History) -> FitResult:
+    known = history.before(fold.stop)  # later draws never reach the child process
+    request = build_request("backtest", fold.mode, first=fold.first, stop=fold.stop, seed=seed)
+    return run_in_subprocess(request, known)
 
 
-def _store(
+def _store_fold(
     backtest: Backtest, fold: Fold, fit: Future[FitResult], fits: dict[Future[FitResult], Fold]
 ) -> BacktestFold:
     values: dict[str, Any] = {"draws": fold.stop - fold.first}
     try:
-        answer = fit.result()
-        values |= {"figures": answer.payload, "seconds": answer.seconds, "error": ""}
+        result = fit.result()
+        values |= {"figures": result.payload, "seconds": result.seconds, "error": ""}
     except (FitError, OSError) as error:
-        logger.error("%s was not measured from draw %d on: %s", fold.mode, fold.first, error)
-        reason = " ".join(str(error).split())  # a library's may have several lines
-        reason = reason if fold.mode in reason else f"{fold.mode}: {reason}"
-        values |= {"figures": {}, "seconds": 0.0, "error": reason}
-        for other, asked in fits.items():
-            if asked.mode == fold.mode:
-                other.cancel()  # its comparison needs every fold
+        logger.error("Backtest fold of %s from draw %d failed: %s", fold.mode, fold.first, error)
+        message = " ".join(str(error).split())  # library errors may have several lines
+        message = message if fold.mode in message else f"{fold.mode}: {message}"
+        values |= {"figures": {}, "seconds": 0.0, "error": message}
+        for other_fit, other in fits.items():
+            if other.mode == fold.mode:
+                other_fit.cancel()  # a comparison needs every fold of the mode
     row, _ = backtest.folds.update_or_create(mode=fold.mode, first=fold.first, defaults=values)
     return row
 
 
 def finish(backtest: Backtest) -> None:
-    """Compare the modes that have every fold; say why of the others."""
+    """Compare the modes with complete folds and store the errors of the others."""
     figures = complete_figures(backtest)
     uniform = figures.get(BASELINE)
-    results = {} if uniform is None else {mode: compare(mode, one, uniform) for mode, one in figures.items()}
+    results: dict[str, Comparison] = {}
+    if uniform is not None:
+        results = {mode: compare(mode, own, uniform) for mode, own in figures.items()}
     errors = dict.fromkeys(backtest.folds.exclude(error="").values_list("error", flat=True))
-    backtest.status = _status(backtest, results)
-    backtest.results = {mode: one.as_json() for mode, one in results.items()}
+    backtest.status = _final_status(backtest, results)
+    backtest.results = {mode: comparison.as_json() for mode, comparison in results.items()}
     backtest.error = "; ".join(errors)
     backtest.finished_at = timezone.now()
     backtest.save(update_fields=["status", "results", "error", "finished_at"])
 
 
-def _status(backtest: Backtest, results: dict[str, Comparison]) -> str:
+def _final_status(backtest: Backtest, results: dict[str, Comparison]) -> str:
     if len(results) == len(backtest.modes):
         return Status.COMPLETED
     return Status.PARTIAL if any(mode != BASELINE for mode in results) else Status.FAILED
 
 
 def complete_figures(backtest: Backtest) -> dict[str, WalkFigures]:
-    """The joined figures of each mode whose every fold has been measured."""
-    stored: dict[str, list[WalkFigures]] = {mode: [] for mode in backtest.modes}
-    for row in backtest.folds.filter(error="").order_by("first"):
-        stored[row.mode].append(WalkFigures.from_json(row.figures))
+    """Return the joined figures of each mode that has all of its folds."""
+    by_mode: dict[str, list[WalkFigures]] = {mode: [] for mode in backtest.modes}
+    for fold in backtest.folds.filter(error="").order_by("first"):
+        by_mode[fold.mode].append(WalkFigures.from_json(fold.figures))
     return {
         mode: WalkFigures.joined(folds)
-        for mode, folds in stored.items()
+        for mode, folds in by_mode.items()
         if len(folds) == backtest.folds_per_mode
     }
 
 
 def comparisons(backtest: Backtest) -> list[Comparison]:
-    """What came of a backtest, the baseline last; empty while it has not ended."""
-    stored = backtest.results
-    return [Comparison.from_json(stored[mode]) for mode in backtest.modes if mode in stored]
+    """Return the results of a backtest, the baseline last; empty until it has finished."""
+    results = backtest.results
+    return [Comparison.from_json(results[mode]) for mode in backtest.modes if mode in results]
 
 
-def outcome(found: Sequence[Comparison]) -> str:
-    """How many of the compared modes differ from chance; the baseline is not counted."""
-    modes = [one for one in found if one.mode != BASELINE]
-    better, worse = sum(one.low > 0 for one in modes), sum(one.high < 0 for one in modes)
+def outcome(results: Sequence[Comparison]) -> str:
+    """Summarize how many modes differ from chance, without the baseline."""
+    modes = [comparison for comparison in results if comparison.mode != BASELINE]
+    better = sum(comparison.low > 0 for comparison in modes)
+    worse = sum(comparison.high < 0 for comparison in modes)
     return f"{better} better than chance, {len(modes) - better - worse} no different, {worse} worse"

@@ -1,8 +1,7 @@
-"""A mode beside uniform on the draws of a backtest: what its laws were worth, and how sure that is.
+"""Comparison of a mode with the uniform baseline on the draws of a backtest.
 
-The unit is the draw: each gives one difference between two log-losses, and the standard error and the
-interval are those of the mean of these differences between draws. Tickets and balls of one draw are not
-independent and give no interval.
+The unit of evidence is the draw: each gives one difference of log-losses, and the standard error and interval
+are those of the mean difference over draws. Tickets and balls of one draw are not independent.
 """
 
 import math
@@ -16,9 +15,9 @@ from predictions.modes.walk_forward import CALIBRATION_EDGES, WalkFigures
 
 @dataclass(frozen=True)
 class CalibrationBin:
-    """White balls that were given about the same chance, in times uniform from `low` up to `high`.
+    """White balls whose predicted probability divided by 5/69 is in [low, high); None is unbounded.
 
-    None is no bound. `expected` is the sum of their chances: where a law is calibrated, about so many fall.
+    `expected` is the sum of their probabilities. If the predictions are calibrated, `drawn` is close to it.
     """
 
     low: float | None
@@ -29,17 +28,16 @@ class CalibrationBin:
 
     @property
     def ratio(self) -> float:
-        """Balls drawn, in times what was expected."""
         return self.drawn / self.expected
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A mode over the draws of a backtest: mean log-losses in nats a draw, mean matches a ticket.
+    """A mode's results in a backtest: mean log-losses in nats per draw, and mean matches per ticket.
 
-    `difference` is uniform's joint log-loss minus the mode's: above zero is better than chance. The joint
-    loss of a mixture is not the sum of the two others. The standard error and the 95 % interval (Student)
-    are those between draws.
+    `difference` is uniform's joint log-loss minus the mode's: positive is better than chance. The joint loss
+    of a mixture is not the sum of the other two. The standard error and Student's 95 % interval are over
+    draws.
     """
 
     mode: str
@@ -51,10 +49,10 @@ class Comparison:
     standard_error: float
     low: float
     high: float
-    white_matches: float  # expected of one ticket; 25/69 for the uniform law
-    powerball_matches: float  # 1/26 for the uniform law
-    calibration: list[CalibrationBin]  # those that have balls
-    note: str = ""  # what was left out of the laws that were measured
+    white_matches: float  # expected per ticket; 25/69 for uniform
+    powerball_matches: float  # 1/26 for uniform
+    calibration: list[CalibrationBin]  # without empty bins
+    note: str = ""  # what the measured predictions lack
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -62,31 +60,30 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """The plain sentence of what the difference means."""
-        on = f"on {self.draws} draws (95 % interval {self.low:+.4f} to {self.high:+.4f} nats a draw)"
-        on += f"; {self.note}" if self.note else ""
+        """Return a sentence that interprets the interval."""
+        basis = f"on {self.draws} draws (95 % interval {self.low:+.4f} to {self.high:+.4f} nats per draw)"
+        basis += f"; {self.note}" if self.note else ""
         if self.low > 0:
-            return f"better than chance {on}; a fair lottery makes one mode in forty look so"
+            return f"better than chance {basis}; in a fair lottery one mode in forty looks better by chance"
         if self.high < 0:
-            return f"measurably worse than chance {on}"
-        return f"no better and no worse than chance {on}"
+            return f"measurably worse than chance {basis}"
+        return f"no better and no worse than chance {basis}"
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        """What `as_json` wrote."""
-        return cls(**stored | {"calibration": [CalibrationBin(**one) for one in stored["calibration"]]})
+        return cls(**stored | {"calibration": [CalibrationBin(**values) for values in stored["calibration"]]})
 
 
 def log_loss_gains(figures: WalkFigures, uniform: WalkFigures) -> list[float]:
-    """Each draw's difference in nats: uniform's joint log-loss minus the mode's."""
-    return [theirs - own for theirs, own in zip(uniform.joint, figures.joint, strict=True)]
+    """Return uniform's joint log-loss minus the mode's for each draw, in nats."""
+    return [baseline - loss for baseline, loss in zip(uniform.joint, figures.joint, strict=True)]
 
 
 def compare(mode: str, figures: WalkFigures, uniform: WalkFigures) -> Comparison:
-    """A mode's figures beside uniform's of the same draws; ValueError for fewer than five draws."""
+    """Compare a mode with uniform on the same draws. Raise ValueError for fewer than five draws."""
     interval = mean_interval(log_loss_gains(figures, uniform))
     return Comparison(
         mode=mode,
@@ -100,7 +97,7 @@ def compare(mode: str, figures: WalkFigures, uniform: WalkFigures) -> Comparison
         high=float(interval.high),
         white_matches=_mean(figures.white_matches),
         powerball_matches=_mean(figures.powerball_matches),
-        calibration=_classes(figures),
+        calibration=_calibration_bins(figures),
         note=figures.note,
     )
 
@@ -109,10 +106,10 @@ def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
 
 
-def _classes(figures: WalkFigures) -> list[CalibrationBin]:
+def _calibration_bins(figures: WalkFigures) -> list[CalibrationBin]:
     lows, highs = (None, *CALIBRATION_EDGES), (*CALIBRATION_EDGES, None)
     return [
-        CalibrationBin(low, high, one.balls, one.expected, one.drawn)
-        for low, high, one in zip(lows, highs, figures.calibration, strict=True)
-        if one.balls
+        CalibrationBin(low, high, counts.balls, counts.expected, counts.drawn)
+        for low, high, counts in zip(lows, highs, figures.calibration, strict=True)
+        if counts.balls
     ]

@@ -1,6 +1,6 @@
-"""What a sample of draws says of a mean: the mean, its standard error and a 95 % interval, without SciPy.
+"""Means over draws with standard errors and Student's 95 % intervals.
 
-The web process shows these and must stay small, so Student's quantile is expanded here.
+The web process uses these and must not load SciPy, so Student's quantile is computed here.
 """
 
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 COVERAGE = 0.95
-LEAST_FREEDOM = 4  # of the expansion: with fewer degrees of freedom it makes intervals too narrow
+MIN_FREEDOM = 4  # with fewer degrees of freedom the expansion gives intervals that are too narrow
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over n draws and where the truth lies in 95 of 100 cases; each a number or an array of them."""
+    """A mean over draws with its 95 % interval. The arrays may have any shape, including ()."""
 
     draws: int
     mean: NDArray[np.float64]
@@ -25,29 +25,29 @@ class Interval:
 
 
 def mean_interval(values: ArrayLike) -> Interval:
-    """The mean of one value a draw, along the last axis (… , draws), with Student's 95 % interval.
+    """Return the mean of one value per draw and Student's 95 % interval.
 
-    The draws are independent, so the standard error is that between draws: s / sqrt(n), s with n - 1.
-    ValueError for too few draws.
+    `values` has shape (…, draws); the mean is over the last axis. Draws are independent, so the standard
+    error is s / sqrt(n), with n - 1 in the variance. Raise ValueError for fewer than MIN_FREEDOM + 1 draws.
     """
     sample = np.asarray(values, dtype=np.float64)
     draws = sample.shape[-1]
-    if draws <= LEAST_FREEDOM:
-        raise ValueError(f"{draws} draws are too few: an interval needs {LEAST_FREEDOM + 1}")
+    if draws <= MIN_FREEDOM:
+        raise ValueError(f"{draws} draws are too few: an interval needs at least {MIN_FREEDOM + 1}")
     mean = sample.mean(axis=-1)
     standard_error = sample.std(axis=-1, ddof=1) / np.sqrt(draws)
-    reach = student_quantile((1 + COVERAGE) / 2, draws - 1) * standard_error
-    return Interval(draws, mean, standard_error, mean - reach, mean + reach)
+    margin = student_quantile((1 + COVERAGE) / 2, draws - 1) * standard_error
+    return Interval(draws, mean, standard_error, mean - margin, mean + margin)
 
 
 def student_quantile(probability: float, freedom: int) -> float:
-    """Student's t quantile by its Cornish-Fisher expansion in 1/freedom.
+    """Return Student's t quantile by its Cornish-Fisher expansion in 1/freedom.
 
-    Abramowitz & Stegun 1964, 26.7.5. At 97.5 % it is right to 1e-6 from 20 degrees of freedom on and to
-    1e-3 from 4 on. ValueError for fewer, or for a probability that is not between 0 and 1.
+    Source: Abramowitz & Stegun 1964, 26.7.5. At 97.5 % the error is below 1e-6 from 20 degrees of freedom and
+    below 1e-3 from 4. Raise ValueError for fewer, or if the probability is not between 0 and 1.
     """
-    if freedom < LEAST_FREEDOM:
-        raise ValueError(f"{freedom} degrees of freedom: allowed is an integer from {LEAST_FREEDOM}")
+    if freedom < MIN_FREEDOM:
+        raise ValueError(f"{freedom} degrees of freedom: allowed is an integer from {MIN_FREEDOM}")
     if not 0 < probability < 1:
         raise ValueError(f"probability {probability}: allowed is a number between 0 and 1")
     x = NormalDist().inv_cdf(probability)

@@ -1,4 +1,4 @@
-"""How much likelihood a stored prediction gave to the draw that came: exact, once the draw is known."""
+"""Exact log-loss of stored predictions on their draws."""
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
@@ -9,7 +9,7 @@ from predictions.models import Draw, Prediction
 
 
 def evaluate_predictions() -> list[Prediction]:
-    """Take the log-loss of every prediction whose draw has become known, or was corrected since."""
+    """Store the log-loss of predictions whose draw was imported, or corrected since their evaluation."""
     known = Draw.objects.filter(draw_date=OuterRef("draw_date"))
     predictions = Prediction.objects.annotate(
         known=Exists(known), corrected=Exists(known.filter(updated_at__gt=OuterRef("evaluated_at")))
@@ -17,7 +17,7 @@ def evaluate_predictions() -> list[Prediction]:
     evaluated: list[Prediction] = []
     for prediction in predictions.filter(Q(evaluated_at=None, known=True) | Q(corrected=True)).order_by("id"):
         with transaction.atomic():
-            # Locked, so that a draw deleted meanwhile leaves no loss behind.
+            # Locked, so that no loss is stored for a draw deleted concurrently.
             draw = Draw.objects.select_for_update().filter(draw_date=prediction.draw_date).first()
             if draw is not None:
                 evaluate(prediction, draw)
@@ -26,7 +26,7 @@ def evaluate_predictions() -> list[Prediction]:
 
 
 def evaluate(prediction: Prediction, draw: Draw) -> None:
-    """Store a prediction's exact loss on its draw, in nats."""
+    """Store the exact log-loss of a prediction on its draw, in nats."""
     loss = log_loss(components_from_json(prediction.components), draw.white_balls, draw.powerball)
     prediction.log_loss = loss.joint
     prediction.white_log_loss = loss.white

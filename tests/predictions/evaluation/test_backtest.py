@@ -1,4 +1,4 @@
-"""Backtests in real child processes: begun, resumed, compared, and honest about what fell short."""
+"""Backtests in real child processes: started, resumed, compared, and failed."""
 
 import subprocess
 from typing import Any
@@ -21,7 +21,7 @@ from tests.factories import make_draw, store_fair_draws
 pytestmark = pytest.mark.django_db
 
 DRAWS = 640
-BROKEN = {"v2": {"max_depth": -1}}  # which XGBoost refuses when it fits
+BROKEN = {"v2": {"max_depth": -1}}  # rejected by XGBoost during the fit
 
 
 @pytest.fixture(autouse=True)
@@ -29,13 +29,13 @@ def stored_draws(db: None) -> None:
     store_fair_draws(DRAWS)
 
 
-def begun(modes: list[str] | None = None, **values: Any) -> Backtest:
-    asked = {"draws": 30, "refit_every": 10, "seed": 1} | values
-    return start_or_resume(modes or ["uniform"], **asked)
+def start(modes: list[str] | None = None, **values: Any) -> Backtest:
+    options = {"draws": 30, "refit_every": 10, "seed": 1} | values
+    return start_or_resume(modes or ["uniform"], **options)
 
 
-def ended(backtest: Backtest) -> list[BacktestFold]:
-    """The backtest run to its end; returns the folds that were measured for it."""
+def run_to_end(backtest: Backtest) -> list[BacktestFold]:
+    """Run the backtest and return the folds measured in this call."""
     measured: list[BacktestFold] = []
     run(backtest, measured.append)
     backtest.refresh_from_db()
@@ -46,19 +46,19 @@ def ended(backtest: Backtest) -> list[BacktestFold]:
 
 
 def test_the_folds_are_those_of_the_newest_draws_each_fitted_on_all_before() -> None:
-    backtest = begun(refit_every=12)
+    backtest = start(refit_every=12)
 
-    measured = ended(backtest)
+    measured = run_to_end(backtest)
 
-    assert sorted((one.first, one.draws) for one in measured) == [(610, 12), (622, 12), (634, 6)]
-    assert all(one.seconds > 0 for one in measured)
+    assert sorted((fold.first, fold.draws) for fold in measured) == [(610, 12), (622, 12), (634, 6)]
+    assert all(fold.seconds > 0 for fold in measured)
     days = list(Draw.objects.order_by("draw_date").values_list("draw_date", flat=True))
     assert (backtest.tested_from, backtest.draws_through) == (days[-30], days[-1])
 
 
-def test_a_mode_is_measured_by_its_own_laws_and_uniform_stands_beside_it() -> None:
-    backtest = begun(["v2"], refit_every=30)
-    ended(backtest)
+def test_a_mode_is_measured_by_its_own_predictions_and_compared_with_uniform() -> None:
+    backtest = start(["v2"], refit_every=30)
+    run_to_end(backtest)
 
     history = known_draws().history
     draws = range(DRAWS - 30, DRAWS)
@@ -75,67 +75,67 @@ def test_a_mode_is_measured_by_its_own_laws_and_uniform_stands_beside_it() -> No
 
 
 def test_the_longest_folds_come_first() -> None:
-    backtest = begun(["v2", "random_forest", "hybrid"], refit_every=30)
+    backtest = start(["v2", "random_forest", "hybrid"], refit_every=30)
 
-    assert [one.mode for one in missing_folds(backtest)] == ["hybrid", "random_forest", "v2", "uniform"]
-
-
-# Again, and further
+    assert [fold.mode for fold in missing_folds(backtest)] == ["hybrid", "random_forest", "v2", "uniform"]
 
 
-def test_a_backtest_that_was_interrupted_measures_only_what_is_missing_and_comes_to_the_same() -> None:
-    backtest = begun()
-    ended(backtest)
+# Resuming
+
+
+def test_an_interrupted_backtest_measures_only_the_missing_folds_and_has_the_same_results() -> None:
+    backtest = start()
+    run_to_end(backtest)
     whole = backtest.results
     backtest.folds.filter(first=620).delete()
     Backtest.objects.update(status="running", results={}, finished_at=None)
 
-    again = begun()
-    measured = ended(again)
+    again = start()
+    measured = run_to_end(again)
 
     assert again == backtest
-    assert [one.first for one in measured] == [620]
+    assert [fold.first for fold in measured] == [620]
     assert again.results == whole
     assert again.finished_at is not None
 
 
-def test_one_that_has_completed_or_is_asked_to_be_fresh_begins_anew() -> None:
-    first = begun()
+def test_a_completed_or_fresh_backtest_starts_anew() -> None:
+    first = start()
 
-    assert begun() == first
-    second = begun(fresh=True)
+    assert start() == first
+    second = start(fresh=True)
     assert second != first
     Backtest.objects.update(status="completed")
-    assert begun() not in (first, second)
+    assert start() not in (first, second)
 
 
 @pytest.mark.parametrize("values", [{"draws": 31}, {"refit_every": 11}, {"seed": 2}, {"modes": ["v2"]}])
-def test_one_that_asks_for_something_else_begins_anew(values: dict[str, Any]) -> None:
-    assert begun() != begun(**values)
+def test_other_settings_start_anew(values: dict[str, Any]) -> None:
+    assert start() != start(**values)
 
 
-def test_other_code_parameters_or_draws_begin_anew(
+def test_other_code_parameters_or_draws_start_anew(
     monkeypatch: pytest.MonkeyPatch, settings: pytest.FixtureRequest
 ) -> None:
-    first = begun()
+    first = start()
 
     monkeypatch.setattr(V2, "code_version", 99)
-    second = begun()
+    second = start()
     settings.MODE_PARAMETERS = {"hybrid": {"v2_share": 0.5}}  # type: ignore[attr-defined]
-    third = begun()
+    third = start()
     Draw.objects.order_by("draw_date")[0].delete()
-    fourth = begun()
+    fourth = start()
 
     assert len({first, second, third, fourth}) == 4
-    assert begun() == fourth
+    assert start() == fourth
 
 
-def test_the_order_in_which_modes_are_named_is_no_difference() -> None:
-    assert begun(["v2", "v1"]) == begun(["v1", "uniform", "v2"])
+def test_the_order_of_the_modes_does_not_matter() -> None:
+    assert start(["v2", "v1"]) == start(["v1", "uniform", "v2"])
 
 
-def test_draws_that_changed_since_it_began_are_not_mixed_in() -> None:
-    backtest = begun()
+def test_draws_that_changed_since_the_start_are_refused() -> None:
+    backtest = start()
     draw = Draw.objects.all()[300]
     draw.powerball = draw.powerball % 26 + 1
     draw.save()
@@ -144,18 +144,18 @@ def test_draws_that_changed_since_it_began_are_not_mixed_in() -> None:
         run(backtest)
 
 
-def test_a_later_draw_changes_nothing_for_one_that_has_begun() -> None:
-    backtest = begun()
+def test_a_later_draw_does_not_affect_a_started_backtest() -> None:
+    backtest = start()
     make_draw()
 
-    ended(backtest)
+    run_to_end(backtest)
 
     assert backtest.status == "completed"
     assert str(backtest.draws_through) == "2025-12-22"
 
 
-def test_ctrl_c_ends_what_runs_and_keeps_what_is_stored() -> None:
-    backtest = begun(["v1"], refit_every=30)
+def test_ctrl_c_ends_the_running_folds_and_keeps_the_stored_ones() -> None:
+    backtest = start(["v1"], refit_every=30)
     running: list[subprocess.Popen[str]] = []
 
     def interrupt(fold: BacktestFold) -> None:
@@ -165,32 +165,32 @@ def test_ctrl_c_ends_what_runs_and_keeps_what_is_stored() -> None:
     with pytest.raises(KeyboardInterrupt):
         run(backtest, interrupt)
 
-    assert [child.returncode for child in running] == [-9]  # of v1, which takes longer than uniform
-    assert [one.mode for one in backtest.folds.all()] == ["uniform"]
-    assert [one.mode for one in missing_folds(backtest)] == ["v1"]
+    assert [child.returncode for child in running] == [-9]  # the child of v1, which is slower than uniform
+    assert [fold.mode for fold in backtest.folds.all()] == ["uniform"]
+    assert [fold.mode for fold in missing_folds(backtest)] == ["v1"]
 
 
-def test_after_ctrl_c_nothing_more_is_begun(
+def test_after_ctrl_c_no_more_folds_start(
     monkeypatch: pytest.MonkeyPatch, settings: pytest.FixtureRequest
 ) -> None:
     settings.FIT_PROCESSES = 1  # type: ignore[attr-defined]
-    asked: list[FitRequest] = []
+    requests: list[FitRequest] = []
 
-    def seen(request: FitRequest, history: History) -> subprocesses.FitResult:
-        asked.append(request)
+    def record(request: FitRequest, history: History) -> subprocesses.FitResult:
+        requests.append(request)
         return subprocesses.run_in_subprocess(request, history)
 
     def interrupt(fold: BacktestFold) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(backtest, "run_in_subprocess", seen)
+    monkeypatch.setattr(backtest, "run_in_subprocess", record)
     with pytest.raises(KeyboardInterrupt):
-        run(begun(refit_every=5), interrupt)
+        run(start(refit_every=5), interrupt)
 
-    assert len(asked) <= 2  # of six
+    assert len(requests) <= 2  # of six
 
 
-# What falls short
+# Failures
 
 
 def test_a_mode_that_cannot_be_measured_is_named_and_the_others_go_on(
@@ -198,37 +198,37 @@ def test_a_mode_that_cannot_be_measured_is_named_and_the_others_go_on(
 ) -> None:
     settings.MODE_PARAMETERS = BROKEN  # type: ignore[attr-defined]
     settings.FIT_PROCESSES = 1  # type: ignore[attr-defined]
-    backtest = begun(["v2", "random_forest"])
-    ended(backtest)
+    backtest = start(["v2", "random_forest"])
+    run_to_end(backtest)
 
     assert backtest.status == "partial"
-    assert [one.mode for one in comparisons(backtest)] == ["random_forest", "uniform"]
+    assert [comparison.mode for comparison in comparisons(backtest)] == ["random_forest", "uniform"]
     assert "v2" in backtest.error
     assert "max_depth" in backtest.error
     failed = backtest.folds.filter(mode="v2")
-    assert len(failed) < 3  # after one in vain the others are not begun
-    assert all(one.figures == {} and one.error for one in failed)
+    assert len(failed) < 3  # after one failure the others are not started
+    assert all(fold.figures == {} and fold.error for fold in failed)
 
 
 def test_without_any_mode_a_backtest_has_failed(settings: pytest.FixtureRequest) -> None:
     settings.MODE_PARAMETERS = BROKEN  # type: ignore[attr-defined]
-    backtest = begun(["v2"], refit_every=30)
-    ended(backtest)
+    backtest = start(["v2"], refit_every=30)
+    run_to_end(backtest)
 
     assert backtest.status == "failed"
-    assert [one.mode for one in comparisons(backtest)] == ["uniform"]
+    assert [comparison.mode for comparison in comparisons(backtest)] == ["uniform"]
 
 
-def test_what_fell_short_is_tried_again_and_only_that(settings: pytest.FixtureRequest) -> None:
+def test_only_failed_folds_are_retried(settings: pytest.FixtureRequest) -> None:
     settings.FIT_TIME_LIMIT = 0.01  # type: ignore[attr-defined]
-    backtest = begun(refit_every=30)
-    ended(backtest)
+    backtest = start(refit_every=30)
+    run_to_end(backtest)
     assert (backtest.status, comparisons(backtest)) == ("failed", [])
     assert "uniform: backtest timed out after 0.01 seconds" in backtest.error
 
     settings.FIT_TIME_LIMIT = 60  # type: ignore[attr-defined]
-    again = begun(refit_every=30)
-    ended(again)
+    again = start(refit_every=30)
+    run_to_end(again)
 
     assert again == backtest
     assert (again.status, again.error) == ("completed", "")
@@ -237,7 +237,7 @@ def test_what_fell_short_is_tried_again_and_only_that(settings: pytest.FixtureRe
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"draws": 29}, "29 draws: allowed is 30 to 440, for 640 draws of the 69/26 era are stored"),
+        ({"draws": 29}, "29 draws: allowed is 30 to 440; 640 draws of the 69/26 era are stored"),
         ({"draws": 441}, "allowed is 30 to 440"),
         ({"draws": 41, "modes": ["v2"]}, "allowed is 30 to 40"),
         ({"refit_every": 0}, "refit every 0 draws: allowed is an integer from 1"),
@@ -246,15 +246,15 @@ def test_what_fell_short_is_tried_again_and_only_that(settings: pytest.FixtureRe
 )
 def test_what_is_not_allowed_is_an_error_that_says_what_is(values: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        begun(**values)
+        start(**values)
     assert not Backtest.objects.exists()
 
 
-# What the database forbids
+# Database constraints
 
 
 def test_a_fold_is_stored_once() -> None:
-    values = {"backtest": begun(), "mode": "v2", "first": 610, "draws": 10, "seconds": 1.0}
+    values = {"backtest": start(), "mode": "v2", "first": 610, "draws": 10, "seconds": 1.0}
     BacktestFold.objects.create(**values)
 
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -263,7 +263,7 @@ def test_a_fold_is_stored_once() -> None:
 
 @pytest.mark.parametrize("values", [{"status": "lost"}, {"draws": 0}, {"refit_every": 0}])
 def test_a_backtest_that_cannot_be_is_refused_by_the_database(values: dict[str, Any]) -> None:
-    begun()
+    start()
 
     with pytest.raises(IntegrityError), transaction.atomic():
         Backtest.objects.update(**values)

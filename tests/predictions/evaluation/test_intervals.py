@@ -1,4 +1,4 @@
-"""Student's quantile beside SciPy's, and the interval of a mean that covers the truth as often as it says."""
+"""Student's quantile against SciPy's, and the coverage of the interval of a mean."""
 
 import numpy as np
 import pytest
@@ -22,15 +22,15 @@ def test_the_quantile_is_scipys(probability: float, freedom: int, error: float) 
 
 
 @pytest.mark.parametrize(
-    ("probability", "freedom", "complaint"),
+    ("probability", "freedom", "message"),
     [
         (0.975, 3, "3 degrees of freedom: allowed is an integer from 4"),
         (0.0, 30, "probability 0.0"),
         (1, 30, "1"),
     ],
 )
-def test_a_quantile_that_cannot_be_given_is_refused(probability: float, freedom: int, complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
+def test_a_quantile_that_cannot_be_given_is_refused(probability: float, freedom: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         student_quantile(probability, freedom)
 
 
@@ -46,12 +46,12 @@ def test_the_interval_of_a_sample_is_the_textbooks() -> None:
 
 
 def test_four_draws_are_too_few_for_an_interval() -> None:
-    with pytest.raises(ValueError, match="4 draws are too few: an interval needs 5"):
+    with pytest.raises(ValueError, match="4 draws are too few: an interval needs at least 5"):
         mean_interval([1.0, 2.0, 3.0, 4.0])
 
 
 def excess_of_fair_seasons() -> np.ndarray:
-    """White balls a ticket beyond 25/69, (seasons, draws): tilted tickets, new ones a draw, fair draws."""
+    """Return mean hits minus 25/69, shape (seasons, draws), for tilted tickets in fair draws."""
     count = SEASONS * DRAWS
     drawn = sample(uniform_component(), count, generator_for(1))[:, :5]
     tickets = sample(tilted_component(), count * TICKETS, generator_for(2))[:, :5]
@@ -61,32 +61,32 @@ def excess_of_fair_seasons() -> np.ndarray:
     return (hits.reshape(SEASONS, DRAWS, TICKETS).mean(axis=2)) - float(EXPECTED_WHITE_MATCHES)
 
 
-def test_a_tilted_law_on_fair_draws_is_covered_by_the_interval_as_often_as_it_says() -> None:
+def test_the_interval_of_tilted_tickets_in_fair_draws_has_its_nominal_coverage() -> None:
     interval = mean_interval(excess_of_fair_seasons())
 
     covered = np.mean((interval.low <= 0) & (interval.high >= 0))
     assert 0.93 <= covered <= 0.97
-    assert np.mean(interval.low > 0) > 0.01  # it errs on both sides
+    assert np.mean(interval.low > 0) > 0.01  # it misses on both sides
     assert np.mean(interval.high < 0) > 0.01
 
 
 def test_an_interval_over_tickets_instead_of_draws_would_say_far_too_much() -> None:
-    """What the unit of evidence is for: one fixed set of tickets, all of them meeting the same draw."""
+    """One fixed set of tickets meets the same draw, so the tickets are not independent."""
     tickets = sample(tilted_component(), 20_000, generator_for(2))[:, :5]
     drawn = sample(uniform_component(), 200, generator_for(1))[:, :5]
-    holds = (tickets[:, :, None] == np.arange(1, 70)).any(axis=1)
-    hits = np.array([holds[:, balls - 1].sum(axis=1) for balls in drawn], dtype=float)
+    contains = (tickets[:, :, None] == np.arange(1, 70)).any(axis=1)
+    hits = np.array([contains[:, balls - 1].sum(axis=1) for balls in drawn], dtype=float)
 
-    interval = mean_interval(hits - float(EXPECTED_WHITE_MATCHES))  # a row a draw, over its tickets
+    interval = mean_interval(hits - float(EXPECTED_WHITE_MATCHES))  # one row per draw, over its tickets
 
     assert np.mean((interval.low <= 0) & (interval.high >= 0)) < 0.5
 
 
-def test_a_law_that_draws_do_follow_is_found_out() -> None:
-    """Draws that prefer the balls the tickets prefer: then the interval leaves nought behind."""
-    law = component_with(white=[20.0] * 10 + [1.0] * 59)
-    drawn = sample(law, DRAWS, generator_for(3))[:, :5]
-    tickets = sample(law, DRAWS * TICKETS, generator_for(4))[:, :5].reshape(DRAWS, TICKETS, 5)
+def test_a_distribution_that_the_draws_follow_is_detected() -> None:
+    """If draws and tickets prefer the same balls, the interval excludes zero."""
+    component = component_with(white=[20.0] * 10 + [1.0] * 59)
+    drawn = sample(component, DRAWS, generator_for(3))[:, :5]
+    tickets = sample(component, DRAWS * TICKETS, generator_for(4))[:, :5].reshape(DRAWS, TICKETS, 5)
     hits = (tickets[:, :, :, None] == drawn[:, None, None, :]).sum(axis=(2, 3)).mean(axis=1)
 
     assert mean_interval(hits - float(EXPECTED_WHITE_MATCHES)).low > 0

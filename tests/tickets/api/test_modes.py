@@ -13,7 +13,7 @@ from tests.factories import dealt_component, make_backtest, make_model, make_pre
 
 pytestmark = pytest.mark.django_db
 MODES = "/api/v1/modes"
-SAME = "no better and no worse than chance on 40 draws (95 % interval -0.0022 to +0.0042 nats a draw)"
+SAME = "no better and no worse than chance on 40 draws (95 % interval -0.0022 to +0.0042 nats per draw)"
 
 
 def modes(client: Client) -> dict[str, dict[str, Any]]:
