@@ -1,1 +1,1 @@
-"""From official draws to one probability distribution a mode for the next draw."""
+"""From official draws to a probability distribution per mode for the next draw."""

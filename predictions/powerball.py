@@ -1,6 +1,6 @@
-"""The game of Powerball: its eras, valid tickets, prize tiers with exact odds, and its draw calendar.
+"""The rules of Powerball: eras, valid tickets, prize tiers with exact odds, and the draw calendar.
 
-Rules: powerball.com, "How to play" and the product's published game rules. Times are America/New_York.
+Source: powerball.com, "How to play", and the published game rules. Times are America/New_York.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ MONDAYS_SINCE = date(2021, 8, 23)
 
 @dataclass(frozen=True)
 class Era:
-    """One matrix in force: `white_max` white balls, `powerball_max` red ones, from its first draw on."""
+    """A matrix of `white_max` white balls and `powerball_max` Powerballs, in force from `since`."""
 
     name: str
     white_max: int
@@ -34,7 +34,7 @@ class Era:
 
     @property
     def tickets(self) -> int:
-        """How many different tickets there are: the jackpot's odds are one in this."""
+        """Return the number of different tickets, which is also the jackpot odds (one in N)."""
         return comb(self.white_max, WHITE_BALLS) * self.powerball_max
 
 
@@ -48,20 +48,20 @@ WHITE_MAX, POWERBALL_MAX = CURRENT_ERA.white_max, CURRENT_ERA.powerball_max
 
 
 def era_of(day: date) -> Era:
-    """The era in force on a day; ValueError before the first era known here."""
+    """Return the era in force on a date. Raise ValueError before the first supported era."""
     for era in reversed(ERAS):
         if day >= era.since:
             return era
-    raise ValueError(f"{day} is before the first matrix known here (from {ERAS[0].since})")
+    raise ValueError(f"{day} is before the first supported matrix (from {ERAS[0].since})")
 
 
 # Valid tickets
 
 
 def check_numbers(white_balls: Sequence[int], powerball: int, era: Era = CURRENT_ERA) -> None:
-    """Raise ValueError with the reason unless this is a ticket of the era, its white balls ascending.
+    """Raise ValueError unless the numbers are a valid ticket of the era with ascending white balls.
 
-    Integers of any kind count, NumPy's too; a bool, a float and a text do not.
+    Integers of any type are accepted, including NumPy's; bools, floats and strings are not.
     """
     if not isinstance(white_balls, list | tuple | np.ndarray) or getattr(white_balls, "ndim", 1) != 1:
         raise ValueError(f"white_balls is {white_balls!r}, not a list of {WHITE_BALLS} integers")
@@ -74,7 +74,7 @@ def check_numbers(white_balls: Sequence[int], powerball: int, era: Era = CURRENT
         if lower == higher:
             raise ValueError(f"white ball {lower} is repeated")
         if lower > higher:
-            raise ValueError(f"white balls are not ascending: {lower} stands before {higher}")
+            raise ValueError(f"white balls are not ascending: {lower} is before {higher}")
 
 
 def _check_ball(name: str, ball: object, highest: int) -> None:
@@ -89,19 +89,19 @@ def _check_ball(name: str, ball: object, highest: int) -> None:
 
 @dataclass(frozen=True)
 class PrizeTier:
-    """One of the nine ways to win in the 69/26 era; `prize_usd` is None for the jackpot."""
+    """One of the nine prize tiers of the 69/26 era; `prize_usd` is None for the jackpot."""
 
     white_matches: int
     powerball_match: bool
     prize_usd: int | None
 
     def __str__(self) -> str:
-        """The game's shorthand: 3+1 is three white balls and the Powerball."""
+        """Return the usual notation, such as 3+1 for three white balls and the Powerball."""
         return f"{self.white_matches}+{int(self.powerball_match)}"
 
     @property
     def ways(self) -> int:
-        """How many of all the tickets win this tier, whatever is drawn."""
+        """Return how many of all possible tickets win this tier in a draw."""
         white_ways = comb(WHITE_BALLS, self.white_matches) * comb(
             WHITE_MAX - WHITE_BALLS, WHITE_BALLS - self.white_matches
         )
@@ -109,7 +109,7 @@ class PrizeTier:
 
     @property
     def odds_one_in(self) -> Fraction:
-        """The exact odds: one in this many tickets."""
+        """Return the exact odds of winning, one in N tickets."""
         return Fraction(CURRENT_ERA.tickets, self.ways)
 
 
@@ -125,17 +125,17 @@ PRIZE_TIERS = (
     PrizeTier(0, True, 4),
 )
 TICKET_USD = 2
-# What a ticket is worth on average without the jackpot, exactly: $0.319869.
+# The exact expected prize per ticket without the jackpot: $0.319869.
 EXPECTED_PRIZE_USD = sum(
     (tier.prize_usd / tier.odds_one_in for tier in PRIZE_TIERS if tier.prize_usd), Fraction()
 )
-# Of five balls each is drawn with chance 5/69, whatever law chose them: 25/69.
+# Each of a ticket's five balls is drawn with probability 5/69, whatever the ticket's distribution.
 EXPECTED_WHITE_MATCHES = Fraction(WHITE_BALLS * WHITE_BALLS, WHITE_MAX)
 _TIER_BY_MATCHES = {(tier.white_matches, tier.powerball_match): tier for tier in PRIZE_TIERS}
 
 
 def prize_of(white_matches: int, powerball_match: bool) -> int | str:
-    """The official fixed prize in dollars, 0 for none, "jackpot" for the first tier."""
+    """Return the official fixed prize in dollars, 0 for none, or "jackpot" for the first tier."""
     tier = _TIER_BY_MATCHES.get((white_matches, powerball_match))
     if tier is None:
         return 0
@@ -143,12 +143,12 @@ def prize_of(white_matches: int, powerball_match: bool) -> int | str:
 
 
 def cost_usd(tickets: int) -> int:
-    """What that many tickets cost, in dollars, without Power Play or Double Play."""
+    """Return the price of the tickets in dollars, without Power Play or Double Play."""
     return TICKET_USD * tickets
 
 
 def expected_prize_usd(tickets: int) -> float:
-    """What that many tickets win on average, in dollars, without the jackpot."""
+    """Return the expected prizes of the tickets in dollars, without the jackpot."""
     return float(EXPECTED_PRIZE_USD * tickets)
 
 
@@ -156,21 +156,21 @@ def expected_prize_usd(tickets: int) -> float:
 
 
 def is_draw_day(day: date) -> bool:
-    """Whether a draw is scheduled on this Eastern date."""
+    """Return whether a draw is scheduled on this Eastern date."""
     days = (MONDAY, WEDNESDAY, SATURDAY) if day >= MONDAYS_SINCE else (WEDNESDAY, SATURDAY)
     return day >= ERAS[0].since and day.weekday() in days
 
 
 def check_draw_day(day: date) -> None:
-    """Raise ValueError, with the draw days in force then, unless a draw is scheduled on this date."""
-    era_of(day)  # which refuses a day before the first
+    """Raise ValueError unless a draw is scheduled on this Eastern date."""
+    era_of(day)  # raises ValueError before the first era
     if not is_draw_day(day):
-        days = "Mondays, Wednesdays and Saturdays" if day >= MONDAYS_SINCE else "Wednesdays and Saturdays"
-        raise ValueError(f"{day} is a {day:%A} without a draw; draws are then on {days}")
+        weekdays = "Mondays, Wednesdays and Saturdays" if day >= MONDAYS_SINCE else "Wednesdays and Saturdays"
+        raise ValueError(f"{day} is a {day:%A} without a draw; draws at that time are on {weekdays}")
 
 
 def check_ticket_day(day: date) -> None:
-    """Raise ValueError unless tickets of the 69/26 matrix can be for this date."""
+    """Raise ValueError unless a draw of the 69/26 matrix is scheduled on this Eastern date."""
     check_draw_day(day)
     if day < CURRENT_ERA.since:
         raise ValueError(
@@ -179,33 +179,33 @@ def check_ticket_day(day: date) -> None:
 
 
 def eastern_instant(day: date, clock: time) -> datetime:
-    """When New York's clocks show a time, daylight saving included.
+    """Return the UTC instant of a local time in New York, including daylight saving time.
 
-    In UTC, for two times of one zone are compared by their clocks, not as instants.
+    UTC, because Python compares two datetimes in the same zone by local time instead of by instant.
     """
     return datetime.combine(day, clock, EASTERN).astimezone(UTC)
 
 
 def eastern_date(now: datetime) -> date:
-    """The date in New York at an instant (an aware datetime)."""
+    """Return the date in New York at an instant. Raise ValueError for a naive datetime."""
     if now.tzinfo is None:
         raise ValueError(f"{now} has no time zone")
     return now.astimezone(EASTERN).date()
 
 
-@lru_cache(maxsize=1024)  # asked for by every read of the stock
+@lru_cache(maxsize=1024)  # called by every read of the stock
 def draw_instant(day: date) -> datetime:
-    """When the draw of an Eastern date is held, in UTC: at 22:59 in New York."""
+    """Return the UTC instant of the draw on an Eastern date: 22:59 in New York."""
     return eastern_instant(day, DRAW_TIME)
 
 
 def sales_close(day: date, cutoff: time) -> datetime:
-    """When the sale of tickets for the draw of an Eastern date ends, in UTC; `cutoff` is New York's time."""
+    """Return the UTC instant at which sales for a draw end; `cutoff` is local time in New York."""
     return eastern_instant(day, cutoff)
 
 
 def next_draw(now: datetime) -> date:
-    """The Eastern date of the first draw strictly after an instant (an aware datetime)."""
+    """Return the Eastern date of the first draw strictly after an instant (an aware datetime)."""
     day = eastern_date(now)
     while not (is_draw_day(day) and draw_instant(day) > now):
         day += timedelta(days=1)
@@ -213,19 +213,19 @@ def next_draw(now: datetime) -> date:
 
 
 def last_draw(now: datetime) -> date:
-    """The Eastern date of the last draw held at or before an instant (an aware datetime).
+    """Return the Eastern date of the last draw at or before an instant (an aware datetime).
 
-    ValueError before the first matrix known here.
+    Raise ValueError before the first supported era.
     """
     day = eastern_date(now)
     while not (is_draw_day(day) and draw_instant(day) <= now):
-        era_of(day)  # there is none to be found before the first
+        era_of(day)  # raises ValueError before the first era, which ends the search
         day -= timedelta(days=1)
     return day
 
 
 def scheduled_draws(first: date, last: date) -> Iterator[date]:
-    """Every scheduled draw date from `first` to `last`, both included."""
+    """Yield the scheduled draw dates from `first` to `last`, inclusive."""
     for offset in range((last - first).days + 1):
         day = first + timedelta(days=offset)
         if is_draw_day(day):

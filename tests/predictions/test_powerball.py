@@ -1,4 +1,4 @@
-"""The game's rules against the published figures, and the draw calendar against real draws."""
+"""The rules of the game against published figures, and the draw calendar against real draws."""
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -33,7 +33,7 @@ from predictions.powerball import (
     scheduled_draws,
 )
 
-# White balls matched, Powerball matched, prize, odds: as powerball.com prints them, to the cent.
+# White balls matched, Powerball matched, prize and odds as published on powerball.com.
 PUBLISHED_TIERS = [
     (5, True, "jackpot", "292201338.00"),
     (5, False, 1_000_000, "11688053.52"),
@@ -74,7 +74,7 @@ def test_an_era_begins_on_the_day_its_rule_takes_effect(day: date, name: str) ->
 
 
 def test_a_day_before_the_first_known_matrix_has_no_era() -> None:
-    with pytest.raises(ValueError, match="2009-01-06 is before the first matrix known here"):
+    with pytest.raises(ValueError, match="2009-01-06 is before the first supported matrix"):
         era_of(date(2009, 1, 6))
 
 
@@ -92,7 +92,7 @@ def test_the_jackpot_odds_of_every_era_are_the_published_ones() -> None:
         ([1, 2, 3, 4, 5, 6], 1, "white_balls has 6 numbers, not 5"),
         ([], 1, "white_balls has 0 numbers, not 5"),
         ([1, 2, 2, 4, 5], 1, "white ball 2 is repeated"),
-        ([1, 3, 2, 4, 5], 1, "white balls are not ascending: 3 stands before 2"),
+        ([1, 3, 2, 4, 5], 1, "white balls are not ascending: 3 is before 2"),
         ([0, 2, 3, 4, 5], 1, "white ball 0 is not in 1 to 69"),
         ([-1, 2, 3, 4, 5], 1, "white ball -1 is not in 1 to 69"),
         ([1, 2, 3, 4, 70], 1, "white ball 70 is not in 1 to 69"),
@@ -133,7 +133,7 @@ def test_numpy_integers_of_any_width_are_numbers(kind: type[np.integer]) -> None
     check_numbers([kind(1), 2, 3, 4, 69], 26)
 
 
-def test_a_ball_is_measured_against_the_era_it_is_of() -> None:
+def test_a_ball_is_checked_against_its_era() -> None:
     check_numbers((1, 2, 3, 4, 59), 39, ERAS[0])
     check_numbers((1, 2, 3, 4, 59), 35, ERAS[1])
     with pytest.raises(ValueError, match="powerball 39 is not in 1 to 35"):
@@ -193,10 +193,10 @@ def test_the_prizes_below_the_jackpot_are_worth_32_cents_a_ticket() -> None:
     assert cost_usd(1_000_000) == 2_000_000
 
 
-def test_a_ticket_of_any_law_hits_25_in_69_white_balls_on_average() -> None:
+def test_a_ticket_of_any_distribution_hits_25_in_69_white_balls_on_average() -> None:
     ways = Counter(len({1, 2, 3, 4, 5} & set(drawn)) for drawn in combinations(range(1, 16), 5))
     small = Fraction(sum(hits * count for hits, count in ways.items()), ways.total())
-    assert small == Fraction(5 * 5, 15)  # the same law, on fifteen balls
+    assert small == Fraction(5 * 5, 15)  # the same formula with fifteen balls
 
     assert Fraction(25, 69) == EXPECTED_WHITE_MATCHES
 
@@ -226,9 +226,9 @@ def test_the_next_draw_is_strictly_after_now(clock: tuple[int, int, int, int], d
 @pytest.mark.parametrize(
     ("draw", "instant"),
     [
-        (date(2026, 3, 7), datetime(2026, 3, 8, 3, 59, tzinfo=UTC)),  # the clocks go forward on 8 March
+        (date(2026, 3, 7), datetime(2026, 3, 8, 3, 59, tzinfo=UTC)),  # daylight saving time starts on 8 March
         (date(2026, 3, 9), datetime(2026, 3, 10, 2, 59, tzinfo=UTC)),
-        (date(2026, 10, 31), datetime(2026, 11, 1, 2, 59, tzinfo=UTC)),  # and back on 1 November
+        (date(2026, 10, 31), datetime(2026, 11, 1, 2, 59, tzinfo=UTC)),  # and ends on 1 November
         (date(2026, 11, 2), datetime(2026, 11, 3, 3, 59, tzinfo=UTC)),
     ],
 )
@@ -259,7 +259,7 @@ def test_a_draw_is_the_last_from_its_instant_until_the_next(day: date) -> None:
 
 
 def test_there_is_no_last_draw_before_the_first_nor_of_a_naive_datetime() -> None:
-    with pytest.raises(ValueError, match="before the first matrix known here"):
+    with pytest.raises(ValueError, match="before the first supported matrix"):
         last_draw(datetime(2009, 1, 7, 12, tzinfo=UTC))
     with pytest.raises(ValueError, match="has no time zone"):
         last_draw(datetime(2026, 11, 25, 12))  # noqa: DTZ001 - the mistake under test
@@ -296,17 +296,17 @@ def test_there_is_no_draw_before_the_first_era() -> None:
     assert is_draw_day(date(2009, 1, 7))
 
 
-def test_every_bundled_draw_stands_on_a_scheduled_day(bundled_dates: list[date]) -> None:
+def test_every_bundled_draw_is_on_a_scheduled_day(bundled_dates: list[date]) -> None:
     assert len(bundled_dates) == 1879
     assert [day for day in bundled_dates if not is_draw_day(day)] == []
 
 
 def test_as_many_draws_are_scheduled_in_each_era_as_the_game_held(bundled_dates: list[date]) -> None:
-    span = scheduled_draws(bundled_dates[0], bundled_dates[-1])
-    assert Counter(era_of(day).name for day in span) == {"59/39": 204, "59/35": 388, "69/26": 1293}
+    days = scheduled_draws(bundled_dates[0], bundled_dates[-1])
+    assert Counter(era_of(day).name for day in days) == {"59/39": 204, "59/35": 388, "69/26": 1293}
 
 
-def test_a_schedule_holds_its_first_and_last_day() -> None:
+def test_a_schedule_includes_its_first_and_last_day() -> None:
     assert list(scheduled_draws(date(2026, 11, 23), date(2026, 11, 28))) == [
         date(2026, 11, 23),
         date(2026, 11, 25),

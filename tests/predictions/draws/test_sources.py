@@ -280,7 +280,7 @@ def test_an_unchanged_draw_keeps_its_source_and_its_times() -> None:
         (ParsedDraw(date(2014, 1, 20), (1, 2, 3, 4, 5), 7, 2), "2014-01-20 is a Monday without a draw"),
         (
             ParsedDraw(date(2008, 11, 5), (1, 2, 3, 4, 5), 7, 2),
-            "2008-11-05 is before the first matrix known here",
+            "2008-11-05 is before the first supported matrix",
         ),
     ],
 )

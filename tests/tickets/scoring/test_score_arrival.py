@@ -167,7 +167,7 @@ def test_a_draw_that_is_named_is_scored_alone() -> None:
 @pytest.mark.parametrize(
     ("day", "complaint"),
     [
-        ("2025-12-23", "2025-12-23 is a Tuesday without a draw; draws are then on Mondays"),
+        ("2025-12-23", "2025-12-23 is a Tuesday without a draw; draws at that time are on Mondays"),
         ("2015-01-03", "the draw of 2015-01-03 was of the 59/35 matrix; tickets are 69/26"),
         ("2026-11-25", "The draw of 2026-11-25 has not taken place yet."),
         ("2025-12-22", "The draw of 2025-12-22 is not stored. Run `manage.py import_draws`."),

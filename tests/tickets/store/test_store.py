@@ -105,7 +105,7 @@ INVALID: dict[str, tuple[Any, str]] = {
     "an empty dict": ({}, "it has no white_balls and no powerball"),
     "four balls": ({"white_balls": [1, 2, 3, 4], "powerball": 3}, "white_balls has 4 numbers, not 5"),
     "six balls": ({"white_balls": [1, 2, 3, 4, 5, 6], "powerball": 3}, "white_balls has 6 numbers, not 5"),
-    "unsorted": (ticket(1, 3, 2, 4, 5, 3), "not ascending: 3 stands before 2"),
+    "unsorted": (ticket(1, 3, 2, 4, 5, 3), "not ascending: 3 is before 2"),
     "repeated": (ticket(1, 2, 2, 4, 5, 3), "white ball 2 is repeated"),
     "white ball too low": (ticket(0, 2, 3, 4, 5, 3), "white ball 0 is not in 1 to 69"),
     "white ball too high": (ticket(1, 2, 3, 4, 70, 3), "white ball 70 is not in 1 to 69"),
