@@ -68,8 +68,6 @@ class _AliasTable:
 
 
 class _Sampler:
-    """Samples independent tickets of a component, with or without strata."""
-
     def __init__(self, component: Component) -> None:
         white = component.white_distribution
         self.compositions = _AliasTable([probability for _, probability in white.table])
@@ -91,7 +89,9 @@ class _Sampler:
         counts = self.counts[:, self.compositions.draw(generator.random(count))]
         balls = np.empty((WHITE_BALLS, count), dtype=np.uint8)
         filled = np.zeros(count, dtype=np.uint8)
-        for stratum, sizes in zip(self.strata, counts, strict=True):  # in ascending order of balls
+        for stratum, sizes in zip(
+            self.strata, counts, strict=True
+        ):  # in order, so that balls come out ascending
             for size in range(1, WHITE_BALLS + 1):
                 tickets = np.flatnonzero(sizes == size)
                 for index, values in enumerate(stratum.draw(size, len(tickets), generator)):

@@ -20,7 +20,7 @@ DependencyPredictions = Mapping[str, Sequence[Mixture]]  # by mode: one mixture 
 
 
 class Mode(ABC):
-    """Predicts each draw as a mixture of components, after a fit on past draws.
+    """A model that is fitted on past draws and predicts each draw as a mixture of components.
 
     The constructor only stores parameters, learned attributes end in an underscore, and randomness comes from
     the seed. A prediction depends only on the draws before the predicted one and, for a mode that combines
@@ -39,7 +39,6 @@ class Mode(ABC):
     walk_: list[Mixture]  # after a measured fit: out-of-sample predictions of the held-out draws
 
     def parameters(self) -> dict[str, Any]:
-        """Return the constructor parameters."""
         return {name: value for name, value in vars(self).items() if not name.endswith("_")}
 
     @abstractmethod
@@ -131,7 +130,7 @@ def joint_losses(mixtures: Sequence[Mixture], history: History, draws: range) ->
 
 
 def measure_skill(walk: Sequence[Mixture], history: History) -> Skill:
-    """Return the skill of out-of-sample mixtures of the held-out draws."""
+    """Return the skill of out-of-sample predictions of the held-out draws."""
     losses = joint_losses(walk, history, held_out(history))
     gains = [UNIFORM_LOG_LOSS - loss for loss in losses]
     return Skill(

@@ -18,10 +18,8 @@ CALIBRATION_EDGES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0, 1.01, 1.02, 1.05, 1.1
 
 
 class Walk(NamedTuple):
-    """A mode's prediction of each draw, and a note of what they lack."""
-
     mixtures: list[Mixture]
-    note: str
+    note: str  # what the predictions lack
 
 
 def walk(mode: Mode, history: History, draws: range, seed: int) -> Walk:
