@@ -29,7 +29,7 @@ from shiolplus.adminsite.columns import (
 SOURCE_LABELS = {
     "ny": "ny: New York Open Data, downloaded",
     "texas": "texas: Texas Lottery, downloaded",
-    "bundled": "bundled: the draws that come with the project",
+    "bundled": "bundled: the draws bundled with the project",
     "none": "none: only the stored draws",
 }
 

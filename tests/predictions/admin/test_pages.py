@@ -119,13 +119,13 @@ def test_a_models_page_sets_its_skill_beside_uniform_with_its_standard_error(adm
 
 
 @pytest.mark.parametrize("model", ["pipelinerun", "prediction"])
-@pytest.mark.parametrize(("day", "found"), [("2026-11-25", 1), ("2026-11-28", 0)])
-def test_lists_are_filtered_by_draw(model: str, day: str, found: int, admin: Client) -> None:
+@pytest.mark.parametrize(("day", "count"), [("2026-11-25", 1), ("2026-11-28", 0)])
+def test_lists_are_filtered_by_draw(model: str, day: str, count: int, admin: Client) -> None:
     make_prediction()
 
     response = admin.get(f"{ADMIN}/{model}/", {"draw_date": day})
 
-    assert response.context["cl"].result_count == found
+    assert response.context["cl"].result_count == count
 
 
 @pytest.mark.parametrize("day", ["soon", "2026-13-01", ""])
@@ -324,11 +324,11 @@ def listing(page: str) -> str:
 def test_staff_without_the_permission_neither_see_open_nor_post_an_action(
     page: str, permission: str, values: dict[str, str]
 ) -> None:
-    others = {"add_draw", "add_pipelinerun", "change_draw", "change_pipelinerun"} - {permission}
-    stranger = staff_who_may(*others)
+    permissions = {"add_draw", "add_pipelinerun", "change_draw", "change_pipelinerun"} - {permission}
+    other = staff_who_may(*permissions)
 
-    assert page not in text(stranger, listing(page))
-    for response in (stranger.get(page), stranger.get(page, values), stranger.post(page, values)):
+    assert page not in text(other, listing(page))
+    for response in (other.get(page), other.get(page, values), other.post(page, values)):
         assert response.status_code == 403
     assert not Draw.objects.exists()
     assert not PipelineRun.objects.exists()
