@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ADDRESS = "/api/v1/tickets/batch-status"
 LIMIT = 20
 REQUESTS = 160
-AWAY, BACK = b"the shared cache is away", b"the shared cache answers again"
+AWAY, BACK = b"Shared cache unavailable", b"Shared cache available again"
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
-"""How a request from an unknown client is marked. Free of Django: settings import the code that marks it."""
+"""Marker of requests whose client is unknown. Imports no Django, because settings import this module."""
 
-# In a request's META, beside an empty REMOTE_ADDR: why the client cannot be determined. An empty REMOTE_ADDR
-# alone is a peer on a Unix socket. No header of a request can have this name.
+# Key in request.META that says why the client's IP address cannot be determined; REMOTE_ADDR is empty then.
+# An empty REMOTE_ADDR without this key means a Unix socket. No HTTP header can set a key with this name.
 UNKNOWN_CLIENT_KEY = "shiolplus.unknown_client"

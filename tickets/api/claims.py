@@ -1,4 +1,4 @@
-"""The endpoints for API clients: claim tickets, see one's claims, see what is left of the quota."""
+"""Endpoints that require an API key: claims and quota."""
 
 import re
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ from tickets.models.claims import Claim
 from tickets.models.clients import ApiClient
 from tickets.store.retrieval import isoformat_utc
 
-_KEY = re.compile(KEY_PATTERN)
+_IDEMPOTENCY_KEY = re.compile(KEY_PATTERN)
 
 
 @extend_schema(tags=["claims"])
@@ -46,7 +46,7 @@ _KEY = re.compile(KEY_PATTERN)
     retrieve=extend_schema(operation_id="claim", parameters=[ROW_ID]),
 )
 class ClaimViewSet(GenericViewSet[Claim]):
-    """Tickets that are a client's own for good, and those it claimed before, newest first."""
+    """Tickets allocated exclusively to the authenticated client."""
 
     serializer_class = ClaimSerializer
     pagination_class = ByIdPagination
@@ -65,45 +65,44 @@ class ClaimViewSet(GenericViewSet[Claim]):
     )
     @extra_errors(403, 409, 413, 415, 422)
     def create(self, request: Request) -> Response:
-        """Claim tickets: all that are asked for, or none.
+        """Claim tickets exclusively: all of the requested number or none.
 
-        The same Idempotency-Key with the same body gives the same claim again, at any time; what was refused
-        may be tried again with the same key.
+        Repeating a request with the same Idempotency-Key and body returns the same claim, at any time. A
+        refused request may be repeated with the same key.
         """
         client = client_of(request)
         validate_query(NoQuery, request.META["QUERY_STRING"])
         key = _idempotency_key(request)
-        asked = ClaimRequest(**validate_body(ClaimBody, parse_request_body(request)))
+        claim_request = ClaimRequest(**validate_body(ClaimBody, parse_request_body(request)))
         try:
-            claim, is_new = claim_tickets(client, asked, key)
+            claim, is_new = claim_tickets(client, claim_request, key)
         except ApiClient.DoesNotExist as error:
-            raise AuthenticationFailed("The client of this API key is gone.") from error
+            raise AuthenticationFailed("The client of this API key has been deleted.") from error
         response_cache.invalidate(claim)
-        place = reverse("claim-detail", args=[claim.pk])
-        headers = {"Location": place} | ({} if is_new else {"Idempotency-Replayed": "true"})
-        return Response(_shown([claim])[0], status=201, headers=headers)
+        location = reverse("claim-detail", args=[claim.pk])
+        headers = {"Location": location} | ({} if is_new else {"Idempotency-Replayed": "true"})
+        return Response(_serialize([claim])[0], status=201, headers=headers)
 
     def list(self, request: Request) -> Response:
-        """The client's claims."""
+        """List the client's claims, newest first."""
         validate_query(CursorQuery, request.META["QUERY_STRING"])
-        return self.get_paginated_response(_shown(self.paginate_queryset(self.get_queryset()) or []))
+        return self.get_paginated_response(_serialize(self.paginate_queryset(self.get_queryset()) or []))
 
     def retrieve(self, request: Request, pk: str) -> Response:
-        """One claim; another client's is not found."""
+        """Return a claim of the client; 404 for a claim of another client."""
         validate_query(NoQuery, request.META["QUERY_STRING"])
-        return Response(_shown([self.get_object()])[0])
+        return Response(_serialize([self.get_object()])[0])
 
 
 def _idempotency_key(request: Request) -> str:
     key = request.META.get("HTTP_IDEMPOTENCY_KEY")
-    if key is None or not _KEY.fullmatch(key):
-        allowed = "1 to 255 visible ASCII characters but commas, new for each new claim"
+    if key is None or not _IDEMPOTENCY_KEY.fullmatch(key):
+        allowed = "1 to 255 visible ASCII characters except commas, unique per claim"
         raise InvalidParameters([invalid_parameter(KEY_HEADER, key, allowed)])
     return key
 
 
-def _shown(claims: Sequence[Claim]) -> list[dict[str, Any]]:
-    """Claims as they are shown, with what their tickets won where the draw is known."""
+def _serialize(claims: Sequence[Claim]) -> list[dict[str, Any]]:
     upcoming = upcoming_draw()
     past = {claim.draw_date for claim in claims if claim.draw_date < upcoming}
     draws = {draw.draw_date: draw for draw in Draw.objects.filter(draw_date__in=past)} if past else {}
@@ -121,7 +120,7 @@ def _shown(claims: Sequence[Claim]) -> list[dict[str, Any]]:
 
 
 class QuotaView(APIView):
-    """How many tickets the client may claim today, and how many it has."""
+    """Return the client's ticket quota for today."""
 
     needs_key = True
 

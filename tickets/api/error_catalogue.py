@@ -1,4 +1,4 @@
-"""The errors of the API: what each status means, and an example, for the schema and its pages."""
+"""Meaning and example of each error status, for the schema."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,33 +8,31 @@ from tickets.api.request_params import ALLOWED_VALUES
 
 CLAIMS = "/api/v1/tickets/claims"
 CACHED = "/api/v1/tickets/cached"
-EVERYWHERE = (400, 401, 429, 500, 503)  # whatever is asked
+EVERYWHERE = (400, 401, 429, 500, 503)  # possible for every operation
 
 
 @dataclass(frozen=True)
 class Error:
-    """A status, and a problem that has it."""
-
     meaning: str
     instance: str
     detail: str
     errors: tuple[dict[str, Any], ...] = ()
 
 
-def _one(name: str, value: object, allowed: str) -> tuple[dict[str, Any], ...]:
+def _errors(name: str, value: object, allowed: str) -> tuple[dict[str, Any], ...]:
     return ({"name": name, "value": value, "allowed": allowed},)
 
 
 ERRORS = {
     400: Error(
-        "A parameter, field or header is unknown, missing, doubled or of a value that is not allowed. "
-        "`errors` names up to 20 of them.",
+        "A parameter, field or header is unknown, missing, repeated or invalid. "
+        "`errors` lists up to 20 of them.",
         CACHED,
         f"limit '0': {ALLOWED_VALUES['limit']}",
-        _one("limit", "0", ALLOWED_VALUES["limit"]),
+        _errors("limit", "0", ALLOWED_VALUES["limit"]),
     ),
     401: Error(
-        "The API key is missing where it is needed, or unknown, revoked or expired, wherever it is sent.",
+        "The API key is required but missing, or is unknown, revoked or expired.",
         CLAIMS,
         "The API key is revoked.",
     ),
@@ -42,46 +40,46 @@ ERRORS = {
         "The client may not claim this mode.",
         CLAIMS,
         "This client may not claim tickets of v1.",
-        _one("mode", "v1", "one of lstm, v2"),
+        _errors("mode", "v1", "one of lstm, v2"),
     ),
     404: Error(
-        "There is nothing at this address, or nothing that this client may see.",
+        "No such resource, or it belongs to another client.",
         "/api/v1/draws/2026-11-26",
         "Not found.",
     ),
     405: Error(
-        "The address has no such method; `Allow` names those that it has.",
+        "Method not supported; `Allow` lists the supported methods.",
         CACHED,
         'Method "POST" not allowed.',
     ),
     409: Error(
-        "Fewer tickets are free than were asked for, or the sale for this draw has closed. "
-        "Nothing was taken; the same Idempotency-Key may be used again.",
+        "Fewer tickets are available than requested, or sales for this draw have closed. "
+        "Nothing was claimed; the same Idempotency-Key may be used again.",
         CLAIMS,
-        "5 tickets of v1 for 2026-11-25 were asked for; 2 are free.",
-        _one("count", 5, "at most 2 at present"),
+        "5 tickets of v1 for 2026-11-25 requested; 2 available.",
+        _errors("count", 5, "at most 2"),
     ),
-    413: Error("The body is larger than 64 KiB.", CLAIMS, "The body is too large; allowed are 65536 bytes."),
+    413: Error("The body is larger than 64 KiB.", CLAIMS, "The body is too large; the limit is 65536 bytes."),
     415: Error(
-        "The body is not `application/json` in UTF-8, or it is compressed.",
+        "The body is not `application/json` in UTF-8, or is compressed.",
         CLAIMS,
-        "Content-Type 'text/plain': allowed is application/json.",
-        _one("Content-Type", "text/plain", "application/json"),
+        "Content-Type 'text/plain': must be application/json.",
+        _errors("Content-Type", "text/plain", "application/json"),
     ),
     422: Error(
-        "The Idempotency-Key was used with another body.",
+        "The Idempotency-Key was already used with a different body.",
         CLAIMS,
-        "This Idempotency-Key was used for another request, which is claim 7.",
-        _one("Idempotency-Key", "order-1", "a new key, or the same body as before"),
+        "This Idempotency-Key was already used with a different body, for claim 7.",
+        _errors("Idempotency-Key", "order-1", "a new key, or the body of the first request"),
     ),
     429: Error(
-        "More requests in this minute than the rate allows, or more tickets in this day than the quota does.",
+        "The rate limit per minute or the daily ticket quota is exceeded.",
         CLAIMS,
-        "The daily quota of 100 tickets has 2 left; it is renewed at 2026-11-25T05:00:00Z.",
-        _one("count", 5, "at most 2 until then"),
+        "2 of 100 tickets left in the daily quota, which resets at 2026-11-25T05:00:00Z.",
+        _errors("count", 5, "at most 2 until then"),
     ),
     500: Error(
-        "A mistake of ours; the log has it under the request id.",
+        "Internal error. Quote the request id when reporting it.",
         CACHED,
         UNEXPECTED,
     ),
@@ -91,16 +89,16 @@ ERRORS = {
         UNAVAILABLE,
     ),
 }
-# What the web server answers itself, as HTML, before anything of ours is asked.
+# Responses of the web server itself, as HTML.
 BY_SERVER = {
-    414: "The request line is longer than the web server reads: some thousand characters.",
-    431: "There are more or longer headers than the web server reads.",
+    414: "The request line exceeds the web server's limit of a few thousand characters.",
+    431: "The headers exceed the web server's limits.",
 }
 MEANINGS = dict(sorted(({status: error.meaning for status, error in ERRORS.items()} | BY_SERVER).items()))
 
 
 def example(status: int) -> dict[str, Any]:
-    """A problem of this status."""
+    """Return an example problem with this status."""
     error = ERRORS[status]
     return {
         "type": "about:blank",

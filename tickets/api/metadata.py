@@ -1,4 +1,4 @@
-"""What OPTIONS answers."""
+"""Response to OPTIONS."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # DRF's views import this module
 
 
 class OptionsMetadata(BaseMetadata):
-    """The methods of an address, and where all of them are described."""
+    """Return the allowed methods, the media types and the URL of the schema."""
 
     def determine_metadata(self, request: Request, view: "APIView") -> dict[str, Any]:
         return {

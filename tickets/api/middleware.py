@@ -1,4 +1,4 @@
-"""What every answer of the API carries, whoever gave it: a view, DRF's errors, or Django's own."""
+"""Middleware for all API responses, including errors that Django produces itself."""
 
 from collections.abc import Callable
 
@@ -10,9 +10,9 @@ API_PREFIX = "/api/"
 
 
 class RateLimitHeadersMiddleware:
-    """Say in each answer what is left of the minute's requests.
+    """Add the RateLimit-* headers to every API response.
 
-    What no view counted, such as an address that does not exist, counts against its sender here.
+    Requests that no view has counted, such as those to unknown URLs, are counted here.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

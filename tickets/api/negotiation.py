@@ -1,7 +1,6 @@
-"""Which representation is read and written: there is one, JSON, so whatever is accepted gets it.
+"""Content negotiation that always selects JSON, the only representation.
 
-An answer that the client may not understand is of more use to it than a 406, as RFC 9110 (15.5.7) allows; and
-to compare media ranges took a tenth of a read.
+RFC 9110 (15.5.7) allows this instead of a 406. Comparing media ranges took a tenth of the time of a read.
 """
 
 from collections.abc import Iterable
@@ -13,7 +12,7 @@ from rest_framework.request import Request
 
 
 class JsonNegotiation(BaseContentNegotiation):
-    """The view's first parser and renderer; the parser itself refuses what is no JSON."""
+    """Select the view's first parser and renderer. The parser itself rejects other media types."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
         return next(iter(parsers))

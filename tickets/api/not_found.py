@@ -1,4 +1,4 @@
-"""Every address of the API that leads nowhere."""
+"""View of unknown URLs under /api/."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from rest_framework.views import APIView
 
 
 class NotFoundView(APIView):
-    """404 by every method; counted against the rate and asked for a good key as all others are."""
+    """Respond 404 to every method, after the usual authentication and rate limiting."""
 
     schema = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        raise NotFound(f"There is nothing at {request.path}.")
+        raise NotFound(f"No resource at {request.path}.")

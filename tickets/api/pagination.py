@@ -1,8 +1,8 @@
-"""Lists page by page, each found by where the last one ended: the millionth page is as fast as the first."""
+"""Cursor pagination, whose speed does not depend on the page's position."""
 
 import re
 from datetime import date
-from typing import Any, NoReturn
+from typing import Any
 
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
@@ -13,15 +13,15 @@ from tickets.api.request_params import CURSOR, invalid_parameter
 
 
 class StrictCursorPagination(CursorPagination):
-    """Fifty rows a page; a cursor that is none is a bad value, not a missing page."""
+    """Paginate by 50 rows and reject an invalid cursor with 400 instead of 404."""
 
     page_size = 50
 
     @staticmethod
     def check_position(text: str) -> None:
-        """Raise ValueError unless the text is a place in this list."""
+        """Raise ValueError if the text is not a position in this list."""
         if not re.fullmatch("[0-9]{1,18}", text):
-            raise ValueError(f"{text} is no row's number")
+            raise ValueError(f"{text} is not a row id")
 
     def decode_cursor(self, request: Request) -> Cursor | None:
         try:
@@ -29,20 +29,18 @@ class StrictCursorPagination(CursorPagination):
             if cursor is not None and cursor.position is not None:
                 self.check_position(str(cursor.position))
         except (NotFound, ValueError):
-            self._refuse(request)
+            value = request.query_params.get("cursor")
+            raise InvalidParameters([invalid_parameter("cursor", value, CURSOR)]) from None
         return cursor
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        link = {"type": ["string", "null"], "format": "uri", "description": "Null: there is no such page."}
+        link = {"type": ["string", "null"], "format": "uri", "description": "Null if there is no such page."}
         return {
             "type": "object",
             "required": ["next", "previous", "results"],
             "properties": {"next": link, "previous": link, "results": schema | {"maxItems": self.page_size}},
             "additionalProperties": False,
         }
-
-    def _refuse(self, request: Request) -> NoReturn:
-        raise InvalidParameters([invalid_parameter("cursor", request.query_params.get("cursor"), CURSOR)])
 
 
 class NewestDraws(StrictCursorPagination):

@@ -1,7 +1,6 @@
-"""Reading the body of a request: JSON in UTF-8, of a modest size, that says each thing once.
+"""Strict parsing of request bodies: JSON in UTF-8, limited in size, without duplicate keys.
 
-Whatever else it is, is refused with what is allowed: what one program reads differently from another must not
-decide what is claimed.
+JSON that parsers interpret differently is rejected, so that it cannot decide what is claimed.
 """
 
 import json
@@ -21,22 +20,18 @@ from tickets.api.request_params import invalid_parameter
 
 MEDIA_TYPE = "application/json"
 MAX_BYTES = 64 * 1024
-MAX_NESTING = 16  # levels; no body of ours has more than two
-MAX_DIGITS = 18  # of an integer: what every language's 64 bits hold
-# Half a surrogate pair cannot be written in any encoding, NUL not be stored by every database.
+MAX_NESTING = 16  # levels; valid bodies have at most two
+MAX_DIGITS = 18  # of an integer, to fit 64 bits in every language
+# Lone surrogates cannot be encoded, and PostgreSQL cannot store NUL.
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class TooLarge(APIException):
-    """A body of more bytes than are read."""
-
     status_code = 413
-    default_detail = f"The body is too large; allowed are {MAX_BYTES} bytes."
+    default_detail = f"The body is too large; the limit is {MAX_BYTES} bytes."
 
 
 class StrictJSONParser(BaseParser):
-    """DRF's side of it."""
-
     media_type = MEDIA_TYPE
 
     def parse(self, stream: IO[Any], media_type: Any = None, parser_context: Any = None) -> Any:
@@ -44,17 +39,18 @@ class StrictJSONParser(BaseParser):
 
 
 def parse_request_body(request: Request) -> Any:
-    """What a request's body says.
+    """Return the parsed JSON body of a request.
 
-    Raise 415 for anything but JSON in UTF-8, 413 for more than 64 KiB, and InvalidParameters otherwise.
-    Call this instead of `request.data`, which treats a body without content type or length as empty.
+    Raise UnsupportedMediaType unless it is JSON in UTF-8, TooLarge above 64 KiB, and InvalidParameters if it
+    cannot be parsed. Use this instead of `request.data`, which treats a body without a content type or length
+    as empty.
     """
     _check_type(request)
     body = _read(request)
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
-        _refuse(f"{body[:50]!r}", "JSON in UTF-8")
+        _reject(f"{body[:50]!r}", "JSON in UTF-8")
     return parse_json(text)
 
 
@@ -63,15 +59,15 @@ def parse_json(text: str) -> Any:
     try:
         value = json.loads(
             text,
-            object_pairs_hook=_object,
-            parse_int=_integer,
-            parse_float=_number,
+            object_pairs_hook=_unique_keys,
+            parse_int=_parse_int,
+            parse_float=_parse_float,
             parse_constant=_reject_constant,
         )
     except RecursionError:
-        _refuse(text, f"at most {MAX_NESTING} levels of nesting")
+        _reject(text, f"at most {MAX_NESTING} levels of nesting")
     except ValueError as error:
-        _refuse(text, f"a JSON object: {error}")
+        _reject(text, f"a JSON object: {error}")
     _check_values(value, text)
     return value
 
@@ -82,7 +78,7 @@ def _check_type(request: Request) -> None:
     if header.get_content_type() != MEDIA_TYPE or "," in content_type:
         raise _unsupported("Content-Type", content_type, MEDIA_TYPE)
     if not all(_is_charset(*parameter) for parameter in header.get_params(failobj=[])[1:]):
-        raise _unsupported("Content-Type", content_type, f"{MEDIA_TYPE}, with charset=utf-8 or without")
+        raise _unsupported("Content-Type", content_type, f"{MEDIA_TYPE}, optionally with charset=utf-8")
     encoding = request.META.get("HTTP_CONTENT_ENCODING", "identity")
     if encoding.lower() != "identity":
         raise _unsupported("Content-Encoding", encoding, "none")
@@ -93,13 +89,13 @@ def _is_charset(name: str, value: str | tuple[str, str, str]) -> bool:
 
 
 def _unsupported(header: str, value: str, allowed: str) -> UnsupportedMediaType:
-    error = UnsupportedMediaType(value, f"{header} {value[:200]!r}: allowed is {allowed}.")
+    error = UnsupportedMediaType(value, f"{header} {value[:200]!r}: must be {allowed}.")
     error.errors = [invalid_parameter(header, value, allowed)]  # type: ignore[attr-defined]
     return error
 
 
 def _read(request: Request) -> bytes:
-    """All bytes of a body, also of one in chunks, which Django takes for empty; at most one too many."""
+    """Read the body, even if chunked, which Django treats as empty. Raise TooLarge above the limit."""
     length = request.META.get("CONTENT_LENGTH") or ""
     if length.isdecimal() and int(length) > MAX_BYTES:
         raise TooLarge
@@ -107,47 +103,47 @@ def _read(request: Request) -> bytes:
     try:
         body: bytes = (request.META["wsgi.input"] if chunked else request._request).read(MAX_BYTES + 1)
     except (ParseException, OSError) as error:
-        _refuse(str(error), "a body of whole chunks, sent to its end")
+        _reject(str(error), "a complete body with valid chunks")
     if len(body) > MAX_BYTES:
         raise TooLarge
     return body
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
     for name, value in pairs:
-        if name in found:
-            raise ValueError(f"{name[:50]!r} is named twice")
-        found[name] = value
-    return found
+        if name in result:
+            raise ValueError(f"duplicate key {name[:50]!r}")
+        result[name] = value
+    return result
 
 
-def _integer(digits: str) -> int:
+def _parse_int(digits: str) -> int:
     if len(digits.lstrip("-")) > MAX_DIGITS:
-        raise ValueError(f"an integer has at most {MAX_DIGITS} digits")
+        raise ValueError(f"integers are limited to {MAX_DIGITS} digits")
     return int(digits)
 
 
-def _number(digits: str) -> float:
+def _parse_float(digits: str) -> float:
     if not math.isfinite(number := float(digits)):
-        raise ValueError("a number is finite")
+        raise ValueError("numbers must be finite")
     return number
 
 
 def _reject_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 def _check_values(value: Any, text: str) -> None:
-    """Refuse deep nesting, which the code that shows a bad value could not follow, and broken strings."""
+    """Reject unstorable strings, and nesting too deep for the code that shows an invalid value."""
     level = [value]
     for _ in range(MAX_NESTING + 1):
-        if any(isinstance(one, str) and UNSTORABLE.search(one) for one in level):
-            _refuse(text, "strings of whole characters, none of them NUL")
-        level = [part for one in level for part in _children(one)]
+        if any(isinstance(item, str) and UNSTORABLE.search(item) for item in level):
+            _reject(text, "strings without lone surrogates or NUL")
+        level = [child for item in level for child in _children(item)]
         if not level:
             return
-    _refuse(text, f"at most {MAX_NESTING} levels of nesting")
+    _reject(text, f"at most {MAX_NESTING} levels of nesting")
 
 
 def _children(value: Any) -> Iterable[Any]:
@@ -156,5 +152,5 @@ def _children(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list) else []
 
 
-def _refuse(value: str, allowed: str) -> NoReturn:
+def _reject(value: str, allowed: str) -> NoReturn:
     raise InvalidParameters([invalid_parameter("body", value, allowed)])

@@ -1,4 +1,4 @@
-"""Every error of the API as `application/problem+json` (RFC 9457)."""
+"""API errors as `application/problem+json` (RFC 9457)."""
 
 import logging
 import math
@@ -29,37 +29,39 @@ from tickets.claims.allocation import (
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
-JSON_TYPES = (CONTENT_TYPE, "application/json")  # an error that comes in one of these says what it is
-# Addresses for programs; elsewhere errors are pages.
-API_ADDRESS = re.compile(r"/(api|healthz|readyz|metrics|favicon\.ico)(/|$)")
-MAX_ERRORS = 20  # that are named: 64 KiB of unknown fields would be a megabyte of errors
-# The database is away, or its tables are; a value that it refuses would be our mistake, and a 500.
+JSON_TYPES = (CONTENT_TYPE, "application/json")  # errors with these types are left as they are
+# Paths for programs; errors of all others are HTML pages.
+API_PATH = re.compile(r"/(api|healthz|readyz|metrics|favicon\.ico)(/|$)")
+MAX_ERRORS = 20  # 64 KiB of unknown fields would give a megabyte of errors
+# The database or its tables are unavailable. A DataError or IntegrityError is a bug, and so a 500.
 DATABASE_UNAVAILABLE = (OperationalError, ProgrammingError, InterfaceError, InternalError)
-UNAVAILABLE = "The database is not available; nothing is known of the stock. Try again shortly."
-UNEXPECTED = "An unexpected error; the request id finds it in the log."
+UNAVAILABLE = "The database is unavailable. Try again shortly."
+UNEXPECTED = "Internal error. Quote the request id when reporting it."
 
 
 class InvalidParameters(exceptions.APIException):
-    """Values of a request that are not allowed: each with its name, the value and what is allowed."""
+    """Invalid values of a request, each with its name, the value and what is allowed."""
 
     status_code = HTTPStatus.BAD_REQUEST
 
     def __init__(self, errors: list[dict[str, Any]]) -> None:
         self.errors = errors[:MAX_ERRORS]
-        texts = [f"{one['name']} {_given(one['value'])}: {one['allowed']}" for one in self.errors]
+        texts = [
+            f"{error['name']} {_value_text(error['value'])}: {error['allowed']}" for error in self.errors
+        ]
         if len(errors) > MAX_ERRORS:
             texts.append(f"and {len(errors) - MAX_ERRORS} more")
         super().__init__("; ".join(texts))
 
 
-def _given(value: str | None) -> str:
+def _value_text(value: str | None) -> str:
     return "is missing" if value is None else repr(value)
 
 
 def problem(
     request: HttpRequest | Request, status: int, detail: str, errors: list[dict[str, Any]] | None = None
 ) -> dict[str, Any]:
-    """The body of one problem; `errors` names each bad value: {name, value, allowed}."""
+    """Return the body of a problem; `errors` lists the invalid values as {name, value, allowed}."""
     return {
         "type": "about:blank",
         "title": title_of(status),
@@ -72,7 +74,7 @@ def problem(
 
 
 def title_of(status: int) -> str:
-    """A status in the words of RFC 9110, of which Python before 3.13 has some otherwise."""
+    """Return the reason phrase of RFC 9110; some phrases differ in Python before 3.13."""
     return _TITLES.get(status) or HTTPStatus(status).phrase
 
 
@@ -80,13 +82,13 @@ _TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Co
 
 
 def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> Response | None:
-    """DRF's exception handler. None leaves the error to Django, and so to `server_error`."""
+    """Handle exceptions for DRF. Return None to leave the error to Django, which calls `server_error`."""
     request: Request = context["request"]
     if isinstance(error, DATABASE_UNAVAILABLE):
-        logger.error("the database did not answer %s: %s", request.path, error)
+        logger.error("Database unavailable for %s: %s", request.path, error)
         return _response(problem(request, HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE), {"Retry-After": "5"})
     if isinstance(error, ClaimRefused):
-        return _refused(request, error)
+        return _claim_refused(request, error)
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     if not isinstance(error, exceptions.APIException):
@@ -100,7 +102,7 @@ def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> Resp
     return _response(problem(request, error.status_code, _sentence(error.detail), errors), headers)
 
 
-_REFUSALS: dict[type[ClaimRefused], HTTPStatus] = {
+_STATUS_BY_REFUSAL: dict[type[ClaimRefused], HTTPStatus] = {
     ModeNotAllowed: HTTPStatus.FORBIDDEN,
     IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     SalesClosed: HTTPStatus.CONFLICT,
@@ -109,14 +111,13 @@ _REFUSALS: dict[type[ClaimRefused], HTTPStatus] = {
 }
 
 
-def _refused(request: Request, error: ClaimRefused) -> Response:
-    """A claim that is not granted."""
+def _claim_refused(request: Request, error: ClaimRefused) -> Response:
     headers = {}
     if isinstance(error, QuotaExceeded):
         wait = (error.quota.resets_at - timezone.now()).total_seconds()
         headers["Retry-After"] = str(math.ceil(wait))
     errors = [{"name": error.field, "value": error.value, "allowed": error.allowed}]
-    return _response(problem(request, _REFUSALS[type(error)], str(error), errors), headers)
+    return _response(problem(request, _STATUS_BY_REFUSAL[type(error)], str(error), errors), headers)
 
 
 def _response(body: dict[str, Any], headers: dict[str, str]) -> Response:
@@ -137,25 +138,24 @@ def _errors(detail: Any) -> Iterator[dict[str, Any]]:
             yield {"name": name, "value": None, "allowed": _sentence(texts)}
 
 
-# Outside DRF: Django's own handlers
+# Django's error handlers, for errors outside DRF
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """400: a request that Django itself refuses, such as a host that is not allowed."""
+    """Handle 400 for requests that Django rejects, for example with an unknown host."""
     return _problem_response(
         request, HTTPStatus.BAD_REQUEST, "The request is malformed."
     ) or defaults.bad_request(request, exception)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """404: no such address."""
     return _problem_response(
-        request, HTTPStatus.NOT_FOUND, f"There is nothing at {request.path}."
+        request, HTTPStatus.NOT_FOUND, f"No resource at {request.path}."
     ) or defaults.page_not_found(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500: a mistake of ours; the log has it under the request id. 503 for an outage."""
+    """Return 503 for an outage, and otherwise 500."""
     if kind := outage_of(sys.exc_info()[1]):  # Django calls this while it handles the exception
         return _unavailable(request, kind)
     return _problem_response(request, HTTPStatus.INTERNAL_SERVER_ERROR, UNEXPECTED) or defaults.server_error(
@@ -164,11 +164,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _unavailable(request: HttpRequest, kind: str) -> HttpResponse:
-    """Return 503 for what a database, disk or cache refused: the page names it, the log has the details."""
+    """Return 503 for an outage of database, disk or cache; a page names it, the log has the details."""
     status, reason = HTTPStatus.SERVICE_UNAVAILABLE, f"{kind[0].upper()}{kind[1:]}"
     response = _problem_response(request, status, UNAVAILABLE) or HttpResponse(
         f"<!doctype html><title>Service unavailable</title><h1>Service unavailable</h1><p>{reason}. "
-        "<code>manage.py status</code> on the server and <a href='/readyz'>/readyz</a> say more.",
+        "See <code>manage.py status</code> on the server, or <a href='/readyz'>/readyz</a>.",
         status=status,
     )
     response["Retry-After"] = "5"
@@ -176,16 +176,16 @@ def _unavailable(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 def _problem_response(request: HttpRequest, status: HTTPStatus, detail: str) -> HttpResponse | None:
-    """The problem for an address of the API; None elsewhere, where pages are HTML."""
-    if not API_ADDRESS.match(request.path):
+    """Return a problem response for an API path, and None for other paths."""
+    if not API_PATH.match(request.path):
         return None
     return JsonResponse(problem(request, status, detail), status=status, content_type=CONTENT_TYPE)
 
 
 class ProblemJsonMiddleware:
-    """Whatever answers an address of the API with an error of its own, a view or middleware of Django's.
+    """Convert error responses of Django's own views and middleware on API paths into problems.
 
-    The status and headers stay, the body becomes a problem. JSON is ours: `readyz` says what is wrong.
+    Keep status and headers and replace the body, unless it is JSON already, such as that of `readyz`.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -196,16 +196,16 @@ class ProblemJsonMiddleware:
         if response.status_code < 400 or response.get("Content-Type") in JSON_TYPES:
             return response
         status = HTTPStatus(response.status_code)
-        answer = _problem_response(request, status, _plain_detail(request, response))
-        if answer is None:
+        converted = _problem_response(request, status, _status_detail(request, response))
+        if converted is None:
             return response
         for name, value in response.items():
             if name not in ("Content-Type", "Content-Length"):
-                answer[name] = value
-        return answer
+                converted[name] = value
+        return converted
 
 
-def _plain_detail(request: HttpRequest, response: HttpResponse) -> str:
+def _status_detail(request: HttpRequest, response: HttpResponse) -> str:
     if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return f'Method "{request.method}" not allowed; allowed are {response.get("Allow")}.'
+        return f'Method "{request.method}" not allowed; use {response.get("Allow")}.'
     return f"{HTTPStatus(response.status_code).description or response.reason_phrase}."

@@ -1,6 +1,6 @@
-"""The bodies of answers that are plain dicts in the code, for the schema only.
+"""Schemas of response bodies that the code builds as plain dicts.
 
-A test holds real answers against them.
+They only document; a test validates real responses against them.
 """
 
 from drf_spectacular.utils import extend_schema_field
@@ -11,7 +11,7 @@ from tickets.models import GenerationRun
 
 PRIZE = {
     "oneOf": [{"type": "integer", "minimum": 0}, {"type": "string", "const": "jackpot"}],
-    "description": "Dollars; the first tier has no fixed prize.",
+    "description": "Prize in dollars, or `jackpot` for the first tier, which has no fixed prize.",
 }
 ALWAYS = {"type": "boolean", "const": True}
 Body = serializers.Serializer[None]
@@ -19,27 +19,27 @@ Body = serializers.Serializer[None]
 
 @extend_schema_field(PRIZE)
 class PrizeField(serializers.ReadOnlyField):
-    """The official prize of a tier."""
+    pass
 
 
 @extend_schema_field(ALWAYS)
 class TrueField(serializers.ReadOnlyField):
-    """What is always true."""
+    pass
 
 
 def mode_field() -> serializers.ChoiceField:
-    """The name of a mode."""
     return serializers.ChoiceField(choices=MODE_NAMES)
 
 
 def white_balls_field() -> serializers.ListField:
-    """Five white balls."""
     ball = serializers.IntegerField(min_value=1, max_value=69)
-    return serializers.ListField(child=ball, min_length=5, max_length=5, help_text="Strictly ascending.")
+    return serializers.ListField(
+        child=ball, min_length=5, max_length=5, help_text="In strictly ascending order."
+    )
 
 
 class TicketResult(Body):
-    """What a ticket won."""
+    """Matches and prize of a ticket."""
 
     white_matches = serializers.IntegerField(min_value=0, max_value=5)
     powerball_match = serializers.BooleanField()
@@ -47,21 +47,21 @@ class TicketResult(Body):
 
 
 class Ticket(Body):
-    """One ticket. `confidence` is a percentile of its model's law, and no chance of winning."""
+    """A ticket. `confidence` is a percentile within its model's distribution, not a chance of winning."""
 
     white_balls = white_balls_field()
     powerball = serializers.IntegerField(min_value=1, max_value=26)
     confidence = serializers.FloatField(min_value=0, max_value=1)
-    strategy = serializers.CharField(help_text="What made it: the mode, or one of its strategies.")
+    strategy = serializers.CharField(help_text="Mode or strategy that generated the ticket.")
     cached = TrueField()
     created_at = serializers.DateTimeField()
     draw_date = serializers.DateField()
     pipeline_run_id = serializers.CharField(allow_null=True)
-    result = TicketResult(allow_null=True, help_text="Null until the draw is known.")
+    result = TicketResult(allow_null=True, help_text="Null until the draw result is known.")
 
 
 class CountsByMode(Body):
-    """A number for each of the modes."""
+    """Tickets per mode."""
 
     random_forest = serializers.IntegerField(min_value=0)
     lstm = serializers.IntegerField(min_value=0)
@@ -71,7 +71,7 @@ class CountsByMode(Body):
 
 
 class LastRun(Body):
-    """The newest run that drew tickets."""
+    """The latest run that generated tickets."""
 
     generation_run_id = serializers.IntegerField(min_value=1)
     pipeline_run_id = serializers.CharField()
@@ -80,7 +80,7 @@ class LastRun(Body):
 
 
 class BatchStatus(Body):
-    """The stock: tickets there are, and those for the next draw that nobody claimed."""
+    """Stored tickets by mode, and available (unclaimed) tickets for the next draw."""
 
     total_tickets = serializers.IntegerField(min_value=0)
     by_mode = CountsByMode()
@@ -91,19 +91,19 @@ class BatchStatus(Body):
 
 
 class CachedTickets(Body):
-    """The newest unclaimed tickets of a mode; an empty stock is an empty list."""
+    """The newest unclaimed tickets of a mode; an empty list if out of stock."""
 
     mode = mode_field()
     count = serializers.IntegerField(min_value=0, max_value=100)
     draw_date = serializers.DateField()
     tickets = serializers.ListField(child=Ticket(), max_length=100)
     cached = TrueField()
-    db_stats = BatchStatus(required=False, help_text="Only with `include_stats=true`.")
+    db_stats = BatchStatus(required=False, help_text="Present only with `include_stats=true`.")
     response_time_ms = serializers.FloatField(min_value=0)
 
 
 class ModePolicyUsed(Body):
-    """What a mode's batch was made by."""
+    """The policy that applied to a mode's batch."""
 
     batch_size = serializers.IntegerField(min_value=1)
     cleanup_days = serializers.IntegerField(min_value=1)
@@ -112,24 +112,28 @@ class ModePolicyUsed(Body):
 
 @extend_schema_field({"type": ["string", "integer", "null"]})
 class SentField(serializers.ReadOnlyField):
-    """A value as it was sent."""
+    pass
 
 
 class BadValue(Body):
-    """A value that is not allowed."""
+    """An invalid or missing value."""
 
-    name = serializers.CharField(help_text="Of the parameter, field or header; `body` for all of it.")
-    value = SentField(help_text="As it was sent, by its first 200 characters; null: missing.")
-    allowed = serializers.CharField(help_text="What is, in plain words.")
+    name = serializers.CharField(
+        help_text="Name of the parameter, field or header; `body` for the body as a whole."
+    )
+    value = SentField(help_text="The value sent, truncated to 200 characters; null if missing.")
+    allowed = serializers.CharField(help_text="Description of the allowed values.")
 
 
 class Problem(Body):
-    """An error, by RFC 9457."""
+    """An error (RFC 9457)."""
 
-    type = serializers.CharField(help_text="`about:blank`: the status says all.")
-    title = serializers.CharField(help_text="The status in words.")
+    type = serializers.CharField(help_text="Always `about:blank`; see `status`.")
+    title = serializers.CharField(help_text="Reason phrase of the status.")
     status = serializers.IntegerField(min_value=400, max_value=599)
-    detail = serializers.CharField(help_text="What is wrong, for people.")
-    instance = serializers.CharField(help_text="The path that was asked.")  # type: ignore[assignment]
-    request_id = serializers.CharField(help_text="As in the X-Request-ID header; the log has it.")
+    detail = serializers.CharField(help_text="Human-readable explanation.")
+    instance = serializers.CharField(help_text="Requested path.")  # type: ignore[assignment]
+    request_id = serializers.CharField(
+        help_text="Value of the X-Request-ID header; quote it when reporting a problem."
+    )
     errors = serializers.ListField(child=BadValue(), max_length=20)  # type: ignore[assignment]

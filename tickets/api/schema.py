@@ -1,7 +1,7 @@
-"""The API's contract, by OpenAPI 3.1: what drf-spectacular reads from the views, made exact and complete.
+"""The OpenAPI 3.1 schema: drf-spectacular's output, completed.
 
-Each operation gets the errors it may answer with and the headers that every answer has; each body is closed,
-with all its properties required but those that are said to be optional.
+Add the possible errors and the common headers to every operation. Close every body, with all properties
+required unless declared optional.
 """
 
 from base64 import b64encode
@@ -29,30 +29,34 @@ REQUEST_ID = {"type": "string", "pattern": "^[A-Za-z0-9._-]{8,64}$"}
 SECONDS = {"type": "integer", "minimum": 0}
 HEADERS: dict[str, Json] = {
     "X-Request-ID": {
-        "description": "Finds the request in the log. A well-formed one that was sent is given back.",
+        "description": "Identifies the request in the log. A valid id sent by the client is used.",
         "required": True,
         "schema": REQUEST_ID,
     },
     "RateLimit-Limit": {
-        "description": "Requests a minute.",
+        "description": "Requests per minute.",
         "required": True,
         "schema": {"type": "integer", "minimum": 1},
     },
     "RateLimit-Remaining": {
-        "description": "Those left of them.",
+        "description": "Requests left in the current minute.",
         "required": True,
         "schema": {"type": "integer", "minimum": 0},
     },
     "RateLimit-Reset": {
-        "description": "Seconds until all are there again.",
+        "description": "Seconds until the limit resets.",
         "required": True,
         "schema": SECONDS,
     },
-    "Retry-After": {"description": "Seconds to wait.", "required": True, "schema": SECONDS},
+    "Retry-After": {
+        "description": "Seconds to wait before the next request.",
+        "required": True,
+        "schema": SECONDS,
+    },
     "WWW-Authenticate": {"required": True, "schema": {"type": "string", "const": SCHEME}},
-    "Allow": {"description": "The methods of the address.", "required": True, "schema": {"type": "string"}},
+    "Allow": {"description": "Supported methods.", "required": True, "schema": {"type": "string"}},
     "ETag": {
-        "description": "Of these tickets, weak: `response_time_ms` is not looked at.",
+        "description": "Weak validator; ignores `response_time_ms`.",
         "schema": {"type": "string", "pattern": '^W/".+"$'},
     },
     "Cache-Control": {"schema": {"type": "string"}},
@@ -60,25 +64,25 @@ HEADERS: dict[str, Json] = {
 ALWAYS = ("X-Request-ID", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 WITH_ERROR = {401: ("WWW-Authenticate",), 405: ("Allow",), 429: ("Retry-After",), 503: ("Retry-After",)}
 
-GIVEN_ID = {
+REQUEST_ID_PARAMETER = {
     "in": "header",
     "name": "X-Request-ID",
-    "description": "An id to follow the request by: 8 to 64 of `A-Z a-z 0-9 . _ -`. Any other is ignored.",
+    "description": "Request id chosen by the client: 8 to 64 of `A-Z a-z 0-9 . _ -`; others are ignored.",
     "schema": {"type": "string"},
 }
 IF_NONE_MATCH = OpenApiParameter(
     "If-None-Match",
     OpenApiTypes.STR,
     OpenApiParameter.HEADER,
-    description="The ETag of an earlier answer: 304 while nothing has changed.",
+    description="ETag of an earlier response; 304 if nothing has changed.",
 )
-# What may be asked next, with what of the answer.
+# Follow-up operations, with parameters taken from the response.
 LINKS = {
     "claim_tickets": {
         "claim": {
             "operationId": "claim",
             "parameters": {"id": "$response.body#/id"},
-            "description": "The claim again, at any time.",
+            "description": "Retrieve the claim.",
         }
     }
 }
@@ -87,27 +91,29 @@ STOCK_HEADERS = [
     for name in ("ETag", "Cache-Control")
 ]
 CLAIM_EXAMPLES = [
-    OpenApiExample("five of v1 for the next draw", {"mode": "v1", "count": 5}, request_only=True)
+    OpenApiExample("Five tickets of v1 for the next draw", {"mode": "v1", "count": 5}, request_only=True)
 ]
-NOT_MODIFIED = OpenApiResponse(description="The tickets are those of the ETag that was sent.")
+NOT_MODIFIED = OpenApiResponse(description="Not changed since the ETag sent.")
 DRAW_DATE = OpenApiParameter(
     "draw_date",
     OpenApiTypes.DATE,
     OpenApiParameter.PATH,
-    description="New York's date of the draw.",
-    examples=[OpenApiExample("a Monday", "2025-12-22")],
+    description="Date of the draw in New York.",
+    examples=[OpenApiExample("A Monday", "2025-12-22")],
 )
 ROW_ID = OpenApiParameter(
     "id",
     {"type": "integer", "minimum": 0, "maximum": 10**18 - 1},
     OpenApiParameter.PATH,
-    examples=[OpenApiExample("the first", 1)],
+    examples=[OpenApiExample("First row", 1)],
 )
 DRAW_CURSOR, ROW_CURSOR = (
     OpenApiExample(
-        f"after {place}", b64encode(f"p={place}".encode()).decode(), parameter_only=("cursor", "query")
+        f"After {position}",
+        b64encode(f"p={position}".encode()).decode(),
+        parameter_only=("cursor", "query"),
     )
-    for place in ("2025-12-22", "50")
+    for position in ("2025-12-22", "50")
 )
 CLAIM_HEADERS = [
     OpenApiParameter(
@@ -115,7 +121,7 @@ CLAIM_HEADERS = [
         {"type": "string", "pattern": f"^{KEY_PATTERN}$"},
         OpenApiParameter.HEADER,
         required=True,
-        description="Any text, new for each new claim; the same again gives the same claim again.",
+        description="Unique per claim. Repeating a request with the same key returns the same claim.",
     ),
     OpenApiParameter(
         "Location",
@@ -123,31 +129,29 @@ CLAIM_HEADERS = [
         OpenApiParameter.HEADER,
         required=True,
         response=[201],
-        description="The path of the claim.",
+        description="Path of the claim.",
     ),
     OpenApiParameter(
         "Idempotency-Replayed",
         {"type": "string", "const": "true"},
         OpenApiParameter.HEADER,
         response=[201],
-        description="There when this claim was made before, by the same key.",
+        description="Present if the claim was created by an earlier request with the same key.",
     ),
 ]
 
 
 def extra_errors(*statuses: int) -> Callable[[Method], Method]:
-    """Besides what every endpoint answers, this method of a view answers with these errors."""
+    """Declare error statuses of a view method in addition to those of every endpoint."""
 
     def mark(method: Method) -> Method:
-        method.refuses = statuses  # type: ignore[attr-defined]
+        method.extra_errors = statuses  # type: ignore[attr-defined]
         return method
 
     return mark
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):
-    """How an API key is sent."""
-
     target_class = "tickets.api.authentication.ApiKeyAuthentication"
     name = "ApiKey"
 
@@ -156,20 +160,20 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
             "type": "apiKey",
             "in": "header",
             "name": "Authorization",
-            "description": f"`{SCHEME} <key>`. Claims and quota need it, the rest is open to all; a key that "
-            "is not accepted is a 401 everywhere.",
+            "description": f"`{SCHEME} <key>`. Required for claims and quota; everything else is public. An "
+            "invalid key is a 401 for every request.",
         }
 
     def get_security_requirement(self, auto_schema: AutoSchema) -> list[dict[str, list[Any]]]:
-        needed = getattr(auto_schema.view, "needs_key", False)
-        return [{"ApiKey": []}] if needed else [{"ApiKey": []}, {}]
+        is_required = getattr(auto_schema.view, "needs_key", False)
+        return [{"ApiKey": []}] if is_required else [{"ApiKey": []}, {}]
 
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
 
 class ApiSchema(AutoSchema):
-    """What drf-spectacular finds out of a view, with errors, headers and exact bodies."""
+    """Add errors, headers and closed bodies to the operations generated by drf-spectacular."""
 
     def get_operation(
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: ComponentRegistry
@@ -177,42 +181,47 @@ class ApiSchema(AutoSchema):
         operation = super().get_operation(path, path_regex, path_prefix, method, registry)
         if operation is None:
             return None
-        summary, _, rest = operation.pop("description", "").partition("\n\n")
-        texts = {"summary": summary.replace("\n", " ")} | ({"description": rest} if rest else {})
+        summary, _, description = operation.pop("description", "").partition("\n\n")
+        texts = {"summary": summary.replace("\n", " ")}
+        if description:
+            texts["description"] = description
         operation["parameters"] = [
             *operation.get("parameters", []),
             {"$ref": "#/components/parameters/RequestId"},
         ]
         for status, response in operation["responses"].items():
             response["description"] = response["description"] or title_of(int(status))
-            own = response.get("headers", {})
-            response["headers"] = own | _header_refs((*(name for name in own if name in HEADERS), *ALWAYS))
-        self.resolve_serializer(Problem, "response")  # registers it: the errors refer to it
+            headers = response.get("headers", {})
+            shared = [name for name in headers if name in HEADERS]
+            response["headers"] = headers | _header_refs((*shared, *ALWAYS))
+        self.resolve_serializer(Problem, "response")  # register it for the error responses
         if operation["operationId"] in LINKS:
             operation["responses"]["201"]["links"] = LINKS[operation["operationId"]]
-        for status in self._statuses():
-            operation["responses"][str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
+        for status in self._error_statuses():
+            operation["responses"][str(status)] = {
+                "$ref": f"#/components/responses/{_component_name(status)}"
+            }
         return texts | operation
 
-    def _statuses(self) -> list[int]:
+    def _error_statuses(self) -> list[int]:
         method = getattr(self.view, getattr(self.view, "action", None) or self.method.lower())
-        there = (404,) if "{" in self.path else ()
-        return sorted({*EVERYWHERE, *BY_SERVER, *there, *getattr(method, "refuses", ())})
+        not_found = (404,) if "{" in self.path else ()
+        return sorted({*EVERYWHERE, *BY_SERVER, *not_found, *getattr(method, "extra_errors", ())})
 
     def _map_basic_serializer(self, serializer: Any, direction: str) -> Json:
-        """Closed bodies; what a model's row may be made without is never missing where it is shown."""
+        """Close the body, and require every field of a model's row in a response."""
         schema: Json = super()._map_basic_serializer(serializer, direction)
         if direction == "response" and isinstance(serializer, serializers.ModelSerializer):
             schema["required"] = sorted(schema["properties"])
-            for one in schema["properties"].values():
-                _drop_column_bounds(one)
+            for field in schema["properties"].values():
+                _drop_column_bounds(field)
         if schema.get("properties"):
             schema["additionalProperties"] = False
         return schema
 
 
 def _drop_column_bounds(schema: Json) -> None:
-    """What a database's column could hold, another one in each, says nothing about a number."""
+    """Drop bounds that come from the column type, which differ between databases."""
     if schema.get("maximum", 0) >= 2**15 - 1:
         del schema["maximum"]
         schema.pop("format", None)
@@ -221,16 +230,16 @@ def _drop_column_bounds(schema: Json) -> None:
 
 
 def add_components(result: Json, **context: Any) -> Json:
-    """Add the introduction, and what the operations refer to: the answers with an error, and the headers."""
+    """Add the introduction and the shared parameters, headers and error responses."""
     result["info"]["description"] = INTRODUCTION
     components = result["components"]
-    components["parameters"] = {"RequestId": GIVEN_ID}
+    components["parameters"] = {"RequestId": REQUEST_ID_PARAMETER}
     components["headers"] = HEADERS
-    components["responses"] = {_name(status): _error(status) for status in MEANINGS}
+    components["responses"] = {_component_name(status): _error_response(status) for status in MEANINGS}
     return result
 
 
-def _error(status: int) -> Json:
+def _error_response(status: int) -> Json:
     if status in BY_SERVER:
         return {"description": BY_SERVER[status], "content": {"text/html": {"schema": {"type": "string"}}}}
     return {
@@ -240,7 +249,7 @@ def _error(status: int) -> Json:
     }
 
 
-def _name(status: int) -> str:
+def _component_name(status: int) -> str:
     return title_of(status).replace(" ", "")
 
 

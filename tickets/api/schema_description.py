@@ -1,37 +1,37 @@
-"""What holds for every endpoint: the introduction of the schema."""
+"""Introduction of the schema: rules that apply to all endpoints."""
 
 from tickets.api.authentication import SCHEME
 from tickets.api.error_catalogue import MEANINGS
 from tickets.api.problems import CONTENT_TYPE
 
 INTRODUCTION = f"""\
-Powerball tickets, made before they are asked for. Every ticket's chance at the jackpot is 1 in 292,201,338,
-whatever made it.
+Pre-generated Powerball tickets. Every ticket has the same chance of winning the jackpot, 1 in 292,201,338,
+whichever model generated it.
 
-**Who may ask.** All that is read, but claims and quota, is open to anyone, at a set rate for each address. An
-API client sends `Authorization: {SCHEME} <key>` and has a rate, a daily quota of tickets and a list of modes
-of its own; its day lasts from midnight to midnight in New York. A key that is not accepted is a 401 at every
-address: nobody is silently taken for anonymous. `RateLimit-Limit`, `RateLimit-Remaining` and
-`RateLimit-Reset` tell what is left of the minute.
+**Authentication.** Everything except claims and quota is public, with a rate limit per IP address. An API
+client sends `Authorization: {SCHEME} <key>` and has its own rate limit, daily ticket quota and list of modes.
+Its day runs from midnight to midnight in New York. An invalid key is a 401 for every request, including
+public endpoints: a client is never silently treated as anonymous.
 
-**Claims** are all or nothing, and exclusive for good. `Idempotency-Key` makes them safe to repeat: the same
-key and body give the same claim, also after a crash in between.
+**Rate limits.** `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` describe the current minute.
 
-**Requests.** Unknown and doubled parameters and fields are refused, and so is a body that is not
-`application/json` in UTF-8, of at most 64 KiB. Dates are `YYYY-MM-DD` in New York; instants are ISO 8601 in
-UTC, with `Z`. No address ends in a slash.
+**Claims** are all or nothing, exclusive and permanent. `Idempotency-Key` makes them safe to repeat: the same
+key and body return the same claim, even after a crash in between.
 
-**Answers** are JSON whatever `Accept` says, so there is no 406. `HEAD` answers as `GET` without the body.
-`OPTIONS` answers, at every address and without a key, 200 with an `Allow` header and
-`{{"methods": […], "renders": […], "schema": "/api/schema"}}`. Lists come page by page: follow `next` until it
-is null.
+**Requests.** Unknown and repeated parameters and fields are rejected, and so is a body that is not
+`application/json` in UTF-8 of at most 64 KiB. Dates are `YYYY-MM-DD` in New York time; timestamps are ISO
+8601 in UTC with `Z`. No URL ends with a slash.
 
-**Request ids.** Each answer has an `X-Request-ID`, and so have the log's lines about it. A well-formed one
-that is sent (8 to 64 letters, digits, dots, underscores or hyphens) is kept; any other is ignored.
+**Responses** are JSON whatever the `Accept` header, so there is no 406. `HEAD` responds like `GET` without
+the body. `OPTIONS` responds 200 for every URL, without a key, with an `Allow` header and `{{"methods": […],
+"renders": […], "schema": "/api/schema"}}`. Lists are paginated: follow `next` until it is null.
 
-**Errors** are `{CONTENT_TYPE}` by RFC 9457, at every address. Only what the web server cannot read
-(no HTTP, or too long) is answered by itself, as HTML.
+**Request ids.** Every response has an `X-Request-ID`, which also appears in the server's log. A valid id sent
+by the client (8 to 64 letters, digits, dots, underscores or hyphens) is used; any other is ignored.
 
-| status | when |
+**Errors** are `{CONTENT_TYPE}` (RFC 9457). Only requests that the web server cannot read (invalid HTTP, or
+too long) get an HTML response.
+
+| status | meaning |
 | --- | --- |
 {"".join(f"| {status} | {meaning} |{chr(10)}" for status, meaning in MEANINGS.items())}"""

@@ -1,4 +1,4 @@
-"""The contract for programs and for people: the schema, and a page of it that asks nobody else."""
+"""Views of the OpenAPI schema and of its documentation page."""
 
 import json
 from functools import lru_cache
@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from tickets.api.request_params import SchemaQuery, validate_query
 
 YAML, JSON = "application/vnd.oai.openapi", "application/vnd.oai.openapi+json"
-_OF_ACCEPT = {JSON: "json", "application/json": "json"}
+_FORMAT_BY_MEDIA_TYPE = {JSON: "json", "application/json": "json"}
 
 
 class SchemaView(APIView):
@@ -27,22 +27,23 @@ class SchemaView(APIView):
         responses={(200, YAML): {"type": "string"}, (200, JSON): {"type": "object"}},
     )
     def get(self, request: Request) -> HttpResponse:
-        """This schema: YAML, or JSON by `format=json` or by the Accept header."""
+        """Return this schema as YAML, or as JSON if `format` or the Accept header requests it."""
         query = validate_query(SchemaQuery, request.META["QUERY_STRING"])
         accepted = request.META.get("HTTP_ACCEPT", "").partition(";")[0].strip()
-        chosen = query["format"] or _OF_ACCEPT.get(accepted, "yaml")
-        return HttpResponse(schema_text(chosen), content_type=JSON if chosen == "json" else YAML)
+        schema_format = query["format"] or _FORMAT_BY_MEDIA_TYPE.get(accepted, "yaml")
+        return HttpResponse(
+            schema_text(schema_format), content_type=JSON if schema_format == "json" else YAML
+        )
 
 
 @lru_cache
-def schema_text(form: str) -> bytes:
-    """The schema as `yaml` or `json`; made once a process, since it takes a tenth of a second."""
+def schema_text(schema_format: str) -> bytes:
+    """Return the schema as `yaml` or `json`, cached because generating it takes a tenth of a second."""
     schema: Any = SchemaGenerator().get_schema(request=None, public=True)
-    return json.dumps(schema).encode() if form == "json" else OpenApiYamlRenderer().render(schema)
+    return json.dumps(schema).encode() if schema_format == "json" else OpenApiYamlRenderer().render(schema)
 
 
-@csrf_exempt  # it changes nothing
+@csrf_exempt  # read-only
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
-    """The schema as a page, on which requests can be tried."""
     return render(request, "tickets/docs.html")

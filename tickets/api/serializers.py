@@ -1,4 +1,4 @@
-"""How rows are shown."""
+"""Response serializers."""
 
 from typing import Any
 
@@ -17,8 +17,10 @@ from tickets.scoring.results import Result, TierResult, draw_results
 
 class DrawSerializer(serializers.ModelSerializer[Draw]):
     white_balls = white_balls_field()
-    powerball = serializers.IntegerField(min_value=1, max_value=39, help_text="To 26 since 2015-10-07.")
-    multiplier = serializers.IntegerField(min_value=1, allow_null=True, help_text="Power Play, where known.")
+    powerball = serializers.IntegerField(min_value=1, max_value=39, help_text="At most 26 since 2015-10-07.")
+    multiplier = serializers.IntegerField(
+        min_value=1, allow_null=True, help_text="Power Play multiplier, if known."
+    )
 
     class Meta:
         model = Draw
@@ -26,11 +28,13 @@ class DrawSerializer(serializers.ModelSerializer[Draw]):
 
 
 class TierSerializer(serializers.Serializer[TierResult]):
-    """A prize tier: how many tickets won it, and how many of as many tickets do on average."""
+    """Tickets that won a prize tier, and the number expected by chance."""
 
     white_matches = serializers.IntegerField(source="tier.white_matches", min_value=0, max_value=5)
     powerball_match = serializers.BooleanField(source="tier.powerball_match")
-    prize_usd = serializers.SerializerMethodField(help_text='Dollars a ticket, "jackpot" for the first tier.')
+    prize_usd = serializers.SerializerMethodField(
+        help_text='Dollars per ticket, or "jackpot" for the first tier.'
+    )
     tickets = serializers.IntegerField(min_value=0)
     expected = serializers.FloatField(min_value=0)
 
@@ -40,10 +44,10 @@ class TierSerializer(serializers.Serializer[TierResult]):
 
 
 class ResultSerializer(serializers.Serializer[Result]):
-    """What a mode's tickets won in one draw, which says nothing about the mode.
+    """Prizes of a mode's tickets in one draw. A single draw says nothing about the mode.
 
-    `prize_usd` is by the official fixed prizes and leaves jackpots out, as `expected_usd` does; `cost_usd` is
-    $2 a ticket.
+    `prize_usd` and `expected_usd` use the official fixed prizes and exclude jackpots; `cost_usd` is $2 per
+    ticket.
     """
 
     mode = mode_field()
@@ -57,21 +61,21 @@ class ResultSerializer(serializers.Serializer[Result]):
 
 @extend_schema_field(serializers.ListField(child=mode_field()))
 class ModesField(serializers.JSONField):
-    """Names of modes."""
+    pass
 
 
 @extend_schema_field(serializers.DictField(child=serializers.CharField()))
 class ReasonsField(serializers.JSONField):
-    """Why something is left out, by its name."""
+    pass
 
 
 @extend_schema_field(serializers.DictField(child=ModePolicyUsed()))
 class PolicyField(serializers.JSONField):
-    """What each mode's batch was made by."""
+    pass
 
 
 class DrawDetailSerializer(DrawSerializer):
-    """A draw with the results of the modes that had tickets for it and were scored; none: an empty list."""
+    """A draw with the results of all scored modes."""
 
     results = serializers.SerializerMethodField()
 
@@ -84,11 +88,11 @@ class DrawDetailSerializer(DrawSerializer):
 
 
 class BatchSerializer(serializers.ModelSerializer[TicketBatch]):
-    """A mode's share of a run; `progress` is the part of the requested tickets that was made, 0 to 1.
+    """A mode's share of a run; `progress` is the fraction of the requested tickets generated, from 0 to 1.
 
-    `rate` is in tickets a second, of the chunks stored last, and null before the first; `seconds_left` is an
-    estimate by it, and null when the batch is not being made. `attempts` counts how often it was begun since
-    it last got further; of batches that wait the one with the highest `priority` is made first.
+    `rate` is in tickets per second over the latest chunks, null before the first. `seconds_left` is estimated
+    from it, null unless the batch is running. `attempts` counts starts since the last progress. Queued
+    batches with the highest `priority` are generated first.
     """
 
     seconds_left = serializers.FloatField(read_only=True, allow_null=True)
@@ -107,11 +111,11 @@ class BatchSerializer(serializers.ModelSerializer[TicketBatch]):
 
 
 class GenerationRunSerializer(serializers.ModelSerializer[GenerationRun]):
-    """A run; where one is asked for alone, with its batches.
+    """A generation run; its detail includes the batches.
 
-    `policy` is what each mode's batch is made by, `{mode: {batch_size, cleanup_days, priority}}`: as asked
-    for or, where the call did not say, as staff had set it. `batch_size` is null where the modes' differ.
-    `skipped` names modes that are unknown or paused, each with the reason.
+    `policy` is the policy applied to each mode's batch, `{mode: {batch_size, cleanup_days, priority}}`, from
+    the request or else from the mode's settings. `batch_size` is null if it differs between modes. `skipped`
+    lists unknown and paused modes with the reason.
     """
 
     modes = ModesField()
@@ -140,10 +144,11 @@ class StrategySerializer(serializers.Serializer[StrategyShare]):
 
 
 class ModeSerializer(serializers.Serializer[ModeProfile]):
-    """A mode, and what its laws were worth on past draws beside chance.
+    """A mode and its skill on past draws compared with chance.
 
-    The skill is that of the newest backtest, each law fitted on nothing but what was known before: uniform's
-    log-loss minus the mode's, in nats a draw, above zero better than chance. Null: never trained or measured.
+    The skill is from the latest backtest, in which every prediction uses earlier draws only: the uniform
+    baseline's log-loss minus the mode's, in nats per draw; above zero is better than chance. Null if the mode
+    was never trained or measured.
     """
 
     mode = mode_field()
@@ -157,16 +162,18 @@ class ModeSerializer(serializers.Serializer[ModeProfile]):
         min_length=2,
         max_length=2,
         allow_null=True,
-        help_text="95 %, low and high.",
+        help_text="Lower and upper bound of the 95 % interval.",
     )
     draws_tested = serializers.IntegerField(source="skill.draws", allow_null=True, min_value=1)
     strategies = StrategySerializer(many=True)
     odds_jackpot = serializers.CharField()
-    note = serializers.CharField(help_text="What the skill means, and what is left out of the newest law.")
+    note = serializers.CharField(
+        help_text="Interpretation of the skill, and what the latest prediction lacks."
+    )
 
 
 class ClaimSerializer(serializers.ModelSerializer[Claim]):
-    """A claim with its tickets, which stay here when their rows are deleted after the draw."""
+    """A claim with its tickets, which it keeps after they are deleted from the stock."""
 
     tickets = Ticket(many=True, read_only=True)
 
@@ -176,7 +183,7 @@ class ClaimSerializer(serializers.ModelSerializer[Claim]):
 
 
 class QuotaSerializer(serializers.Serializer[Quota]):
-    """Tickets a client may claim today, which ends at midnight in New York: `resets_at`."""
+    """A client's daily ticket quota, which resets at midnight in New York."""
 
     limit = serializers.IntegerField(min_value=0)
     used = serializers.IntegerField(min_value=0)

@@ -1,8 +1,7 @@
-"""How often one may ask: so many requests a minute, counted for each client and each anonymous address.
+"""Rate limits: requests per minute and client, or per minute and anonymous IP address.
 
-The count is in the default cache: with CACHE_URL all processes share it, without it each enforces the rate
-for its own part of the requests. It keeps the API for all; what must be exact, the quota of claims, is
-counted in the database.
+Counters are in the default cache. With CACHE_URL all processes share them; otherwise each process enforces
+the limit on its own requests. Exact limits, such as the quota of claims, are counted in the database.
 """
 
 import logging
@@ -30,12 +29,12 @@ if TYPE_CHECKING:  # DRF's views import this module
 logger = logging.getLogger(__name__)
 
 WINDOW = 60  # seconds
-COOLDOWN = 5.0  # seconds that a shared cache which did not answer is not asked again
+COOLDOWN = 5.0  # seconds without requests to the shared cache after it failed
 
 
 @dataclass(frozen=True)
 class Window:
-    """What is left of a minute's requests."""
+    """The state of one rate limit in the current minute."""
 
     limit: int
     used: int
@@ -54,7 +53,7 @@ class Window:
 
 
 class ClientRateThrottle(BaseThrottle):
-    """DRF's side of it: a client has its own rate, an anonymous address the set one."""
+    """Apply a client's own rate, or ANONYMOUS_RATE per anonymous IP address."""
 
     window: Window
 
@@ -71,7 +70,7 @@ class ClientRateThrottle(BaseThrottle):
 
 
 def count_anonymous_request(request: HttpRequest | Request) -> Window:
-    """Count a request of nobody in particular; the request keeps the window for the answer's headers."""
+    """Count an anonymous request and attach the window to it, for the response's headers."""
     django_request = request._request if isinstance(request, Request) else request
     meta = django_request.META
     window = hit(meta.get("REMOTE_ADDR", ""), UNKNOWN_CLIENT_KEY in meta)
@@ -80,24 +79,22 @@ def count_anonymous_request(request: HttpRequest | Request) -> Window:
 
 
 def hit(address: str, is_unknown: bool = False) -> Window:
-    """Count a request from an IP address, or from all clients whose address is unknown together."""
+    """Count a request from an IP address; all requests with an unknown address share one counter."""
     identity = "unknown" if is_unknown else f"address:{_bucket(address)}"
     return _count(identity, settings.ANONYMOUS_RATE)
 
 
 def _count(identity: str, limit: int) -> Window:
     now = time.time()
-    minute = int(now // WINDOW)
-    return Window(
-        limit, _increment_with_fallback(f"rate:{identity}:{minute}"), math.ceil(WINDOW - now % WINDOW)
-    )
+    used = _increment_with_fallback(f"rate:{identity}:{int(now // WINDOW)}")
+    return Window(limit, used, resets_in=math.ceil(WINDOW - now % WINDOW))
 
 
 @lru_cache(maxsize=4096)
 def _bucket(address: str) -> str:
-    """An IPv6 address counts as its /64, for that is what one household or server has.
+    """Return the counter's key for an IP address: IPv6 addresses are counted per /64 network.
 
-    An IPv4 address within one, as a socket for both kinds gives it, counts as itself: a /64 holds them all.
+    An IPv4-mapped IPv6 address counts as its IPv4 address, since a single /64 contains all of them.
     """
     try:
         ip = ip_address(address)
@@ -109,57 +106,57 @@ def _bucket(address: str) -> str:
 
 
 class CircuitBreaker:
-    """Whether the shared cache is asked: always while it answers, and else by one request now and then.
+    """Decide whether to use the shared cache; during an outage, allow one attempt per COOLDOWN seconds.
 
-    So an outage costs one warning, and one request in `LEFT_ALONE` seconds the time that a hanging one takes.
+    An outage is logged once, and at most one request per COOLDOWN waits for the cache's timeout.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._asked_again_at: float | None = None  # while it is away
+        self._retry_at: float | None = None  # set during an outage
 
     def allows(self) -> bool:
-        if self._asked_again_at is None:
+        if self._retry_at is None:
             return True
         with self._lock:
-            if self._asked_again_at is None:  # it has answered meanwhile
+            if self._retry_at is None:  # recovered in the meantime
                 return True
-            if (now := time.monotonic()) < self._asked_again_at:
+            if (now := time.monotonic()) < self._retry_at:
                 return False
-            self._asked_again_at = now + COOLDOWN
+            self._retry_at = now + COOLDOWN
             return True
 
-    def success(self, asked_at: float) -> None:
-        """Note an answer; one to a request from before the outage, which came late, says nothing."""
-        if self._asked_again_at is None:
+    def success(self, started_at: float) -> None:
+        """End the outage, unless the successful call was started before it."""
+        if self._retry_at is None:
             return
         with self._lock:
-            if self._asked_again_at is None or asked_at < self._asked_again_at - COOLDOWN:
+            if self._retry_at is None or started_at < self._retry_at - COOLDOWN:
                 return
-            self._asked_again_at = None
-        logger.warning("the shared cache answers again, so requests are counted for all processes")
+            self._retry_at = None
+        logger.warning("Shared cache available again; rate limits are shared by all processes")
 
     def failure(self, error: RedisError) -> None:
         with self._lock:
-            is_news = self._asked_again_at is None
-            self._asked_again_at = time.monotonic() + COOLDOWN
-        if is_news:
-            logger.warning("the shared cache is away, so each process counts its own requests: %s", error)
+            is_first = self._retry_at is None
+            self._retry_at = time.monotonic() + COOLDOWN
+        if is_first:
+            logger.warning("Shared cache unavailable; each process counts its own requests: %s", error)
 
 
-_shared_cache = CircuitBreaker()
+_circuit_breaker = CircuitBreaker()
 
 
 def _increment_with_fallback(key: str) -> int:
-    """The count of a key with one more; in this process's own memory while the shared cache is away."""
-    if _shared_cache.allows():
-        asked_at = time.monotonic()
+    """Increment a counter in the shared cache, or in process memory while the cache is down."""
+    if _circuit_breaker.allows():
+        started_at = time.monotonic()
         try:
             count = _increment(caches["default"], key)
         except RedisError as error:
-            _shared_cache.failure(error)
+            _circuit_breaker.failure(error)
         else:
-            _shared_cache.success(asked_at)
+            _circuit_breaker.success(started_at)
             return count
     return _increment(caches["memory"], key)
 
@@ -168,7 +165,7 @@ def _increment(cache: BaseCache, key: str) -> int:
     for _ in range(2):
         try:
             return cache.incr(key)
-        except ValueError:  # the first of its minute, or dropped since by a cache that is full
+        except ValueError:  # not set yet in this minute, or evicted from a full cache
             if cache.add(key, 1, 2 * WINDOW):
                 return 1
     return 1

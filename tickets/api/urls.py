@@ -1,4 +1,4 @@
-"""Addresses under /api/v1/, without a trailing slash."""
+"""URLs under /api/v1/, without a trailing slash."""
 
 from django.urls import path
 from rest_framework.routers import SimpleRouter

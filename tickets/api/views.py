@@ -1,4 +1,4 @@
-"""The public endpoints: validate, one call, answer."""
+"""Public read-only endpoints."""
 
 import time
 from datetime import date
@@ -39,7 +39,7 @@ from tickets.store import get_batch_ticket_stats
 
 
 class TicketViewSet(ViewSet):
-    """Pre-generated tickets and the state of the stock."""
+    """Pre-generated tickets and stock levels."""
 
     @extend_schema(
         operation_id="cached_tickets",
@@ -48,27 +48,27 @@ class TicketViewSet(ViewSet):
     )
     @action(detail=False, methods=["get"])
     def cached(self, request: Request) -> HttpResponse:
-        """The newest tickets of a mode for a draw, by default the next one."""
+        """List the newest unclaimed tickets of a mode, by default for the next draw."""
         started = time.perf_counter()
         query = validate_query(CachedQuery, request.META["QUERY_STRING"])
         key = cache_key(query)
-        answer = key and response_cache.get(key)
-        if not answer:
-            answer = render(**query)
+        cached_response = key and response_cache.get(key)
+        if not cached_response:
+            cached_response = render(**query)
             if key:
-                response_cache.set(key, answer)
-        return to_response(request._request, answer, started)
+                response_cache.set(key, cached_response)
+        return to_response(request._request, cached_response, started)
 
     @extend_schema(operation_id="batch_status", responses=BatchStatus)
     @action(detail=False, methods=["get"], url_path="batch-status")
     def batch_status(self, request: Request) -> Response:
-        """How many tickets there are, a mode, and how the last run ended."""
+        """Return the number of tickets per mode and the state of the latest run."""
         validate_query(NoQuery, request.META["QUERY_STRING"])
         return Response(get_batch_ticket_stats())
 
 
 class ReadOnlyViewSet(ReadOnlyModelViewSet):
-    """A list that is paged by cursor, and its rows one by one; unknown parameters are refused."""
+    """List and retrieve rows, rejecting unknown query parameters."""
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         validate_query(CursorQuery, request.META["QUERY_STRING"])
@@ -82,18 +82,18 @@ class ReadOnlyViewSet(ReadOnlyModelViewSet):
 @extend_schema_view(
     list=extend_schema(
         operation_id="draws",
-        description="Official draws, newest first.",
+        description="List official draws, newest first.",
         parameters=[CursorQuery],
         examples=[DRAW_CURSOR],
     ),
     retrieve=extend_schema(
         operation_id="draw",
-        description="One draw by its date, with what the modes' tickets won.",
+        description="Return a draw with the results of the modes' tickets.",
         parameters=[DRAW_DATE],
     ),
 )
 class DrawViewSet(ReadOnlyViewSet):
-    """Official draws, newest first; one draw by its date, with what the modes' tickets won."""
+    """Official draws; the detail includes the results of the modes' tickets."""
 
     queryset = Draw.objects.all()
     pagination_class = NewestDraws
@@ -117,18 +117,18 @@ class DrawViewSet(ReadOnlyViewSet):
 @extend_schema_view(
     list=extend_schema(
         operation_id="generation_runs",
-        description="Calls of `generate_batch`, newest first.",
+        description="List generation runs, newest first.",
         parameters=[CursorQuery],
         examples=[ROW_CURSOR],
     ),
     retrieve=extend_schema(
         operation_id="generation_run",
-        description="One run, with its batches and their progress.",
+        description="Return a generation run with the progress of its batches.",
         parameters=[ROW_ID],
     ),
 )
 class GenerationRunViewSet(ReadOnlyViewSet):
-    """Calls of `generate_batch`, newest first; one with its batches and their progress."""
+    """Generation runs; the detail includes the batches and their progress."""
 
     queryset = GenerationRun.objects.all()
     pagination_class = ByIdPagination
@@ -145,11 +145,9 @@ class GenerationRunViewSet(ReadOnlyViewSet):
 
 
 class ModeViewSet(ViewSet):
-    """The five modes: what each learned from, and what it was worth on past draws beside chance."""
-
     @extend_schema(
         operation_id="modes",
-        description="The five modes: what each learned from, and what it was worth beside chance.",
+        description="List the modes with their training data and their skill compared with chance.",
         responses=ModeSerializer(many=True),
     )
     def list(self, request: Request) -> Response:

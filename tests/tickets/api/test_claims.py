@@ -180,7 +180,7 @@ def test_a_missing_or_bad_idempotency_key_is_400(api: Client, key: str) -> None:
         {
             "name": "Idempotency-Key",
             "value": key[:200] or None,
-            "allowed": "1 to 255 visible ASCII characters but commas, new for each new claim",
+            "allowed": "1 to 255 visible ASCII characters except commas, unique per claim",
         }
     ]
     assert nothing_was_taken()
@@ -284,8 +284,8 @@ def test_a_past_draw_is_closed_and_a_later_one_is_open(api: Client) -> None:
         ({"count": 3.0}, [("count", "3.0", "an integer from 1 to 100")]),
         ({"count": True}, [("count", "true", "an integer from 1 to 100")]),
         ({"count": None}, [("count", "null", "an integer from 1 to 100")]),
-        ({"draw_date": "tomorrow"}, [("draw_date", "tomorrow", "a day with a draw, as YYYY-MM-DD")]),
-        ({"counts": 3}, [("counts", "3", "no such field; allowed are mode, count, draw_date")]),
+        ({"draw_date": "tomorrow"}, [("draw_date", "tomorrow", "the date of a draw, as YYYY-MM-DD")]),
+        ({"counts": 3}, [("counts", "3", "unknown field; allowed: mode, count, draw_date")]),
         (
             {"mode": 1, "count": -1},
             [
@@ -333,8 +333,8 @@ def bad_keys(client: ApiClient) -> dict[str, str]:
         "The API key is unknown.": f"Api-Key {good[:-1]}{'a' if good[-1] != 'a' else 'b'}",
         "The API key is revoked.": f"Api-Key {revoked}",
         "The API key has expired.": f"Api-Key {expired}",
-        "The client of this API key is not active.": f"Api-Key {asleep}",
-        "The Authorization header is none; allowed is `Api-Key <key>`.": f"Bearer {good}",
+        "The client of this API key is inactive.": f"Api-Key {asleep}",
+        "The Authorization header is invalid; use `Api-Key <key>`.": f"Bearer {good}",
     }
 
 

@@ -21,7 +21,7 @@ CACHED, STATUS = "/api/v1/tickets/cached", "/api/v1/tickets/batch-status"
 MODES = "one of random_forest, lstm, v1, v2, hybrid"
 LIMIT = "an integer from 1 to 100"
 FLAG = "true or false"
-DAY = "a day with a draw, as YYYY-MM-DD"
+DAY = "the date of a draw, as YYYY-MM-DD"
 
 
 def checked_problem(response: HttpResponse, status: int) -> dict[str, Any]:
@@ -64,17 +64,17 @@ BAD_VALUES = [
     ("draw_date=2026-11-25T00:00", "draw_date", "2026-11-25T00:00", DAY),
     ("draw_date=0001-01-01", "draw_date", "0001-01-01", "0001-01-01 is before the first matrix"),
     ("draw_date=2026-11-24", "draw_date", "2026-11-24", "2026-11-24 is a Tuesday without a draw"),
-    ("limit=5&limit=6", "limit", "5, 6", f"given once, {LIMIT}"),
-    ("mode=v1&mode=v1", "mode", "v1, v1", f"given once, {MODES}"),
+    ("limit=5&limit=6", "limit", "5, 6", f"a single value: {LIMIT}"),
+    ("mode=v1&mode=v1", "mode", "v1, v1", f"a single value: {MODES}"),
     (
         "format=json",
         "format",
         "json",
-        "no such parameter; allowed are mode, limit, include_stats, draw_date",
+        "unknown parameter; allowed: mode, limit, include_stats, draw_date",
     ),
-    ("Mode=v1", "Mode", "v1", "no such parameter"),
-    ("%00=1", "\0", "1", "no such parameter"),
-    ("%FF=%C3%28", "\ufffd", "\ufffd(", "no such parameter"),
+    ("Mode=v1", "Mode", "v1", "unknown parameter"),
+    ("%00=1", "\0", "1", "unknown parameter"),
+    ("%FF=%C3%28", "\ufffd", "\ufffd(", "unknown parameter"),
 ]
 
 
@@ -113,9 +113,7 @@ def test_a_limit_is_written_in_plain_digits(limit: str, client: Client) -> None:
 def test_batch_status_has_no_parameters(client: Client) -> None:
     body = checked_problem(client.get(f"{STATUS}?mode=v1"), 400)
 
-    assert body["errors"] == [
-        {"name": "mode", "value": "v1", "allowed": "no such parameter; allowed are none"}
-    ]
+    assert body["errors"] == [{"name": "mode", "value": "v1", "allowed": "unknown parameter; allowed: none"}]
 
 
 # Other errors
@@ -180,7 +178,7 @@ def test_a_page_that_is_only_read_refuses_other_methods_by_a_problem(
 
     body = checked_problem(response, 405)
     assert response["Allow"] == "GET, HEAD"
-    assert body["detail"] == f'Method "{method}" not allowed; allowed are GET, HEAD.'
+    assert body["detail"] == f'Method "{method}" not allowed; use GET, HEAD.'
 
 
 def test_a_health_address_that_is_not_there_is_a_problem(client: Client) -> None:
@@ -233,7 +231,7 @@ def test_database_trouble_is_503_and_never_zeros(
     assert response["Retry-After"] == "5"
     assert "0" not in body["detail"]
     assert "pre_generated_tickets" not in response.content.decode()  # nothing of our inside gets out
-    assert "the database did not answer" in caplog.text
+    assert "Database unavailable for" in caplog.text
 
 
 @pytest.mark.django_db
@@ -247,7 +245,7 @@ def test_an_unexpected_error_in_the_api_is_500_without_its_details() -> None:
     response = Client(raise_request_exception=False).get(STATUS)
 
     body = checked_problem(response, 500)
-    assert body["detail"] == "An unexpected error; the request id finds it in the log."
+    assert body["detail"] == "Internal error. Quote the request id when reporting it."
 
 
 @pytest.fixture

@@ -235,7 +235,7 @@ def test_a_server_without_tables_answers_and_is_warm_when_they_come(tmp_path: Pa
         assert manage("migrate", "-v", "0", "--skip-checks", DATABASE_URL=url).returncode == 0
         assert get(port, V1)[0] == 200
     log = (tmp_path / "log").read_text()
-    assert log.count("answers are not kept warm while the database is away") == 1
+    assert log.count("Response cache is not refreshed while the database is unavailable") == 1
 
 
 def test_the_draw_that_is_next_is_the_one_shown() -> None:
