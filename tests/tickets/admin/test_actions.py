@@ -1,4 +1,4 @@
-"""Ordering tickets and purging them by filter from the admin: shown first, then done, and logged."""
+"""Admin actions that generate batches and purge tickets: preview, confirmation and log."""
 
 from datetime import date, datetime, timedelta
 
@@ -38,11 +38,11 @@ def tickets() -> None:
 
 
 def stock() -> dict[tuple[str, str, str], int]:
-    """What each batch says that it holds; it is what it holds."""
+    """Return each batch's stored count, checked against the ticket table."""
     batches = TicketBatch.objects.select_related("run").order_by("id")
     for batch in batches:
         assert batch.stored == PreGeneratedTicket.objects.filter(batch=batch).count()
-    return {(one.run.pipeline_run_id, one.mode, str(one.draw_date)): one.stored for one in batches}
+    return {(batch.run.pipeline_run_id, batch.mode, str(batch.draw_date)): batch.stored for batch in batches}
 
 
 OLD, V1, V2, LATER = (
@@ -80,13 +80,13 @@ def test_a_purge_deletes_exactly_what_its_preview_showed(
     assert f"{total} tickets purged." in done.content.decode()
     assert stock() == ALL | left
     entries = LogEntry.objects.all()
-    assert (entries.count(), {one.action_flag for one in entries} <= {CHANGE}) == (len(left), True)
+    assert (entries.count(), {entry.action_flag for entry in entries} <= {CHANGE}) == (len(left), True)
 
 
 def test_of_a_batch_made_over_days_only_the_old_tickets_go(admin: Client) -> None:
     insert_batch_tickets(some_tickets(5), "v1", "run", WEDNESDAY)
     old = PreGeneratedTicket.objects.order_by("id")[:2]
-    PreGeneratedTicket.objects.filter(pk__in=[one.pk for one in old]).update(
+    PreGeneratedTicket.objects.filter(pk__in=[ticket.pk for ticket in old]).update(
         created_at=F("created_at") - timedelta(days=10)
     )
 
@@ -157,7 +157,7 @@ def test_of_named_batches_only_these_and_only_what_else_is_asked_go(admin: Clien
 
     admin.post(PURGE, {"batches": f"{first.pk}, {second.pk}", "days": 7})
 
-    assert [one.stored for one in TicketBatch.objects.order_by("id")] == [0, 3, 3]
+    assert [batch.stored for batch in TicketBatch.objects.order_by("id")] == [0, 3, 3]
 
 
 # What is much
@@ -198,13 +198,13 @@ def test_a_large_purge_by_age_takes_nothing_that_grows_old_while_it_waits(
     monkeypatch.setattr(purge, "INLINE_LIMIT", 1)
     insert_batch_tickets(some_tickets(5), "v1", "run", WEDNESDAY)
     old = list(PreGeneratedTicket.objects.order_by("id")[:3])
-    PreGeneratedTicket.objects.filter(pk__in=[one.pk for one in old]).update(
+    PreGeneratedTicket.objects.filter(pk__in=[ticket.pk for ticket in old]).update(
         created_at=F("created_at") - timedelta(days=10)
     )
     admin.post(PURGE, {"days": 7})
     batch, before, _ = OrmQ.objects.get().task["args"]
     just_in_time = datetime.fromisoformat(before) + timedelta(microseconds=1)  # past seven days by now
-    PreGeneratedTicket.objects.exclude(pk__in=[one.pk for one in old]).update(created_at=just_in_time)
+    PreGeneratedTicket.objects.exclude(pk__in=[ticket.pk for ticket in old]).update(created_at=just_in_time)
 
     purge_ticket_batch(batch, before)
 

@@ -1,4 +1,4 @@
-"""Claims in the admin: found without counting them all, read and never changed."""
+"""Admin pages of claims: lookup without a full count, and read-only access."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -35,7 +35,7 @@ def change(client: ApiClient) -> str:
 
 @pytest.fixture
 def claims() -> list[Claim]:
-    """Of shop, shop, shopkeeper and other."""
+    """Create claims of shop, shop, shopkeeper and other."""
     made = []
     for number, (name, mode) in enumerate(
         [("shop", "v1"), ("shop", "v2"), ("shopkeeper", "v1"), ("other", "v1")]
@@ -50,11 +50,11 @@ def claims() -> list[Claim]:
 def listed(admin: Client, **query: str) -> list[int]:
     response = admin.get(CLAIMS, query)
     assert response.status_code == 200
-    return [one.pk for one in response.context["cl"].result_list]
+    return [claim.pk for claim in response.context["cl"].result_list]
 
 
 def test_claims_are_found_by_client_mode_and_draw_newest_first(admin: Client, claims: list[Claim]) -> None:
-    first, second, third, fourth = (one.pk for one in claims)
+    first, second, third, fourth = (claim.pk for claim in claims)
 
     assert listed(admin) == [fourth, third, second, first]
     assert listed(admin, q="shop") == [second, first]
@@ -77,10 +77,10 @@ def test_the_list_of_claims_neither_counts_nor_asks_for_each_client(
     with CaptureQueriesContext(connection) as queries:
         page = admin.get(CLAIMS)
 
-    asked = [one["sql"] for one in queries if '"tickets_claim"' in one["sql"]]
+    asked = [query["sql"] for query in queries if '"tickets_claim"' in query["sql"]]
     assert not [sql for sql in asked if "COUNT(" in sql]
     assert not [sql for sql in asked if "LIMIT" not in sql and " IN (" not in sql]
-    assert len([one for one in queries if "tickets_apiclient" in one["sql"]]) == 1
+    assert len([query for query in queries if "tickets_apiclient" in query["sql"]]) == 1
     assert "more than" in text_of(page)
     assert len(page.context["cl"].result_list) == 3
 

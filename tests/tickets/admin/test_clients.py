@@ -1,4 +1,4 @@
-"""API clients in the admin: named errors, what each may and has done, and claims that keep their client."""
+"""Admin pages of API clients: validation, usage, and protection of clients with claims."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -131,7 +131,7 @@ def test_the_list_shows_what_each_may_and_has_done_today(admin: Client) -> None:
 
     response = admin.get(LIST)
 
-    rows = {one.name: one for one in response.context["cl"].result_list}
+    rows = {client_row.name: client_row for client_row in response.context["cl"].result_list}
     assert (rows["shop"].used_today, rows["shop"].keys_in_force) == (7, 2)
     assert (rows["narrow"].used_today, rows["narrow"].keys_in_force) == (0, 0)
     page = response.content.decode()

@@ -1,4 +1,4 @@
-"""The picture of the whole system, and the admin's page that shows it."""
+"""The system snapshot and the admin's dashboard."""
 
 import re
 from collections.abc import Iterator
@@ -49,11 +49,11 @@ def _now() -> Iterator[None]:
 
 
 def mode(name: str) -> ModeSnapshot:
-    return {one.mode: one for one in take_snapshot(NOW).modes}[name]
+    return {snapshot.mode: snapshot for snapshot in take_snapshot(NOW).modes}[name]
 
 
 def made(size: int = 20, modes: tuple[str, ...] = ("random_forest",), **values: Any) -> TicketBatch:
-    """A batch that was really made, with some of its columns changed afterwards."""
+    """Generate a batch and then update some of its columns."""
     result = BatchTicketGenerator(size, modes, auto_cleanup=False).generate_batch(
         async_mode=False, draw_date=WEDNESDAY
     )
@@ -69,7 +69,7 @@ def failed(error: str = "no room", **values: Any) -> TicketBatch:
     return batch
 
 
-# The picture
+# The snapshot
 
 
 def test_a_mode_shows_its_stock_its_last_batches_and_its_model() -> None:
@@ -119,8 +119,8 @@ def test_the_newest_twenty_batches_are_told_however_many_failed_since() -> None:
 
     history = mode_histories()["random_forest"]
 
-    assert [one.id for one in history.made] == [one.pk for one in reversed(batches[1:])]
-    assert first.pk not in [one.id for one in history.made]
+    assert [batch.id for batch in history.made] == [batch.pk for batch in reversed(batches[1:])]
+    assert first.pk not in [batch.id for batch in history.made]
     assert len(history.failed) == 20
 
 
@@ -136,10 +136,10 @@ def test_a_day_counts_the_batches_that_ended_on_it_and_the_error_rate_seven_of_t
 
     days = recent_days(NOW)
 
-    assert [str(one.day) for one in days[:1] + days[-1:]] == ["2026-11-11", "2026-11-24"]
+    assert [str(day.day) for day in days[:1] + days[-1:]] == ["2026-11-11", "2026-11-24"]
     assert (days[-2].tickets["random_forest"], days[-2].made, days[-2].failed) == (20, 1, 0)
     assert (days[-1].tickets["v1"], days[-1].made, days[-1].failed, days[-1].cancelled) == (30, 1, 1, 1)
-    assert sum(one.failed for one in days) == 2
+    assert sum(day.failed for day in days) == 2
     rate = error_rate(days)
     assert (rate.days, rate.ended, rate.failed, rate.share) == (7, 3, 1, 1 / 3)
     assert error_rate([]).share is None
@@ -149,7 +149,7 @@ def test_tickets_handed_in_are_no_work_of_the_batches() -> None:
     insert_batch_tickets(some_tickets(7), "v1", draw_date=WEDNESDAY)
 
     assert (mode("v1").stock.available, mode("v1").last_success) == (7, None)
-    assert sum(one.made for one in recent_days(NOW)) == 0
+    assert sum(day.made for day in recent_days(NOW)) == 0
 
 
 def test_what_runs_is_told_with_its_progress_and_what_waits_with_its_age() -> None:
@@ -216,12 +216,12 @@ def test_every_chart_has_a_value_a_label_and_the_same_in_its_table() -> None:
     count_claims("v1", NOW.replace(minute=0) - timedelta(hours=47), claims=2)
     count_claims("v1", NOW.replace(minute=0) - timedelta(hours=48), claims=9)
 
-    plots = {one.name: one for one in plots_of(take_snapshot(NOW))}
+    plots = {plot.name: plot for plot in plots_of(take_snapshot(NOW))}
 
     assert list(plots) == ["stock", "tickets", "batches", "claims", "durations"]
     for plot in plots.values():
-        assert all(len(one.values) == len(plot.labels) for one in plot.series)
-    v1 = next(one for one in plots["claims"].series if one.name == "v1")
+        assert all(len(series.values) == len(plot.labels) for series in plot.series)
+    v1 = next(series for series in plots["claims"].series if series.name == "v1")
     assert (v1.values[0], v1.values[-1], sum(v1.values)) == (2, 4, 6)
     assert plots["claims"].rows[-1] == ("11-24 12:00", ["0", "0", "4", "0", "0", "1"])
     assert plots["tickets"].rows == [("11-24", ["40", "0", "0", "0", "0"])]
@@ -322,7 +322,9 @@ def test_the_page_asks_no_other_server_for_anything_and_has_nothing_inline() -> 
     assert " style=" not in source
     assert "<style" not in source
     assert [
-        one for one in re.findall(r"<script[^>]*>", source) if "src=" not in one and "json" not in one
+        script
+        for script in re.findall(r"<script[^>]*>", source)
+        if "src=" not in script and "json" not in script
     ] == []
     assert "'unsafe-inline'" not in page.headers["Content-Security-Policy"]
 

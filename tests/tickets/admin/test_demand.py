@@ -1,4 +1,4 @@
-"""The page of demand: each mode's stock beside what is expected of it, told to those who may look."""
+"""The admin's demand page: stock, forecast and permissions."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -38,11 +38,11 @@ def _now() -> Iterator[None]:
 
 
 def row(mode: str, now: datetime = NOW) -> dict[str, str]:
-    return {one.mode: vars(one) for one in demand_context(now)["stock"]}[mode]
+    return {stock_row.mode: vars(stock_row) for stock_row in demand_context(now)["stock"]}[mode]
 
 
 def sold_lately(mode: str = "v1", claims: int = 30) -> None:
-    """Claims in each of the last eight hours, a ticket each, and so many tickets in stock."""
+    """Count claims of one ticket in each of the last eight hours, and store tickets."""
     for hour in range(8):
         begin = NOW.replace(minute=0) - timedelta(hours=hour)
         count_claims(mode, begin, claims=claims, tickets=claims)
@@ -100,7 +100,7 @@ def test_it_says_why_a_mode_is_not_replenished() -> None:
     ModePolicy.objects.filter(mode="lstm").update(paused=True)
     ModePolicy.objects.filter(mode="v1").update(max_ready=0)
 
-    said = {one.mode: one.replenished for one in demand_context(NOW)["stock"]}
+    said = {stock_row.mode: stock_row.replenished for stock_row in demand_context(NOW)["stock"]}
 
     assert said == {
         "random_forest": "up to 100,000",

@@ -1,4 +1,4 @@
-"""Lists as files: every row of what is filtered, streamed, for whoever may look at the list."""
+"""Exports of admin lists: streamed, complete and filtered."""
 
 import csv
 import http.client
@@ -36,7 +36,7 @@ SATURDAY = date(2026, 11, 28)
 
 @pytest.fixture
 def tickets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fifty of v1 and ten of v2, with gaps between their keys, read seven at a time."""
+    """Store 50 tickets of v1 and 10 of v2 with gaps between their ids, read in chunks of 7."""
     monkeypatch.setattr(export, "CHUNK_ROWS", 7)
     insert_batch_tickets(some_tickets(50), "v1", "run-1", WEDNESDAY)
     insert_batch_tickets(some_tickets(10), "v2", "run-2", SATURDAY)
@@ -92,11 +92,11 @@ def test_every_row_of_what_is_filtered_is_exported_oldest_first(
     if cut_off:  # then the keys are not known before
         monkeypatch.setattr("tickets.admin.tickets.RESULT_LIMIT", 5)
         monkeypatch.setattr("tickets.admin.tickets.NUMBER_RESULT_LIMIT", 5)
-    expected = [as_exported(one) for one in PreGeneratedTicket.objects.filter(**asked).order_by("id")]
+    expected = [as_exported(ticket) for ticket in PreGeneratedTicket.objects.filter(**asked).order_by("id")]
 
     assert lines(streamed(admin, TICKETS, query=query)) == expected
     table = list(csv.DictReader(io.StringIO(streamed(admin, TICKETS, "csv", query), newline="")))
-    assert [int(row["id"]) for row in table] == [one["id"] for one in expected]
+    assert [int(row["id"]) for row in table] == [exported["id"] for exported in expected]
     for row, one in zip(table, expected, strict=True):
         assert [int(row[f"n{place}"]) for place in range(1, 6)] == one["white_balls"]
         assert (float(row["confidence"]), row["claim"], row["created_at"]) == (0.5, "", one["created_at"])
@@ -148,7 +148,7 @@ def test_no_sheet_computes_a_text_and_json_is_exact(admin: Client) -> None:
     (row,) = csv.DictReader(io.StringIO(streamed(admin, CLAIMS, "csv")))
     assert row["client"] == '\'=HYPERLINK("//evil")'
     assert lines(streamed(admin, CLAIMS))[0]["client"] == client.name
-    assert [csv_cell(one) for one in ("+1", "-1", "@a", "\tb", "\rc", "a=b", -1, -0.5, None)] == [
+    assert [csv_cell(value) for value in ("+1", "-1", "@a", "\tb", "\rc", "a=b", -1, -0.5, None)] == [
         *("'+1", "'-1", "'@a", "'\tb", "'\rc", "a=b", -1, -0.5, None),
     ]
 
@@ -236,6 +236,6 @@ def test_a_real_server_streams_every_row_of_the_table(tmp_path: Path) -> None:
         body = response.read().decode()
 
     assert (response.status, response.getheader("Transfer-Encoding")) == (200, "chunked")
-    assert lines(body) == [as_exported(one) for one in PreGeneratedTicket.objects.order_by("id")]
+    assert lines(body) == [as_exported(ticket) for ticket in PreGeneratedTicket.objects.order_by("id")]
     assert key not in body
     assert User.objects.get().logentry_set.count() == 1

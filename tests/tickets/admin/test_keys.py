@@ -1,4 +1,4 @@
-"""Keys of API clients in the admin: shown once and kept nowhere, revoked for good, by those who may."""
+"""API keys in the admin: shown once and stored nowhere, revoked permanently, permissions."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -57,7 +57,7 @@ def test_a_key_is_made_and_shown_once_on_a_page_that_nothing_keeps(admin: Client
     assert "no-store" in page["Cache-Control"]
     secret = text.partition(".")[2]
     kept = [*LogEntry.objects.values_list("change_message", "object_repr"), page.headers, page.cookies]
-    kept += [one.get_decoded() for one in Session.objects.all()]
+    kept += [session.get_decoded() for session in Session.objects.all()]
     assert secret not in str(kept)
     entry = LogEntry.objects.get()
     assert (entry.action_flag, entry.object_id) == (CHANGE, str(client.pk))
@@ -133,8 +133,10 @@ def test_the_clients_page_lists_keys_by_what_they_begin_with_and_never_a_hash(ad
         assert key.prefix in page
         for secret in (key.hashed_key, key.hashed_key.partition("$$")[2], key.pk, text.partition(".")[2]):
             assert secret not in page
-    cells = [one.split("<")[0].strip() for one in page.split("<td>")]
-    states = [one.rstrip("\n (") for one in cells if one.rstrip("\n (") in ("in force", "expired", "revoked")]
+    cells = [cell.split("<")[0].strip() for cell in page.split("<td>")]
+    states = [
+        cell.rstrip("\n (") for cell in cells if cell.rstrip("\n (") in ("in force", "expired", "revoked")
+    ]
     assert sorted(states) == ["expired", "in force", "revoked"]
     assert page.count(">revoke</a>") == 2
 

@@ -1,4 +1,4 @@
-"""Lists whose filters stick, and their draws by month."""
+"""Remembered filters and the month navigation of admin lists."""
 
 from datetime import date
 from typing import Any
@@ -30,7 +30,7 @@ DECEMBER = date(2026, 12, 2)
 
 @pytest.fixture
 def batches() -> list[TicketBatch]:
-    """Of v1 and v2, for a draw in November, another, and one in December."""
+    """Create batches of v1 and v2 for two draws in November and one in December."""
     days = (WEDNESDAY, date(2026, 11, 28), DECEMBER)
     for number, (mode, day) in enumerate((mode, day) for mode in ("v1", "v2") for day in days):
         insert_batch_tickets(some_tickets(3, powerball=number + 1), mode, f"run-{number}", day)
@@ -65,7 +65,7 @@ def test_filters_stick_through_search_sorting_paging_a_row_an_action_and_elsewhe
     listed = opened(admin, f"{BATCHES}?{query}&p=1")
     page = listed.content.decode()
 
-    assert [one.mode for one in listed.context["cl"].result_list] == ["v1"] * 3
+    assert [batch.mode for batch in listed.context["cl"].result_list] == ["v1"] * 3
     assert '<input type="hidden" name="mode__exact" value="v1">' in page  # of the search
     assert "?mode__exact=v1&amp;o=-1&amp;q=run" in page  # of the columns
     row = f"{BATCHES}{batches[0].pk}/change/"
@@ -121,7 +121,7 @@ def test_what_a_list_is_filtered_by_stands_above_it(page: str, said: str, admin:
 
 
 def links(response: Any) -> list[str]:
-    return [one["title"] for one in response.context["hierarchy"]["choices"]]
+    return [choice["title"] for choice in response.context["hierarchy"]["choices"]]
 
 
 @pytest.mark.usefixtures("batches")
@@ -131,10 +131,14 @@ def test_tickets_are_reached_by_month_and_draw_and_none_is_read_for_it(admin: Cl
     november = admin.get(f"{TICKETS}?mode__exact=v1&draw_month=2026-11")
     wednesday = admin.get(f"{TICKETS}?mode__exact=v1&draw_date=2026-11-25")
 
-    assert not [one for one in queries if "pre_generated" in one["sql"] and "DISTINCT" in one["sql"]]
+    assert not [query for query in queries if "pre_generated" in query["sql"] and "DISTINCT" in query["sql"]]
     assert links(months) == ["2026-11", "2026-12"]
     assert links(november) == links(wednesday) == ["2026-11-25", "2026-11-28"]
-    assert [len(list(one.context["cl"].result_list)) for one in (months, november, wednesday)] == [9, 6, 3]
+    assert [len(list(response.context["cl"].result_list)) for response in (months, november, wednesday)] == [
+        9,
+        6,
+        3,
+    ]
     assert 'href="?draw_month=2026-11&amp;mode__exact=v1"' in months.content.decode()
     assert 'href="?draw_date=2026-11-28&amp;mode__exact=v1"' in november.content.decode()
     assert 'href="?mode__exact=v1" class="date-back"' in november.content.decode()

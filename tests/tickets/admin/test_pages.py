@@ -1,4 +1,4 @@
-"""The admin's pages: everything can be browsed, nothing edited, and a batch purged after a preview."""
+"""Admin pages: read-only browsing, and purging a batch after a preview."""
 
 from datetime import date, timedelta
 
@@ -50,13 +50,13 @@ def superuser(db: None) -> Client:
 
 @pytest.fixture
 def viewer(db: None) -> Client:
-    """Staff who may look at everything and delete nothing."""
+    """Log in as staff with view permissions only."""
     return client_of("viewer", *Permission.objects.filter(codename__startswith="view_"))
 
 
 @pytest.fixture
 def rows(db: None, on_tuesday: None) -> None:
-    """One real row at least of every model that has a page."""
+    """Create at least one row of every model with an admin page."""
     Draw.objects.create(
         draw_date=date(2025, 12, 22), n1=3, n2=18, n3=36, n4=41, n5=54, powerball=7, source="bundled"
     )

@@ -1,4 +1,4 @@
-"""Modes paused and resumed from the admin: shown what stops and what does not, then done, and logged."""
+"""Admin actions that pause and resume modes."""
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -23,7 +23,7 @@ def paused() -> list[str]:
 
 def logged() -> list[tuple[str, str]]:
     entries = LogEntry.objects.filter(action_flag=CHANGE).order_by("id")
-    return [(one.object_repr, one.get_change_message()) for one in entries]
+    return [(entry.object_repr, entry.get_change_message()) for entry in entries]
 
 
 def test_the_preview_says_what_stops_and_what_is_made_all_the_same(admin: Client) -> None:

@@ -1,4 +1,4 @@
-"""The page of the mode policies: changed by those who may, bad values named, nothing added or deleted."""
+"""Admin pages of mode policies: permissions and validation; no adding or deleting."""
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry

@@ -1,4 +1,4 @@
-"""A mode made anew from the admin: the old tickets are the stock until the new ones are ready."""
+"""The admin action that regenerates a mode: old tickets remain until the new batch is ready."""
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -19,12 +19,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 
 REGENERATE = "/admin/tickets/generationrun/regenerate/"
 ASKED = {"mode": "v1", "draw_date": "2026-11-25"}
-WORK = {one.__name__: one for one in (generate_ticket_batch, purge_ticket_batch)}
+WORK = {task.__name__: task for task in (generate_ticket_batch, purge_ticket_batch)}
 
 
 @pytest.fixture
 def old() -> TicketBatch:
-    """200 tickets of v1 for Wednesday, 3 of them claimed; and 4 of v2, which are nobody's business."""
+    """Generate 200 tickets of v1 for Wednesday, 3 of them claimed, and 4 unrelated ones of v2."""
     make_prediction("v1")
     BatchTicketGenerator(200, ["v1"]).generate_batch("old", draw_date=WEDNESDAY, async_mode=False)
     insert_batch_tickets(some_tickets(4), "v2", "other", WEDNESDAY)
@@ -34,7 +34,7 @@ def old() -> TicketBatch:
 
 
 def work() -> list[str]:
-    """What a worker does until the queue is empty: which functions it called."""
+    """Run the queued tasks until the queue is empty, and return their names."""
     called = []
     while (task := OrmQ.objects.order_by("id").first()) is not None:
         name, arguments = task.func().rsplit(".", 1)[1], task.task["args"]
@@ -45,7 +45,7 @@ def work() -> list[str]:
 
 
 def stock() -> list[tuple[str, int]]:
-    """The batches' tickets by their own count, which is the table's."""
+    """Return each batch's stored count, checked against the ticket table."""
     batches = list(TicketBatch.objects.order_by("id"))
     for batch in batches:
         assert batch.stored == PreGeneratedTicket.objects.filter(batch=batch).count()
@@ -83,7 +83,7 @@ def test_the_old_tickets_are_the_stock_until_the_new_batch_is_ready_and_then_the
     assert f"Run {run} already exists; no new batch was created." in again
     assert (new.replaces, run.auto_cleanup, OrmQ.objects.count()) == ([old.pk], False, 1)
     assert stock() == [("v1", 200), ("v2", 4), ("v1", 0)]
-    entries = {(one.object_id, one.get_change_message()) for one in LogEntry.objects.all()}
+    entries = {(entry.object_id, entry.get_change_message()) for entry in LogEntry.objects.all()}
     assert entries == {
         (str(run.pk), f"Requested {order}."),
         (str(old.pk), f"Unclaimed tickets will be purged when batch {new.pk} is ready."),
@@ -92,7 +92,7 @@ def test_the_old_tickets_are_the_stock_until_the_new_batch_is_ready_and_then_the
     assert work() == ["generate_ticket_batch", "purge_ticket_batch"]
 
     assert stock() == [("v1", 3), ("v2", 4), ("v1", 250)]
-    assert {one["pipeline_run_id"] for one in get_cached_tickets("v1", 100, WEDNESDAY)} == {str(run)}
+    assert {ticket["pipeline_run_id"] for ticket in get_cached_tickets("v1", 100, WEDNESDAY)} == {str(run)}
     assert purge_ticket_batch(old.pk, None)["deleted"] == 0  # delivered again
 
 

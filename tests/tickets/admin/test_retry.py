@@ -1,4 +1,4 @@
-"""Failed batches tried again, and unfinished ones cancelled, from the admin: shown, then done, and logged."""
+"""Admin actions that retry failed batches and cancel unfinished ones."""
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -21,7 +21,7 @@ RETRY, CANCEL = f"{BATCHES}retry/", f"{BATCHES}cancel/"
 
 @pytest.fixture
 def failed() -> TicketBatch:
-    """One that failed a third of the way."""
+    """Create a batch that failed after a third of its tickets."""
     make_prediction()
     batch = queued_batch(
         300,
@@ -36,7 +36,7 @@ def failed() -> TicketBatch:
 
 @pytest.fixture
 def without_a_law() -> TicketBatch:
-    """One that failed since its mode had no prediction."""
+    """Create a batch that failed because its mode had no prediction."""
     BatchTicketGenerator(100, ["lstm"]).generate_batch(draw_date=WEDNESDAY)
     return TicketBatch.objects.get(mode="lstm")
 
@@ -47,7 +47,7 @@ def states() -> list[str]:
 
 def logged() -> list[tuple[str, str]]:
     entries = LogEntry.objects.filter(action_flag=CHANGE).order_by("id")
-    return [(one.object_id, one.get_change_message()) for one in entries]
+    return [(entry.object_id, entry.get_change_message()) for entry in entries]
 
 
 # Retry

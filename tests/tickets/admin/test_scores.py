@@ -1,4 +1,4 @@
-"""The admin's pages for scores: what was won beside what was expected, and nothing to edit."""
+"""Admin pages of scores: prizes vs. expected, read-only."""
 
 from datetime import date, timedelta
 
@@ -23,7 +23,7 @@ ONE_DRAW = "One draw says nothing about a mode"
 
 @pytest.fixture
 def scores() -> None:
-    """Two batches for Wednesday, one for Saturday."""
+    """Create two batches for Wednesday and one for Saturday."""
     insert_batch_tickets([ticket(5, 12, 33, 41, 61, 7), *some_tickets(9)], "v1", "run-1", WEDNESDAY)
     insert_batch_tickets(some_tickets(4, powerball=2), "lstm", "run-2", WEDNESDAY)
     insert_batch_tickets(some_tickets(4), "lstm", "run-3", SATURDAY)

@@ -1,4 +1,4 @@
-"""The newest tickets of a list's filters: the same as by reading them all, and found by other ways."""
+"""newest_ids returns the same tickets as a full scan."""
 
 from datetime import date
 from itertools import product
@@ -23,7 +23,7 @@ NUMBERS = [
 
 @pytest.fixture
 def tickets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of two draws and three modes, in batches of which the older go on when the newer have begun."""
+    """Store tickets of two draws and three modes in batches that overlap in time."""
     monkeypatch.setattr(finder, "BATCH_GROUP_ROWS", 7)  # so that some are read together and some alone
     whites = [
         (5, 12, 33, 41, 60),
@@ -60,7 +60,7 @@ def test_they_are_the_newest_of_all_that_have_what_is_asked(asked: dict[str, obj
         if text:
             white, red = wanted = parse_number_query(text)
             list_ = list_.with_numbers(wanted)
-        have = [one.pk for one in rows if set(white) <= set(one.white_balls) and red in (None, one.powerball)]
+        have = [row.pk for row in rows if set(white) <= set(row.white_balls) and red in (None, row.powerball)]
         for limit in (3, 1000):
             assert newest_ids(list_, limit) == have[:limit], (text, limit)
 

@@ -1,4 +1,4 @@
-"""The list of tickets: found by numbers, filtered and paged, and never counted in full."""
+"""The admin's ticket list: search by numbers, filters and pages, without a full count."""
 
 from datetime import date
 
@@ -45,7 +45,7 @@ def found(client: Client, **query: object) -> list[str]:
     assert response.status_code == 200
     listed = response.context["cl"]
     assert listed.result_count == len(list(listed.result_list))
-    return [str(one) for one in listed.result_list]
+    return [str(row) for row in listed.result_list]
 
 
 # What is typed
@@ -173,7 +173,7 @@ def test_the_whole_is_counted_by_the_batches_and_never_by_the_tickets(admin: Cli
 
     assert response.context["cl"].result_count == 250
     assert "250\ntickets" in response.content.decode()
-    about_tickets = [one["sql"] for one in queries if "pre_generated_tickets" in one["sql"]]
+    about_tickets = [query["sql"] for query in queries if "pre_generated_tickets" in query["sql"]]
     assert len(about_tickets) == 2  # the page's keys, and its rows
     assert all("LIMIT 100" in about_tickets[0] or "IN (" in sql for sql in about_tickets)
     assert not [sql for sql in about_tickets if "COUNT(" in sql.upper()]
@@ -212,7 +212,7 @@ def test_the_pages_hold_each_ticket_once_newest_first(query: dict[str, str], adm
 
     assert [len(list(page)) for page in pages] == [100, 100, 100, 70]
     expected = PreGeneratedTicket.objects.order_by("-created_at", "-id").values_list("pk", flat=True)
-    assert [one.pk for page in pages for one in page] == list(expected)
+    assert [ticket.pk for page in pages for ticket in page] == list(expected)
 
 
 @pytest.mark.usefixtures("tickets")
@@ -228,7 +228,9 @@ def test_nobody_can_have_every_ticket_counted_by_facets(admin: Client) -> None:
     with CaptureQueriesContext(connection) as queries:
         admin.get(TICKETS, {"_facets": ""}, follow=True)
 
-    assert not [one for one in queries if "COUNT(" in one["sql"].upper() and "pre_generated" in one["sql"]]
+    assert not [
+        query for query in queries if "COUNT(" in query["sql"].upper() and "pre_generated" in query["sql"]
+    ]
 
 
 @pytest.mark.parametrize("address", [TICKETS, f"{TICKETS}?q=1", RUNS, BATCHES])

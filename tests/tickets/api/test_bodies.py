@@ -1,4 +1,4 @@
-"""Bodies in this process; `test_raw_requests` sends many more to a real server."""
+"""Parsing of request bodies; `test_raw_requests` sends more of them to a real server."""
 
 from typing import Any
 

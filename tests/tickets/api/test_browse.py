@@ -1,4 +1,4 @@
-"""`/draws` and `/generation-runs`: lists by cursor, and their rows one by one."""
+"""`/draws` and `/generation-runs`: paginated lists and details."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -89,14 +89,14 @@ def test_a_run_is_shown_with_its_batches_and_their_progress(client: Client) -> N
     }
     assert run["finished_at"].endswith("Z")
     assert started - timedelta(seconds=1) < datetime.fromisoformat(run["created_at"])
-    assert [(one["mode"], one["status"], one["progress"]) for one in run["batches"]] == [
+    assert [(batch["mode"], batch["status"], batch["progress"]) for batch in run["batches"]] == [
         ("random_forest", "ready", 1.0),
         ("lstm", "failed", 0.0),
     ]
     assert "no prediction of lstm" in run["batches"][1]["error"]
     used = {"batch_size": 40, "cleanup_days": 7, "priority": 0}
     assert run["policy"] == {"random_forest": used, "lstm": used}
-    assert [(one["attempts"], one["priority"]) for one in run["batches"]] == [(1, 0), (0, 0)]
+    assert [(batch["attempts"], batch["priority"]) for batch in run["batches"]] == [(1, 0), (0, 0)]
 
 
 def test_a_batch_that_is_being_made_says_how_fast_it_goes_and_how_long_it_takes(client: Client) -> None:

@@ -1,4 +1,4 @@
-"""POST and GET /api/v1/tickets/claims, and GET /api/v1/quota, by real keys."""
+"""POST and GET /api/v1/tickets/claims and GET /api/v1/quota with real keys."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -36,7 +36,7 @@ def client_row() -> ApiClient:
 
 @pytest.fixture
 def api(client_row: ApiClient) -> Client:
-    """Requests with a good key."""
+    """Return a client with a valid key."""
     return Client(headers={"Authorization": f"Api-Key {make_key(client_row)}"})
 
 
@@ -51,7 +51,7 @@ def claim(api: Client, key: str = "one", **body: Any) -> Any:
 
 
 def problem_of(response: Any) -> tuple[int, str, list[Any]]:
-    """Status, detail and errors of a problem."""
+    """Return status, detail and errors of a problem."""
     assert response["Content-Type"] == "application/problem+json"
     body = response.json()
     return response.status_code, body["detail"], body["errors"]
@@ -115,7 +115,7 @@ def test_the_oldest_tickets_go_first_so_that_what_is_offered_stays_longest(api: 
         insert_batch_tickets(some_tickets(5, powerball=2), "v1", "later", WEDNESDAY)
         claim(api, count=7)
 
-    assert {one["pipeline_run_id"] for one in get_cached_tickets("v1", 5, WEDNESDAY)} == {"later"}
+    assert {ticket["pipeline_run_id"] for ticket in get_cached_tickets("v1", 5, WEDNESDAY)} == {"later"}
     assert {row[3] for row in Claim.objects.get().ticket_details} == {"pipe-1"}
 
 
@@ -224,7 +224,7 @@ def test_the_first_claim_of_a_day_is_within_the_quota_too(api: Client) -> None:
 
 
 def test_a_day_of_the_quota_is_new_yorks(api: Client, client_row: ApiClient) -> None:
-    """20:00 there on Tuesday, which is Wednesday in UTC."""
+    """Freeze time at 20:00 on Tuesday in New York, which is Wednesday in UTC."""
     with time_machine.travel(datetime(2026, 11, 25, 1, tzinfo=UTC), tick=False):
         claim(api)
 
@@ -232,7 +232,7 @@ def test_a_day_of_the_quota_is_new_yorks(api: Client, client_row: ApiClient) -> 
 
 
 def test_what_staff_changed_while_a_request_was_on_its_way_holds(client_row: ApiClient) -> None:
-    """The quota and the modes that count are those at the moment of the claim."""
+    """Quota and modes are read when the claim is made, not when the client authenticates."""
     ApiClient.objects.update(daily_quota=1)
     with pytest.raises(QuotaExceeded):
         claim_tickets(client_row, ClaimRequest("v1", 2), "one")
@@ -302,7 +302,7 @@ def test_a_bad_body_names_every_field(
     status, _, found = problem_of(claim(api, **body))
 
     assert status == 400
-    assert [(one["name"], one["value"], one["allowed"]) for one in found] == errors
+    assert [(error["name"], error["value"], error["allowed"]) for error in found] == errors
     assert nothing_was_taken()
 
 
@@ -431,7 +431,7 @@ def test_claims_are_listed_newest_first_page_by_page(api: Client) -> None:
     first = api.get(CLAIMS).json()
     second = api.get(first["next"]).json()
 
-    assert [one["id"] for one in first["results"] + second["results"]] == made[::-1]
+    assert [claim["id"] for claim in first["results"] + second["results"]] == made[::-1]
     assert len(first["results"]) == 50
 
 

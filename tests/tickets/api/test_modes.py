@@ -1,4 +1,4 @@
-"""`GET /api/v1/modes`: what is known of each mode, and what its laws were worth beside chance."""
+"""`GET /api/v1/modes`: training data and skill of each mode."""
 
 from typing import Any
 
@@ -19,13 +19,13 @@ SAME = "no better and no worse than chance on 40 draws (95 % interval -0.0022 to
 def modes(client: Client) -> dict[str, dict[str, Any]]:
     response = client.get(MODES)
     assert response.status_code == 200
-    return {one["mode"]: one for one in response.json()}
+    return {mode["mode"]: mode for mode in response.json()}
 
 
 def test_a_mode_that_was_never_trained_nor_measured_says_so(client: Client) -> None:
     shown = client.get(MODES).json()
 
-    assert [one["mode"] for one in shown] == list(MODE_NAMES)
+    assert [mode["mode"] for mode in shown] == list(MODE_NAMES)
     assert shown[0] == {
         "mode": "random_forest",
         "trained_at": None,

@@ -1,4 +1,4 @@
-"""Every error of the API is a problem+json that says what is wrong, what is allowed, and its request id."""
+"""API errors are problem+json with the cause, the allowed values and the request id."""
 
 import re
 from base64 import b64encode
@@ -25,7 +25,7 @@ DAY = "the date of a draw, as YYYY-MM-DD"
 
 
 def checked_problem(response: HttpResponse, status: int) -> dict[str, Any]:
-    """The body of a problem, once all that every problem has in common is checked."""
+    """Check what all problems have in common, and return the body."""
     assert response.status_code == status
     assert response["Content-Type"] == "application/problem+json"
     body: dict[str, Any] = response.json()  # type: ignore[attr-defined]
@@ -79,7 +79,7 @@ BAD_VALUES = [
 
 
 @pytest.mark.parametrize(
-    ("query", "name", "value", "allowed"), BAD_VALUES, ids=[one[0][:30] for one in BAD_VALUES]
+    ("query", "name", "value", "allowed"), BAD_VALUES, ids=[case[0][:30] for case in BAD_VALUES]
 )
 def test_a_bad_value_is_400_and_names_itself_and_what_is_allowed(
     query: str, name: str, value: str, allowed: str, client: Client
@@ -98,7 +98,7 @@ def test_several_bad_values_are_all_named_at_once(client: Client) -> None:
 
     body = checked_problem(client.get(f"{CACHED}?{query}"), 400)
 
-    names = {one["name"] for one in body["errors"]}
+    names = {error["name"] for error in body["errors"]}
     assert names == {"mode", "limit", "include_stats", "draw_date", "page"}
 
 
@@ -202,7 +202,7 @@ def test_a_cursor_of_no_place_is_a_bad_value(address: str, position: str, client
 
     body = checked_problem(client.get(address, {"cursor": cursor}), 400)
 
-    assert [(one["name"], one["value"]) for one in body["errors"]] == [("cursor", cursor)]
+    assert [(error["name"], error["value"]) for error in body["errors"]] == [("cursor", cursor)]
 
 
 # When something is broken
@@ -250,7 +250,7 @@ def test_an_unexpected_error_in_the_api_is_500_without_its_details() -> None:
 
 @pytest.fixture
 def broken() -> Iterator[Client]:
-    """Requests to a site whose addresses fail in each their way."""
+    """Return a client of a site whose URLs fail in different ways."""
     with override_settings(ROOT_URLCONF="tests.broken_urls"):
         yield Client(raise_request_exception=False)
 
@@ -264,7 +264,7 @@ def test_a_broken_view_is_a_500_whose_id_finds_its_traceback_in_the_log(
     body = checked_problem(response, 500)
     assert body["request_id"] == "0123456789abcdef0123456789abcdef"
     assert "secret" not in response.content.decode()
-    (record,) = [one for one in caplog.records if one.name == "django.request"]
+    (record,) = [candidate for candidate in caplog.records if candidate.name == "django.request"]
     ContextFilter().filter(record)
     assert record.ids == " [request=0123456789abcdef0123456789abcdef]"  # type: ignore[attr-defined]
     assert record.exc_info

@@ -1,4 +1,4 @@
-"""How often one may ask: a client's rate, an address's, what each answer says of it, to the second."""
+"""Rate limits of clients and IP addresses, and the RateLimit-* headers."""
 
 import time
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def _nothing_counted_yet() -> Iterator[None]:
 
 
 def rate_of(response: Any) -> tuple[int, int, int]:
-    """What an answer says: the limit, what remains, and the seconds until it is renewed."""
+    """Return the limit, the remaining requests and the seconds until the reset."""
     limit, remaining, reset = (response[f"RateLimit-{name}"] for name in ("Limit", "Remaining", "Reset"))
     return int(limit), int(remaining), int(reset)
 
@@ -50,8 +50,14 @@ def statuses(client: Client, count: int, address: str = CACHED) -> list[int]:
 def test_an_address_may_ask_as_often_as_is_set_and_is_then_told_when_it_may_again() -> None:
     answers = [Client().get(CACHED) for _ in range(5)]
 
-    assert [one.status_code for one in answers] == [200, 200, 200, 429, 429]
-    assert [rate_of(one) for one in answers] == [(3, 2, 60), (3, 1, 60), (3, 0, 60), (3, 0, 60), (3, 0, 60)]
+    assert [response.status_code for response in answers] == [200, 200, 200, 429, 429]
+    assert [rate_of(response) for response in answers] == [
+        (3, 2, 60),
+        (3, 1, 60),
+        (3, 0, 60),
+        (3, 0, 60),
+        (3, 0, 60),
+    ]
     assert answers[3]["Retry-After"] == "60"
     assert answers[3]["Content-Type"] == "application/problem+json"
     assert answers[3].json()["detail"].startswith("Request was throttled.")
@@ -98,8 +104,8 @@ def test_a_client_asking_does_not_count_against_its_address() -> None:
 def test_bad_keys_count_against_their_address_so_that_they_cannot_be_tried_out() -> None:
     guesses = [keyed(f"{number:08d}.{'x' * 32}").get(QUOTA) for number in range(5)]
 
-    assert [one.status_code for one in guesses] == [401, 401, 401, 429, 429]
-    assert [rate_of(one)[1] for one in guesses] == [2, 1, 0, 0, 0]
+    assert [guess.status_code for guess in guesses] == [401, 401, 401, 429, 429]
+    assert [rate_of(guess)[1] for guess in guesses] == [2, 1, 0, 0, 0]
     assert guesses[4]["Retry-After"] == "60"
     assert statuses(Client(), 1) == [429]
     assert statuses(Client(REMOTE_ADDR="198.51.100.7"), 1) == [200]

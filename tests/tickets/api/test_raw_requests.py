@@ -1,4 +1,4 @@
-"""Nasty requests as bytes on a socket, to a real server: each gets its 4xx, as a problem."""
+"""Malformed requests sent as raw bytes to a real server get a 4xx problem."""
 
 import gzip
 import http.client
@@ -22,18 +22,18 @@ MEGABYTE = 1_000_000
 
 
 def get(target: bytes, *headers: bytes, method: bytes = b"GET") -> bytes:
-    """A request without a body."""
+    """Build a request without a body."""
     return b"\r\n".join([method + b" " + target + b" HTTP/1.1", b"Host: localhost", *headers, b"", b""])
 
 
 def post(body: bytes, *headers: bytes, key: bytes = b"Idempotency-Key: one") -> bytes:
-    """A claim by a good key, with this body."""
+    """Build a claim with a valid key and this body."""
     length = b"Content-Length: %d" % len(body)
     return get(CLAIMS, b"Authorization: Api-Key @", key, length, *(headers or [JSON]), method=b"POST") + body
 
 
 def chunked(body: bytes, size: int = 10_000) -> bytes:
-    """The same in chunks, without a length."""
+    """Build the same request with a chunked body, without Content-Length."""
     chunks = [body[start : start + size] for start in range(0, len(body), size)]
     text = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
     head = get(
@@ -184,20 +184,20 @@ NO_HTTP = [
 
 @pytest.fixture(scope="module")
 def port(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """A server on the test database, which is emptied after each test."""
+    """Run a server on the test database, which is emptied after each test."""
     with web_server(tmp_path_factory.mktemp("raw") / "log") as (_, port):
         yield port
 
 
 @pytest.fixture
 def key() -> bytes:
-    """A client's key, with tickets that it may claim."""
+    """Create a client's key and tickets that it may claim."""
     insert_batch_tickets(some_tickets(5), "v1", draw_date=DRAW_DATE)
     return make_key(make_client()).encode()
 
 
 def answer(port: int, request: bytes, ends: bool = False) -> tuple[int, http.client.HTTPMessage, bytes]:
-    """Status, headers and body that the server gives to these bytes, after which nothing may come."""
+    """Send the bytes and return status, headers and body; nothing may follow them."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         with suppress(OSError):  # it has answered, and reads no further
             connection.sendall(request)
@@ -209,7 +209,7 @@ def answer(port: int, request: bytes, ends: bool = False) -> tuple[int, http.cli
 
 
 def refusal(port: int, request: bytes) -> tuple[int, str | None]:
-    """The status, and what the problem names first; both of a sound problem, or else what is not."""
+    """Return the status and the first name in `errors`, or a description of a malformed problem."""
     status, headers, body = answer(port, request)
     if headers["Content-Type"] != "application/problem+json":
         return status, f"{headers['Content-Type']}: {body[:200]!r}"

@@ -1,4 +1,4 @@
-"""Answers of `cached` that are kept for a second: the same as the view's, never older than they may be."""
+"""Cached responses of `cached`: identical to the view's, and never older than allowed."""
 
 import json
 import time
@@ -42,14 +42,14 @@ def stock() -> None:
 
 
 def ask(address: str = V1, **headers: str) -> tuple[Any, int]:
-    """The response, and how many queries it took."""
+    """Return the response and its number of queries."""
     with CaptureQueriesContext(connection) as queries:
         response = Client(headers=headers or None).get(address)
     return response, len(queries)
 
 
 def without_time(response: Any) -> list[tuple[str, Any]]:
-    """What an answer says, in its order, but for the time that it took."""
+    """Return the response's items in order, without the response time."""
     said = list(response.json().items())
     assert said[-1][0] == "response_time_ms"
     return said[:-1]
@@ -178,10 +178,10 @@ def test_the_etag_changes_with_what_is_shown_and_with_nothing_else() -> None:
 
 
 def rendered(warmer: CacheRefresher) -> int:
-    """How many answers a pass makes: each takes one query."""
+    """Return how many responses a refresh renders; each takes one query."""
     with CaptureQueriesContext(connection) as queries:
         warmer.refresh()
-    return len([one for one in queries if "claim_id IS NULL" in one["sql"]])
+    return len([query for query in queries if "claim_id IS NULL" in query["sql"]])
 
 
 def test_the_usual_answers_are_there_before_anybody_asks() -> None:

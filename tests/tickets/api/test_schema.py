@@ -1,4 +1,4 @@
-"""The API's schema: it is the committed one, and the real answers keep to it."""
+"""The OpenAPI schema matches the committed file and the real responses."""
 
 import json
 from datetime import date
@@ -37,18 +37,18 @@ PAST = date(2025, 12, 22)
 
 
 def validator(reference: str) -> Draft202012Validator:
-    """What checks a value by a part of the schema, formats included."""
+    """Return a validator for a part of the schema, including formats."""
     return Draft202012Validator(SCHEMA | {"$ref": reference}, format_checker=FormatChecker())
 
 
 def answer_of(path: str, method: str, status: int) -> str:
-    """Where the schema describes the body of an answer."""
+    """Return the reference to the schema of a response body."""
     described = f"/paths/{path.replace('/', '~1')}/{method}/responses/{status}"
     return f"#{described}/content/application~1json/schema"
 
 
 def keeps(response: Any, path: str, method: str = "get") -> dict[str, Any]:
-    """The body, once it is found to be as the schema says."""
+    """Validate the response against the schema and return its body."""
     body: dict[str, Any] = response.json()
     validator(answer_of(path, method, response.status_code)).validate(body)
     return body
@@ -73,7 +73,7 @@ def test_every_error_of_every_operation_is_a_problem_with_a_sound_example() -> N
         for media_type, content in answer["content"].items():
             assert media_type == "text/html" or problem.validate(content["example"]) is None
 
-    operations = [one for path in SCHEMA["paths"].values() for one in path.values()]
+    operations = [operation for path in SCHEMA["paths"].values() for operation in path.values()]
     for operation in operations:
         errors = {int(status) for status in operation["responses"] if int(status) >= 400}
         assert {400, 401, 429, 500, 503} <= errors <= {*ERRORS, *BY_SERVER}
@@ -82,7 +82,7 @@ def test_every_error_of_every_operation_is_a_problem_with_a_sound_example() -> N
 
 def test_the_example_of_a_claim_is_one_that_may_be_made() -> None:
     body = SCHEMA["paths"][CLAIMS]["post"]["requestBody"]["content"]["application/json"]
-    examples = [one["value"] for one in body["examples"].values()]
+    examples = [example["value"] for example in body["examples"].values()]
 
     assert examples == [{"mode": "v1", "count": 5}]
     validator("#/components/schemas/ClaimBody").validate(examples[0])
@@ -155,7 +155,7 @@ def test_the_page_of_the_schema_asks_nobody_else_and_holds_no_script_or_style(cl
     assert "<script>" not in text
     assets = [part.split('"')[0] for part in text.split('="/')[1:]]
     assert len(assets) == 7
-    for asset in {f"/{one}" for one in assets}:
+    for asset in {f"/{path}" for path in assets}:
         assert client.get(asset).status_code == 200, asset
 
 

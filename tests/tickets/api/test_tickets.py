@@ -1,4 +1,4 @@
-"""GET /api/v1/tickets/cached and /batch-status: their exact bodies."""
+"""Exact bodies of GET /api/v1/tickets/cached and /batch-status."""
 
 from datetime import date
 
@@ -60,7 +60,7 @@ def test_without_parameters_ten_of_random_forest_for_the_next_draw_are_given(cli
     body = client.get(CACHED).json()
 
     assert (body["mode"], body["count"], body["draw_date"]) == ("random_forest", 10, "2026-11-25")
-    assert {one["powerball"] for one in body["tickets"]} == {1}
+    assert {ticket["powerball"] for ticket in body["tickets"]} == {1}
     assert "db_stats" not in body
 
 
@@ -104,7 +104,7 @@ def test_a_past_draw_that_is_named_shows_each_tickets_result(client: Client) -> 
     body = client.get(CACHED, {"mode": "v1", "draw_date": "2025-12-22"}).json()
 
     assert body["draw_date"] == "2025-12-22"
-    assert [one["result"] for one in body["tickets"]] == [
+    assert [ticket["result"] for ticket in body["tickets"]] == [
         {"white_matches": 5, "powerball_match": True, "prize_usd": "jackpot"},
         {"white_matches": 2, "powerball_match": False, "prize_usd": 0},
     ]

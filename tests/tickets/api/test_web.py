@@ -1,4 +1,4 @@
-"""The web server as it is run: gunicorn, in processes of its own."""
+"""The web server as deployed: gunicorn in separate processes."""
 
 from pathlib import Path
 
