@@ -1,4 +1,4 @@
-"""Nothing in var/ can be read by another user, whatever umask the processes inherit."""
+"""Files in var/ are private to their user, whatever umask the processes inherit."""
 
 import os
 import stat
@@ -20,14 +20,14 @@ LINE = "Removed the permissions of other users from"
 
 @pytest.fixture(autouse=True)
 def usual_umask() -> Iterator[None]:
-    """The umask of a login shell, which child processes inherit."""
+    """Set the umask of a login shell, which child processes inherit."""
     before = os.umask(0o022)
     yield
     os.umask(before)
 
 
 def modes(var: Path) -> dict[str, int]:
-    """The mode of every path in a folder, and of the folder itself."""
+    """Return the mode of the folder and of each path in it."""
     paths = [var, *var.rglob("*")]
     return {str(path.relative_to(var)): stat.S_IMODE(path.lstat().st_mode) for path in paths}
 
@@ -42,7 +42,7 @@ def assert_private(var: Path) -> None:
 
 
 def open_up(var: Path) -> None:
-    """What a release before this one left."""
+    """Set the permissions that an earlier release left."""
     for path in [var, *var.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
@@ -52,7 +52,7 @@ def run(var: Path, *arguments: str, **environment: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def found(identifier: str) -> list[CheckMessage]:
+def warnings_with(identifier: str) -> list[CheckMessage]:
     messages = file_permissions.check_file_permissions(None)
     assert all(message.hint for message in messages)
     return [message for message in messages if message.id == f"shiolplus.{identifier}"]
@@ -144,18 +144,18 @@ def test_what_a_link_leads_to_is_left_alone(tmp_path: Path) -> None:
 def test_the_check_names_what_others_can_read(tmp_path: Path, settings: Any) -> None:
     settings.VAR = tmp_path
     tmp_path.chmod(0o700)
-    assert not found("W030")
+    assert not warnings_with("W030")
 
     (tmp_path / "secret-key").touch(0o640)
     (tmp_path / "closed").touch(0o600)
 
-    (warning,) = found("W030")
+    (warning,) = warnings_with("W030")
     assert warning.msg == f"Other users of this machine can access {tmp_path / 'secret-key'}."
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_another_users_file_is_a_warning_and_no_error(tmp_path: Path, settings: Any) -> None:
-    """Tried as another user, for whom root's files are foreign and cannot be changed."""
+    """Run as another user, who cannot change root's files."""
     tmp_path.chmod(0o700)
     foreign = tmp_path / "heartbeat"
     foreign.touch(0o644)
@@ -167,11 +167,11 @@ def test_another_users_file_is_a_warning_and_no_error(tmp_path: Path, settings: 
     child = os.fork()
     if not child:
         os.setuid(65534)
-        os._exit(file_permissions.tighten(tmp_path))  # how many paths were changed
+        os._exit(file_permissions.tighten(tmp_path))  # exit with the number of changed paths
     changed = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
     assert changed == 0
-    (open_file,), (owned,) = found("W030"), found("W031")
+    (open_file,), (owned,) = warnings_with("W030"), warnings_with("W031")
     assert str(foreign) in open_file.msg
     assert str(foreign) in owned.msg
     assert "chown -R 65534" in str(owned.hint)

@@ -1,4 +1,4 @@
-"""No page of the admin answers 500, whatever its URL says: lists, exports, autocomplete, objects, actions."""
+"""No admin page responds with 500 to a value in its URL: lists, exports, autocomplete, objects, actions."""
 
 from collections.abc import Iterator
 from itertools import cycle, islice
@@ -21,7 +21,7 @@ from tickets.store import insert_batch_tickets
 
 pytestmark = [
     pytest.mark.django_db,
-    # What people type has no time zone; it is taken as UTC.
+    # Typed values have no time zone and are taken as UTC.
     pytest.mark.filterwarnings("ignore:DateTimeField .* received a naive datetime:RuntimeWarning"),
 ]
 
@@ -32,18 +32,18 @@ HOSTILE = [
     *("0000-00-00", "0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-12:00", "9999-12-31", "2026-02-30"),
     *("%7B%22a%22:%20%22%5Cu0000%22%7D", "x" * 3000, "a%20" * 1200, "9" * 5000, "(a%2B)%2B$", "a%00b"),
 ]
-PER_PARAMETER = 1  # values of each parameter of each page, in turn
+PER_PARAMETER = 1  # values per parameter and page, in turn
 SPECIAL = ["p", "o", "q", "all", "_facets", "e", "_popup", "_to_field", "nothing", "%00"]
 LOOKUPS = ["range", "contains", "isnull", "iregex", "lt", "nonsense"]  # in turn
 OF_DATES = ["year", "month", "day", "date", "gte"]
 YEARS = ["0", "9999", "10000"]
-SITE = admin.site._registry  # the registered models; nothing public names them
+SITE = admin.site._registry  # no public API lists the registered models
 PAGES = {model._meta.label_lower: model_admin for model, model_admin in SITE.items()}
 
 
 @pytest.fixture
 def client() -> Client:
-    """A superuser's browser, to which an error is an answer 500."""
+    """Return a superuser's client that turns exceptions into status 500."""
     client = Client(raise_request_exception=False)
     client.force_login(User.objects.create_superuser("root"))
     return client
@@ -51,7 +51,7 @@ def client() -> Client:
 
 @pytest.fixture(autouse=True)
 def _rows() -> None:
-    """A row or more in most tables."""
+    """Create rows in most tables."""
     day = next_draw(timezone.now())
     for powerball, mode in enumerate(("v1", "v2"), start=1):
         insert_batch_tickets(some_tickets(3, powerball), mode, f"run-{mode}", day)
@@ -68,25 +68,25 @@ def _rows() -> None:
     Failure.objects.create(id="2" * 32, name="failure", func="math.copysign", success=False, **times)
 
 
-def address_of(model_admin: admin.ModelAdmin, page: str, *args: Any) -> str:
+def url_of(model_admin: admin.ModelAdmin, page: str, *args: Any) -> str:
     opts = model_admin.opts
     return reverse(f"admin:{opts.app_label}_{opts.model_name}_{page}", args=args)
 
 
 def lists_of(model_admin: admin.ModelAdmin) -> list[str]:
-    """The list, and its export where there is one."""
+    """Return the URLs of the list and of its export, if any."""
     try:
-        return [address_of(model_admin, "changelist"), address_of(model_admin, "export")]
+        return [url_of(model_admin, "changelist"), url_of(model_admin, "export")]
     except NoReverseMatch:
-        return [address_of(model_admin, "changelist")]
+        return [url_of(model_admin, "changelist")]
 
 
 def parameters_of(model_admin: admin.ModelAdmin, client: Client) -> Iterator[str]:
-    """What the list's filters and its date hierarchy read, lookups of its columns, and Django's own names."""
+    """Yield the parameters of filters and date hierarchy, lookups of columns, and Django's own parameters."""
     yield from SPECIAL
     page = client.get(lists_of(model_admin)[0])
-    listed = page.context_data.get("cl") if hasattr(page, "context_data") else None
-    for spec in listed.filter_specs if listed else []:
+    changelist = page.context_data.get("cl") if hasattr(page, "context_data") else None
+    for spec in changelist.filter_specs if changelist else []:
         yield from filter(None, spec.expected_parameters())
     lookups = cycle(LOOKUPS)
     for field in model_admin.model._meta.concrete_fields:
@@ -102,9 +102,9 @@ def queries_of(model_admin: admin.ModelAdmin, client: Client, values: Iterator[s
     yield from ("pk__in=1,99999999999999999999", "q=%00", f"q={'a%20' * 1200}")
 
 
-def answered_500(client: Client, addresses: Iterator[str] | list[str]) -> list[str]:
-    """The addresses whose answer is an error of the server, or breaks while it is sent."""
-    return [address[:120] for address in addresses if _is_broken(client.get(address))]
+def broken_urls(client: Client, urls: Iterator[str] | list[str]) -> list[str]:
+    """Return the URLs whose response has status 500 or fails while it is streamed."""
+    return [url[:120] for url in urls if _is_broken(client.get(url))]
 
 
 def _is_broken(response: Any) -> bool:
@@ -118,14 +118,14 @@ def test_no_list_or_export_answers_500(client: Client) -> None:
     queries = {name: list(queries_of(model_admin, client, values)) for name, model_admin in PAGES.items()}
 
     assert min(map(len, queries.values())) > 15
-    asked = [
+    urls = [
         f"{page}?{query}"
         for name in PAGES
         for step, page in enumerate(lists_of(PAGES[name]), start=1)
-        for query in queries[name][::step]  # an export reads its query as the list does
+        for query in queries[name][::step]  # an export evaluates its query as the list does
     ]
-    assert len(asked) > 800
-    assert answered_500(client, asked) == []
+    assert len(urls) > 800
+    assert broken_urls(client, urls) == []
 
 
 F7 = [
@@ -146,21 +146,21 @@ ONLY_ON_SQLITE = [
 
 
 def test_a_bad_filter_is_refused_as_djangos_own_lists_refuse_one(client: Client) -> None:
-    """On PostgreSQL an integer beyond 64 bits is in no row, but can be compared."""
+    """PostgreSQL can compare with an integer beyond 64 bits."""
     refused = [*F7, *(ONLY_ON_SQLITE if connection.vendor == "sqlite" else [])]
-    found = {asked: client.get("?".join(asked)).headers.get("Location") for asked in refused}
+    locations = {parts: client.get("?".join(parts)).headers.get("Location") for parts in refused}
 
-    assert found == {(page, query): f"{page}?e=1" for page, query in refused}
+    assert locations == {(page, query): f"{page}?e=1" for page, query in refused}
     assert {client.get(f"{page}?e=1").status_code for page, _ in refused} == {200}
 
 
 @pytest.mark.parametrize("query", ["draw_date__year=9999", "draw_date__range=1", "source=%00"])
 def test_an_export_is_refused_before_its_first_byte(query: str, client: Client) -> None:
-    for answer in (
+    for response in (
         client.get(f"{DRAWS}export/?{query}"),
         client.post(f"{DRAWS}export/?{query}", {"format": "csv"}),
     ):
-        assert (answer.status_code, answer["Location"]) == (302, f"{DRAWS}?e=1")
+        assert (response.status_code, response["Location"]) == (302, f"{DRAWS}?e=1")
     assert "Nothing was exported" in client.get(f"{DRAWS}?e=1").content.decode()
 
 
@@ -171,24 +171,24 @@ USERS = "/admin/auth/user/"
 @pytest.mark.parametrize("query", ["", "?id__in=99999999999999999999"])
 @pytest.mark.parametrize("key", ["99999999999999999999", "\0", "x", "1"])
 def test_an_action_on_rows_that_cannot_be_is_refused(query: str, key: str, client: Client) -> None:
-    asked = {"action": "delete_selected", "_selected_action": key, "index": "0"}
+    data = {"action": "delete_selected", "_selected_action": key, "index": "0"}
 
-    assert client.post(USERS + query, asked).status_code < 500
+    assert client.post(USERS + query, data).status_code < 500
     assert User.objects.exists()
 
 
 def test_a_defect_of_ours_is_not_taken_for_a_bad_value(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Broken code answers 500: without a query, for an object that is there, in an action on sound rows."""
+    """A bug is a 500: without a query, for an existing object, and in an action on existing rows."""
     users = SITE[User]
 
     def fail(*args: Any, **kwargs: Any) -> None:
         raise ValueError("a defect")
 
     monkeypatch.setattr(users, "get_deleted_objects", fail)
-    asked = {"action": "delete_selected", "_selected_action": str(User.objects.get().pk), "index": "0"}
-    assert client.post(f"{USERS}?is_staff__exact=1", asked).status_code == 500
+    data = {"action": "delete_selected", "_selected_action": str(User.objects.get().pk), "index": "0"}
+    assert client.post(f"{USERS}?is_staff__exact=1", data).status_code == 500
     monkeypatch.setattr(users, "get_list_display", fail)
     assert client.get(f"{USERS}?e=1").status_code == 500
     monkeypatch.setattr(users, "get_fieldsets", fail)
@@ -200,7 +200,7 @@ def test_a_defect_of_ours_is_not_taken_for_a_bad_value(
 
 
 def test_no_autocomplete_answers_500(client: Client) -> None:
-    """Of every relation to a model whose list can be searched, and with parameters that name no relation."""
+    """Try every relation to a model with search fields, and parameters that name no relation."""
     relations = [
         (model._meta, field.name)
         for model in SITE
@@ -208,22 +208,22 @@ def test_no_autocomplete_answers_500(client: Client) -> None:
         if field.is_relation and field.concrete and SITE.get(field.related_model)
     ]
     page = reverse("admin:autocomplete")
-    named = [
+    relation_queries = [
         f"app_label={opts.app_label}&model_name={opts.model_name}&field_name={name}"
         for opts, name in relations
     ]
-    found = [client.get(f"{page}?{name}&term=").status_code for name in named]
+    statuses = [client.get(f"{page}?{name}&term=").status_code for name in relation_queries]
 
-    assert 200 in found
-    searched = [name for name, status in zip(named, found, strict=True) if status == 200]
+    assert 200 in statuses
+    searched = [name for name, status in zip(relation_queries, statuses, strict=True) if status == 200]
     values = cycle(HOSTILE)
     queries = [f"{name}&term={value}" for name in searched for value in islice(values, 9)]
     queries += [f"{searched[0]}&page={value}" for value in HOSTILE]
     broken = [
         f"{part}={value}" for part in ("app_label", "model_name", "field_name") for value in ("%00", "x")
     ]
-    rest = [f"{named[0]}&{part}" for part in broken]
-    assert answered_500(client, [f"{page}?{query}" for query in [*queries, *rest]]) == []
+    rest = [f"{relation_queries[0]}&{part}" for part in broken]
+    assert broken_urls(client, [f"{page}?{query}" for query in [*queries, *rest]]) == []
     assert client.get(f"{page}?{searched[0]}&term=%00").json()["results"] == []
 
 
@@ -232,14 +232,14 @@ def test_no_autocomplete_answers_500(client: Client) -> None:
 
 def test_no_page_of_an_object_answers_500(client: Client) -> None:
     ends = cycle(ENDS)
-    asked = []
+    urls = []
     for model_admin in PAGES.values():
-        page, row = address_of(model_admin, "changelist"), model_admin.model._default_manager.first()
-        asked += [f"{page}{key}/{end}" for key in KEYS for end in islice(ends, 2)]
-        asked += [f"{page}{row.pk}/{end}" for end in ENDS] if row else []
+        page, row = url_of(model_admin, "changelist"), model_admin.model._default_manager.first()
+        urls += [f"{page}{key}/{end}" for key in KEYS for end in islice(ends, 2)]
+        urls += [f"{page}{row.pk}/{end}" for end in ENDS] if row else []
 
-    assert len(asked) > 400
-    assert answered_500(client, asked) == []
+    assert len(urls) > 400
+    assert broken_urls(client, urls) == []
 
 
 KEYS = ["%00", "_00", "99999999999999999999", "-1", "%ED%A0%80", "9" * 3000, "1_2", "0001-01-01"]
@@ -247,8 +247,8 @@ ENDS = ["change/", "history/", "delete/", "change/?_to_field=%00&_popup=1", "his
 
 
 def test_no_other_page_answers_500(client: Client) -> None:
-    """Action pages with each of their fields, pages that add, and those of the site itself."""
-    pages = {address_of(one, "add"): ["_to_field", "_popup", "name"] for one in PAGES.values()}
+    """Try action pages with each of their fields, add pages, and pages of the site."""
+    pages = {url_of(model_admin, "add"): ["_to_field", "_popup", "name"] for model_admin in PAGES.values()}
     for model_admin in PAGES.values():
         for page in (page(model_admin) for page in getattr(model_admin, "action_pages", [])):
             pages[page.url] = [*page.form_class.base_fields, "left_out", "other"]
@@ -260,22 +260,25 @@ def test_no_other_page_answers_500(client: Client) -> None:
     ] = ["x"]
     values = cycle(HOSTILE)
     urls = [
-        f"{page}?{name}={one}" for page, names in pages.items() for name in names for one in islice(values, 3)
+        f"{page}?{name}={value}"
+        for page, names in pages.items()
+        for name in names
+        for value in islice(values, 3)
     ]
 
     assert len(urls) > 200
-    assert answered_500(client, urls) == []
+    assert broken_urls(client, urls) == []
 
 
 def test_signing_in_survives_any_next(client: Client) -> None:
     client.logout()
 
     assert (
-        answered_500(
-            client, [f"{page}?next={one}" for page in ("/admin/login/", "/admin/") for one in HOSTILE]
+        broken_urls(
+            client, [f"{page}?next={value}" for page in ("/admin/login/", "/admin/") for value in HOSTILE]
         )
         == []
     )
     for value in ("\0", "//evil.example", "x" * 3000, "http://["):
-        posted = client.post("/admin/login/?next=%00", {"username": value, "password": "\0", "next": value})
-        assert posted.status_code == 200
+        response = client.post("/admin/login/?next=%00", {"username": value, "password": "\0", "next": value})
+        assert response.status_code == 200

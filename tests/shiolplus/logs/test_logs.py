@@ -1,4 +1,4 @@
-"""Each log line says what it belongs to, on the console and in the file."""
+"""Log lines carry context ids, as text and as JSON."""
 
 import json
 import logging
@@ -61,19 +61,19 @@ def test_the_lines_of_a_request_carry_the_id_of_its_answer(client: Client) -> No
     assert lines_with(f"[request={response['X-Request-ID']}]: Bad Request: /api/v1/tickets/cached")
 
 
-@pytest.mark.parametrize("given", ["trace-1234", "a" * 64, "4bf92f35.77b3_4da6-A3ce"])
-def test_a_well_formed_id_that_comes_with_a_request_is_kept(given: str, client: Client) -> None:
-    response = client.get("/api/v1/tickets/cached?limit=0", headers={"x-request-id": given})
+@pytest.mark.parametrize("request_id", ["trace-1234", "a" * 64, "4bf92f35.77b3_4da6-A3ce"])
+def test_a_well_formed_id_that_comes_with_a_request_is_kept(request_id: str, client: Client) -> None:
+    response = client.get("/api/v1/tickets/cached?limit=0", headers={"x-request-id": request_id})
 
-    assert (response["X-Request-ID"], response.json()["request_id"]) == (given, given)
-    assert lines_with(f"[request={given}]: Bad Request: /api/v1/tickets/cached")
+    assert (response["X-Request-ID"], response.json()["request_id"]) == (request_id, request_id)
+    assert lines_with(f"[request={request_id}]: Bad Request: /api/v1/tickets/cached")
 
 
 @pytest.mark.parametrize(
-    "given", ["short", "a" * 65, "trace 1234", "trace-1234\n", "träce-1234", "a,b,c,d,e,f", ""]
+    "request_id", ["short", "a" * 65, "trace 1234", "trace-1234\n", "träce-1234", "a,b,c,d,e,f", ""]
 )
-def test_an_id_that_is_not_well_formed_is_replaced(given: str, client: Client) -> None:
-    response = client.get("/api/v1/tickets/cached?limit=0", headers={"x-request-id": given})
+def test_an_id_that_is_not_well_formed_is_replaced(request_id: str, client: Client) -> None:
+    response = client.get("/api/v1/tickets/cached?limit=0", headers={"x-request-id": request_id})
 
     assert re.fullmatch("[0-9a-f]{32}", response["X-Request-ID"])
 
@@ -113,23 +113,23 @@ def test_levels_are_those_of_the_specification() -> None:
 
 
 def as_json(message: object, *args: object, **values: object) -> dict[str, str]:
-    """The object that a line is, which must be one line."""
+    """Return a record's JSON object, which must be one line."""
     record = logging.LogRecord("tickets.x", logging.ERROR, "x.py", 1, message, args, None)
     vars(record).update(values)
     ContextFilter().filter(record)
     line = JsonFormatter().format(record)
     assert line.isascii()
     assert len(line.splitlines()) == 1
-    found: dict[str, str] = json.loads(line)
-    return found
+    entry: dict[str, str] = json.loads(line)
+    return entry
 
 
 @time_machine.travel(datetime(2026, 11, 24, 4, 5, 6, 7, tzinfo=UTC), tick=False)
 def test_a_json_line_has_the_time_the_level_the_logger_the_message_and_the_ids() -> None:
     with log_ids(request="trace-1234", run="r", batch=5):
-        found = as_json("%d of %s", 3, "v1")
+        entry = as_json("%d of %s", 3, "v1")
 
-    assert found == {
+    assert entry == {
         "time": "2026-11-24T04:05:06.000007Z",
         "level": "ERROR",
         "logger": "tickets.x",
@@ -145,15 +145,15 @@ def test_an_exception_is_told_in_the_same_line() -> None:
     try:
         raise ValueError("first\nsecond")
     except ValueError:
-        found = as_json("it broke", exc_info=sys.exc_info())
+        entry = as_json("it broke", exc_info=sys.exc_info())
 
-    assert found["message"] == "it broke"
-    assert found["exception"].startswith("Traceback (most recent call last):\n")
-    assert found["exception"].endswith("ValueError: first\nsecond")
+    assert entry["message"] == "it broke"
+    assert entry["exception"].startswith("Traceback (most recent call last):\n")
+    assert entry["exception"].endswith("ValueError: first\nsecond")
 
 
 @pytest.mark.parametrize(
-    ("message", "args", "told"),
+    ("message", "args", "expected"),
     [
         ('a\nb\r"c"\u2028\x00\x1b[31m', (), 'a\nb\r"c"\u2028\x00\x1b[31m'),
         ("half a pair \ud800", (), r"half a pair \ud800"),
@@ -166,6 +166,6 @@ def test_an_exception_is_told_in_the_same_line() -> None:
     ],
 )
 def test_whatever_is_logged_is_one_line_and_no_error(
-    message: object, args: tuple[object, ...], told: str
+    message: object, args: tuple[object, ...], expected: str
 ) -> None:
-    assert as_json(message, *args)["message"] == told
+    assert as_json(message, *args)["message"] == expected

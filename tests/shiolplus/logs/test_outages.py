@@ -1,4 +1,4 @@
-"""Outages in the log: classified, one line each, counted."""
+"""Outages are classified, and logged as one line with a count."""
 
 import errno
 import logging
@@ -16,20 +16,20 @@ from shiolplus.logs.outages import LogFile, OutageFilter, outage_of
 
 @pytest.fixture
 def log() -> Iterator[tuple[logging.Logger, StringIO]]:
-    """A logger with two handlers that share one filter, as in the settings, and what one of them wrote."""
-    logger, written = logging.getLogger("outage-test"), StringIO()
+    """Return a logger with two handlers that share one filter, as in the settings, and the output of one."""
+    logger, output = logging.getLogger("outage-test"), StringIO()
     logger.propagate = False
     shared = OutageFilter()
-    handlers = [logging.StreamHandler(written), logging.StreamHandler(StringIO())]
+    handlers = [logging.StreamHandler(output), logging.StreamHandler(StringIO())]
     for handler in handlers:
         handler.addFilter(shared)
         logger.addHandler(handler)
-    yield logger, written
+    yield logger, output
     for handler in handlers:
         logger.removeHandler(handler)
 
 
-def failing(logger: logging.Logger, text: str = "away") -> None:
+def log_failure(logger: logging.Logger, text: str = "away") -> None:
     try:
         raise OperationalError(text)
     except OperationalError as error:
@@ -70,60 +70,60 @@ def test_what_sqlite_raises_is_classified_by_its_cause() -> None:
 
 
 def test_an_outage_is_one_line_without_traceback(log: tuple[logging.Logger, StringIO]) -> None:
-    logger, written = log
+    logger, output = log
     for _ in range(50):
-        failing(logger, "server\nis away")
+        log_failure(logger, "server\nis away")
 
-    assert written.getvalue() == "it failed: server is away: server is away (repetitions will be counted)\n"
+    assert output.getvalue() == "it failed: server is away: server is away (repetitions will be counted)\n"
 
 
 def test_another_place_and_another_kind_are_lines_of_their_own(
     log: tuple[logging.Logger, StringIO],
 ) -> None:
-    logger, written = log
-    failing(logger)
+    logger, output = log
+    log_failure(logger)
     logger.warning("no beat: %s", OperationalError("away"))
     logger.warning("no file: %s", OSError(errno.ENOSPC, "full"))
 
-    assert len(written.getvalue().splitlines()) == 3
+    assert len(output.getvalue().splitlines()) == 3
 
 
 def test_what_is_no_outage_is_never_suppressed(log: tuple[logging.Logger, StringIO]) -> None:
-    logger, written = log
+    logger, output = log
     for number in range(3):
         logger.warning("batch %s broke: %s", number, ValueError("x"))
 
-    assert written.getvalue().splitlines() == [f"batch {number} broke: x" for number in range(3)]
+    assert output.getvalue().splitlines() == [f"batch {number} broke: x" for number in range(3)]
 
 
 def test_the_end_of_an_outage_is_logged_with_the_count(
     log: tuple[logging.Logger, StringIO], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    logger, written = log
+    logger, output = log
     for _ in range(7):
-        failing(logger)
+        log_failure(logger)
     monkeypatch.setattr(outages, "ENDED_AFTER", -1.0)
     logger.info("well")
     logger.warning("well again")
 
-    lines = written.getvalue().splitlines()
+    lines = output.getvalue().splitlines()
     assert lines[1:] == ["outage ended after 0 s, 7 occurrences: it failed: away: away", "well again"]
 
 
 def test_an_outage_that_lasts_is_repeated_with_the_count(
     log: tuple[logging.Logger, StringIO], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    logger, written = log
+    logger, output = log
     for _ in range(3):
-        failing(logger)
+        log_failure(logger)
     monkeypatch.setattr(outages, "REPEATED_EVERY", 0.0)
-    failing(logger)
+    log_failure(logger)
 
-    assert written.getvalue().splitlines()[1:] == ["it failed: away: away (4 occurrences)"]
+    assert output.getvalue().splitlines()[1:] == ["it failed: away: away (4 occurrences)"]
 
 
 def test_a_failed_task_of_django_q_loses_its_traceback(log: tuple[logging.Logger, StringIO]) -> None:
-    _, written = log
+    _, output = log
     text = (
         "Failed 'tickets.tasks.x' (a-b) - the connection is closed : Traceback (most recent call last):\n"
         "  File x\ndjango.db.utils.OperationalError: the connection is closed\n"
@@ -133,7 +133,7 @@ def test_a_failed_task_of_django_q_loses_its_traceback(log: tuple[logging.Logger
         record = logging.LogRecord("django-q", logging.ERROR, "monitor.py", 66, text, None, None)
         handler.handle(record)
 
-    assert written.getvalue() == (
+    assert output.getvalue() == (
         "Failed 'tickets.tasks.x' (a-b) - the connection is closed (repetitions will be counted)\n"
     )
 
@@ -149,5 +149,5 @@ def test_a_log_file_that_cannot_be_written_is_one_line_on_stderr(
             handler.handleError(logging.makeLogRecord({"msg": str(number)}))
 
     assert capsys.readouterr().err.splitlines() == [
-        f"the log file {tmp_path / 'log'} cannot be written: [Errno 28] No space left on device"
+        f"the log file {tmp_path / 'log'} cannot be output: [Errno 28] No space left on device"
     ]

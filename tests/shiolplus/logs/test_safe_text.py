@@ -1,4 +1,4 @@
-"""Text from outside is stored and logged whatever it holds, and names are checked."""
+"""Untrusted text is sanitized before it is stored or logged, and names are validated."""
 
 import json
 from typing import Any
@@ -104,7 +104,7 @@ def safe_fields() -> list[Any]:
 
 
 def make_row(model: Any, **values: Any) -> Any:
-    """An unsaved row with a value in every required field; rows it refers to are saved."""
+    """Return an unsaved row with all required fields; related rows are saved."""
     for field in model._meta.concrete_fields:
         if field.name in values or field.primary_key or field.null or field.has_default():
             continue
@@ -147,26 +147,26 @@ NUMBERS = {"n1": 1, "n2": 2, "n3": 3, "n4": 4, "n5": 5}
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("way", ["save", "create", "bulk_create", "bulk_update", "update"])
+@pytest.mark.parametrize("method", ["save", "create", "bulk_create", "bulk_update", "update"])
 @pytest.mark.parametrize("field", safe_fields(), ids=lambda field: f"{field.model.__name__}.{field.name}")
-def test_hostile_text_is_stored_in_every_field_and_every_way(field: Any, way: str) -> None:
+def test_hostile_text_is_stored_in_every_field_and_every_way(field: Any, method: str) -> None:
     model, is_json = field.model, isinstance(field, SafeJSONField)
     value = {HOSTILE: [HOSTILE]} if is_json else HOSTILE
-    if way in ("save", "create", "bulk_create"):
+    if method in ("save", "create", "bulk_create"):
         row = make_row(model, **{field.name: value})
-        STORE[way](row)
+        STORE[method](row)
     else:
         row = make_row(model)
         row.save()
-        if way == "update":
+        if method == "update":
             model._base_manager.filter(pk=row.pk).update(**{field.name: value})
         else:
             setattr(row, field.name, value)
             model._base_manager.bulk_update([row], [field.name])
 
     stored = getattr(model._base_manager.get(), field.name)
-    wanted = {STORED: [STORED]} if is_json else STORED
-    assert stored == wanted
+    expected = {STORED: [STORED]} if is_json else STORED
+    assert stored == expected
     json.dumps(stored, ensure_ascii=False).encode()
 
 

@@ -1,4 +1,4 @@
-"""What is answered before Django is asked: the same as by Django, and nothing that Django would refuse."""
+"""The fast path responds as Django would, and only where Django would respond with success."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -23,8 +23,8 @@ CACHED = "/api/v1/tickets/cached"
 V1 = f"{CACHED}?mode=v1"
 
 
-class Given(NamedTuple):
-    """An answer, and whether Django was asked for it."""
+class Response(NamedTuple):
+    """A response, and whether Django produced it."""
 
     status: int
     headers: dict[str, str]
@@ -32,14 +32,16 @@ class Given(NamedTuple):
     by_django: bool
 
 
-Ask = Callable[..., Given]
+Ask = Callable[..., Response]
 
 
 @pytest.fixture(autouse=True)
-def _kept_for_a_second() -> Iterator[None]:
+def _cached_for_a_second() -> Iterator[None]:
     response_cache.seconds = 1.0
     caches["default"].clear()
-    request_started.disconnect(close_old_connections)  # it would close the test's own, and its transaction
+    request_started.disconnect(
+        close_old_connections
+    )  # it would close the connection of the test's transaction
     yield
     request_started.connect(close_old_connections)
     response_cache.seconds = 0.0
@@ -49,30 +51,30 @@ def _kept_for_a_second() -> Iterator[None]:
 
 @pytest.fixture
 def ask() -> Ask:
-    """Requests to an application that has five tickets of v1 and knows nothing yet."""
+    """Send requests to a new application with five tickets of v1."""
     insert_batch_tickets(some_tickets(5), "v1")
-    asked: list[str] = []
+    django_paths: list[str] = []
     handler = WSGIHandler()
 
     def django(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        asked.append(environ["PATH_INFO"])
+        django_paths.append(environ["PATH_INFO"])
         return handler(environ, start_response)
 
     application = CachedTicketsFastPath(django)
 
-    def get(address: str = V1, method: str = "GET", **environ: str) -> Given:
-        found: list[Any] = []
-        before = len(asked)
+    def get(address: str = V1, method: str = "GET", **environ: str) -> Response:
+        started: list[Any] = []
+        before = len(django_paths)
         request = RequestFactory().generic(method, address, **{"HTTP_HOST": "localhost"} | environ)
-        body = b"".join(application(request.environ, lambda *start: found.extend(start)))
-        return Given(int(found[0].split()[0]), dict(found[1]), body, len(asked) > before)
+        body = b"".join(application(request.environ, lambda *start: started.extend(start)))
+        return Response(int(started[0].split()[0]), dict(started[1]), body, len(django_paths) > before)
 
     return get
 
 
-def said(answer: Given) -> dict[str, Any]:
-    """What an answer says, but for the time that it took."""
-    body = json.loads(answer.body)
+def body_of(response: Response) -> dict[str, Any]:
+    """Return the body without the response time."""
+    body = json.loads(response.body)
     assert body.pop("response_time_ms") >= 0
     return body
 
@@ -82,10 +84,10 @@ def test_what_is_kept_is_answered_without_django_and_just_as_by_django(ask: Ask)
 
     assert (first.by_django, second.by_django) == (True, False)
     assert (first.status, second.status) == (200, 200)
-    assert said(first) == said(second)
-    own = {"X-Request-ID", "Content-Length", "RateLimit-Remaining", "RateLimit-Reset"}
+    assert body_of(first) == body_of(second)
+    varying = {"X-Request-ID", "Content-Length", "RateLimit-Remaining", "RateLimit-Reset"}
     assert set(first.headers) == set(second.headers)
-    assert {name for name in first.headers if first.headers[name] != second.headers[name]} <= own
+    assert {name for name in first.headers if first.headers[name] != second.headers[name]} <= varying
     assert int(second.headers["Content-Length"]) == len(second.body)
     assert first.headers["X-Request-ID"] != second.headers["X-Request-ID"]
     assert "Content-Security-Policy" in second.headers
@@ -130,23 +132,25 @@ def test_a_host_that_is_not_allowed_and_a_bad_key_are_refused_as_ever(ask: Ask) 
 def test_each_answer_counts_against_its_address(ask: Ask) -> None:
     ask(REMOTE_ADDR="192.0.2.9")
     with override_settings(ANONYMOUS_RATE=3):
-        answers = [ask(REMOTE_ADDR="192.0.2.1") for _ in range(4)]
+        responses = [ask(REMOTE_ADDR="192.0.2.1") for _ in range(4)]
         other = ask(REMOTE_ADDR="192.0.2.2")
 
-    assert [(one.status, one.by_django) for one in answers] == [(200, False)] * 3 + [(429, True)]
-    assert [one.headers["RateLimit-Remaining"] for one in answers] == ["2", "1", "0", "0"]
+    assert [(response.status, response.by_django) for response in responses] == [(200, False)] * 3 + [
+        (429, True)
+    ]
+    assert [response.headers["RateLimit-Remaining"] for response in responses] == ["2", "1", "0", "0"]
     assert other.headers["RateLimit-Remaining"] == "2"
 
 
 def test_who_has_the_answer_gets_304_without_a_body(ask: Ask) -> None:
     etag = ask().headers["ETag"]
 
-    answer = ask(HTTP_IF_NONE_MATCH=f'"other", {etag}')
+    response = ask(HTTP_IF_NONE_MATCH=f'"other", {etag}')
 
-    assert (answer.status, answer.body, answer.by_django) == (304, b"", False)
-    assert answer.headers["ETag"] == etag
-    assert answer.headers["Cache-Control"] == "max-age=1"
-    assert not {"Content-Type", "Content-Length"} & set(answer.headers)
+    assert (response.status, response.body, response.by_django) == (304, b"", False)
+    assert response.headers["ETag"] == etag
+    assert response.headers["Cache-Control"] == "max-age=1"
+    assert not {"Content-Type", "Content-Length"} & set(response.headers)
     assert ask(HTTP_IF_NONE_MATCH='"other"').status == 200
 
 
@@ -164,15 +168,15 @@ def _behind_a_proxy(settings: Any) -> None:
 
 @pytest.mark.usefixtures("_behind_a_proxy")
 def test_behind_a_trusted_proxy_the_clients_address_counts(request: pytest.FixtureRequest) -> None:
-    ask: Ask = request.getfixturevalue("ask")  # made where the proxy is trusted already
+    ask: Ask = request.getfixturevalue("ask")  # created after the settings have changed
 
-    def left(client: str, proxy: str = "10.0.0.1") -> int:
-        answer = ask(REMOTE_ADDR=proxy, HTTP_X_FORWARDED_FOR=client)
-        return int(answer.headers["RateLimit-Limit"]) - int(answer.headers["RateLimit-Remaining"])
+    def used(client: str, proxy: str = "10.0.0.1") -> int:
+        response = ask(REMOTE_ADDR=proxy, HTTP_X_FORWARDED_FOR=client)
+        return int(response.headers["RateLimit-Limit"]) - int(response.headers["RateLimit-Remaining"])
 
-    assert [left("192.0.2.7"), left("192.0.2.7"), left("192.0.2.8")] == [1, 2, 1]
+    assert [used("192.0.2.7"), used("192.0.2.7"), used("192.0.2.8")] == [1, 2, 1]
     assert not ask(REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="192.0.2.7").by_django
-    assert [left(client, "10.0.0.9") for client in ("192.0.2.5", "192.0.2.6")] == [1, 2]  # not believed
+    assert [used(client, "10.0.0.9") for client in ("192.0.2.5", "192.0.2.6")] == [1, 2]  # not trusted
 
 
 @pytest.mark.usefixtures("_behind_a_proxy")
@@ -181,21 +185,21 @@ def test_a_client_counts_alike_with_a_port_and_unknown_ones_count_together(
 ) -> None:
     ask: Ask = request.getfixturevalue("ask")
 
-    def left(**headers: str) -> tuple[int, bool]:
-        answer = ask(REMOTE_ADDR="10.0.0.1", **headers)
-        used = int(answer.headers["RateLimit-Limit"]) - int(answer.headers["RateLimit-Remaining"])
-        return used, answer.by_django
+    def used(**headers: str) -> tuple[int, bool]:
+        response = ask(REMOTE_ADDR="10.0.0.1", **headers)
+        count = int(response.headers["RateLimit-Limit"]) - int(response.headers["RateLimit-Remaining"])
+        return count, response.by_django
 
-    assert left(HTTP_X_FORWARDED_FOR="192.0.2.7:51234") == (1, True)
-    assert left(HTTP_X_FORWARDED_FOR="192.0.2.7:51235") == (2, False)
-    assert left(HTTP_FORWARDED='for="192.0.2.7:9"') == (3, False)
-    assert left(HTTP_X_FORWARDED_FOR="unknown") == (1, False)
-    assert left(HTTP_FORWARDED="for=_hidden") == (2, False)
-    assert left() == (1, False)  # of the proxy itself
+    assert used(HTTP_X_FORWARDED_FOR="192.0.2.7:51234") == (1, True)
+    assert used(HTTP_X_FORWARDED_FOR="192.0.2.7:51235") == (2, False)
+    assert used(HTTP_FORWARDED='for="192.0.2.7:9"') == (3, False)
+    assert used(HTTP_X_FORWARDED_FOR="unknown") == (1, False)
+    assert used(HTTP_FORWARDED="for=_hidden") == (2, False)
+    assert used() == (1, False)  # counted for the proxy
     assert (
         ask(REMOTE_ADDR="").headers["RateLimit-Remaining"]
         == ask(REMOTE_ADDR="192.0.2.9").headers["RateLimit-Remaining"]
-    )  # a Unix socket's requests do not count with those of unknown clients
+    )  # requests on a Unix socket are not counted with those of unknown clients
 
 
 def test_where_tls_is_asked_for_a_plain_request_is_redirected_as_ever(ask: Ask) -> None:
@@ -219,7 +223,7 @@ def test_nothing_is_kept_where_nothing_shall_be(ask: Ask) -> None:
 
 def test_an_answer_is_given_from_memory_for_a_second_at_most(ask: Ask) -> None:
     ask()
-    key, kept = ("v1", 10), response_cache.kept["v1", 10]
-    response_cache.kept[key] = type(kept)(kept.made_at - 1.0, kept.body, kept.etag, kept.tickets)
+    key, cached = ("v1", 10), response_cache.kept["v1", 10]
+    response_cache.kept[key] = type(cached)(cached.made_at - 1.0, cached.body, cached.etag, cached.tickets)
 
     assert ask().by_django

@@ -1,4 +1,4 @@
-"""The parsers of X-Forwarded-For and Forwarded: what they find, and that nothing makes them raise."""
+"""The parsers of X-Forwarded-For and Forwarded, which never raise."""
 
 import pytest
 from hypothesis import given
@@ -61,7 +61,7 @@ def test_each_element_of_forwarded_is_a_hop() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "found"),
+    ("value", "expected"),
     [
         (f"For={V4}", [V4]),
         (f'FOR="{V4}:80";PROTO=HTTPS', [V4]),
@@ -69,7 +69,7 @@ def test_each_element_of_forwarded_is_a_hop() -> None:
         (f"for={V4};;", [V4]),
         (r'for="20\3.0.113.\7"', [V4]),
         (f'by="a,b;for=1.1.1.1\\"";for={V4}', [V4]),  # separators and quotation marks in a quoted string
-        (f"for=[{V6}]:443", [V6]),  # without its quotation marks
+        (f"for=[{V6}]:443", [V6]),  # without quotation marks
         (f"for={V4},", [V4, None]),
         ("proto=https", [None]),
         ("for=unknown, for=_hidden", [None, None]),
@@ -79,11 +79,14 @@ def test_each_element_of_forwarded_is_a_hop() -> None:
             for rest in (', for="', " x", ';for=2.2.2.2;a="', "; =1", ";x", '"')
         ),
         (f"for=1.1.1.1;for={V4}", [None]),  # twice in one element
-        (f'for=1.1.1.1;a=", for="[{V6}]:1"', [None]),  # a client's open quotation mark, then a proxy's own
+        (
+            f'for=1.1.1.1;a=", for="[{V6}]:1"',
+            [None],
+        ),  # an unbalanced quotation mark of the client, then an element of a proxy
     ],
 )
-def test_forwarded_is_read_as_rfc_7239_says(value: str, found: list[str | None]) -> None:
-    assert addresses(parse_forwarded(value)) == found
+def test_forwarded_is_read_as_rfc_7239_says(value: str, expected: list[str | None]) -> None:
+    assert addresses(parse_forwarded(value)) == expected
 
 
 PIECES = st.lists(

@@ -1,4 +1,4 @@
-"""/healthz and /readyz: what a load balancer and a monitor are told, also when nothing else works."""
+"""/healthz and /readyz, including while the database is unavailable."""
 
 import time
 from collections.abc import Iterator
@@ -34,20 +34,20 @@ TUESDAY = "2026-11-24T12:00:00Z"
 
 
 def make_cluster(queue: str = "shiolplus", sign_age: float = 3, **values: Any) -> Cluster:
-    """One that its watchdog has just seen, and that worked so many seconds ago."""
+    """Create a cluster that its watchdog has just seen, with a heartbeat `sign_age` seconds ago."""
     last_heartbeat_at = timezone.now() - timedelta(seconds=sign_age)
-    given = {
+    defaults = {
         "holder": f"a/{queue}",
         "queue": queue,
         "host": "a",
         "status": "running",
         "last_heartbeat_at": last_heartbeat_at,
     }
-    return Cluster.objects.create(**given | values)
+    return Cluster.objects.create(**defaults | values)
 
 
-def make_all_well() -> None:
-    """Both clusters, a ticket of each mode for the next draw, and Monday's numbers."""
+def make_healthy() -> None:
+    """Create both clusters, a ticket of each mode for the next draw, and Monday's draw."""
     make_cluster()
     make_cluster("heavy", sign_age=9)
     for powerball, mode in enumerate(MODE_NAMES, start=1):
@@ -56,11 +56,11 @@ def make_all_well() -> None:
 
 
 def parts_of(client: Client, query: str = "", status: int = 200) -> tuple[str, dict[str, Any]]:
-    """What /readyz says in all, and of each part."""
-    answer = client.get(f"/readyz{query}")
-    assert (answer.status_code, answer["Content-Type"]) == (status, "application/json")
-    assert answer["Cache-Control"] == "no-store"
-    body = answer.json()
+    """Return the overall status and the parts."""
+    response = client.get(f"/readyz{query}")
+    assert (response.status_code, response["Content-Type"]) == (status, "application/json")
+    assert response["Cache-Control"] == "no-store"
+    body = response.json()
     return body["status"], body["parts"]
 
 
@@ -72,22 +72,22 @@ def states(parts: dict[str, Any]) -> dict[str, str]:
 
 
 def test_a_process_that_answers_is_healthy_without_any_database(client: Client) -> None:
-    answer, head = client.get("/healthz"), client.head("/healthz")
+    response, head = client.get("/healthz"), client.head("/healthz")
 
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
-    assert (answer["Content-Type"], answer["Cache-Control"]) == ("application/json", "no-store")
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    assert (response["Content-Type"], response["Cache-Control"]) == ("application/json", "no-store")
     assert (head.status_code, head.content) == (200, b"")
-    assert not any(name.startswith("RateLimit") for name in answer.headers)
-    assert not answer.cookies
+    assert not any(name.startswith("RateLimit") for name in response.headers)
+    assert not response.cookies
 
 
-@pytest.mark.parametrize("address", ["/healthz", "/readyz"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_a_probe_only_reads(method: str, address: str, client: Client) -> None:
-    answer = client.generic(method, address)
+def test_a_probe_only_reads(method: str, path: str, client: Client) -> None:
+    response = client.generic(method, path)
 
-    checked_problem(answer, 405)
-    assert answer["Allow"] == "GET, HEAD, OPTIONS"
+    checked_problem(response, 405)
+    assert response["Allow"] == "GET, HEAD, OPTIONS"
 
 
 def test_a_probe_needs_no_tls_where_all_else_does(client: Client, settings: LazySettings) -> None:
@@ -107,7 +107,7 @@ def test_a_probe_by_a_name_that_is_not_ours_is_refused_as_everywhere(client: Cli
 @pytest.mark.django_db
 @time_machine.travel(TUESDAY, tick=False)
 def test_where_all_is_well_each_part_says_so_with_its_figures(client: Client) -> None:
-    make_all_well()
+    make_healthy()
 
     state, parts = parts_of(client, "?require=worker,stock,draws")
 
@@ -133,9 +133,9 @@ def test_a_web_process_without_worker_stock_and_draws_stays_in_the_balancer(clie
     state, parts = parts_of(client)
 
     assert state == "degraded"
-    ill = {"worker": "failed", "stock": "failed", "draws": "failed"}
-    assert states(parts) == dict.fromkeys(PARTS, "ok") | ill
-    assert not any(parts[name]["required"] for name in ill)
+    unhealthy = {"worker": "failed", "stock": "failed", "draws": "failed"}
+    assert states(parts) == dict.fromkeys(PARTS, "ok") | unhealthy
+    assert not any(parts[name]["required"] for name in unhealthy)
     assert "run_cluster" in parts["worker"]["detail"]
     assert parts["draws"]["detail"] == "No draw is stored."
 
@@ -143,18 +143,18 @@ def test_a_web_process_without_worker_stock_and_draws_stays_in_the_balancer(clie
 @pytest.mark.django_db
 @time_machine.travel(TUESDAY, tick=False)
 @pytest.mark.parametrize(
-    "trouble",
+    "values",
     [
-        {"sign_age": 61},  # its watchdog sees it, but it gets nothing done
+        {"sign_age": 61},  # seen by its watchdog, but stalled
         {"last_heartbeat_at": None},
         {"status": "stopped"},
         {"queue": "another"},
     ],
 )
-def test_a_queue_that_nobody_works_for_fails_and_is_named(trouble: dict[str, Any], client: Client) -> None:
-    make_all_well()
+def test_a_queue_that_nobody_works_for_fails_and_is_named(values: dict[str, Any], client: Client) -> None:
+    make_healthy()
     Cluster.objects.filter(queue="heavy").delete()
-    make_cluster(**{"queue": "heavy", "holder": "b"} | trouble)
+    make_cluster(**{"queue": "heavy", "holder": "b"} | values)
 
     state, parts = parts_of(client, "?require=worker", status=503)
 
@@ -166,7 +166,7 @@ def test_a_queue_that_nobody_works_for_fails_and_is_named(trouble: dict[str, Any
 @pytest.mark.django_db
 @time_machine.travel(TUESDAY, tick=False)
 def test_a_mode_without_free_tickets_is_named_unless_it_is_paused(client: Client) -> None:
-    make_all_well()
+    make_healthy()
     with connection.cursor() as cursor:
         cursor.execute("UPDATE tickets_ticketbatch SET stored = 0 WHERE mode IN ('v1', 'lstm')")
     ModePolicy.objects.filter(mode="v1").update(paused=True)
@@ -180,7 +180,7 @@ def test_a_mode_without_free_tickets_is_named_unless_it_is_paused(client: Client
 def test_what_cannot_be_required_is_named_with_what_can(client: Client) -> None:
     body = checked_problem(client.get("/readyz?require=worker,luck&require=&verbose=1"), 400)
 
-    assert [(one["name"], one["value"]) for one in body["errors"]] == [
+    assert [(error["name"], error["value"]) for error in body["errors"]] == [
         ("verbose", "1"),
         ("require", ""),
         ("require", "luck"),
@@ -199,7 +199,7 @@ def test_a_database_behind_its_code_is_unready_and_the_migrations_are_named(clie
     assert "manage.py migrate" in parts["migrations"]["detail"]
     assert parts["migrations"]["figures"] == {"missing": [f"tickets.{newest}"]}
     MigrationRecorder(connection).record_applied("tickets", newest)
-    assert parts_of(client)[1]["migrations"]["status"] == "ok"  # nothing wrong was kept
+    assert parts_of(client)[1]["migrations"]["status"] == "ok"  # the failure was not cached
 
 
 @pytest.fixture
@@ -229,7 +229,7 @@ def test_what_cannot_be_read_is_unknown_and_the_log_alone_says_why(
 def test_while_the_database_says_nothing_the_process_lives_and_is_unready_within_seconds(
     tmp_path: Path,
 ) -> None:
-    with socket() as silent:  # takes connections, and never says a word
+    with socket() as silent:  # accepts connections and never responds
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         url = f"postgres://somebody:topsecret@127.0.0.1:{silent.getsockname()[1]}/away"
@@ -237,21 +237,21 @@ def test_while_the_database_says_nothing_the_process_lives_and_is_unready_within
             web_server(tmp_path / "log", "--threads", "4", DATABASE_URL=url) as (_, port),
             ThreadPoolExecutor() as pool,
         ):
-            ask(port, "/healthz")  # the first waits until the worker has loaded its code
+            ask(port, "/healthz")  # waits until the worker has loaded its code
             started = time.monotonic()
-            ready, metrics = (pool.submit(ask, port, address) for address in ("/readyz", "/metrics"))
+            ready, metrics = (pool.submit(ask, port, path) for path in ("/readyz", "/metrics"))
             health = ask(port, "/healthz")
-            assert time.monotonic() - started < 4  # while the other still waits
-            answer, scraped = ready.result(), metrics.result()
+            assert time.monotonic() - started < 4  # while the others still wait
+            response, scraped = ready.result(), metrics.result()
             assert time.monotonic() - started < 15
 
     assert (health.status, health.body) == (200, {"status": "ok"})
-    assert (answer.status, answer.body["status"]) == (503, "unready")
-    assert states(answer.body["parts"]) == {
+    assert (response.status, response.body["status"]) == (503, "unready")
+    assert states(response.body["parts"]) == {
         "database": "failed",
         **dict.fromkeys(("migrations", "secret_key", "worker", "stock", "draws"), "unknown"),
-        **dict.fromkeys(("disk", "cache", "heartbeats"), "ok"),  # which ask nothing of the database
+        **dict.fromkeys(("disk", "cache", "heartbeats"), "ok"),  # these do not need the database
     }
     assert (scraped.status, scraped.body["title"]) == (503, "Service Unavailable")
-    assert "topsecret" not in str(answer.body)
-    assert "127.0.0.1" not in str(answer.body)
+    assert "topsecret" not in str(response.body)
+    assert "127.0.0.1" not in str(response.body)

@@ -1,4 +1,4 @@
-"""SHIOL_HTTPS: on where a name is served, off on this machine; `check --deploy` says what is left open."""
+"""SHIOL_HTTPS is on if a public name is served, and `check --deploy` reports insecure settings."""
 
 import subprocess
 from pathlib import Path
@@ -44,7 +44,7 @@ def test_a_name_served_without_tls_is_warned_of_though_it_is_wanted(tmp_path: Pa
     done = check_deploy(tmp_path, SHIOL_HTTPS="off", **PUBLIC)
 
     assert done.returncode == 1
-    assert all(f"security.{one}" in done.stderr for one in ("W004", "W008", "W010"))
+    assert all(f"security.{check}" in done.stderr for check in ("W004", "W008", "W010"))
 
 
 def test_tls_that_nobody_could_tell_us_of_is_warned_of(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_tls_that_nobody_could_tell_us_of_is_warned_of(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "shown"),
+    ("environment", "output"),
     [
         ({}, OFF),
         ({"SHIOL_ALLOWED_HOSTS": "localhost,[::1]"}, OFF),
@@ -67,8 +67,8 @@ def test_tls_that_nobody_could_tell_us_of_is_warned_of(tmp_path: Path) -> None:
     ],
 )
 def test_https_is_on_where_anything_but_this_machine_is_named(
-    environment: dict[str, str], shown: str, tmp_path: Path
+    environment: dict[str, str], output: str, tmp_path: Path
 ) -> None:
     done = manage(tmp_path, "shell", "-v", "0", "-c", SHOW, **{"SHIOL_SECRET_KEY": KEY} | environment)
 
-    assert done.stdout == shown, done.stderr
+    assert done.stdout == output, done.stderr

@@ -1,4 +1,4 @@
-"""/metrics: what Prometheus is told, read from rows at the scrape, and who may read it."""
+"""/metrics: its values, computed from the database at scrape time, and access control."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -32,25 +32,25 @@ STATES = ("queued", "running", "ready", "failed", "cancelled")
 
 @pytest.fixture(autouse=True)
 def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that has kept nothing of another test's past draws."""
+    """Drop the totals of past draws that another test has left."""
     registry = CollectorRegistry()
     registry.register(metrics.SnapshotCollector())
     monkeypatch.setattr(metrics, "REGISTRY", registry)
 
 
 def scrape(client: Client) -> dict[str, float]:
-    """{`name{label="value"}`: value} of all samples, without the prefix; each family has its words."""
-    answer = client.get("/metrics")
-    assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
-    assert answer["Content-Type"].startswith("text/plain")
-    found = {}
-    for family in text_string_to_metric_families(answer.content.decode()):
+    """Return {`name{label=value}`: value} of all samples, without the prefix."""
+    response = client.get("/metrics")
+    assert (response.status_code, response["Cache-Control"]) == (200, "no-store")
+    assert response["Content-Type"].startswith("text/plain")
+    samples = {}
+    for family in text_string_to_metric_families(response.content.decode()):
         assert family.name.startswith("shiolplus_")
         assert family.documentation.endswith(".")
         for sample in family.samples:
             labels = ",".join(f"{name}={value}" for name, value in sample.labels.items())
-            found[sample.name.removeprefix("shiolplus_") + f"{{{labels}}}" * bool(labels)] = sample.value
-    return found
+            samples[sample.name.removeprefix("shiolplus_") + f"{{{labels}}}" * bool(labels)] = sample.value
+    return samples
 
 
 @pytest.mark.django_db
@@ -64,20 +64,20 @@ def test_a_scrape_tells_stock_batches_claims_models_draws_and_clusters(client: C
     done.update(started_at=NOON - timedelta(seconds=8), finished_at=NOON - timedelta(seconds=5.5))
     TicketBatch.objects.filter(status="queued").update(created_at=NOON - timedelta(minutes=11))
     count_claims(claims=2, tickets=7, refused=3)
-    count_claims(draw_date=date(2026, 11, 21), claims=10, tickets=50)  # of a draw that is over
+    count_claims(draw_date=date(2026, 11, 21), claims=10, tickets=50)  # of a past draw
     ModePolicy.objects.filter(mode="v2").update(paused=True)
     model = make_model("v1", active=True, draws_through=date(2026, 11, 23))
     type(model).objects.filter(pk=model.pk).update(created_at=NOON - timedelta(hours=2))
     make_backtest({"v1": (-0.002, 0.01)})
     make_draw(date(2026, 11, 23))
     make_cluster(sign_age=4)
-    make_cluster("heavy", seen_at=NOON - timedelta(minutes=5))  # it died without a word
+    make_cluster("heavy", seen_at=NOON - timedelta(minutes=5))  # it died
     PipelineRun.objects.create(
         pipeline_run_id="good", draw_date=WEDNESDAY, source="none", status="completed", finished_at=NOON
     )
     PipelineRun.objects.create(pipeline_run_id="bad", draw_date=WEDNESDAY, source="none", status="failed")
 
-    found = scrape(client)
+    samples = scrape(client)
 
     draw = datetime(2026, 11, 24, 3, 59, tzinfo=UTC)  # Monday's, 22:59 in New York
     expected = {
@@ -120,33 +120,33 @@ def test_a_scrape_tells_stock_batches_claims_models_draws_and_clusters(client: C
         "pipeline_last_run{status=failed}": 1,
         "pipeline_last_run{status=completed}": 0,
     }
-    assert {name: found[name] for name in expected} == expected
-    assert found["queue_tasks{queue=shiolplus}"] >= 1
-    assert found["model_skill_nats{mode=v1}"] == pytest.approx(-0.002)
-    assert found["model_skill_low_nats{mode=v1}"] < -0.002 < found["model_skill_high_nats{mode=v1}"]
-    (build,) = [name for name in found if name.startswith("build_info")]
+    assert {name: samples[name] for name in expected} == expected
+    assert samples["queue_tasks{queue=shiolplus}"] >= 1
+    assert samples["model_skill_nats{mode=v1}"] == pytest.approx(-0.002)
+    assert samples["model_skill_low_nats{mode=v1}"] < -0.002 < samples["model_skill_high_nats{mode=v1}"]
+    (build,) = [name for name in samples if name.startswith("build_info")]
     assert re.fullmatch(r"build_info\{django=5\.2[\d.]*,python=3[\d.]+,version=[\d.]+\}", build)
 
 
 @pytest.mark.django_db
 def test_what_is_not_known_has_no_sample_and_what_is_none_is_zero(client: Client) -> None:
-    found = scrape(client)
+    samples = scrape(client)
 
     unknown = ("model_", "last_batch_", "newest_draw_age", "cluster_", "pipeline_last")
-    assert [name for name in found if name.startswith(unknown)] == []
+    assert [name for name in samples if name.startswith(unknown)] == []
     states = [f"batches{{mode={mode},status={status}}}" for mode in MODE_NAMES for status in STATES]
-    assert [found[name] for name in states] == [0] * len(states)
-    assert (found["free_tickets{mode=v1}"], found["clusters{queue=heavy}"]) == (0, 0)
+    assert [samples[name] for name in states] == [0] * len(states)
+    assert (samples["free_tickets{mode=v1}"], samples["clusters{queue=heavy}"]) == (0, 0)
 
 
 @pytest.mark.django_db
 def test_a_cluster_that_was_stopped_in_order_is_not_told_as_down(client: Client) -> None:
     make_cluster(seen_at=timezone.now() - timedelta(hours=1), status=Cluster.Status.STOPPED)
 
-    found = scrape(client)
+    samples = scrape(client)
 
-    assert [name for name in found if name.startswith("cluster_up")] == []
-    assert found["clusters{queue=shiolplus}"] == 0
+    assert [name for name in samples if name.startswith("cluster_up")] == []
+    assert samples["clusters{queue=shiolplus}"] == 0
 
 
 @pytest.mark.django_db
@@ -162,10 +162,10 @@ def test_a_scrape_reads_few_and_short_tables(client: Client) -> None:
 
 @pytest.mark.django_db
 def test_a_scraper_that_understands_openmetrics_gets_it(client: Client) -> None:
-    answer = client.get("/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
+    response = client.get("/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
 
-    assert answer["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
-    assert answer.content.endswith(b"# EOF\n")
+    assert response["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert response.content.endswith(b"# EOF\n")
     checked_problem(client.post("/metrics"), 405)
 
 
@@ -196,22 +196,22 @@ def test_behind_a_trusted_proxy_the_client_counts(settings: LazySettings) -> Non
     settings.TRUSTED_PROXIES = parse_peers("SHIOL_TRUSTED_PROXIES", ["127.0.0.1"])
     settings.METRICS_FROM = parse_peers("SHIOL_METRICS_FROM", ["10.2.0.0/16"])
 
-    def asked_by(client: str) -> int:
+    def status_for(client: str) -> int:
         return Client().get("/metrics", headers={"x-forwarded-for": client}).status_code
 
-    assert (asked_by("10.2.3.4"), asked_by("127.0.0.1"), asked_by("203.0.113.7")) == (200, 403, 403)
-    assert asked_by("10.2.3.4, 203.0.113.7") == 403  # the first is the client's invention
+    assert (status_for("10.2.3.4"), status_for("127.0.0.1"), status_for("203.0.113.7")) == (200, 403, 403)
+    assert status_for("10.2.3.4, 203.0.113.7") == 403  # the first is forged by the client
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", ""])
-@pytest.mark.parametrize("said", ["unknown", "_hidden", "", "127.0.0.1, x", "203.0.113.7:x"])
+@pytest.mark.parametrize("forwarded_for", ["unknown", "_hidden", "", "127.0.0.1, x", "203.0.113.7:x"])
 def test_a_client_that_a_trusted_proxy_does_not_know_may_not_read(
-    said: str, peer: str, settings: LazySettings
+    forwarded_for: str, peer: str, settings: LazySettings
 ) -> None:
     settings.TRUSTED_PROXIES = parse_peers("SHIOL_TRUSTED_PROXIES", ["127.0.0.1", "unix"])
     settings.METRICS_FROM = parse_peers("SHIOL_METRICS_FROM", ["0.0.0.0/0", "::/0", "unix"])
 
-    for headers in ({"x-forwarded-for": said}, {"forwarded": f'for="{said}"'}):
+    for headers in ({"x-forwarded-for": forwarded_for}, {"forwarded": f'for="{forwarded_for}"'}):
         detail = problem_of(Client(), REMOTE_ADDR=peer, headers=headers)
         assert "IP address is unknown" in detail
 
@@ -227,6 +227,6 @@ def test_a_proxy_on_a_unix_socket_that_nobody_trusts_opens_nothing(
 
 
 def test_a_proxy_on_this_machine_that_nobody_trusts_opens_nothing_to_the_world(client: Client) -> None:
-    for said in ("203.0.113.7", "127.0.0.1", ""):
-        detail = problem_of(client, headers={"x-forwarded-for": said})
+    for forwarded_for in ("203.0.113.7", "127.0.0.1", ""):
+        detail = problem_of(client, headers={"x-forwarded-for": forwarded_for})
         assert "is not in SHIOL_TRUSTED_PROXIES" in detail

@@ -1,4 +1,4 @@
-"""A content type never keeps a request from being read, by either entry point's class."""
+"""Requests with any Content-Type can be read, by WSGI and ASGI."""
 
 from io import BytesIO
 from typing import Any
@@ -10,12 +10,12 @@ from django.test import RequestFactory
 from shiolplus.web.request_classes import AsyncWebRequest, TolerantWSGIRequest
 
 
-def by_wsgi(content_type: str) -> HttpRequest:
+def wsgi_request(content_type: str) -> HttpRequest:
     environ = RequestFactory().get("/api/v1/draws", {"cursor": "ä"}, content_type=content_type).environ
     return TolerantWSGIRequest(environ | {"CONTENT_TYPE": content_type})
 
 
-def by_asgi(content_type: str) -> HttpRequest:
+def asgi_request(content_type: str) -> HttpRequest:
     scope: dict[str, Any] = {
         "type": "http",
         "method": "GET",
@@ -26,7 +26,7 @@ def by_asgi(content_type: str) -> HttpRequest:
     return AsyncWebRequest(scope, BytesIO())
 
 
-@pytest.mark.parametrize("made", [by_wsgi, by_asgi])
+@pytest.mark.parametrize("make_request", [wsgi_request, asgi_request])
 @pytest.mark.parametrize(
     "content_type",
     [
@@ -38,8 +38,8 @@ def by_asgi(content_type: str) -> HttpRequest:
         ";;;=",
     ],
 )
-def test_a_query_is_utf8_whatever_the_content_type_says(made: Any, content_type: str) -> None:
-    request = made(content_type)
+def test_a_query_is_utf8_whatever_the_content_type_says(make_request: Any, content_type: str) -> None:
+    request = make_request(content_type)
 
     assert request.GET.dict() == {"cursor": "ä"}
     assert request.encoding is None

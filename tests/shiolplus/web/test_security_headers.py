@@ -1,4 +1,4 @@
-"""What a browser is told it may do with our answers, and that our pages do with so little."""
+"""Security headers of all responses, and pages that comply with the Content-Security-Policy."""
 
 import re
 from html.parser import HTMLParser
@@ -23,11 +23,11 @@ from tickets.generation.generator import BatchTicketGenerator
 
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 STATUS = "/api/v1/tickets/batch-status"
-DATA_SCRIPTS = {"application/json"}  # text to a browser, which it never runs
+DATA_SCRIPTS = {"application/json"}  # not executed by browsers
 
 
 class Page(HTMLParser):
-    """What of a page the policy forbids, and where its links lead."""
+    """Collect the links of a page and what the policy forbids in it."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -52,14 +52,14 @@ class Page(HTMLParser):
 
 
 def crawl(browser: Client, start: str) -> dict[str, list[str]]:
-    """Every kind of page that links lead to from here, with what the policy forbids of it.
+    """Follow links, and return what the policy forbids by page.
 
-    Of pages whose addresses differ in a number only one is looked at.
+    Of pages whose URLs differ only in a number, one is visited.
     """
-    found: dict[str, list[str]] = {}
-    waiting, kinds = [start], set()
-    while waiting:
-        path = urlsplit(waiting.pop()).path
+    forbidden: dict[str, list[str]] = {}
+    queue, kinds = [start], set()
+    while queue:
+        path = urlsplit(queue.pop()).path
         kind = re.sub(r"[^/]*\d[^/]*", "*", path)
         if kind in kinds or not path.startswith("/admin/") or path.endswith("/logout/"):
             continue
@@ -68,9 +68,9 @@ def crawl(browser: Client, start: str) -> dict[str, list[str]]:
         if response.status_code != 200 or not response["Content-Type"].startswith("text/html"):
             continue
         page = Page(response.content.decode())
-        found[path] = page.forbidden
-        waiting += [urljoin(path, link) for link in page.links]
-    return found
+        forbidden[path] = page.forbidden
+        queue += [urljoin(path, link) for link in page.links]
+    return forbidden
 
 
 @pytest.mark.django_db
@@ -111,11 +111,11 @@ def test_the_test_above_knows_what_is_forbidden() -> None:
     "path", ["/admin/login/", STATUS, "/nothing", static("admin/css/base.css"), "/favicon.ico"]
 )
 def test_every_answer_says_what_a_browser_may_do_with_it(path: str) -> None:
-    answer = Client().get(path)
+    response = Client().get(path)
 
-    assert answer["Content-Security-Policy"] == POLICY
-    assert answer["X-Content-Type-Options"] == "nosniff" or path.startswith("/static/")
-    assert "camera=()" in answer["Permissions-Policy"]
+    assert response["Content-Security-Policy"] == POLICY
+    assert response["X-Content-Type-Options"] == "nosniff" or path.startswith("/static/")
+    assert "camera=()" in response["Permissions-Policy"]
 
 
 @pytest.mark.django_db
@@ -128,7 +128,7 @@ def test_pages_are_neither_framed_nor_opened_by_others_nor_kept_by_caches() -> N
     assert {"no-store", "private"} <= set(page["Cache-Control"].split(", "))
 
 
-def answered(path: str, status: int = 200) -> HttpResponse:
+def response_to(path: str, status: int = 200) -> HttpResponse:
     def view(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=status)
 
@@ -141,7 +141,7 @@ def test_some_paths_may_have_directives_of_their_own(settings: LazySettings) -> 
     settings.SECURE_CSP = {"default-src": ["'self'"], "img-src": ["'none'"]}
     settings.SECURE_CSP_PATHS = {"/api/docs": {"img-src": ["'self'", "data:"]}}
 
-    documents, rest = answered("/api/docs"), answered("/api/v1/docs")
+    documents, rest = response_to("/api/docs"), response_to("/api/v1/docs")
 
     assert documents["Content-Security-Policy"] == "default-src 'self'; img-src 'self' data:"
     assert rest["Content-Security-Policy"] == "default-src 'self'; img-src 'none'"
@@ -155,9 +155,9 @@ def test_an_answer_may_bring_its_own_policy() -> None:
 
 
 def test_only_djangos_own_pages_of_errors_go_without_and_only_in_debug(settings: LazySettings) -> None:
-    assert answered("/nothing", 404)["Content-Security-Policy"] == POLICY
+    assert response_to("/nothing", 404)["Content-Security-Policy"] == POLICY
 
     settings.DEBUG = True
 
-    assert "Content-Security-Policy" not in answered("/nothing", 404)
-    assert answered("/", 200)["Content-Security-Policy"] == POLICY
+    assert "Content-Security-Policy" not in response_to("/nothing", 404)
+    assert response_to("/", 200)["Content-Security-Policy"] == POLICY

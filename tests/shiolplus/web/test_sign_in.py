@@ -1,4 +1,4 @@
-"""Sign-in: failures are recorded and slowed, and whoever signs in lands on a page that exists."""
+"""Sign-in records and limits failures, and redirects only to existing pages."""
 
 from datetime import timedelta
 from typing import Any
@@ -34,22 +34,22 @@ def sign_in(
     return Client(raise_request_exception=False).post(LOGIN + query, values, REMOTE_ADDR=address, **headers)
 
 
-def lands_on(following: str, method: str = "post") -> str:
+def landing_page(following: str, method: str = "post") -> str:
     values = {"username": "admin", "password": "the right one"}
     client = Client()
     if method == "post":
-        answer = client.post(LOGIN, values | {"next": following})
+        response = client.post(LOGIN, values | {"next": following})
     else:
-        answer = client.post(LOGIN, values, query_params={"next": following})
-    assert answer.status_code == 302, answer.content
-    return str(answer["Location"])
+        response = client.post(LOGIN, values, query_params={"next": following})
+    assert response.status_code == 302, response.content
+    return str(response["Location"])
 
 
 def test_the_fifth_failure_locks_out_even_the_right_password(root: User) -> None:
-    answers = [sign_in() for _ in range(5)]
+    responses = [sign_in() for _ in range(5)]
 
-    assert [answer.status_code for answer in answers] == [200] * 4 + [429]
-    page = answers[-1]
+    assert [response.status_code for response in responses] == [200] * 4 + [429]
+    page = responses[-1]
     assert page["Retry-After"] == "300"
     assert "Too many failed sign-ins" in text_of(page)
     assert "Wait 5 minutes" in text_of(page)
@@ -66,15 +66,15 @@ def test_an_outsider_cannot_lock_out_the_only_administrator(root: User) -> None:
 
 
 def test_another_user_agent_is_still_the_same_outsider(root: User) -> None:
-    answers = [sign_in(HTTP_USER_AGENT=f"browser {number}") for number in range(5)]
+    responses = [sign_in(HTTP_USER_AGENT=f"browser {number}") for number in range(5)]
 
-    assert answers[-1].status_code == 429
+    assert responses[-1].status_code == 429
 
 
 def test_another_address_of_the_same_ipv6_network_is_the_same_outsider(root: User) -> None:
-    answers = [sign_in(f"2001:db8::{number}") for number in range(1, 6)]
+    responses = [sign_in(f"2001:db8::{number}") for number in range(1, 6)]
 
-    assert answers[-1].status_code == 429
+    assert responses[-1].status_code == 429
     assert sign_in("2001:db8:0:1::1", "the right one").status_code == 302
 
 
@@ -138,9 +138,9 @@ def test_a_hostile_query_is_refused_without_an_error(query: str, root: User) -> 
 
 @pytest.mark.parametrize("address", ["", "unix", "not an address"])
 def test_a_client_without_an_address_is_counted_too(address: str, root: User) -> None:
-    answers = [sign_in(address) for _ in range(5)]
+    responses = [sign_in(address) for _ in range(5)]
 
-    assert answers[-1].status_code == 429
+    assert responses[-1].status_code == 429
     assert client_address(RequestFactory().get("/", REMOTE_ADDR=address)) is None
 
 
@@ -163,7 +163,7 @@ def test_a_client_without_an_address_is_counted_too(address: str, root: User) ->
     ],
 )
 def test_after_sign_in_a_bad_next_leads_to_the_index(following: str, method: str, root: User) -> None:
-    assert lands_on(following, method) == "/admin/"
+    assert landing_page(following, method) == "/admin/"
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_after_sign_in_a_bad_next_leads_to_the_index(following: str, method: str
     ],
 )
 def test_after_sign_in_a_page_of_this_site_is_reached(following: str, root: User) -> None:
-    assert lands_on(following) == following
+    assert landing_page(following) == following
 
 
 def test_a_plain_link_to_this_site_is_not_followed_from_https() -> None:
@@ -189,10 +189,10 @@ def test_a_plain_link_to_this_site_is_not_followed_from_https() -> None:
 
 @pytest.mark.parametrize("following", ["//evil/x", "/missing", "https://evil.example/"])
 def test_after_sign_out_a_bad_next_leads_nowhere(following: str) -> None:
-    answer = superuser().post("/admin/logout/", {"next": following})
+    response = superuser().post("/admin/logout/", {"next": following})
 
-    assert answer.status_code == 200
-    assert "Logged out" in text_of(answer)
+    assert response.status_code == 200
+    assert "Logged out" in text_of(response)
 
 
 @pytest.mark.parametrize("record", RECORDS)
@@ -206,9 +206,9 @@ def test_superusers_read_the_records_and_change_none(record: str, root: User) ->
 
     assert page.status_code == 200
     assert "Sign-ins" in text_of(page)
-    shown = admin.get(f"/admin/axes/{record}/{pk}/change/")
-    assert shown.status_code == 200
-    assert 'name="_save"' not in text_of(shown)
+    detail = admin.get(f"/admin/axes/{record}/{pk}/change/")
+    assert detail.status_code == 200
+    assert 'name="_save"' not in text_of(detail)
     assert admin.post(f"/admin/axes/{record}/{pk}/delete/", {"post": "yes"}).status_code == 403
     assert admin.get(f"/admin/axes/{record}/add/").status_code == 403
     assert staff.get(f"/admin/axes/{record}/").status_code == 403
@@ -230,7 +230,7 @@ def test_records_are_deleted_after_30_days(root: User) -> None:
         sign_in()
 
     with time_machine.travel(now, tick=False):
-        assert prune_queue()["sign_ins"] == 2  # the expired count went with the next failure
+        assert prune_queue()["sign_ins"] == 2  # the expired count was deleted by the next failure
         assert prune_sign_ins() == 0
     assert AccessFailureLog.objects.count() == 1
 

@@ -1,4 +1,4 @@
-"""The admin's files: an address that changes with the files, kept by browsers for good."""
+"""URLs of static files, which change with the files and may be cached indefinitely."""
 
 import re
 from pathlib import Path
@@ -18,19 +18,19 @@ STYLES = (
     "adminsite/action.css",
     "tickets/progress.css",
 )
-OTHER = "/static/0123abcd/"
+OTHER_VERSION = "/static/0123abcd/"
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_a_file_is_kept_for_good_under_an_address_with_its_version(style: str) -> None:
-    address = static(style)
+    url = static(style)
 
-    answer = Client().get(address)
+    response = Client().get(url)
 
-    assert re.fullmatch(rf"/static/[0-9a-f]{{8}}/{style}", address)
-    assert answer.status_code == 200
-    assert answer["Content-Type"] == 'text/css; charset="utf-8"'
-    assert answer["Cache-Control"] == "max-age=315360000, public, immutable"
+    assert re.fullmatch(rf"/static/[0-9a-f]{{8}}/{style}", url)
+    assert response.status_code == 200
+    assert response["Content-Type"] == 'text/css; charset="utf-8"'
+    assert response["Cache-Control"] == "max-age=315360000, public, immutable"
 
 
 def test_the_version_is_the_same_until_a_file_of_ours_is_not(tmp_path: Path) -> None:
@@ -45,17 +45,17 @@ def test_the_version_is_the_same_until_a_file_of_ours_is_not(tmp_path: Path) -> 
 
 
 def test_a_file_named_by_a_page_of_another_version_is_ours() -> None:
-    answer = Client().get(f"{OTHER}{STYLE}", follow=True)
+    response = Client().get(f"{OTHER_VERSION}{STYLE}", follow=True)
 
-    assert answer.redirect_chain == [(static(STYLE), 302)]
-    assert answer.status_code == 200
-    assert "no-store" in Client().get(f"{OTHER}{STYLE}")["Cache-Control"]
+    assert response.redirect_chain == [(static(STYLE), 302)]
+    assert response.status_code == 200
+    assert "no-store" in Client().get(f"{OTHER_VERSION}{STYLE}")["Cache-Control"]
 
 
 def test_a_file_that_is_not_there_is_404_after_one_redirect_at_most() -> None:
     assert Client().get(static("nothing.css")).status_code == 404
-    answer = Client().get(f"{OTHER}nothing.css", follow=True)
-    assert (answer.status_code, len(answer.redirect_chain)) == (404, 1)
+    response = Client().get(f"{OTHER_VERSION}nothing.css", follow=True)
+    assert (response.status_code, len(response.redirect_chain)) == (404, 1)
 
 
 def test_no_file_outside_the_static_folders_is_served() -> None:

@@ -1,4 +1,4 @@
-"""Where a request came from: the peer's word counts if it is trusted, and nobody else's."""
+"""The client's IP address and scheme are taken from forwarding headers of trusted peers only."""
 
 from typing import Any
 
@@ -20,22 +20,22 @@ def trusted(settings: LazySettings) -> None:
     settings.TRUSTED_PROXIES = parse_peers("SHIOL_TRUSTED_PROXIES", [NETWORK, "2001:db8::/32", "unix"])
 
 
-def seen(peer: str, forwarded: str | None = None, **headers: str) -> HttpRequest:
-    """A request as it looks behind the middleware."""
-    found: list[HttpRequest] = []
+def received(peer: str, forwarded: str | None = None, **headers: str) -> HttpRequest:
+    """Return a request as the view receives it."""
+    requests: list[HttpRequest] = []
 
     def view(request: HttpRequest) -> HttpResponse:
-        found.append(request)
+        requests.append(request)
         return HttpResponse()
 
     if forwarded is not None:
         headers["HTTP_X_FORWARDED_FOR"] = forwarded
     TrustedProxies(view)(RequestFactory().get("/", REMOTE_ADDR=peer, **headers))
-    return found[0]
+    return requests[0]
 
 
 def client_of(peer: str, forwarded: str | None = None) -> str:
-    return seen(peer, forwarded).META["REMOTE_ADDR"]
+    return received(peer, forwarded).META["REMOTE_ADDR"]
 
 
 # The client's address
@@ -46,19 +46,19 @@ def client_of(peer: str, forwarded: str | None = None) -> str:
     ("forwarded", "client"),
     [
         (CLIENT, CLIENT),
-        (f"{CLIENT}, {OTHER_PROXY}", CLIENT),  # two proxies of ours
-        (f"1.1.1.1, {CLIENT}", CLIENT),  # the client made the first up
+        (f"{CLIENT}, {OTHER_PROXY}", CLIENT),  # two trusted proxies
+        (f"1.1.1.1, {CLIENT}", CLIENT),  # the first is forged by the client
         (f"1.1.1.1,{CLIENT} ,\t{OTHER_PROXY}", CLIENT),
-        (f"{OTHER_PROXY}, 10.0.0.3", OTHER_PROXY),  # a request from among the proxies
+        (f"{OTHER_PROXY}, 10.0.0.3", OTHER_PROXY),  # a request from one of the proxies
         ("2001:0DB8::5, 2001:4860::8888", "2001:4860::8888"),
-        ("2001:4860:0:0::8888", "2001:4860::8888"),  # in one spelling, for it is a key
+        ("2001:4860:0:0::8888", "2001:4860::8888"),  # canonical form, as it is used as a key
         (f"::ffff:{CLIENT}", CLIENT),
         (f"{CLIENT}, ::ffff:{OTHER_PROXY}", CLIENT),
         (f"{CLIENT}:51234", CLIENT),
         (f"{CLIENT}:51234, {OTHER_PROXY}:80", CLIENT),
         ("[2001:4860::8888]:443", "2001:4860::8888"),
         ('"[2001:4860::8888]:443", [2001:db8::1]', "2001:4860::8888"),
-        (f"unknown, , {CLIENT}, {OTHER_PROXY}", CLIENT),  # what is left of the client does not matter
+        (f"unknown, , {CLIENT}, {OTHER_PROXY}", CLIENT),  # entries to the left of the client are ignored
     ],
 )
 def test_the_client_is_the_last_that_a_trusted_proxy_heard_from(forwarded: str, client: str) -> None:
@@ -72,7 +72,7 @@ def test_the_client_is_the_last_that_a_trusted_proxy_heard_from(forwarded: str, 
 @pytest.mark.parametrize("peer", [PROXY, ""])
 def test_a_client_that_is_no_ip_address_is_unknown(malformed: str, peer: str) -> None:
     for forwarded in (malformed, f"{CLIENT}, {malformed}", f"{malformed}, {OTHER_PROXY}"):
-        request = seen(peer, forwarded)
+        request = received(peer, forwarded)
 
         assert request.META["REMOTE_ADDR"] == ""
         assert request.META[UNKNOWN_CLIENT_KEY] == "X-Forwarded-For gives no IP address"
@@ -81,7 +81,7 @@ def test_a_client_that_is_no_ip_address_is_unknown(malformed: str, peer: str) ->
 @pytest.mark.usefixtures("trusted")
 def test_without_a_forwarding_header_the_peer_is_the_client() -> None:
     for peer in (PROXY, CLIENT, ""):
-        request = seen(peer)
+        request = received(peer)
 
         assert request.META["REMOTE_ADDR"] == peer
         assert UNKNOWN_CLIENT_KEY not in request.META
@@ -92,9 +92,9 @@ FORWARDED = f'for=1.1.1.1, for="{CLIENT}:4711";proto=https;by=_edge, for={OTHER_
 
 @pytest.mark.usefixtures("trusted")
 def test_forwarded_names_the_client_too() -> None:
-    assert seen(PROXY, HTTP_FORWARDED=FORWARDED).META["REMOTE_ADDR"] == CLIENT
-    assert seen(PROXY, CLIENT, HTTP_FORWARDED=FORWARDED).META["REMOTE_ADDR"] == CLIENT
-    assert seen("10.0.1.1", HTTP_FORWARDED=FORWARDED).META["REMOTE_ADDR"] == "10.0.1.1"  # not trusted
+    assert received(PROXY, HTTP_FORWARDED=FORWARDED).META["REMOTE_ADDR"] == CLIENT
+    assert received(PROXY, CLIENT, HTTP_FORWARDED=FORWARDED).META["REMOTE_ADDR"] == CLIENT
+    assert received("10.0.1.1", HTTP_FORWARDED=FORWARDED).META["REMOTE_ADDR"] == "10.0.1.1"  # not trusted
 
 
 @pytest.mark.usefixtures("trusted")
@@ -103,7 +103,7 @@ def test_forwarded_names_the_client_too() -> None:
     [("1.1.1.1", FORWARDED), (CLIENT, "for=unknown"), ("unknown", FORWARDED), (CLIENT, 'for="')],
 )
 def test_two_headers_that_disagree_make_the_client_unknown(forwarded_for: str, forwarded: str) -> None:
-    request = seen(PROXY, forwarded_for, HTTP_FORWARDED=forwarded)
+    request = received(PROXY, forwarded_for, HTTP_FORWARDED=forwarded)
 
     assert request.META["REMOTE_ADDR"] == ""
     assert "different clients" in request.META[UNKNOWN_CLIENT_KEY]
@@ -113,14 +113,14 @@ def test_two_headers_that_disagree_make_the_client_unknown(forwarded_for: str, f
 @pytest.mark.parametrize("peer", [CLIENT, "127.0.0.1", "::1", "10.0.1.1"])
 def test_a_peer_that_is_not_trusted_cannot_name_another(peer: str) -> None:
     assert client_of(peer, "1.1.1.1") == peer
-    assert not seen(peer, HTTP_X_FORWARDED_PROTO="https").is_secure()
+    assert not received(peer, HTTP_X_FORWARDED_PROTO="https").is_secure()
 
 
 def test_by_default_nobody_is_trusted_not_even_this_machine() -> None:
     assert client_of("127.0.0.1", CLIENT) == "127.0.0.1"
     assert client_of("", CLIENT) == ""
-    assert not seen("127.0.0.1", HTTP_X_FORWARDED_PROTO="https").is_secure()
-    assert not seen("", HTTP_X_FORWARDED_PROTO="https").is_secure()
+    assert not received("127.0.0.1", HTTP_X_FORWARDED_PROTO="https").is_secure()
+    assert not received("", HTTP_X_FORWARDED_PROTO="https").is_secure()
 
 
 @pytest.mark.usefixtures("trusted")
@@ -151,39 +151,39 @@ def test_names_and_networks_with_stray_bits_are_not_proxies() -> None:
 
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize(
-    ("said", "is_secure"),
+    ("proto", "is_secure"),
     [("https", True), ("HTTPS", True), ("http", False), ("https, http", False), ("on", False)],
 )
-def test_a_trusted_proxy_says_whether_a_request_came_by_tls(said: str, is_secure: bool) -> None:
-    assert seen(PROXY, CLIENT, HTTP_X_FORWARDED_PROTO=said).is_secure() is is_secure
+def test_a_trusted_proxy_says_whether_a_request_came_by_tls(proto: str, is_secure: bool) -> None:
+    assert received(PROXY, CLIENT, HTTP_X_FORWARDED_PROTO=proto).is_secure() is is_secure
 
 
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize(
-    ("forwarded", "said", "is_secure"),
+    ("forwarded", "proto", "is_secure"),
     [
-        (FORWARDED, None, True),  # by TLS to the first proxy, which was what the client did
+        (FORWARDED, None, True),  # the client used TLS to the first proxy
         (FORWARDED, "https", True),
         (FORWARDED, "http", False),
         (f"for={CLIENT};proto=http", "https", False),
         (f"for={CLIENT};proto=HTTPS", None, True),
         (f"for={CLIENT};proto=on", None, False),
-        (f"for=1.1.1.1;proto=https, for={CLIENT}", None, False),  # the client made the first up
+        (f"for=1.1.1.1;proto=https, for={CLIENT}", None, False),  # the first is forged by the client
         (f"for={CLIENT}", "https", True),
     ],
 )
 def test_forwarded_says_it_too_unless_x_forwarded_proto_disagrees(
-    forwarded: str, said: str | None, is_secure: bool
+    forwarded: str, proto: str | None, is_secure: bool
 ) -> None:
-    headers = {"HTTP_FORWARDED": forwarded} | ({"HTTP_X_FORWARDED_PROTO": said} if said else {})
+    headers = {"HTTP_FORWARDED": forwarded} | ({"HTTP_X_FORWARDED_PROTO": proto} if proto else {})
 
-    assert seen(PROXY, CLIENT, **headers).is_secure() is is_secure
+    assert received(PROXY, CLIENT, **headers).is_secure() is is_secure
 
 
 @pytest.mark.usefixtures("trusted")
 def test_what_a_proxy_leaves_unsaid_is_as_the_connection_was() -> None:
-    assert seen(PROXY, CLIENT, **{"wsgi.url_scheme": "https"}).is_secure()
-    assert not seen(PROXY, CLIENT).is_secure()
+    assert received(PROXY, CLIENT, **{"wsgi.url_scheme": "https"}).is_secure()
+    assert not received(PROXY, CLIENT).is_secure()
 
 
 @pytest.fixture
@@ -199,11 +199,11 @@ def get(peer: str = PROXY, **headers: Any) -> Any:
 @pytest.mark.django_db
 @pytest.mark.usefixtures("trusted", "https")
 def test_plain_http_is_sent_to_https_once_and_answered_there() -> None:
-    answer = get(proto="http")
+    response = get(proto="http")
 
-    assert (answer.status_code, answer["Location"]) == (301, f"https://testserver{STATUS}")
+    assert (response.status_code, response["Location"]) == (301, f"https://testserver{STATUS}")
     assert get(proto="https").status_code == 200
-    assert get(peer=CLIENT).status_code == 301  # straight to us
+    assert get(peer=CLIENT).status_code == 301  # directly, without a proxy
 
 
 @pytest.mark.django_db
@@ -218,19 +218,19 @@ def test_what_is_never_redirected_needs_no_scheme(settings: LazySettings) -> Non
 def test_a_proxy_that_does_not_name_the_scheme_gets_no_redirect_without_end(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    answer = get()
+    response = get()
 
-    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
+    assert (response.status_code, response["Content-Type"]) == (400, "application/problem+json")
     assert "the proxy 10.0.0.1 sends no X-Forwarded-Proto" in caplog.text
 
 
 @pytest.mark.usefixtures("trusted", "https")
 def test_nor_does_one_whose_headers_disagree(caplog: pytest.LogCaptureFixture) -> None:
-    answer = Client(REMOTE_ADDR=PROXY).get(
+    response = Client(REMOTE_ADDR=PROXY).get(
         STATUS, headers={"forwarded": FORWARDED, "x-forwarded-proto": "http"}
     )
 
-    assert answer.status_code == 400
+    assert response.status_code == 400
     assert "10.0.0.1 sends contradictory X-Forwarded-Proto and Forwarded headers" in caplog.text
 
 
@@ -242,7 +242,7 @@ def test_nor_does_one_that_is_not_trusted_and_sends_forwarded(caplog: pytest.Log
 
 @pytest.mark.usefixtures("https")
 def test_nor_does_one_that_is_not_trusted(caplog: pytest.LogCaptureFixture) -> None:
-    answer = get(proto="https")
+    response = get(proto="https")
 
-    assert answer.status_code == 400
+    assert response.status_code == 400
     assert "10.0.0.1 forwards a request as https but is not in SHIOL_TRUSTED_PROXIES" in caplog.text
