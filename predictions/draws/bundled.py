@@ -1,4 +1,4 @@
-"""The official draws that come with the project; `data/SOURCE.md` names their origin."""
+"""The official draws bundled with the project; `data/SOURCE.md` names their origin."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -12,9 +12,8 @@ DATA = Path(__file__).parent.parent / "data"
 BUNDLED_FILES = (DATA / "powerball_draws.csv", DATA / "powerball_supplement.csv")
 BUNDLED_DRAWS = 1988
 
-# The end of the development data. Whatever is chosen by looking at past draws (a mode, a parameter, a
-# default) may use no later draw. The 103 bundled draws after this date are the test set for those choices; a
-# backtest that includes them spoils it.
+# The end of the development data: no choice of a mode, parameter or default may use a later draw. The 103
+# bundled draws after this date are the test set, which a backtest that includes them would spoil.
 DEVELOPMENT_END = date(2025, 12, 22)
 
 

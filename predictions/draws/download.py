@@ -1,4 +1,4 @@
-"""Polite download of official draws: one request, retried, timed, capped in size, conditional on the ETag."""
+"""Download of official draws: one request with retries, timeouts, a size limit and an ETag."""
 
 import time
 from dataclasses import dataclass
@@ -15,26 +15,26 @@ URLS = {
     "texas": "https://www.texaslottery.com/export/sites/lottery/Games/Powerball/Winning_Numbers/powerball.csv",
 }
 TIMEOUT = (5, 20)  # seconds to connect, and between bytes
-DEADLINE = 60  # seconds for the whole body, however slowly it drips
+DEADLINE = 60  # seconds for the whole body
 RETRIES = Retry(
     total=3,
     backoff_factor=0.5,
     status_forcelist=(429, 500, 502, 503, 504),
     allowed_methods={"GET"},
-    respect_retry_after_header=False,  # a server may ask for an hour; the next run is soon enough
+    respect_retry_after_header=False,  # a server may request an hour; the next run is soon enough
 )
 
 
 @dataclass(frozen=True)
 class Download:
-    """What a server sent; `text` is None when it said that nothing changed since `etag`."""
+    """The response of a server; `text` is None for 304 Not Modified."""
 
     text: str | None
     etag: str
 
 
 def download(url: str, etag: str = "") -> Download:
-    """One polite request: retried, timed, capped in size, conditional on the ETag. FeedError on failure."""
+    """Download a feed, conditionally if `etag` is given; raise FeedError on failure."""
     headers = {"User-Agent": "shiolplus-batch-tickets"} | ({"If-None-Match": etag} if etag else {})
     try:
         with requests.Session() as session:
@@ -46,7 +46,7 @@ def download(url: str, etag: str = "") -> Download:
                         raise FeedError(f"{url} cannot be read: 304 Not Modified to an unconditional request")
                     return Download(None, etag)
                 response.raise_for_status()
-                if response.status_code != requests.codes.ok:  # no whole body: 204, 206, 300
+                if response.status_code != requests.codes.ok:  # 204, 206 and 300 have no complete body
                     raise FeedError(f"{url} cannot be read: {response.status_code} {response.reason}")
                 return Download(decode(_body(response)), response.headers.get("ETag", ""))
     except (requests.RequestException, HTTPError) as error:
@@ -54,14 +54,14 @@ def download(url: str, etag: str = "") -> Download:
 
 
 def _cause(error: Exception) -> object:
-    """The first reason, without the layers of retrying around it."""
+    """Return the original error inside the exceptions of the retries."""
     inner = error.args[0] if error.args else error
     return getattr(inner, "reason", None) or inner
 
 
 def _body(response: requests.Response) -> bytes:
     content, deadline = b"", time.monotonic() + DEADLINE
-    while block := response.raw.read1(65536, decode_content=True):  # what is there, without waiting for more
+    while block := response.raw.read1(65536, decode_content=True):  # does not wait for a full block
         content += block
         if len(content) > SIZE_CAP:
             raise FeedError(f"{response.url} sends more than the allowed {SIZE_CAP:,} bytes")

@@ -28,12 +28,12 @@ SYNONYMS = {
     },
 }
 FIELD_BY_NAME = {synonym: field for field, synonyms in SYNONYMS.items() for synonym in synonyms}
-# Columns that published Powerball files have beside the numbers.
+# Other columns of published Powerball files.
 HARMLESS = re.compile(
     r"doubleplay|(est|estimated)?jackpot|cashvalue|annuity|source$"
     r"|(sid|id|position|meta|index)$|(created|updated)(at|meta)$"
 )
-# Extra balls and multipliers of other games in the feeds of the same lotteries.
+# Extra balls and multipliers of other games by the same lotteries.
 OTHER_GAME = re.compile(
     r"bonus|extra|mega|starball|luckyball|luckystar|cashball|allstar|hotball|superball|thunderball|euronumber"
 )
@@ -57,12 +57,12 @@ def other_game_columns(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def unknown_columns(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the columns that are neither read nor known to be harmless nor of another game."""
+    """Return the columns that are neither read, nor harmless, nor of another game."""
     return tuple(
         sanitize_line(name.strip())
         for name in names
         if normalize(name)
-        and not name.startswith(":")  # Socrata's own bookkeeping
+        and not name.startswith(":")  # Socrata's internal columns
         and normalize(name) not in FIELD_BY_NAME
         and not HARMLESS.match(normalize(name))
         and not OTHER_GAME.match(normalize(name))
@@ -70,7 +70,7 @@ def unknown_columns(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def draw_of(fields: Mapping[str, str]) -> ParsedDraw:
-    """Return the draw in the fields of one row; ValueError says what is wrong with it."""
+    """Return the draw in the fields of one row; raise ValueError if it is invalid."""
     if (game := fields.get("game", "Powerball")) and normalize(game) != "powerball":
         raise ValueError(f"the game is {game!r}, not Powerball")
     if "winning_numbers" in fields:

@@ -1,7 +1,7 @@
 """The layouts in which official draws are published.
 
-Each reader returns one `Row` per line: a parsed draw, or the reason why the line is not one. One bad line
-never stops the good ones; a text that is not of the layout at all is a FeedError.
+Each reader returns one `FeedRow` per line: a parsed draw, or the reason why it is not one. A bad line does
+not affect the others; a text in another layout raises FeedError.
 """
 
 import csv
@@ -23,7 +23,7 @@ from predictions.draws.feed_rows import FeedError, FeedRow, FeedRows, ParsedDraw
 from shiolplus.logs.safe_text import sanitize_line
 
 DELIMITERS = (",", ";", "\t")
-TITLE_LINES = 3  # lines looked at for a header; Wisconsin has a title above it
+TITLE_LINES = 3  # lines searched for a header; Wisconsin has a title above it
 TEXAS_FIELDS = ("game", *DATE_PARTS, *WHITE_BALLS, "powerball", "multiplier")
 LABELS = {"draw_date": "Draw Date", "winning_numbers": "Winning Numbers", "powerball": "PB"}
 
@@ -31,7 +31,7 @@ Line = tuple[int, str]
 
 
 def number_lines(text: str) -> list[Line]:
-    """Return the lines that hold more than separators, numbered as in the file."""
+    """Return the lines with more than separators, numbered as in the file."""
     return [
         (number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip(' \t,;"\ufeff')
     ]
@@ -44,7 +44,7 @@ def find_delimiter(lines: Sequence[Line]) -> str:
 
 
 def split_cells(line: str, delimiter: str) -> list[str]:
-    """Split one line alone, so that a broken quote spoils its own line only; ValueError when it cannot."""
+    """Split one line, so that a broken quote affects no other; raise ValueError if it is not CSV."""
     try:
         return next(csv.reader([line], delimiter=delimiter), [])
     except csv.Error as error:
@@ -66,7 +66,7 @@ def read_rows(
 def read_table(
     lines: Sequence[Line], required: Mapping[str, str], whites_before_powerball: bool = False
 ) -> FeedRows:
-    """Read lines whose first is a header; `required` has the fields needed and what to call them."""
+    """Read lines that start with a header; `required` maps the required fields to their labels."""
     delimiter = find_delimiter(lines)
     try:
         names = split_cells(lines[0][1], delimiter) if lines else []
@@ -74,11 +74,11 @@ def read_table(
         raise FeedError(f"the header is {error}") from error
     columns = map_columns(names)
     if missing := [label for field, label in required.items() if field not in columns]:
-        found = f"it has {', '.join(filter(None, names))}" if lines else "there is none"
-        raise FeedError(f"the header has no column {', '.join(missing)}; {sanitize_line(found[:200])}")
+        actual = f"it has {', '.join(filter(None, names))}" if lines else "there is none"
+        raise FeedError(f"the header has no column {', '.join(missing)}; {sanitize_line(actual[:200])}")
     if whites_before_powerball:
         first = columns["powerball"] - len(WHITE_BALLS)
-        columns |= {name: first + place for place, name in enumerate(WHITE_BALLS)}
+        columns |= {name: first + index for index, name in enumerate(WHITE_BALLS)}
     width = 1 + max(index for field, index in columns.items() if field in (*required, *WHITE_BALLS))
 
     def parse(cells: list[str]) -> ParsedDraw:
@@ -94,23 +94,23 @@ def read_table(
 
 
 def read_ny_csv(text: str) -> FeedRows:
-    """Read New York's CSV export; columns by name, since new ones appear."""
+    """Read New York's CSV export by column names, since columns get added."""
     return read_table(
         number_lines(text), {field: LABELS[field] for field in ("draw_date", "winning_numbers")}
     )
 
 
 def read_bundled(text: str) -> FeedRows:
-    """Read the project's own layout: `draw_date,n1,n2,n3,n4,n5,powerball,multiplier`, columns by name."""
+    """Read the project's layout, `draw_date,n1,n2,n3,n4,n5,powerball,multiplier`, by column names."""
     return read_table(
         number_lines(text), {field: field for field in ("draw_date", *WHITE_BALLS, "powerball")}
     )
 
 
 def read_wisconsin(text: str) -> FeedRows:
-    """Read Wisconsin's: a title line, then a header that names the date, the Powerball and the Power Play.
+    """Read Wisconsin's layout: a title, then a header with Draw Date, PB and Power Play.
 
-    The five white balls, in drawn order, are in the nameless columns before PB.
+    The five white balls, in the order drawn, are in the unnamed columns before PB.
     """
     lines = number_lines(text)
     while lines and "draw date" not in lines[0][1].lower():
@@ -169,7 +169,7 @@ def _items_of(document: Any) -> list[Any]:
         names = [str(column["name"]) for column in document["meta"]["view"]["columns"]]
     except (TypeError, KeyError):
         return items
-    # Socrata's own columns come first, and some exports do not list them.
+    # Socrata's internal columns come first, and some exports do not list them.
     return [
         dict(zip(names, item[-len(names) :], strict=False)) if isinstance(item, list) and names else item
         for item in items
@@ -201,7 +201,7 @@ READERS: dict[str, Callable[[str], FeedRows]] = {
 
 
 def format_of(text: str) -> str:
-    """Return the layout of a text, by its first lines; FeedError when it is none of them."""
+    """Return the layout of a text, detected by its first lines; raise FeedError if it is unknown."""
     start = text.lstrip("\ufeff \r\n\t")[:60]
     if start.startswith(("[", "{")):
         return "ny-json"
@@ -223,13 +223,13 @@ def _first_cells(lines: Sequence[Line]) -> Iterator[list[str]]:
 
 
 def _layout_of_header(cells: Sequence[str]) -> str | None:
-    found = map_columns(cells).keys()
+    columns = map_columns(cells).keys()
     layouts: dict[str, set[str]] = {
         "texas": set(DATE_PARTS) | {"powerball"},
         "bundled": {"draw_date", *WHITE_BALLS, "powerball"},
         "ny-csv": {"draw_date", "winning_numbers"},
         "wisconsin": {"draw_date", "powerball"},
     }
-    if layout := next((name for name, fields in layouts.items() if fields <= found), None):
+    if layout := next((name for name, fields in layouts.items() if fields <= columns), None):
         return layout
     return "texas" if len(cells) > 1 and normalize(cells[0]) == "powerball" else None

@@ -1,4 +1,4 @@
-"""Rows of a draw file, and the values in their cells."""
+"""Rows of a draw file, and parsing of their cells."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,12 +16,12 @@ NO_MULTIPLIER = {"", "0", "n/a", "na", "nan", "none", "null", "-"}
 
 
 class FeedError(Exception):
-    """A feed that could not be reached, or whose text is not draws."""
+    """A feed could not be read, or its text is not a list of draws."""
 
 
 @dataclass(frozen=True)
 class ParsedDraw:
-    """A draw as published; the balls are ascending but not yet checked against any era."""
+    """A draw as published; its balls are ascending but not yet checked against an era."""
 
     draw_date: date
     white_balls: tuple[int, ...]
@@ -31,7 +31,7 @@ class ParsedDraw:
 
 @dataclass(frozen=True)
 class FeedRow:
-    """One line (or JSON item) of a feed: a draw, or the reason why it is none."""
+    """One line (or JSON item) of a feed: a draw, or the reason why it is not one."""
 
     line: int
     draw: ParsedDraw | None
@@ -40,10 +40,10 @@ class FeedRow:
 
 @dataclass(frozen=True)
 class FeedRows:
-    """The rows of a feed, and what its header says about the whole file."""
+    """The rows of a feed and the remarkable columns of its header."""
 
     rows: Iterable[FeedRow]
-    unit: str = "line"  # what `Row.line` counts
+    unit: str = "line"  # of FeedRow.line
     unknown_columns: tuple[str, ...] = ()
     other_game_columns: tuple[str, ...] = ()
 
@@ -68,7 +68,7 @@ def parse_number(name: str, text: str) -> int:
 
 
 def parse_multiplier(text: str) -> int | None:
-    """Return the Power Play multiplier of 2, 2x, x2, 2.0 or "Power Play 2x"; None where there was none."""
+    """Return the Power Play multiplier of 2, 2x, x2, 2.0 or "Power Play 2x"; None if there was none."""
     word = text.strip().lower().removeprefix("power play").strip().strip("x").strip()
     if word in NO_MULTIPLIER:
         return None

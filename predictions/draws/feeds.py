@@ -18,7 +18,7 @@ __all__ = [
     "read",
 ]
 
-SIZE_CAP = 5_000_000  # bytes; all draws since 2010 are 60,000
+SIZE_CAP = 5_000_000  # bytes; all draws since 2010 take 60,000
 
 
 def read(text: str, layout: str = "auto") -> FeedRows:
@@ -28,7 +28,7 @@ def read(text: str, layout: str = "auto") -> FeedRows:
 
 
 def decode(content: bytes) -> str:
-    """Return the text of a file or download, a spreadsheet's as CSV; FeedError if it has none."""
+    """Return a file or download as text, spreadsheets as CSV; raise FeedError if it is neither."""
     if len(content) > SIZE_CAP:
         raise FeedError(f"larger than the allowed {SIZE_CAP:,} bytes")
     if is_spreadsheet(content):

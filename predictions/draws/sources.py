@@ -1,4 +1,4 @@
-"""Official draws in the database: where they come from, and which of them are known."""
+"""Imports of official draws, and queries on the stored ones."""
 
 import hashlib
 from collections.abc import Iterable
@@ -28,16 +28,16 @@ from predictions.powerball import (
 from predictions.signals import draws_stored, send_logged
 from shiolplus.logs.safe_text import is_storable, sanitize_line
 
-STALE_AFTER = timedelta(days=5)  # draws are two or three days apart, and results may come a day late
+STALE_AFTER = timedelta(days=5)  # draws are two or three days apart; results may be a day late
 SOURCES = ("bundled", "ny", "texas")
 URL_LENGTH = 500  # of Feed.url
-LIVE_SOURCES = tuple(URLS)  # where a draw appears some hours after it was held
+LIVE_SOURCES = tuple(URLS)  # publish each draw within hours
 
 
 def import_source(
     source: str, *, overwrite: bool = False, dry_run: bool = False, partial: bool = False
 ) -> ImportReport:
-    """Import from "bundled", "ny" or "texas"; FeedError when it cannot be read at all."""
+    """Import from "bundled", "ny" or "texas"; raise FeedError if the source cannot be read."""
     if source == "bundled":
         return import_rows(
             read_bundled_draws(), source, overwrite=overwrite, dry_run=dry_run, partial=partial
@@ -50,7 +50,7 @@ def import_source(
 def import_file(
     path: Path, layout: str = "auto", *, overwrite: bool = False, dry_run: bool = False, partial: bool = False
 ) -> ImportReport:
-    """Import a file; FeedError when it cannot be opened or is of no known layout."""
+    """Import a file; raise FeedError if it cannot be opened or has no known layout."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -67,7 +67,7 @@ def import_content(
     dry_run: bool = False,
     partial: bool = False,
 ) -> ImportReport:
-    """Import what a file of this name holds; FeedError when it is of no known layout."""
+    """Import the content of a file; raise FeedError if it has no known layout."""
     rows = feeds.read(feeds.decode(content), layout)
     return import_rows(rows, sanitize_line(name)[:200], overwrite=overwrite, dry_run=dry_run, partial=partial)
 
@@ -81,20 +81,20 @@ def import_url(
     dry_run: bool = False,
     partial: bool = False,
 ) -> ImportReport:
-    """Import from an address, unless its server says that nothing changed since the last clean import."""
+    """Import from a URL, unless its server answers 304 to the ETag of the last complete import."""
     if not is_storable(url) or len(url) > URL_LENGTH:
         raise FeedError(f"{sanitize_line(url[:200])} is not a URL of at most {URL_LENGTH} characters")
     name = name or url[:200]
-    stored = Feed.objects.filter(url=url).first()
-    conditional = stored is not None and Draw.objects.exists() and not overwrite and not dry_run
-    etag = stored.etag if stored is not None and conditional else ""
+    feed = Feed.objects.filter(url=url).first()
+    is_conditional = feed is not None and Draw.objects.exists() and not overwrite and not dry_run
+    etag = feed.etag if feed is not None and is_conditional else ""
     downloaded = download(url, etag)
     if downloaded.text is None:
         return ImportReport(name, not_modified=True)
     report = import_rows(
         feeds.read(downloaded.text, layout), name, overwrite=overwrite, dry_run=dry_run, partial=partial
     )
-    # What was not taken is to be met, and reported, again next time: then the ETag is not kept.
+    # Without an ETag the next import reports the rejected rows again.
     if not dry_run:
         Feed.objects.update_or_create(
             url=url,
@@ -114,10 +114,10 @@ def import_rows(
     dry_run: bool = False,
     partial: bool = False,
 ) -> ImportReport:
-    """Store the valid rows in one transaction; the others are reported and stop nothing.
+    """Store the valid rows in one transaction and report the others.
 
-    ImportRefused, unless `partial`, for a file that cannot be Powerball's: see docs/draw-files.md.
-    Who listens to `draws_stored` is told of new and changed draws once they are committed.
+    Send `draws_stored` for new and changed draws after the commit. Unless `partial` is set, raise
+    ImportRefused for a file that cannot be Powerball's; see docs/draw-files.md.
     """
     report = ImportReport(source, dry_run=dry_run)
     try:
@@ -131,26 +131,22 @@ def import_rows(
     return report
 
 
-# What is known
-
-
 def upcoming_draw() -> date:
-    """The next draw by the clock: never "the one after the last known draw"."""
+    """Return the date of the next draw by the clock, whichever draws are stored."""
     return next_draw(timezone.now())
 
 
 def last_held(before: date) -> date:
-    """The last draw before a date that has been held by now, stored or not."""
+    """Return the last draw before a date that has taken place, stored or not."""
     return last_draw(min(timezone.now(), draw_instant(before) - timedelta(seconds=1)))
 
 
 def is_stored(day: date) -> bool:
-    """Whether a draw's numbers are known."""
     return Draw.objects.filter(draw_date=day).exists()
 
 
 def missing_draws() -> list[date]:
-    """Scheduled dates between the first and the last stored draw that have none: another source may."""
+    """Return the scheduled dates between the first and the last stored draw that are not stored."""
     stored = list(Draw.objects.order_by("draw_date").values_list("draw_date", flat=True))
     if not stored:
         return []
@@ -158,22 +154,20 @@ def missing_draws() -> list[date]:
 
 
 def newest_draw_day() -> date | None:
-    """The date of the newest draw whose numbers are known."""
     return Draw.objects.order_by("-draw_date").values_list("draw_date", flat=True).first()
 
 
 def age(day: date) -> timedelta:
-    """Whole days from a draw to today, in New York."""
+    """Return the whole days from a draw to today, US Eastern."""
     return eastern_date(timezone.now()) - day
 
 
 def is_stale(newest: date | None) -> bool:
-    """Whether a draw that should be known by now is not."""
+    """Return True if a newer draw should be stored by now."""
     return newest is None or age(newest) > STALE_AFTER
 
 
 def freshness_text(newest: date | None) -> str:
-    """The newest known draw and its age in days, or that there is none."""
     if newest is None:
         return "no draw is stored"
     days = age(newest).days
@@ -182,14 +176,14 @@ def freshness_text(newest: date | None) -> str:
 
 @dataclass(frozen=True)
 class DrawHistory:
-    """The draws of the 69/26 era before a date, as a mode learns from them."""
+    """Consecutive stored draws of the 69/26 era, which modes are fitted on."""
 
     history: History
     first: date | None
     through: date | None
 
     def fingerprint(self) -> str:
-        """SHA-256 of the numbers and of the dates they begin and end with."""
+        """Return the SHA-256 of the numbers and of the first and last date."""
         digest = hashlib.sha256(f"{self.first} {self.through}".encode())
         for numbers in (self.history.white, self.history.powerball):
             digest.update(np.ascontiguousarray(numbers, dtype="<i8").tobytes())
@@ -197,7 +191,7 @@ class DrawHistory:
 
 
 def known_draws(*, before: date | None = None, through: date | None = None) -> DrawHistory:
-    """The era's stored draws, oldest first: those strictly before a date, or up to and with one."""
+    """Return the era's stored draws, oldest first: `before` a date, or up to and including `through`."""
     draws = Draw.objects.filter(draw_date__gte=CURRENT_ERA.since).order_by("draw_date")
     if before is not None:
         draws = draws.filter(draw_date__lt=before)

@@ -1,4 +1,4 @@
-"""Spreadsheets (.xlsx, .xls, .ods) as text in CSV."""
+"""Conversion of spreadsheets (.xlsx, .xls, .ods) to CSV."""
 
 import csv
 import zipfile
@@ -11,7 +11,7 @@ from predictions.draws.feed_rows import FeedError
 
 ZIP_SIGNATURE = b"PK\x03\x04"  # .xlsx and .ods
 OLE_SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # .xls
-UNZIPPED_CAP = 50_000_000  # bytes; all draws since 2010 are 600,000 in an .xlsx
+UNZIPPED_CAP = 50_000_000  # bytes; all draws since 2010 take 600,000 in an .xlsx
 
 
 def is_spreadsheet(content: bytes) -> bool:
@@ -19,7 +19,7 @@ def is_spreadsheet(content: bytes) -> bool:
 
 
 def spreadsheet_to_csv(content: bytes) -> str:
-    """Return the first sheet that has cells, one line per row; FeedError when it cannot be read."""
+    """Return the first sheet with cells as CSV, one line per row; raise FeedError if it cannot be read."""
     try:
         if content.startswith(ZIP_SIGNATURE):
             _check_unzipped_size(content)

@@ -78,7 +78,7 @@ def test_the_page_tells_every_test_with_what_fair_draws_give(
     table = page_of(admin, real_report).partition('<table class="tests">')[2].partition("</table>")[0]
 
     cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", table.partition("<tbody>")[2])
-    fair = "not to be told from fair draws"
+    fair = "indistinguishable from fair draws"
     assert cells == [
         *("White balls drawn equally often", "chi-square 85.42", "68 ± 11.7", "-", "0.075", fair),
         *("Powerballs drawn equally often", "chi-square 20.84", "25 ± 7.1", "-", "0.70", fair),
@@ -113,8 +113,8 @@ def test_bars_bands_and_line_stand_on_one_scale() -> None:
 def test_a_report_of_few_draws_has_a_page_that_says_so(draws: int, admin: Client) -> None:
     report = make_report(draws=draws)
 
-    assert "too few draws to say" in page_of(admin, report)
-    assert "(too few draws for a p)" in text(admin, REPORTS)
+    assert "too few draws: expected count below 5" in page_of(admin, report)
+    assert "(too few draws for a p-value)" in text(admin, REPORTS)
     assert statistical_tests(report.figures)[1].p == "-"
 
 

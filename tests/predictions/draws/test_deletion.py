@@ -175,7 +175,7 @@ def test_the_log_has_one_line_with_the_numbers_and_the_reason(caplog: pytest.Log
 
     (line,) = [record.message for record in caplog.records if record.name == "predictions.draws.deletion"]
     assert line.startswith(
-        "draws deleted by test: 1 draw (2025-12-20: 60 61 62 63 64 +7) from 'test'; "
+        "Draws deleted by test: 1 draw (2025-12-20: 60 61 62 63 64 +7) from 'test'; "
         "evaluated predictions: 1 (kept; their log-losses are removed until the draws are stored again); "
         "strategy shares: 2 (deleted; "
     )

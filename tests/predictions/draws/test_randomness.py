@@ -92,11 +92,9 @@ def test_the_real_draws_extreme_ball_is_none_too_many_among_95(real: Randomness)
 
 
 def test_the_verdict_on_the_real_draws_says_no_more_than_was_tested(real: Randomness) -> None:
-    assert (
-        real.verdict == "nothing here differs from fair draws at the 5 % level after correction for 5 tests"
-    )
+    assert real.verdict == "no test differs from fair draws at the 5 % level after correction for 5 tests"
     assert {one["verdict"] for one in real.as_json().values() if isinstance(one, dict)} == {
-        "not to be told from fair draws"
+        "indistinguishable from fair draws"
     }
 
 
@@ -171,7 +169,7 @@ def test_a_ball_that_comes_too_often_is_found_and_named() -> None:
     assert report.extreme_ball.p < 1e-6
     assert report.white.counts[0] > report.white.limits[1]
     assert report.white.verdict == "differs from fair draws at the 5 % level, taken alone"
-    assert report.powerball.verdict == "not to be told from fair draws"
+    assert report.powerball.verdict == "indistinguishable from fair draws"
     assert "these differ from fair draws: white-ball counts (p " in report.verdict
     assert "the count of white ball 1 (p below 0.0001)" in report.verdict
     assert "Powerball" not in report.verdict
@@ -237,7 +235,7 @@ def test_one_draw_is_too_few_for_everything() -> None:
     report = randomness_report(history)
 
     assert report.verdict == "too few draws to test anything"
-    assert chi_square_text(report.white.as_json()).endswith("(too few draws for a p)")
+    assert chi_square_text(report.white.as_json()).endswith("(too few draws for a p-value)")
     assert report.extreme_ball.p is None
 
 
@@ -255,7 +253,7 @@ def test_a_finding_counts_only_after_correction_for_the_tests_that_were_taken() 
     assert "taken alone" in low.verdict
     assert overall_verdict([low, other]).startswith("at the 5 % level after correction for 2 tests, these")
     assert "one (p 0.040)" in overall_verdict([low, other, none])
-    assert overall_verdict([low, other, other]).startswith("nothing here differs")
+    assert overall_verdict([low, other, other]).startswith("no test differs")
     assert "after correction for 1 test;" in overall_verdict([other, none])
 
 

@@ -27,7 +27,7 @@ def test_the_step_says_what_the_tests_of_randomness_found() -> None:
     assert outcome.status == "completed"
     assert outcome.summary == (
         "1288 draws; white balls chi-square 85.42 (p 0.075), Powerball 20.84 (p 0.70): "
-        "nothing here differs from fair draws at the 5 % level after correction for 5 tests"
+        "no test differs from fair draws at the 5 % level after correction for 5 tests"
     )
     tests = outcome.detail["tests"]
     assert set(tests) == {"white", "powerball", "white_repeats", "powerball_repeats", "extreme_ball"}
@@ -84,7 +84,7 @@ def test_a_corrected_draw_makes_other_draws_of_them() -> None:
 def test_too_few_draws_for_a_chi_square_are_said_to_be_and_leave_no_p() -> None:
     outcome = analytics(draw_date=date(2016, 6, 4))  # 69 draws of the era: just enough for white balls
 
-    assert "(too few draws for a p)" in outcome.summary.partition("Powerball")[2]
+    assert "(too few draws for a p-value)" in outcome.summary.partition("Powerball")[2]
     assert outcome.summary.endswith("; too few draws to test Powerball counts, Powerball repeats")
     assert outcome.detail["tests"]["powerball"]["p"] is None
     figures = RandomnessReport.objects.get().figures

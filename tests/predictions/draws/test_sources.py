@@ -217,8 +217,8 @@ def test_a_draw_that_contradicts_the_stored_one_is_reported_and_not_stored() -> 
     assert report.conflicts == [
         RejectedRow(
             2,
-            "stored is 2022-11-09: 7 14 24 30 56 +7 multiplier 2; "
-            "given is 2022-11-09: 7 14 24 30 56 +8 multiplier 2",
+            "stored: 2022-11-09: 7 14 24 30 56 +7 multiplier 2; "
+            "incoming: 2022-11-09: 7 14 24 30 56 +8 multiplier 2",
         )
     ]
     assert stored(NOVEMBER.draw_date) == ([7, 14, 24, 30, 56], 7, 2, "first")
@@ -304,7 +304,7 @@ def test_a_draw_is_taken_from_the_moment_it_is_held() -> None:
     rows = rows_of(ParsedDraw(date(2025, 12, 24), (4, 25, 31, 52, 59), 19, 2))
     with time_machine.travel(datetime(2025, 12, 25, 3, 58, 59, tzinfo=UTC), tick=False):
         report = import_rows(rows, "test")
-    assert report.rejected == [RejectedRow(2, "the draw of 2025-12-24 has not been held yet")]
+    assert report.rejected == [RejectedRow(2, "the draw of 2025-12-24 has not taken place yet")]
     with time_machine.travel(datetime(2025, 12, 25, 3, 59, tzinfo=UTC), tick=False):
         assert counts(import_rows(rows, "test")) == (1, 0, 0, 0, 0)
 
