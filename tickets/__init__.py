@@ -1,1 +1,1 @@
-"""From stored predictions to pre-generated tickets, and from those to JSON."""
+"""Generation of tickets from stored predictions, and the API that serves them."""

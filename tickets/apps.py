@@ -1,4 +1,4 @@
-"""The app's registration, the signals it listens to, and its checks."""
+"""Configuration of the tickets app."""
 
 from django.apps import AppConfig
 

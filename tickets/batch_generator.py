@@ -1,4 +1,4 @@
-"""The path under which the specification names the generator."""
+"""Public import path of BatchTicketGenerator, as specified."""
 
 from tickets.generation.generator import BatchTicketGenerator
 

@@ -1,6 +1,6 @@
-"""The groups that staff are put in: `viewer`, who looks, and `operator`, who also acts on what goes on.
+"""Default groups: `viewer` may view everything, `operator` may also run and change things.
 
-Made when they are absent, at each migrate, and left alone afterwards: whoever manages users may change them.
+Migrate creates them if they do not exist, and never changes them, so administrators may edit them.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.db.models.signals import post_migrate
 
 APPS = ("predictions", "tickets")
-HIDDEN = ("tickets.view_apikey",)  # who may open the door is for those who manage clients
+HIDDEN = ("tickets.view_apikey",)  # for administrators of API clients only
 ACTIONS = (
     "predictions.add_draw",
     "predictions.delete_draw",
@@ -25,36 +25,36 @@ ACTIONS = (
 
 
 def permissions_of_groups() -> dict[str, set[str]]:
-    """What each group may: `app.codename`, as `has_perm` takes it."""
+    """Return {group: permissions in the form `app.codename`}."""
     models = [model._meta for name in APPS for model in apps.get_app_config(name).get_models()]
     views = {f"{model.app_label}.view_{model.model_name}" for model in models} - set(HIDDEN)
     return {"viewer": views, "operator": views | set(ACTIONS)}
 
 
-def make_groups(sender: AppConfig, using: str = "default", apps: Any = apps, **kwargs: Any) -> None:
-    """Make the groups that are absent, once the permissions they have are all there."""
+def create_groups(sender: AppConfig, using: str = "default", apps: Any = apps, **kwargs: Any) -> None:
+    """Create missing groups once all of their permissions exist."""
     try:
         group_model, permission_model = apps.get_model("auth", "Group"), apps.get_model("auth", "Permission")
-    except LookupError:  # migrated back so far that nobody can log in
+    except LookupError:  # migrated back beyond the auth app
         return
-    for name, wanted in permissions_of_groups().items():
-        permissions = list(permission_model.objects.using(using).filter(_any_of(wanted)))
-        if len(permissions) < len(wanted):
+    for group_name, permission_names in permissions_of_groups().items():
+        permissions = list(permission_model.objects.using(using).filter(_named(permission_names)))
+        if len(permissions) < len(permission_names):
             continue
         with transaction.atomic(using=using):
-            group, is_new = group_model.objects.using(using).get_or_create(name=name)
-            if is_new:
+            group, created = group_model.objects.using(using).get_or_create(name=group_name)
+            if created:
                 group.permissions.set(permissions)
 
 
-def _any_of(names: set[str]) -> Q:
-    found = Q(pk=None)
+def _named(names: set[str]) -> Q:
+    condition = Q(pk=None)
     for name in sorted(names):
         app, codename = name.split(".")
-        found |= Q(content_type__app_label=app, codename=codename)
-    return found
+        condition |= Q(content_type__app_label=app, codename=codename)
+    return condition
 
 
 def connect(sender: AppConfig) -> None:
-    """After each migrate. The last of our apps sends last, so by then all have their permissions."""
-    post_migrate.connect(make_groups, sender=sender, dispatch_uid="tickets.make_groups")
+    # post_migrate is sent per app; when the last of ours sends it, all permissions exist.
+    post_migrate.connect(create_groups, sender=sender, dispatch_uid="tickets.create_groups")

@@ -1,4 +1,4 @@
-"""Who starts a batch: the end of a pipeline run. Who has it scored: the arrival of its draw."""
+"""Signal receivers: pipeline runs start ticket batches, and new draws start their scoring."""
 
 import logging
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ from tickets.scoring.scorer import draws_to_score
 logger = logging.getLogger(__name__)
 
 
-def make_tickets(sender: type[PipelineRun], run: PipelineRun, **kwargs: Any) -> None:
-    """Enqueue a batch of every mode of the run, for the draw it predicted; sent twice, made once."""
+def enqueue_batches(sender: type[PipelineRun], run: PipelineRun, **kwargs: Any) -> None:
+    """Enqueue one batch per mode of a pipeline run, unless it already has a generation run."""
     with log_ids(request=run.request_id), transaction.atomic():
         BatchTicketGenerator(modes=run.modes).generate_batch(
             pipeline_run_id=run.pipeline_run_id, draw_date=run.draw_date
@@ -30,42 +30,39 @@ def make_tickets(sender: type[PipelineRun], run: PipelineRun, **kwargs: Any) -> 
 
 
 def enqueue_missing_batches() -> int:
-    """Make the tickets of completed runs whose process died before the signal; returns how many runs.
+    """Enqueue batches of completed pipeline runs whose process died before the signal; return how many runs.
 
-    Only for draws still to come: tickets for a draw that is over are nobody's loss.
+    Runs for past draws are ignored.
     """
-    made = GenerationRun.objects.filter(pipeline_run_id=OuterRef("pipeline_run_id"), origin=Origin.GENERATED)
+    generated = GenerationRun.objects.filter(
+        pipeline_run_id=OuterRef("pipeline_run_id"), origin=Origin.GENERATED
+    )
     completed = PipelineRun.objects.filter(
         status=PipelineRun.Status.COMPLETED, draw_date__gte=upcoming_draw()
     )
-    missed = list(completed.exclude(Exists(made)))
-    return sum(_resume(run) for run in missed)
-
-
-def _resume(run: PipelineRun) -> bool:
-    try:
-        make_tickets(PipelineRun, run)
-    except ValueError:
-        logger.exception("the tickets of pipeline %s cannot be ordered", run)
-        return False
-    return True
+    resumed = 0
+    for run in list(completed.exclude(Exists(generated))):
+        try:
+            enqueue_batches(PipelineRun, run)
+            resumed += 1
+        except ValueError:
+            logger.exception("Tickets of pipeline run %s could not be enqueued", run)
+    return resumed
 
 
 def enqueue_scoring(sender: type[Draw], dates: Sequence[date], **kwargs: Any) -> None:
-    """Enqueue the scoring of what is due; nothing where no batch is.
+    """Enqueue the scoring of all draws that are due.
 
-    That is more than the batches for these dates: one that was still being made when its draw came, or whose
-    task was lost, is scored with the next draw that comes.
+    These include earlier draws whose batch was still running or whose scoring task was lost.
     """
     days = [draw.draw_date for draw in draws_to_score()]
     if not days:
         return
-    # Named, for a task enqueued by a worker goes to that worker's own queue otherwise.
+    # Named, as a task enqueued inside a worker would otherwise go to that worker's own queue.
     async_task("tickets.tasks.score_draws", days, task_name="score draws", cluster=clusters.DEFAULT)
-    logger.info("%d draws arrived; scoring of %s enqueued", len(dates), ", ".join(map(str, days)))
+    logger.info("%d new draws; enqueued the scoring of %s", len(dates), ", ".join(map(str, days)))
 
 
 def connect() -> None:
-    """Listen to the pipeline and to the imports; called once, when the app is ready."""
-    predictions_generated.connect(make_tickets, dispatch_uid="tickets.make_tickets")
+    predictions_generated.connect(enqueue_batches, dispatch_uid="tickets.enqueue_batches")
     draws_stored.connect(enqueue_scoring, dispatch_uid="tickets.enqueue_scoring")

@@ -1,4 +1,4 @@
-"""What the queue's workers call: ids in, a small dict out."""
+"""Tasks of the queue: they take ids, may run twice, and return a small dict."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -12,10 +12,9 @@ from tickets.store.retention import apply_retention
 
 
 def generate_ticket_batch(sent_for: int) -> dict[str, str | int | None]:
-    """Make a slice of the batch that is next, and score it if it is done and its draw is over.
+    """Run a time slice of the highest-priority batch, and score it if its draw is over.
 
-    The task is a permit: the batch it was sent for may be another's by now, and one delivered twice finds
-    something else to do, or nothing.
+    The task only wakes a worker: the batch that it was sent for may already be running elsewhere.
     """
     pk = run_next_batch()
     if pk is None:
@@ -26,18 +25,18 @@ def generate_ticket_batch(sent_for: int) -> dict[str, str | int | None]:
 
 
 def purge_ticket_batch(batch_pk: int, before: str | None, request_id: str = "") -> dict[str, int]:
-    """Delete a part of a batch's tickets, or of those made before an instant, and enqueue the rest."""
+    """Delete some of a batch's tickets, or of those created before an instant, and enqueue the rest."""
     instant = None if before is None else datetime.fromisoformat(before)
     deleted = purge_in_task(batch_pk, instant, request_id)
     return {"batch": batch_pk, "deleted": deleted}
 
 
 def clean_up_tickets() -> dict[str, int]:
-    """Delete what the modes' policies no longer keep. A second delivery finds nothing left."""
+    """Delete the tickets that have expired under the policies of their modes."""
     return apply_retention()
 
 
 def score_draws(days: Sequence[date]) -> dict[str, int]:
-    """Score the batches for some draws. A second delivery finds them scored and makes nothing."""
+    """Score the batches of these draws that are not yet scored."""
     draws = Draw.objects.filter(draw_date__in=days).order_by("draw_date")
     return {"draws": len(draws), "scored": sum(len(score_draw(draw)) for draw in draws)}

@@ -27,7 +27,7 @@ from tests.factories import (
 )
 from tests.staff import client_of
 from tickets.generation.generator import BatchTicketGenerator
-from tickets.groups import APPS, make_groups, permissions_of_groups
+from tickets.groups import APPS, create_groups, permissions_of_groups
 from tickets.models import ApiClient, TicketBatch
 from tickets.models.claims import ClaimHour
 from tickets.scoring.scorer import score_draw
@@ -208,6 +208,6 @@ def test_a_group_is_not_made_before_all_its_permissions_are() -> None:
     Group.objects.all().delete()
     Permission.objects.filter(codename="view_claim").delete()
 
-    make_groups(apps.get_app_config("tickets"))
+    create_groups(apps.get_app_config("tickets"))
 
     assert not Group.objects.exists()

@@ -1,4 +1,4 @@
-"""Runs, batches, tickets, clients and their claims, policies and scores."""
+"""Models of tickets: runs, batches, clients, claims, policies and scores."""
 
 from tickets.models.claims import Claim, ClaimHour
 from tickets.models.clients import ApiClient, ApiKey, QuotaUsage

@@ -1,4 +1,4 @@
-"""Who may claim tickets: API clients, their keys, and what each has used of its daily quota."""
+"""API clients, their keys and their daily quota usage."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -23,36 +23,35 @@ def all_modes() -> list[str]:
 
 
 def eastern_date(now: datetime) -> date:
-    """The day of a quota: from midnight to midnight in New York."""
     return now.astimezone(EASTERN).date()
 
 
 def eastern_midnight_after(day: date) -> datetime:
-    """The midnight in New York that ends a day."""
+    """Return the midnight in New York at the end of a day."""
     return datetime.combine(day + timedelta(days=1), datetime.min.time(), EASTERN)
 
 
 class ApiClientQuerySet(models.QuerySet["ApiClient"]):
     def with_usage(self, now: datetime) -> "ApiClientQuerySet":
-        """Each with `used_today`, in tickets, and `keys_in_force`."""
+        """Annotate `used_today` (tickets) and `keys_in_force` (active keys)."""
         today = QuotaUsage.objects.filter(client=OuterRef("pk"), day=eastern_date(now)).values("used")
-        in_force = Q(keys__revoked=False) & (Q(keys__expiry_date=None) | Q(keys__expiry_date__gt=now))
+        active = Q(keys__revoked=False) & (Q(keys__expiry_date=None) | Q(keys__expiry_date__gt=now))
         with_usage = self.annotate(
-            used_today=Coalesce(Subquery(today), 0), keys_in_force=Count("keys", filter=in_force)
+            used_today=Coalesce(Subquery(today), 0), keys_in_force=Count("keys", filter=active)
         )
-        return with_usage.order_by("name")  # Django drops the default ordering of a query that groups
+        return with_usage.order_by("name")  # Django ignores Meta.ordering in GROUP BY queries
 
 
 class ApiClient(models.Model):
-    """A program that claims tickets: how many a day, how often it may ask, and of which modes."""
+    """A program that claims tickets, with its quota, rate limit and allowed modes."""
 
     name = models.CharField(max_length=MAX_NAME, unique=True)
     daily_quota = models.PositiveIntegerField(
-        default=100, help_text="Tickets it may claim a day, from midnight to midnight in New York."
+        default=100, help_text="Tickets it may claim per day, from midnight to midnight in New York."
     )
-    rate = models.PositiveIntegerField(default=600, help_text="Requests a minute.")
-    modes = models.JSONField(default=all_modes, help_text="The modes it may claim.")
-    active = models.BooleanField(default=True, help_text="None of its keys is accepted while it is not.")
+    rate = models.PositiveIntegerField(default=600, help_text="Requests per minute.")
+    modes = models.JSONField(default=all_modes, help_text="Modes it may claim.")
+    active = models.BooleanField(default=True, help_text="If not, its keys are rejected.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ApiClientQuerySet.as_manager()
@@ -70,20 +69,20 @@ class ApiClient(models.Model):
 
     def clean(self) -> None:
         if not self.name.isprintable():
-            raise ValidationError({"name": "Name: allowed are printable characters."})
+            raise ValidationError({"name": "Name: enter printable characters only."})
         if not self.name.strip():
-            raise ValidationError({"name": "Name: allowed is a text that is not blank."})
+            raise ValidationError({"name": "Name: must not be blank."})
         modes: Any = self.modes
-        if not isinstance(modes, list) or not modes or any(modes.count(one) > 1 for one in modes):
-            raise ValidationError({"modes": "Modes: allowed is a list of one or more, each of them once."})
+        if not isinstance(modes, list) or not modes or any(modes.count(mode) > 1 for mode in modes):
+            raise ValidationError({"modes": "Modes: select at least one, each of them once."})
         if unknown := [str(mode)[:40] for mode in modes if mode not in MODE_NAMES]:
             raise ValidationError(
-                {"modes": f"Modes: {', '.join(unknown)} is not one; allowed are {', '.join(MODE_NAMES)}."}
+                {"modes": f"Modes: {', '.join(unknown)} is not a mode; choose from {', '.join(MODE_NAMES)}."}
             )
 
 
 class ApiKey(AbstractAPIKey):
-    """A client's key: only its hash is stored, so it is shown once, when it is made."""
+    """A client's key. Only its hash is stored, so it is shown once, when it is created."""
 
     client = models.ForeignKey(ApiClient, on_delete=models.CASCADE, related_name="keys")
 
@@ -95,18 +94,18 @@ class ApiKey(AbstractAPIKey):
         validate_name(self.name)
 
     def status(self, now: datetime) -> str:
-        """In a word, whatever its client is."""
+        """Return "active", "expired" or "revoked", whether or not the client is active."""
         if self.revoked:
             return "revoked"
-        return "expired" if self.expiry_date is not None and self.expiry_date <= now else "in force"
+        return "expired" if self.expiry_date is not None and self.expiry_date <= now else "active"
 
 
 class QuotaUsage(models.Model):
-    """What a client has claimed on one day of New York; the row is raised with each claim, by one UPDATE."""
+    """Tickets claimed by a client on one day in New York; each claim increments it with one UPDATE."""
 
     client = models.ForeignKey(ApiClient, on_delete=models.CASCADE, db_index=False, related_name="days")
     day = models.DateField()
-    used = models.PositiveIntegerField(default=0, help_text="Tickets.")
+    used = models.PositiveIntegerField(default=0, help_text="Number of tickets.")
 
     class Meta:
         ordering = ["-day"]

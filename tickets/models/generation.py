@@ -1,4 +1,4 @@
-"""Generation runs and their batches: what was ordered, how far it is, and what became of it."""
+"""Generation runs and ticket batches."""
 
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery, Sum
@@ -18,7 +18,7 @@ from tickets.models.claims import MODE_CHOICES
 
 
 class Origin(models.TextChoices):
-    """How tickets came: drawn from a stored prediction, or handed in through `insert_batch_tickets`."""
+    """Whether tickets are generated from a prediction or inserted by `insert_batch_tickets`."""
 
     GENERATED = "generated"
     INSERTED = "inserted"
@@ -26,17 +26,17 @@ class Origin(models.TextChoices):
 
 class GenerationRunQuerySet(models.QuerySet["GenerationRun"]):
     def with_progress(self) -> "GenerationRunQuerySet":
-        """Each with `generated` and `requested`, the sums over its batches."""
-        of_run = TicketBatch.objects.filter(run=OuterRef("pk")).order_by().values("run")
+        """Annotate `generated` and `requested`, summed over the batches."""
+        batches = TicketBatch.objects.filter(run=OuterRef("pk")).order_by().values("run")
         sums = {
-            name: Coalesce(Subquery(of_run.annotate(sum=Sum(name)).values("sum")), 0)
+            name: Coalesce(Subquery(batches.annotate(sum=Sum(name)).values("sum")), 0)
             for name in ("generated", "requested")
         }
         return self.annotate(**sums)
 
 
 class GenerationRun(TimedModel):
-    """One call of `generate_batch`, with one batch a mode; what it was asked stays as it was."""
+    """One call of `generate_batch`, with one batch per mode. The request does not change afterwards."""
 
     class Status(models.TextChoices):
         RUNNING = "running"
@@ -45,29 +45,29 @@ class GenerationRun(TimedModel):
         FAILED = "failed"
         CANCELLED = "cancelled"
 
-    # Unique: the same id again is the same run, so nothing is made twice.
+    # Unique: repeating a request with the same id finds the existing run.
     pipeline_run_id = NameField(max_length=RUN_ID_LENGTH, unique=True)
     origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.GENERATED)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
     draw_date = models.DateField()
     modes = models.JSONField(default=list)
-    skipped = SafeJSONField(default=dict, blank=True, help_text="Modes left out, each with the reason.")
+    skipped = SafeJSONField(default=dict, blank=True, help_text="Skipped modes, each with the reason.")
     batch_size = models.PositiveIntegerField(
-        null=True, help_text="Tickets asked for, a mode; empty where the modes' policies differ."
+        null=True, help_text="Tickets requested per mode; empty if the modes' policies differ."
     )
     auto_cleanup = models.BooleanField(default=True)
     cleanup_days = models.PositiveIntegerField(
-        null=True, default=7, help_text="Empty where the modes' policies differ."
+        null=True, default=7, help_text="Empty if the modes' policies differ."
     )
     policy = models.JSONField(
-        default=dict, blank=True, help_text="{mode: {batch_size, cleanup_days, priority}}, as used."
+        default=dict, blank=True, help_text="{mode: {batch_size, cleanup_days, priority}}, as applied."
     )
     request_id = SafeCharField(
         max_length=REQUEST_ID_LENGTH,
         default="",
         db_default="",
         blank=True,
-        help_text="Of the HTTP request it comes from.",
+        help_text="Id of the HTTP request that started the run.",
     )
 
     objects = GenerationRunQuerySet.as_manager()
@@ -87,19 +87,19 @@ class GenerationRun(TimedModel):
 
 class TicketBatchQuerySet(LeasedQuerySet):
     def generated(self) -> "TicketBatchQuerySet":
-        """Those whose tickets are drawn from a prediction: there is something to do."""
         return self.filter(origin=Origin.GENERATED)
 
     def with_stock(self, **values: object) -> "TicketBatchQuerySet":
-        """Those that hold tickets with these values of their own: `mode`, `draw_date`, `pipeline_run_id`."""
+        """Filter batches with stored tickets by `mode`, `draw_date` or `pipeline_run_id`."""
         conditions = {
-            ("run__pipeline_run_id" if name == "pipeline_run_id" else name): values[name] for name in values
+            ("run__pipeline_run_id" if name == "pipeline_run_id" else name): value
+            for name, value in values.items()
         }
         return self.filter(stored__gt=0, **conditions)
 
 
 class TicketBatch(LeasedModel):
-    """One mode's share of a run. Prediction, seed, counts and chunks are fixed when it is created."""
+    """One mode's share of a run. Prediction, seed, counts and chunk size are fixed at creation."""
 
     class Status(models.TextChoices):
         QUEUED = "queued"
@@ -118,21 +118,23 @@ class TicketBatch(LeasedModel):
     prediction = models.ForeignKey(Prediction, on_delete=models.PROTECT, null=True, related_name="batches")
     seed = models.BigIntegerField(null=True)
     sampler_version = models.PositiveSmallIntegerField(null=True)
-    component_counts = models.JSONField(default=list, help_text="Tickets each component makes.")
-    chunk_size = models.PositiveIntegerField(default=5000, help_text="Tickets a transaction.")
+    component_counts = models.JSONField(default=list, help_text="Tickets per component.")
+    chunk_size = models.PositiveIntegerField(default=5000, help_text="Tickets per transaction.")
     requested = models.PositiveIntegerField()
-    generated = models.PositiveIntegerField(default=0, help_text="Ever stored; does not fall on a purge.")
-    stored = models.PositiveIntegerField(default=0, help_text="Now in the table.")
-    replaced = models.PositiveIntegerField(
-        default=0, help_text="Drawn again, since the ticket existed already for its draw."
+    generated = models.PositiveIntegerField(
+        default=0, help_text="Tickets ever stored; not reduced by a purge."
     )
-    priority = models.SmallIntegerField(default=0, help_text="A higher one is made first.")
-    rate = models.FloatField(null=True, help_text="Tickets a second, of the chunks stored last.")
+    stored = models.PositiveIntegerField(default=0, help_text="Tickets now in the table.")
+    replaced = models.PositiveIntegerField(
+        default=0, help_text="Tickets sampled again because they already existed for the draw."
+    )
+    priority = models.SmallIntegerField(default=0, help_text="Higher priorities are generated first.")
+    rate = models.FloatField(null=True, help_text="Tickets per second in the latest chunk.")
     replaces = models.JSONField(
         default=list,
         db_default=models.Value([], models.JSONField()),
         blank=True,
-        help_text="Batches whose unclaimed tickets are purged once this is ready.",
+        help_text="Batches whose unclaimed tickets are purged when this one is ready.",
     )
 
     objects = TicketBatchQuerySet.as_manager()
@@ -141,11 +143,11 @@ class TicketBatch(LeasedModel):
         ordering = ["-id"]
         verbose_name_plural = "ticket batches"
         indexes = [
-            # What a task may take, and what is overdue: a few rows of very many.
+            # Finds unleased and overdue batches: a few of very many rows.
             models.Index(name="idx_batch_status", fields=["status"]),
         ]
         constraints = [
-            # A task delivered twice, or a run asked for twice, finds this batch instead of making another.
+            # A repeated request finds the existing batch.
             models.UniqueConstraint(
                 name="one_generated_batch_a_mode",
                 fields=["run", "mode"],
@@ -169,7 +171,7 @@ class TicketBatch(LeasedModel):
 
     @property
     def seconds_left(self) -> float | None:
-        """Until all are made, at the present rate; None when nothing runs or nothing is known."""
+        """Return the estimated remaining time, or None if the batch is not running or its rate is unknown."""
         if self.status != self.Status.RUNNING or not self.rate:
             return None
         return (self.requested - self.generated) / self.rate

@@ -1,4 +1,4 @@
-"""What staff want of each mode where a call does not say it."""
+"""Per-mode policies: the defaults of generation runs, as staff set them."""
 
 from typing import TypedDict
 
@@ -10,11 +10,11 @@ from predictions.modes.registry import MODE_NAMES
 MAX_BATCH_SIZE = 10_000_000
 MAX_DAYS = 36_500
 MAX_PRIORITY = 100
-PAUSED_REASON = "paused; staff who may change mode policies can let it go on (admin: Mode policies)"
+PAUSED_REASON = "paused; staff who may change mode policies can resume it (admin: Mode policies)"
 
 
 class EffectivePolicy(TypedDict):
-    """What a batch is made by, as its run keeps it."""
+    """The policy applied to a batch, as recorded on its run."""
 
     batch_size: int
     cleanup_days: int
@@ -22,20 +22,20 @@ class EffectivePolicy(TypedDict):
 
 
 class ModePolicy(models.Model):
-    """What staff want of a mode where a call does not say it: pipeline runs, above all."""
+    """A mode's defaults for values that a call of `generate_batch` does not specify."""
 
     mode = models.CharField(max_length=20, choices=[(name, name) for name in MODE_NAMES], unique=True)
-    batch_size = models.PositiveIntegerField(default=100, help_text="Tickets a run.")
+    batch_size = models.PositiveIntegerField(default=100, help_text="Tickets per run.")
     keep_days = models.PositiveIntegerField(
-        default=7, help_text="Its tickets are deleted when they are older."
+        default=7, help_text="Days after which its unclaimed tickets are deleted."
     )
-    priority = models.SmallIntegerField(default=0, help_text="A higher one is made first.")
+    priority = models.SmallIntegerField(default=0, help_text="Higher priorities are generated first.")
     max_ready = models.PositiveIntegerField(
         default=100_000,
-        help_text="Replenishment leaves no more free tickets than that for a draw; 0: it makes none.",
+        help_text="Maximum of available tickets per draw that replenishment orders up to; 0 disables it.",
     )
     paused = models.BooleanField(
-        default=False, help_text="Left out of new runs; batches that are enqueued are made all the same."
+        default=False, help_text="Excluded from new runs; batches already queued are still generated."
     )
 
     class Meta:
@@ -62,7 +62,7 @@ class ModePolicy(models.Model):
     def effective(
         self, batch_size: int | None = None, cleanup_days: int | None = None, priority: int | None = None
     ) -> EffectivePolicy:
-        """What holds for a call: what it says, and what the policy says of the rest."""
+        """Return the values of a call, completed by the policy."""
         return EffectivePolicy(
             batch_size=batch_size or self.batch_size,
             cleanup_days=cleanup_days or self.keep_days,
@@ -71,11 +71,11 @@ class ModePolicy(models.Model):
 
 
 def policy_of(mode: str) -> ModePolicy:
-    """A mode's policy, or the defaults where nobody has made one."""
+    """Return a mode's policy, or an unsaved default."""
     return ModePolicy.objects.filter(mode=mode).first() or ModePolicy(mode=mode)
 
 
 def policies_by_mode() -> dict[str, ModePolicy]:
-    """All modes' policies, or the defaults, in the modes' order."""
-    made = {policy.mode: policy for policy in ModePolicy.objects.all()}
-    return {mode: made.get(mode) or ModePolicy(mode=mode) for mode in MODE_NAMES}
+    """Return the policies, or unsaved defaults, of all modes in their usual order."""
+    stored = {policy.mode: policy for policy in ModePolicy.objects.all()}
+    return {mode: stored.get(mode) or ModePolicy(mode=mode) for mode in MODE_NAMES}

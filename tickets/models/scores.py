@@ -1,4 +1,4 @@
-"""What batches won, kept when their tickets are purged. Scores are made by `tickets.scoring.scorer` only."""
+"""Scores of ticket batches, created by `tickets.scoring.scorer`. They outlive the tickets."""
 
 from functools import reduce
 from operator import add
@@ -10,7 +10,7 @@ from django.utils import timezone
 from predictions.models import Draw
 from predictions.powerball import PRIZE_TIERS, WHITE_BALLS, cost_usd, expected_prize_usd
 
-# One column a tier, in the order of PRIZE_TIERS, so that SQL can add them up over batches.
+# One column per tier, in the order of PRIZE_TIERS, so that SQL can sum them over batches.
 TIER_FIELDS = tuple(f"tier_{number}" for number in range(1, len(PRIZE_TIERS) + 1))
 DRAWN_FIELDS = ("n1", "n2", "n3", "n4", "n5", "powerball")
 _TIERS = reduce(add, map(F, TIER_FIELDS))
@@ -22,30 +22,32 @@ _PRIZE = reduce(
 
 class BatchScoreQuerySet(models.QuerySet["BatchScore"]):
     def for_current_numbers(self) -> "BatchScoreQuerySet":
-        """Scores against the draw as it is stored now; one against numbers corrected since does not count."""
+        """Filter scores against the present numbers of their draw, which may have been corrected since."""
         same = {name: OuterRef(name) for name in ("draw_date", *DRAWN_FIELDS)}
         return self.filter(Exists(Draw.objects.filter(**same)))
 
 
 class BatchScore(models.Model):
-    """What a batch's tickets won: how many in each prize tier. It outlives the tickets.
+    """Winning tickets of a batch, per prize tier.
 
-    The jackpot is counted and not priced, for it is shared and differs from draw to draw.
+    Jackpots are counted but not included in the prize, as their amount varies and is shared.
     """
 
     batch = models.OneToOneField(
         "tickets.TicketBatch", on_delete=models.PROTECT, primary_key=True, related_name="score"
     )
     draw_date = models.DateField()
-    n1 = models.PositiveSmallIntegerField(help_text="With the five after it: the draw it was scored against.")
+    n1 = models.PositiveSmallIntegerField(
+        help_text="Winning numbers of the draw it was scored against (with the next five fields)."
+    )
     n2 = models.PositiveSmallIntegerField()
     n3 = models.PositiveSmallIntegerField()
     n4 = models.PositiveSmallIntegerField()
     n5 = models.PositiveSmallIntegerField()
     powerball = models.PositiveSmallIntegerField()
-    tickets = models.PositiveIntegerField(help_text="In the table when they were scored.")
-    purged = models.PositiveIntegerField(help_text="Gone from the table before that.")
-    white_matches = models.PositiveIntegerField(help_text="White balls hit, over all its tickets.")
+    tickets = models.PositiveIntegerField(help_text="Tickets in the table when scored.")
+    purged = models.PositiveIntegerField(help_text="Tickets purged before scoring.")
+    white_matches = models.PositiveIntegerField(help_text="Matching white balls, over all tickets.")
     tier_1 = models.PositiveIntegerField(help_text="Tickets with 5 white balls and the Powerball: jackpot.")
     tier_2 = models.PositiveIntegerField(help_text="5 white balls.")
     tier_3 = models.PositiveIntegerField(help_text="4 white balls and the Powerball.")
@@ -55,7 +57,7 @@ class BatchScore(models.Model):
     tier_7 = models.PositiveIntegerField(help_text="2 white balls and the Powerball.")
     tier_8 = models.PositiveIntegerField(help_text="1 white ball and the Powerball.")
     tier_9 = models.PositiveIntegerField(help_text="The Powerball alone.")
-    prize_usd = models.PositiveBigIntegerField(help_text="By the fixed prizes, jackpots not counted in.")
+    prize_usd = models.PositiveBigIntegerField(help_text="Fixed prizes, without jackpots.")
     scored_at = models.DateTimeField(default=timezone.now)
 
     objects = BatchScoreQuerySet.as_manager()
@@ -63,7 +65,7 @@ class BatchScore(models.Model):
     class Meta:
         ordering = ["-draw_date", "-batch"]
         indexes = [
-            # `/draws/{date}`: what was won in one draw; and the filter of the admin.
+            # `/draws/{date}` and the admin's filter.
             models.Index(fields=["draw_date"], name="idx_batch_score_draw"),
         ]
         constraints = [
@@ -84,17 +86,17 @@ class BatchScore(models.Model):
 
     @property
     def white_balls(self) -> list[int]:
-        """Of the draw it was scored against."""
+        """The white balls of the draw it was scored against."""
         return [self.n1, self.n2, self.n3, self.n4, self.n5]
 
     @property
     def tiers(self) -> list[int]:
-        """How many tickets won, in the order of PRIZE_TIERS."""
+        """Winning tickets per tier, in the order of PRIZE_TIERS."""
         return [getattr(self, name) for name in TIER_FIELDS]
 
     @property
     def won(self) -> str:
-        """The tiers that tickets won, with how many: 3+1: 2, 0+1: 17."""
+        """Winning tiers with their counts, such as "3+1: 2, 0+1: 17"."""
         tiers = zip(PRIZE_TIERS, self.tiers, strict=True)
         return ", ".join(f"{tier}: {count:,}" for tier, count in tiers if count) or "nothing"
 
@@ -104,9 +106,9 @@ class BatchScore(models.Model):
 
     @property
     def expected_usd(self) -> float:
-        """What as many tickets win on average, whatever made them, without the jackpot."""
+        """Expected fixed prizes of as many tickets of any mode."""
         return expected_prize_usd(self.tickets)
 
     def matches(self, draw: Draw) -> bool:
-        """Whether it was scored against these numbers."""
+        """Return True if the batch was scored against these numbers."""
         return all(getattr(self, name) == getattr(draw, name) for name in DRAWN_FIELDS)

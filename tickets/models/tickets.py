@@ -1,4 +1,4 @@
-"""The pre-generated tickets."""
+"""Pre-generated tickets."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -12,7 +12,7 @@ from tickets.models.number_query import NumberQuery
 
 
 class PreGeneratedTicketQuerySet(models.QuerySet["PreGeneratedTicket"]):
-    """Remembers what was asked of it, so that `tickets.admin.ticket_lookup` knows how to find its newest."""
+    """Records its filters; `tickets.admin.ticket_lookup` uses them to find the newest tickets."""
 
     filters: dict[str, object] = {}
     age_filters: dict[str, object] = {}
@@ -28,61 +28,62 @@ class PreGeneratedTicketQuerySet(models.QuerySet["PreGeneratedTicket"]):
         return clone
 
     def of_batch(self, batch: TicketBatch) -> "PreGeneratedTicketQuerySet":
-        """A batch's tickets; the run and the mode let idx_pre_generated_pipeline_run serve the query."""
+        """Filter by batch, and by its run and mode, so that idx_pre_generated_pipeline_run is used."""
         return self.filter(pipeline_run_id=batch.run.pipeline_run_id, mode=batch.mode, batch=batch)
 
     def filter_keeping_id_order(self, **values: object) -> "PreGeneratedTicketQuerySet":
-        """Tickets with these values, which their batches have, too; no NULL is asked for.
+        """Filter by non-NULL values that the tickets share with their batches, reading in id order.
 
-        Coalesce keeps the other indexes out: with one, a database reads and sorts all it finds there, a
-        million tickets of a mode, to show a hundred.
+        With an index on these columns, the database would read and sort a million tickets of a mode to return
+        a hundred; Coalesce prevents that.
         """
         tickets = self._filter_unindexed(values)
         tickets.filters = self.filters | values
         return tickets
 
     def created_between(self, **bounds: object) -> "PreGeneratedTicketQuerySet":
-        """Tickets of an age: `created_at__gte` and `created_at__lt`."""
+        """Filter by `created_at__gte` and `created_at__lt`."""
         tickets = self._filter_unindexed(bounds)
         tickets.age_filters = self.age_filters | bounds
         return tickets
 
     def without_filters(self) -> "PreGeneratedTicketQuerySet":
-        """All tickets with these numbers and of this age, whatever else was asked."""
-        every = PreGeneratedTicket.objects.all()
-        tickets = every.created_between(**self.age_filters) if self.age_filters else every
+        """Drop all filters except those by numbers and age."""
+        tickets = PreGeneratedTicket.objects.all()
+        if self.age_filters:
+            tickets = tickets.created_between(**self.age_filters)
         return tickets if self.number_query is None else tickets.with_numbers(self.number_query)
 
     def _filter_unindexed(self, conditions: dict[str, object]) -> "PreGeneratedTicketQuerySet":
         tickets = self.all()
         for name, value in conditions.items():
             field, *lookup = name.split("__")
-            tickets = tickets.alias(**{f"{field}_walked": Coalesce(F(field), F(field))})
-            tickets = tickets.filter(**{"__".join([f"{field}_walked", *lookup]): value})
+            tickets = tickets.alias(**{f"{field}_unindexed": Coalesce(F(field), F(field))})
+            tickets = tickets.filter(**{"__".join([f"{field}_unindexed", *lookup]): value})
         return tickets
 
-    def with_numbers(self, wanted: NumberQuery) -> "PreGeneratedTicketQuerySet":
-        """Tickets that hold these white balls and this Powerball, where one was named."""
-        white_balls, powerball = wanted
+    def with_numbers(self, query: NumberQuery) -> "PreGeneratedTicketQuerySet":
+        """Filter by white balls and, if given, the Powerball."""
+        white_balls, powerball = query
         tickets = self.all() if powerball is None else self.filter(powerball=powerball)
         spare = 5 - len(white_balls)
-        for place, ball in enumerate(white_balls, start=1):  # balls ascend, so few places are possible
-            holds = Q()
-            for column in range(place, place + spare + 1):
-                holds |= Q(**{f"n{column}": ball})
-            tickets = tickets.filter(holds)
-        tickets.number_query = wanted
+        for position, ball in enumerate(white_balls, start=1):  # ascending, so few columns are possible
+            condition = Q()
+            for column in range(position, position + spare + 1):
+                condition |= Q(**{f"n{column}": ball})
+            tickets = tickets.filter(condition)
+        tickets.number_query = query
         return tickets
 
 
 class PreGeneratedTicket(models.Model):
-    """One ticket for one draw. Rows are made and deleted through `tickets.store` only.
+    """One ticket for one draw. Rows are inserted and deleted by `tickets.store` only.
 
-    The table, its columns, types, defaults, checks and index names are the written specification's.
+    The specification prescribes the table, its columns, types, defaults, checks and index names.
     """
 
     mode = models.TextField(choices=MODE_CHOICES)
-    pipeline_run_id = models.TextField(null=True, blank=True)  # noqa: DJ001 - the written schema's column
+    pipeline_run_id = models.TextField(null=True, blank=True)  # noqa: DJ001 - column of the specified schema
     n1 = models.IntegerField()
     n2 = models.IntegerField()
     n3 = models.IntegerField()
@@ -90,8 +91,8 @@ class PreGeneratedTicket(models.Model):
     n5 = models.IntegerField()
     powerball = models.IntegerField()
     confidence_score = models.FloatField(default=0.5, db_default=0.5)
-    strategy_used = models.TextField(null=True, blank=True)  # noqa: DJ001 - the written schema's column
-    metadata = models.TextField(null=True, blank=True)  # noqa: DJ001 - the written schema's column
+    strategy_used = models.TextField(null=True, blank=True)  # noqa: DJ001 - column of the specified schema
+    metadata = models.TextField(null=True, blank=True)  # noqa: DJ001 - column of the specified schema
     created_at = models.DateTimeField(default=timezone.now, db_default=Now())
     draw_date = models.DateField()
     batch = models.ForeignKey(TicketBatch, on_delete=models.PROTECT, db_index=False, related_name="tickets")
@@ -106,8 +107,7 @@ class PreGeneratedTicket(models.Model):
         ordering = ["-created_at", "-id"]
         verbose_name = "ticket"
         indexes = [
-            # `cached` and claims: a mode's free tickets for a draw (claim NULL), newest or oldest first, read
-            # in order and stopped at the limit.
+            # `cached` and claims: the newest or oldest unclaimed tickets of a mode and draw, read in order.
             models.Index(
                 "mode",
                 "draw_date",
@@ -116,11 +116,11 @@ class PreGeneratedTicket(models.Model):
                 F("id").desc(),
                 name="idx_pre_generated_mode",
             ),
-            # Cleanup by age, and the oldest and newest ticket of `batch-status`.
+            # The oldest and newest ticket of `batch-status`, and cleanup by age.
             models.Index(F("created_at").desc(), name="idx_pre_generated_created_at"),
-            # The tickets of a batch: purge, verification, the admin.
+            # The tickets of a batch, for purge, verification and admin.
             models.Index(fields=["pipeline_run_id", "mode"], name="idx_pre_generated_pipeline_run"),
-            # Claimed tickets whose draw is long over: their cleanup goes by the draw, not by age.
+            # Cleanup of claimed tickets, which goes by draw date instead of age.
             models.Index(
                 fields=["draw_date", "id"],
                 name="idx_pre_generated_claimed",
@@ -128,7 +128,7 @@ class PreGeneratedTicket(models.Model):
             ),
         ]
         constraints = [
-            # A ticket exists once a draw, whatever mode made it.
+            # A ticket exists once per draw, over all modes.
             models.UniqueConstraint(
                 name="one_ticket_a_draw",
                 fields=["draw_date", "n1", "n2", "n3", "n4", "n5", "powerball"],

@@ -135,9 +135,9 @@ def test_the_clients_page_lists_keys_by_what_they_begin_with_and_never_a_hash(ad
             assert secret not in page
     cells = [cell.split("<")[0].strip() for cell in page.split("<td>")]
     states = [
-        cell.rstrip("\n (") for cell in cells if cell.rstrip("\n (") in ("in force", "expired", "revoked")
+        cell.rstrip("\n (") for cell in cells if cell.rstrip("\n (") in ("active", "expired", "revoked")
     ]
-    assert sorted(states) == ["expired", "in force", "revoked"]
+    assert sorted(states) == ["active", "expired", "revoked"]
     assert page.count(">revoke</a>") == 2
 
 

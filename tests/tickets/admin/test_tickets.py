@@ -70,20 +70,20 @@ def test_numbers_are_read_in_any_order(text: str, wanted: NumberQuery) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "no number was given"),
-        ("five", "'five' is no number of a ticket"),
-        ("5 12x", "'12x' is no number of a ticket"),
-        ("5 -12", "'-12' is no number of a ticket"),
-        ("5.5", "'5.5' is no number of a ticket"),
-        ("\N{ARABIC-INDIC DIGIT FIVE}", "is no number of a ticket"),
-        ("+", "'+' is no number of a ticket"),
+        ("", "enter at least one number"),
+        ("five", "'five' is not a ticket number"),
+        ("5 12x", "'12x' is not a ticket number"),
+        ("5 -12", "'-12' is not a ticket number"),
+        ("5.5", "'5.5' is not a ticket number"),
+        ("\N{ARABIC-INDIC DIGIT FIVE}", "is not a ticket number"),
+        ("+", "'+' is not a ticket number"),
         ("0", "white ball 0 is not in 1 to 69"),
         ("70", "white ball 70 is not in 1 to 69"),
         ("+27", "Powerball 27 is not in 1 to 26"),
         ("5 5", "a white ball is repeated"),
         ("1 2 3 4 5 6", "6 white balls; a ticket has 5"),
         ("+1 +2", "2 Powerballs; a ticket has one"),
-        ("9" * 40, "is no number of a ticket"),
+        ("9" * 40, "is not a ticket number"),
     ],
 )
 def test_what_is_no_ticket_is_refused_with_the_reason(text: str, reason: str) -> None:

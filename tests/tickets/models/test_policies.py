@@ -15,7 +15,7 @@ from tests.factories import WEDNESDAY, make_prediction
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 from tickets.models.policies import PAUSED_REASON, ModePolicy, policies_by_mode, policy_of
-from tickets.receivers import enqueue_missing_batches, make_tickets
+from tickets.receivers import enqueue_batches, enqueue_missing_batches
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -241,7 +241,7 @@ def test_a_pipeline_run_makes_what_the_policies_say_and_a_pause_is_not_signalled
         pipeline_run_id="p", draw_date=WEDNESDAY, source="none", modes=["v1", "v2"], status="completed"
     )
     policy("v1", batch_size=250)
-    make_tickets(PipelineRun, run)
+    enqueue_batches(PipelineRun, run)
     assert batches() == [("v1", 250, 0), ("v2", 100, 0)]
 
     ModePolicy.objects.update(paused=True)

@@ -148,10 +148,7 @@ INVALID: dict[str, tuple[Any, str]] = {
         ticket(1, 2, 3, 4, 9, 3, strategy="\ud800"),
         "contains characters that cannot be",
     ),
-    "metadata with NUL": (
-        ticket(1, 2, 3, 4, 9, 3, metadata="a\0b"),
-        "metadata 'a\\x00b' contains characters",
-    ),
+    "metadata with NUL": (ticket(1, 2, 3, 4, 9, 3, metadata="a\0b"), "'a\\x00b' contains characters"),
     "metadata not JSON": (ticket(1, 2, 3, 4, 9, 3, metadata={1, 2}), "metadata is neither text nor JSON"),
 }
 
