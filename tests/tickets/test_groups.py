@@ -1,4 +1,4 @@
-"""The groups of staff: a viewer sees every page and changes nothing, an operator acts and holds no keys."""
+"""Staff groups: viewers see every page and change nothing, operators act but manage no keys."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -65,7 +65,7 @@ def operator() -> Client:
 
 @pytest.fixture
 def rows(on_tuesday: None) -> None:
-    """A row at least of every model that has a page."""
+    """Create at least one row of every model that has a page."""
     prediction = make_prediction()
     BatchTicketGenerator(10).generate_batch("run", async_mode=False, draw_date=WEDNESDAY)  # lstm fails
     claim_tickets(TicketBatch.objects.get(mode="random_forest"), 2)
@@ -85,10 +85,10 @@ def address(model: type[Model], page: str, *args: object) -> str:
 
 
 def pages_of_actions() -> Iterator[tuple[str, str]]:
-    """The slug and the address of every page that acts."""
-    for model, one in OURS.items():
-        if isinstance(one, ActionAdmin):
-            for page in one.action_pages:
+    """Return the slug and the URL of every action page."""
+    for model, model_admin in OURS.items():
+        if isinstance(model_admin, ActionAdmin):
+            for page in model_admin.action_pages:
                 yield page.slug, address(model, page.slug)
 
 
@@ -100,7 +100,7 @@ def test_a_viewer_sees_every_list_and_every_row_and_nothing_to_change_them_with(
     actions = [page for _, page in pages_of_actions()]
     for model in OURS:
         pages = [address(model, "changelist")]
-        if model is not ClaimHour:  # which is one page, of demand
+        if model is not ClaimHour:  # has a single page
             assert model._default_manager.exists(), model
             rows = model._default_manager.all()[:3]
             pages += [address(model, page, row.pk) for row in rows for page in ("change", "history")]
@@ -108,7 +108,7 @@ def test_a_viewer_sees_every_list_and_every_row_and_nothing_to_change_them_with(
             response = viewer.get(page)
             assert response.status_code == 200, page
             shown = response.content.decode()
-            assert not [one for one in (*MEANS_TO_CHANGE, *actions) if one in shown], page
+            assert not [text for text in (*MEANS_TO_CHANGE, *actions) if text in shown], page
 
 
 @pytest.mark.usefixtures("rows")
@@ -177,7 +177,7 @@ def test_an_operator_manages_no_keys_clients_users_schedules_or_queue(operator: 
     assert operator.post(address(ApiClient, "change", client.pk), {"name": "mine"}).status_code == 403
 
 
-# How they come to be
+# Creation
 
 
 def may(group: str) -> set[str]:

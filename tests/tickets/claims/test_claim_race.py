@@ -1,4 +1,4 @@
-"""Many claim at once, by threads and over real servers: none twice, quotas exact, nothing lost in a crash."""
+"""Concurrent claims in threads and over real servers: none twice, quotas exact, none lost in a crash."""
 
 import http.client
 import threading
@@ -28,19 +28,19 @@ from tickets.store import clear_old_batch_tickets, deletion, insert_batch_ticket
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-MANY = 50  # callers at once
+MANY = 50  # concurrent callers
 NUMBERS = ("n1", "n2", "n3", "n4", "n5", "powerball")
 
 
 @pytest.fixture
 def day() -> date:
-    """A draw whose sales are open whenever the tests run."""
+    """Return a draw whose sales are open whenever the tests run."""
     return next_draw(timezone.now() + timedelta(days=3))
 
 
 @pytest.fixture(scope="module")
 def port(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Of a gunicorn with two workers of eight threads."""
+    """Start gunicorn with two workers of eight threads and return its port."""
     log = tmp_path_factory.mktemp("web") / "log"
     with web_server(log, "--workers", "2", "--threads", "8") as (_, port):
         yield port
@@ -57,7 +57,7 @@ def post(port: int, key: str, idempotency_key: str, day: date, count: int) -> An
 
 
 def check_books() -> int:
-    """How many tickets were handed out: claims, tickets' rows, hours and quotas agree on it."""
+    """Return the number of claimed tickets, on which claims, ticket rows, hours and quotas must agree."""
     marked = defaultdict(list)
     for claim_pk, *numbers in PreGeneratedTicket.objects.exclude(claim=None).values_list("claim", *NUMBERS):
         marked[claim_pk].append(numbers)
@@ -101,15 +101,15 @@ def test_fifty_threads_of_one_client_get_exactly_its_quota(day: date) -> None:
 
 
 def test_fifty_callers_of_a_server_get_exactly_their_clients_quota(port: int, day: date) -> None:
-    client = fast_client(daily_quota=64)  # twelve times five, and four that are too few for one more
+    client = fast_client(daily_quota=64)  # twelve claims of five; four are left
     key = make_key(client)
     insert_batch_tickets(some_tickets(400), "v1", draw_date=day)
 
-    answers = at_once(MANY, lambda number: post(port, key, f"key-{number}", day, 5), range(MANY))
+    responses = at_once(MANY, lambda number: post(port, key, f"key-{number}", day, 5), range(MANY))
 
-    assert Counter(one.status for one in answers) == {201: 12, 429: 38}
+    assert Counter(response.status for response in responses) == {201: 12, 429: 38}
     assert check_books() == quota_of(client).used == 60
-    assert all(int(one.headers["Retry-After"]) > 60 for one in answers if one.status == 429)
+    assert all(int(response.headers["Retry-After"]) > 60 for response in responses if response.status == 429)
     assert post(port, key, "the-rest", day, 4).status == 201
     assert quota_of(client).remaining == 0
 
@@ -125,19 +125,21 @@ def test_sixteen_clients_over_one_stock_get_no_ticket_twice_and_all_of_it(port: 
     def claim(number: int) -> Answer:
         return post(port, keys[number % 16], f"key-{number}", day, 5)
 
-    answers = at_once(16, claim, range(16 * 5))
+    responses = at_once(16, claim, range(16 * 5))
 
-    assert Counter(one.status for one in answers) == {201: 60, 409: 20}
+    assert Counter(response.status for response in responses) == {201: 60, 409: 20}
     assert check_books() == 300
-    given = [str(ticket) for one in answers if one.status == 201 for ticket in one.body["tickets"]]
+    given = [
+        str(ticket) for response in responses if response.status == 201 for ticket in response.body["tickets"]
+    ]
     assert len(set(given)) == 300
-    short = [one.body["detail"] for one in answers if one.status == 409]
+    short = [response.body["detail"] for response in responses if response.status == 409]
     assert set(short) == {f"Tickets of v1 available for {day}: 0; requested: 5."}
     assert ClaimHour.objects.aggregate(total=Sum("refused")) == {"total": 20}
     assert not PreGeneratedTicket.objects.filter(mode="v2").exclude(claim=None).exists()
 
 
-# The same request again, at once
+# Concurrent repeats of a request
 
 
 def test_the_same_key_from_sixteen_threads_is_one_claim(day: date) -> None:
@@ -156,15 +158,15 @@ def test_the_same_key_over_sixteen_connections_is_one_answer(port: int, day: dat
     key = make_key(fast_client(daily_quota=5))
     insert_batch_tickets(some_tickets(100), "v1", draw_date=day)
 
-    answers = at_once(16, lambda _: post(port, key, "one", day, 5), range(16))
+    responses = at_once(16, lambda _: post(port, key, "one", day, 5), range(16))
 
-    assert {one.status for one in answers} == {201}
-    assert len({str(one.body) for one in answers}) == 1
-    assert [one.headers.get("Idempotency-Replayed") for one in answers].count("true") == 15
+    assert {response.status for response in responses} == {201}
+    assert len({str(response.body) for response in responses}) == 1
+    assert [response.headers.get("Idempotency-Replayed") for response in responses].count("true") == 15
     assert check_books() == 5
 
 
-# A server that dies
+# Server crashes
 
 
 @pytest.mark.parametrize(
@@ -191,7 +193,7 @@ def test_a_claim_whose_server_died_is_made_once_when_it_is_asked_for_again(
     assert [again.body["id"]] == before or not taken
 
 
-# While the stock changes
+# Concurrent deletion and insertion
 
 
 def test_claims_amid_a_generation_a_cleanup_and_a_purge_lose_nothing(
@@ -200,7 +202,7 @@ def test_claims_amid_a_generation_a_cleanup_and_a_purge_lose_nothing(
     monkeypatch.setattr(deletion, "DELETE_CHUNK", 40)
     clients = [fast_client(f"client-{number}", daily_quota=1_000_000) for number in range(6)]
     make_prediction("v1", day)
-    for number in (1, 2):  # old ones, which are claimed first, cleaned up and purged
+    for number in (1, 2):  # old tickets: claimed first, cleaned up and purged
         insert_batch_tickets(some_tickets(1500, powerball=number), "v1", f"old-{number}", day)
     PreGeneratedTicket.objects.update(created_at=F("created_at") - timedelta(days=400))
     insert_batch_tickets(some_tickets(1500, powerball=3), "v1", "new", day)
@@ -226,7 +228,7 @@ def test_claims_amid_a_generation_a_cleanup_and_a_purge_lose_nothing(
     )
 
     assert generated == 12_000
-    assert purged + cleaned > 0  # of the same tickets: who comes first has them
+    assert purged + cleaned > 0  # claims, purge and cleanup compete for the same tickets
     of_old = PreGeneratedTicket.objects.filter(pipeline_run_id__startswith="old").exclude(claim=None).count()
     assert of_old == 3000 - purged - cleaned > 0
     assert check_books() == sum(claimed) == 1080
@@ -241,7 +243,7 @@ def test_the_deletion_of_a_client_waits_for_its_claim_that_is_being_made(day: da
         with transaction.atomic():
             claim_tickets(client, ClaimRequest("v1", 5, day), "one")
             made.set()
-            time.sleep(1)  # the deletion is asked for, and the claim not committed
+            time.sleep(1)  # the deletion is waiting for the uncommitted claim
 
     def delete() -> Any:
         assert made.wait(10)
@@ -268,13 +270,13 @@ def test_a_client_that_is_deleted_while_it_claims_is_gone_or_keeps_all_it_claime
         client = fast_client(f"client-{number}")
         address = f"/admin/tickets/apiclient/{client.pk}/delete/"
         delete = partial(admin.post, address, {"post": "yes"})
-        claims = [partial(claim, client, one) for one in range(4)]
+        claims = [partial(claim, client, number) for number in range(4)]
         jobs = [delete, *claims] if number % 2 else [*claims, delete]
 
         outcomes = at_once(5, lambda job: job(), jobs)
 
         deleted = outcomes.pop(jobs.index(delete))
-        assert deleted.status_code in (200, 302)  # Django's own page, where a claim came between two looks
+        assert deleted.status_code in (200, 302)  # 200 if a claim arrived after Django's own check
         if ApiClient.objects.filter(pk=client.pk).exists():
             assert set(outcomes) == {"claimed"}
         else:

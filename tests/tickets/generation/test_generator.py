@@ -1,4 +1,4 @@
-"""BatchTicketGenerator: one call is one run, modes stand apart, and every answer comes from the rows."""
+"""BatchTicketGenerator: one call is one run, modes are independent, and results come from the rows."""
 
 import threading
 from datetime import date
@@ -123,7 +123,7 @@ def test_in_the_background_one_task_a_mode_is_enqueued_with_the_run() -> None:
     assert (result["started"], result["async"], result["status"]) == (True, True, "running")
     tasks = [(queued.key, queued.func(), queued.args()) for queued in OrmQ.objects.order_by("id")]
     batches = TicketBatch.objects.order_by("id")
-    assert tasks == [("shiolplus", "tickets.tasks.generate_ticket_batch", (one.pk,)) for one in batches]
+    assert tasks == [("shiolplus", "tickets.tasks.generate_ticket_batch", (batch.pk,)) for batch in batches]
     assert generator.get_status()["is_generating"] is True
     assert generator.wait_for_completion(timeout=0.3) is False
 

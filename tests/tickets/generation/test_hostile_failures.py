@@ -1,4 +1,4 @@
-"""A failure is recorded whatever its text holds, and never stops what comes after it."""
+"""A failure is recorded whatever its text contains, and never stops the work after it."""
 
 import logging
 import sys
@@ -68,7 +68,7 @@ def test_a_defect_while_a_batch_ends_does_not_stop_the_next(
     assert (result["status"], result["modes_processed"], result["modes_failed"]) == ("running", ["lstm"], [])
     batch = TicketBatch.objects.get(mode="random_forest")
     assert (batch.status, batch.stored) == ("running", 5)
-    assert batch.token is not None  # its lease expires, so it is tried again
+    assert batch.token is not None  # retried when the lease expires
     assert f"The outcome of batch {batch.pk} could not be recorded" in caplog.text
     assert "RuntimeError: a defect" in caplog.text
 
@@ -112,7 +112,7 @@ def test_data_forges_no_line_in_the_log_file() -> None:
     ]
     assert line.endswith(r"broke \ud800\x1b")
     assert not [line for line in lines if line.startswith("2026-12-01 00:00:00,000 ERROR   tickets: forged")]
-    assert "    2026-12-01 00:00:00,000 ERROR   tickets: forged" in lines  # of the traceback
+    assert "    2026-12-01 00:00:00,000 ERROR   tickets: forged" in lines  # from the traceback
 
 
 def test_every_handler_of_the_settings_escapes() -> None:

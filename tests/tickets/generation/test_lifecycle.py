@@ -1,4 +1,4 @@
-"""What may become of a batch: passed on, left for later, ended, cancelled, tried again."""
+"""State changes of a batch: requeued, backed off, finished, cancelled, retried."""
 
 from datetime import timedelta
 
@@ -27,12 +27,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 
 
 @pytest.fixture(autouse=True)
-def _law(on_tuesday: None) -> None:
+def _prediction(on_tuesday: None) -> None:
     make_prediction()
 
 
-def taken_batch(**values: object) -> TicketBatch:
-    """A batch that this process has."""
+def leased_batch(**values: object) -> TicketBatch:
+    """Create a batch leased by this process."""
     batch = queued_batch(**values)
     assert TicketBatch.objects.acquire(batch.pk, "here")
     batch.refresh_from_db()
@@ -40,7 +40,7 @@ def taken_batch(**values: object) -> TicketBatch:
 
 
 def stolen(batch: TicketBatch) -> TicketBatch:
-    """The same batch, with another holder since."""
+    """Let another worker take over the batch, and return the stale object."""
     TicketBatch.objects.filter(pk=batch.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
     assert TicketBatch.objects.acquire(batch.pk, "there")
     return batch
@@ -56,7 +56,7 @@ def test_a_batch_longer_than_its_slice_is_passed_on_with_a_task_and_goes_on(
     batch = queued_batch(300, chunk_size=100)
     OrmQ.objects.all().delete()
 
-    assert run_batch(batch.pk, seconds=0)  # over before the first chunk
+    assert run_batch(batch.pk, seconds=0)  # ends before the first chunk
 
     batch.refresh_from_db()
     assert (batch.status, batch.generated, batch.token, batch.lease_until) == ("queued", 0, None, None)
@@ -93,7 +93,7 @@ def test_the_next_batch_is_the_one_of_the_highest_priority_then_the_oldest() -> 
 
 
 def test_what_another_has_is_not_next_until_its_lease_runs_out() -> None:
-    batch = taken_batch()
+    batch = leased_batch()
     assert run_next_batch() is None
 
     TicketBatch.objects.filter(pk=batch.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
@@ -105,7 +105,7 @@ def test_what_another_has_is_not_next_until_its_lease_runs_out() -> None:
 
 @pytest.mark.parametrize("act", [requeue, lambda batch: finish_batch(batch, "ready")])
 def test_who_lost_a_batch_can_neither_pass_it_on_nor_end_it(act: object) -> None:
-    batch = stolen(taken_batch())
+    batch = stolen(leased_batch())
     OrmQ.objects.all().delete()
 
     with pytest.raises(LeaseLost):
@@ -130,7 +130,7 @@ def test_who_lost_a_batch_stores_no_further_chunk() -> None:
 
 
 def test_a_batch_that_met_an_outage_is_nobodys_for_a_while_and_then_due() -> None:
-    batch = taken_batch()
+    batch = leased_batch()
 
     requeue_with_backoff(batch, "the disk is full")
 
@@ -147,7 +147,7 @@ def test_a_batch_that_met_an_outage_is_nobodys_for_a_while_and_then_due() -> Non
 
 
 def test_after_its_last_attempt_a_batch_has_failed_with_the_reason_of_the_last() -> None:
-    batch = taken_batch(attempts=TicketBatch.MAX_ATTEMPTS - 1)
+    batch = leased_batch(attempts=TicketBatch.MAX_ATTEMPTS - 1)
 
     requeue_with_backoff(batch, "the disk is full")
 
@@ -158,8 +158,8 @@ def test_after_its_last_attempt_a_batch_has_failed_with_the_reason_of_the_last()
 
 
 def test_a_batch_whose_processes_were_killed_each_time_fails_and_says_so() -> None:
-    batch = taken_batch(attempts=TicketBatch.MAX_ATTEMPTS - 1)
-    assert not fail_if_exhausted(batch)  # it may still be at work
+    batch = leased_batch(attempts=TicketBatch.MAX_ATTEMPTS - 1)
+    assert not fail_if_exhausted(batch)  # it may still be running
 
     TicketBatch.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
 
@@ -169,7 +169,7 @@ def test_a_batch_whose_processes_were_killed_each_time_fails_and_says_so() -> No
     assert not fail_if_exhausted(batch)
 
 
-@pytest.mark.parametrize("make", [queued_batch, taken_batch])
+@pytest.mark.parametrize("make", [queued_batch, leased_batch])
 def test_a_batch_that_is_not_done_can_be_cancelled_and_keeps_its_tickets(make: object) -> None:
     batch = make()
 
@@ -237,7 +237,7 @@ def test_a_batch_knows_how_long_it_still_takes() -> None:
 
 
 def old_tickets(count: int) -> None:
-    """Tickets of the mode that a run deletes before it begins."""
+    """Insert expired tickets, which the next batch of the mode deletes first."""
     insert_batch_tickets(some_tickets(count), "random_forest", "old", WEDNESDAY)
     PreGeneratedTicket.objects.update(created_at=timezone.now() - timedelta(days=30))
 
@@ -263,11 +263,11 @@ def test_who_loses_a_batch_while_it_cleans_up_goes_no_further(monkeypatch: pytes
     batch = queued_batch()
     real = TicketBatch.objects.renew
 
-    def stolen_first(row: TicketBatch, **values: object) -> bool:
+    def steal_first(row: TicketBatch, **values: object) -> bool:
         stolen(row)
         return real(row, **values)
 
-    monkeypatch.setattr(TicketBatch.objects, "renew", stolen_first)
+    monkeypatch.setattr(TicketBatch.objects, "renew", steal_first)
 
     run_batch(batch.pk)
 

@@ -1,4 +1,4 @@
-"""A ticket that exists already for its draw is refused by the table, replaced, recorded and counted."""
+"""A ticket that already exists for its draw is rejected, replaced, recorded and counted."""
 
 import json
 from dataclasses import replace
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 
 
 def replacements(batch: TicketBatch) -> list[dict[str, Any]]:
-    """What the replaced tickets of a batch say of themselves."""
+    """Return the metadata of a batch's replacements."""
     return [
         json.loads(text) for text in batch.tickets.exclude(metadata=None).values_list("metadata", flat=True)
     ]
@@ -34,9 +34,9 @@ def replacements(batch: TicketBatch) -> list[dict[str, Any]]:
 
 def test_tickets_that_exist_already_are_replaced_recorded_and_counted() -> None:
     make_prediction()
-    doomed = sample(tilted_component(), 100, generator_for(7, 0, 0)).tolist()[10:13]
-    handed_in = [{"white_balls": ticket[:5], "powerball": ticket[5]} for ticket in doomed]
-    assert insert_batch_tickets(handed_in, "v1", draw_date=WEDNESDAY) == 3
+    existing = sample(tilted_component(), 100, generator_for(7, 0, 0)).tolist()[10:13]
+    inserted = [{"white_balls": ticket[:5], "powerball": ticket[5]} for ticket in existing]
+    assert insert_batch_tickets(inserted, "v1", draw_date=WEDNESDAY) == 3
     batch = queued_batch()
 
     run_batch(batch.pk)
@@ -52,7 +52,7 @@ def test_tickets_that_exist_already_are_replaced_recorded_and_counted() -> None:
 
 
 def test_two_batches_of_one_seed_share_no_ticket_and_both_are_reproducible() -> None:
-    """Every ticket of the second exists already, and some of its replacements do too."""
+    """Every ticket of the second batch already exists, as do some of its replacements."""
     make_prediction(components=[peaked_component()])
     first, second = queued_batch(200), queued_batch(200)
     run_batch(first.pk)
@@ -107,12 +107,12 @@ def test_a_mixture_of_weights_strata_and_a_deck_is_made_and_proven_though_some_t
     batch = queued_batch(800, chunk_size=200)
     order = component_order(batch.component_counts, 7)
     drawn = draw_tickets(mixture, order[:200], generator_for(7, 0, 0))
-    doomed = np.flatnonzero(order[:200] > 0)[:40].tolist()  # by strata and by decks
-    handed_in = [
+    existing = np.flatnonzero(order[:200] > 0)[:40].tolist()  # by strata and by decks
+    inserted = [
         {"white_balls": white_balls, "powerball": powerball}
-        for *white_balls, powerball in drawn[doomed].tolist()
+        for *white_balls, powerball in drawn[existing].tolist()
     ]
-    assert insert_batch_tickets(handed_in, "lstm", draw_date=WEDNESDAY) == 40
+    assert insert_batch_tickets(inserted, "lstm", draw_date=WEDNESDAY) == 40
 
     run_batch(batch.pk)
 
@@ -125,7 +125,9 @@ def test_a_mixture_of_weights_strata_and_a_deck_is_made_and_proven_though_some_t
         "coverage_optimizer": 200,
     }
     replaced = batch.tickets.exclude(metadata=None).exclude(strategy_used="frequency_weighted")
-    assert set(doomed) <= {json.loads(text)["place"] for text in replaced.values_list("metadata", flat=True)}
+    assert set(existing) <= {
+        json.loads(text)["place"] for text in replaced.values_list("metadata", flat=True)
+    }
     decks = batch.tickets.filter(strategy_used="coverage_optimizer")
     assert set(decks.values_list("confidence_score", flat=True)) == {0.5}
     verification = verify_batch(batch)

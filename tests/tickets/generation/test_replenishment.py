@@ -1,4 +1,4 @@
-"""What is lacking is ordered once, the worst first, within the policies and until sales close."""
+"""Replenishment: deficits are ordered once, largest first, within the policies and until sales close."""
 
 import logging
 import threading
@@ -26,7 +26,7 @@ from tickets.tasks import generate_ticket_batch
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CLOSED = datetime(2026, 11, 26, 2, 59, tzinfo=UTC)
-OPENED = datetime(2026, 11, 24, 4, tzinfo=UTC)  # the sale, a minute ago
+OPENED = datetime(2026, 11, 24, 4, tzinfo=UTC)  # sales, a minute ago
 MONDAY, MONDAY_END = date(2026, 11, 23), datetime(2026, 11, 24, 3, tzinfo=UTC)
 
 
@@ -36,8 +36,8 @@ def _now() -> Iterator[None]:
         yield
 
 
-def lacking(mode: str = "random_forest", claims: int = 60) -> None:
-    """A mode that can be made, of which none is there, and which was claimed so often an hour for Monday."""
+def create_demand(mode: str = "random_forest", claims: int = 60) -> None:
+    """Create demand for a mode without stock: a prediction, and hourly claims for Monday's draw."""
     make_prediction(mode)
     for hour in range(1, 48):
         count_claims(mode, MONDAY_END - timedelta(hours=hour), MONDAY, claims=claims, tickets=4 * claims)
@@ -47,8 +47,8 @@ def orders() -> list[tuple[str, int]]:
     return list(TicketBatch.objects.order_by("id").values_list("mode", "requested"))
 
 
-def shelf(mode: str = "random_forest", now: datetime = NOW) -> StockLevel:
-    return {one.mode: one for one in stock_levels(now, DemandModelCache())}[mode]
+def stock_level(mode: str = "random_forest", now: datetime = NOW) -> StockLevel:
+    return {level.mode: level for level in stock_levels(now, DemandModelCache())}[mode]
 
 
 @pytest.mark.django_db
@@ -61,8 +61,8 @@ def test_a_fresh_installation_orders_nothing() -> None:
 
 @pytest.mark.django_db
 def test_what_is_lacking_is_a_run_of_its_own_that_deletes_nothing_and_is_made_before_all_others() -> None:
-    lacking()
-    expected = shelf().order_quantity
+    create_demand()
+    expected = stock_level().order_quantity
 
     assert Replenisher().replenish(NOW) == expected > MIN_STOCK
 
@@ -77,7 +77,7 @@ def test_what_is_lacking_is_a_run_of_its_own_that_deletes_nothing_and_is_made_be
 
 @pytest.mark.django_db
 def test_what_was_ordered_is_not_ordered_again_while_it_is_made_nor_when_it_is_there() -> None:
-    lacking()
+    create_demand()
     replenisher = Replenisher()
     ordered = replenisher.replenish(NOW)
 
@@ -92,7 +92,7 @@ def test_it_is_made_before_a_large_batch_that_was_asked_for_first() -> None:
     make_prediction()
     ModePolicy.objects.update(priority=MAX_PRIORITY)
     large = queued_batch(5000)
-    lacking("v1")
+    create_demand("v1")
     Replenisher().replenish(NOW)
 
     generate_ticket_batch(large.pk)
@@ -104,9 +104,9 @@ def test_it_is_made_before_a_large_batch_that_was_asked_for_first() -> None:
 
 @pytest.mark.django_db
 def test_the_largest_shortfall_is_ordered_first() -> None:
-    lacking("v1", claims=60)
-    lacking("hybrid", claims=600)
-    lacking("lstm", claims=6)
+    create_demand("v1", claims=60)
+    create_demand("hybrid", claims=600)
+    create_demand("lstm", claims=6)
     insert_batch_tickets(some_tickets(60), "lstm", draw_date=WEDNESDAY)
     made = TicketBatch.objects.count()
 
@@ -118,7 +118,7 @@ def test_the_largest_shortfall_is_ordered_first() -> None:
 @pytest.mark.django_db
 def test_a_paused_mode_is_not_ordered_and_the_others_are() -> None:
     for mode in ("v1", "v2"):
-        lacking(mode)
+        create_demand(mode)
     ModePolicy.objects.filter(mode="v1").update(paused=True)
 
     Replenisher().replenish(NOW)
@@ -130,7 +130,7 @@ def test_a_paused_mode_is_not_ordered_and_the_others_are() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize(("max_ready", "ordered"), [(0, 0), (1, 0), (40, 0), (41, 1), (90, 50)])
 def test_no_more_free_tickets_are_left_than_the_policy_allows(max_ready: int, ordered: int) -> None:
-    lacking()
+    create_demand()
     insert_batch_tickets(some_tickets(40), "random_forest", draw_date=WEDNESDAY)
     ModePolicy.objects.update(max_ready=max_ready)
 
@@ -139,14 +139,14 @@ def test_no_more_free_tickets_are_left_than_the_policy_allows(max_ready: int, or
 
 @pytest.mark.django_db
 def test_nothing_is_ordered_from_the_cut_off_on() -> None:
-    lacking()
+    create_demand()
 
     assert Replenisher().replenish(CLOSED) == 0
     assert Replenisher().replenish(CLOSED + timedelta(minutes=30)) == 0
     assert Replenisher().replenish(CLOSED - timedelta(seconds=1)) > 0
 
 
-# What cannot be made
+# Orders that are impossible
 
 
 @pytest.mark.django_db
@@ -170,7 +170,7 @@ def test_without_a_prediction_nothing_is_ordered_it_is_said_once_and_made_good_w
 @pytest.mark.django_db
 @pytest.mark.parametrize("end", ["failed", "cancelled"])
 def test_after_an_order_that_came_to_nothing_the_next_waits(end: str) -> None:
-    lacking()
+    create_demand()
     Replenisher().replenish(NOW)
     batch = TicketBatch.objects.get()
     if end == "failed":
@@ -190,7 +190,7 @@ def test_after_an_order_that_came_to_nothing_the_next_waits(end: str) -> None:
 
 @pytest.mark.django_db
 def test_a_batch_of_somebody_else_that_failed_keeps_nobody_from_ordering() -> None:
-    lacking()
+    create_demand()
     queued_batch(status="failed", finished_at=NOW)
 
     assert Replenisher().replenish(NOW) > 0
@@ -200,9 +200,9 @@ def test_a_batch_of_somebody_else_that_failed_keeps_nobody_from_ordering() -> No
 def test_a_prediction_that_is_broken_stops_neither_the_other_modes_nor_the_watchdog(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    lacking("v1", claims=600)
+    create_demand("v1", claims=600)
     Prediction.objects.update(components=[{}])
-    lacking("v2")
+    create_demand("v2")
     replenisher = Replenisher()
 
     for _ in range(3):
@@ -216,11 +216,11 @@ def test_a_prediction_that_is_broken_stops_neither_the_other_modes_nor_the_watch
     assert replenisher.replenish(NOW + RETRY_AFTER) > 0
 
 
-# Who looks, and how often
+# Frequency and concurrency of checks
 
 
 class Clock:
-    """Time that passes when a test says so."""
+    """A clock that tests advance."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -233,7 +233,7 @@ class Clock:
 def test_it_looks_every_ten_seconds_however_often_it_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr(replenishment, "time", clock)
-    lacking("v1")
+    create_demand("v1")
     replenisher = Replenisher()
     replenisher.run_if_due()
     assert [mode for mode, _ in orders()] == ["v1"]
@@ -250,11 +250,11 @@ def test_it_looks_every_ten_seconds_however_often_it_is_called(monkeypatch: pyte
 
 @pytest.mark.django_db
 def test_the_watchdog_s_pass_replenishes() -> None:
-    lacking()
+    create_demand()
     watchdog = Watchdog()
-    for one in watchdog.clusters:
-        one.register()
-        one.start_at = time.monotonic() + 3600  # no process is wanted here
+    for cluster in watchdog.clusters:
+        cluster.register()
+        cluster.start_at = time.monotonic() + 3600  # start no process
 
     watchdog._tick()
 
@@ -263,9 +263,8 @@ def test_the_watchdog_s_pass_replenishes() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_watchdogs_that_see_the_same_shortage_at_once_order_it_once() -> None:
-    lacking()
-    patterns = DemandModelCache()
-    expected = next(one.order_quantity for one in stock_levels(NOW, patterns) if one.mode == "random_forest")
+    create_demand()
+    expected = stock_level().order_quantity
     ordered: list[int] = []
 
     def look() -> None:
@@ -279,7 +278,7 @@ def test_watchdogs_that_see_the_same_shortage_at_once_order_it_once() -> None:
         ModePolicy.objects.select_for_update().get(mode="random_forest")
         for thread in threads:
             thread.start()
-        time.sleep(1)  # all have seen the shortage, and wait for the row
+        time.sleep(1)  # all have seen the deficit and wait for the row lock
         assert ordered == []
     for thread in threads:
         thread.join()
@@ -290,7 +289,7 @@ def test_watchdogs_that_see_the_same_shortage_at_once_order_it_once() -> None:
 
 @pytest.mark.django_db
 def test_a_policy_that_nobody_made_is_no_obstacle() -> None:
-    lacking()
+    create_demand()
     ModePolicy.objects.all().delete()
 
     assert Replenisher().replenish(NOW) > 0

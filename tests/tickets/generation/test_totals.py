@@ -1,4 +1,4 @@
-"""What batches and claims came to in all."""
+"""Totals over batches and claims."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -52,8 +52,10 @@ def test_claims_of_all_draws_are_summed_and_those_of_past_draws_once_a_draw() ->
         assert list(claims.at(NOON)) == list(MODE_NAMES)
     assert len(queries) == 1
 
-    for day in (MONDAY, WEDNESDAY):  # a claim at the last moment, and one that is made now
+    for day in (MONDAY, WEDNESDAY):  # one before the draw and one now
         ClaimHour.objects.filter(draw_date=day).update(tickets=100)
     assert claims.at(NOON)["v1"].tickets == 220
-    assert claims.at(NOON + timedelta(days=2))["v1"].tickets == 220  # a draw later nothing is lost or doubled
+    assert (
+        claims.at(NOON + timedelta(days=2))["v1"].tickets == 220
+    )  # after another draw, nothing is lost or doubled
     assert ClaimTotals().at(NOON)["v1"].tickets == 220

@@ -1,4 +1,4 @@
-"""One batch: its tickets are a pure function of its row, stored in whole chunks, exactly as many as asked."""
+"""Batches: tickets are a pure function of the row, stored in whole chunks, exactly as many as requested."""
 
 from datetime import UTC, datetime
 
@@ -129,10 +129,8 @@ def test_a_batch_cancelled_meanwhile_gets_no_more_tickets() -> None:
 def test_a_failure_in_the_middle_of_a_chunk_leaves_none_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     make_prediction()
     batch = queued_batch(200, chunk_size=100)
-    make_other = sample(tilted_component(), 100, generator_for(7, 1, 0)).tolist()[0]
-    insert_batch_tickets(
-        [{"white_balls": make_other[:5], "powerball": make_other[5]}], "v1", draw_date=WEDNESDAY
-    )
+    existing = sample(tilted_component(), 100, generator_for(7, 1, 0)).tolist()[0]
+    insert_batch_tickets([{"white_balls": existing[:5], "powerball": existing[5]}], "v1", draw_date=WEDNESDAY)
     monkeypatch.setattr(worker, "MAX_ROUNDS", 0)
 
     run_batch(batch.pk)

@@ -1,4 +1,4 @@
-"""The tables of clients, keys, claims and their counts: what they forbid at both doors, and their indexes."""
+"""Constraints and indexes of the tables of clients, keys, claims and counts."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -55,7 +55,7 @@ VALID: dict[type[models.Model], Callable[[ApiClient], dict[str, Any]]] = {
 
 
 def insert_raw(model: type[models.Model], values: dict[str, Any]) -> None:
-    """A row without the model's own checks, each value as the database stores it."""
+    """Insert a row without model validation, with values in database form."""
     fields = {field.attname: field for field in model._meta.concrete_fields}
     adapted = [fields[name].get_db_prep_save(value, connection) for name, value in values.items()]
     marks = ", ".join(["%s"] * len(values))
@@ -123,7 +123,7 @@ def test_an_unbroken_row_passes_both_doors(model: type[models.Model], shop: ApiC
         ),
         (QuotaUsage, [{"day": WEDNESDAY.replace(day=26)}]),
     ],
-    ids=lambda one: getattr(one, "__name__", ""),
+    ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_what_exists_once_is_refused_twice_at_both_doors(
     model: type[models.Model], others: list[dict[str, Any]], shop: ApiClient
@@ -209,7 +209,7 @@ def test_a_client_with_claims_and_a_claim_with_tickets_cannot_be_deleted(shop: A
         (QuotaUsage, {"one_row_a_client_and_day"}),
         (ApiClient, {"api_client_daily_quota", "api_client_rate"}),
     ],
-    ids=lambda one: getattr(one, "__name__", ""),
+    ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_the_tables_have_their_indexes_and_constraints_under_their_names(
     model: type[models.Model], names: set[str]

@@ -1,4 +1,4 @@
-"""Policies hold where a call does not say, what was used stays with the run, and a pause breaks nothing."""
+"""Mode policies: defaults of calls, their record on the run, and paused modes."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,8 +39,8 @@ def test_every_mode_has_a_policy_and_the_defaults_hold_where_its_row_is_missing(
     ModePolicy.objects.all().delete()
 
     assert list(policies_by_mode()) == list(MODE_NAMES)
-    for one in (*policies_by_mode().values(), policy_of("v1")):
-        assert (one.batch_size, one.keep_days, one.priority, one.paused) == (100, 7, 0, False)
+    for policy in (*policies_by_mode().values(), policy_of("v1")):
+        assert (policy.batch_size, policy.keep_days, policy.priority, policy.paused) == (100, 7, 0, False)
 
 
 def test_what_a_call_does_not_say_is_as_the_policies_say_and_stays_with_the_run() -> None:
@@ -120,7 +120,7 @@ def test_a_queued_batch_says_by_when_it_is_to_be_delivered_and_a_failed_one_does
     assert dict(TicketBatch.objects.values_list("mode", "redeliver_after")) == expected
 
 
-# The same id again
+# Repeated run ids
 
 
 def test_the_same_id_without_a_size_matches_whatever_the_run_used() -> None:

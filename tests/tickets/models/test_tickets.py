@@ -1,4 +1,4 @@
-"""The table itself: what it forbids at both doors, the written schema's own INSERT, and its indexes."""
+"""The ticket table: its constraints, the INSERT of the specified schema, and its indexes."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,7 @@ VALID: dict[str, Any] = {
 
 @pytest.fixture
 def batch(db: None) -> TicketBatch:
-    """A batch that holds one ticket: 1 2 3 4 5 +1."""
+    """Create a batch of one ticket, 1 2 3 4 5 +1."""
     insert_batch_tickets(some_tickets(1), "v1", "pipe-1", WEDNESDAY)
     return TicketBatch.objects.get()
 
@@ -49,7 +49,7 @@ def insert_raw(values: dict[str, Any]) -> None:
 def delete_raw(batch: TicketBatch) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("DELETE FROM tickets_ticketbatch WHERE id = %s", [batch.pk])
-        connection.check_constraints()  # now, where the end of the test's transaction would be too late
+        connection.check_constraints()  # deferred until the end of the test's transaction otherwise
 
 
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
@@ -199,8 +199,8 @@ def test_the_table_has_the_indexes_and_constraints_of_the_schema_under_their_nam
 
 
 def plan_of(queries: Sequence[dict[str, str]], word: str) -> list[str]:
-    """SQLite's plan of the one captured query that holds a word."""
-    (sql,) = [one["sql"] for one in queries if word in one["sql"]]
+    """Return SQLite's plan of the captured query that contains a word."""
+    (sql,) = [query["sql"] for query in queries if word in query["sql"]]
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
         return [row[3] for row in cursor.fetchall()]

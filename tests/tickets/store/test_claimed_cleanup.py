@@ -1,4 +1,4 @@
-"""Claimed tickets: kept by every door until their draw is scored, and by age until long after it."""
+"""Claimed tickets are never deleted before their draw is scored, and expire only long after it."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -48,7 +48,7 @@ def _the_day_before() -> Iterator[None]:
 
 @pytest.fixture
 def batch() -> TicketBatch:
-    """Ten old tickets of random_forest, of which three are claimed."""
+    """Insert ten old tickets of random_forest, three of them claimed."""
     insert_batch_tickets(some_tickets(10), "random_forest", "pipe-1", WEDNESDAY)
     PreGeneratedTicket.objects.update(created_at=F("created_at") - timedelta(days=400))
     batch = TicketBatch.objects.select_related("run").get()
@@ -57,7 +57,7 @@ def batch() -> TicketBatch:
 
 
 def left(batch: TicketBatch) -> int:
-    """How many tickets a batch has; it is what the batch says."""
+    """Return the number of a batch's tickets, after checking the batch's own count."""
     batch.refresh_from_db()
     assert batch.stored == PreGeneratedTicket.objects.filter(batch=batch).count()
     return batch.stored
@@ -77,7 +77,7 @@ def delete_in_admin(model: str, pk: int) -> None:
 
 
 def is_protected(rows: QuerySet[Any]) -> None:
-    """Deleting rows by the ORM is refused, since tickets hang on them."""
+    """The ORM refuses to delete rows that tickets refer to."""
     with pytest.raises(ProtectedError), transaction.atomic():
         rows.delete()
 
@@ -85,17 +85,17 @@ def is_protected(rows: QuerySet[Any]) -> None:
 def delete_raw(table: str) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {table}")
-        connection.check_constraints()  # now, where the end of the test's transaction would be too late
+        connection.check_constraints()  # deferred until the end of the test's transaction otherwise
 
 
 def is_held(table: str) -> None:
-    """The database itself refuses to lose a row that tickets or claims hang on."""
+    """The database refuses to delete rows that tickets or claims refer to."""
     with pytest.raises(IntegrityError):
         delete_raw(table)
 
 
 def cancel_and_retry(batch: TicketBatch) -> None:
-    """As a batch that is amid its making."""
+    """Cancel and retry a batch as if it were being generated."""
     make_prediction()
     TicketBatch.objects.update(status=TicketBatch.Status.RUNNING, origin="generated")
     assert cancel_batch(batch)
@@ -114,7 +114,7 @@ DOORS: dict[str, Callable[[TicketBatch], object]] = {
     "the clock's cleanup": lambda batch: clean_up_tickets(),
 }
 
-CLOSED_DOORS: dict[str, Callable[[TicketBatch], object]] = {  # nothing passes them, claimed or not
+CLOSED_DOORS: dict[str, Callable[[TicketBatch], object]] = {  # delete nothing, claimed or not
     "cancelling the batch and trying again": cancel_and_retry,
     "the watchdog's reaper": lambda batch: reap(),
     "inserting its tickets again": lambda batch: insert_batch_tickets(
@@ -218,11 +218,11 @@ def test_the_preview_of_a_purge_counts_what_really_goes(
     if scored:
         score_draw(make_draw())
 
-    doomed = purge_candidates(before=before)
+    candidates = purge_candidates(before=before)
 
     with time_machine.travel(LATER):
-        deleted = {one.batch.mode: purge_batch(one.batch, before=before) for one in doomed}
-    assert deleted == {one.batch.mode: one.tickets for one in doomed}
+        deleted = {item.batch.mode: purge_batch(item.batch, before=before) for item in candidates}
+    assert deleted == {item.batch.mode: item.tickets for item in candidates}
     assert deleted == ({"random_forest": 10, "v1": 4} if scored else {"random_forest": 7})
 
 

@@ -1,4 +1,4 @@
-"""clear_old_batch_tickets and purge_batch; and the counts, which no door may leave untrue."""
+"""clear_old_batch_tickets, purge_batch and the counts of the batches."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -38,7 +38,7 @@ WEEK = timedelta(days=7)
 
 
 def insert_aged(age: timedelta, *tickets: dict[str, Any], mode: str = "v1", run_id: str = "pipe-1") -> None:
-    """Tickets that are of this age at NOON."""
+    """Insert tickets of this age at NOON."""
     with time_machine.travel(NOON - age, tick=False):
         assert insert_batch_tickets(tickets, mode, run_id, WEDNESDAY) == len(tickets)
 
@@ -98,7 +98,7 @@ def test_only_the_named_modes_tickets_go() -> None:
 @pytest.mark.django_db
 @time_machine.travel(NOON, tick=False)
 def test_without_days_each_modes_policy_says_how_long_its_tickets_stay() -> None:
-    ModePolicy.objects.all().delete()  # for lstm there is none: seven days
+    ModePolicy.objects.all().delete()  # lstm has the default of seven days
     for mode, days in (("v1", 2), ("v2", 30)):
         ModePolicy.objects.create(mode=mode, keep_days=days)
     for number, mode in enumerate(("v1", "v2", "lstm"), start=1):
@@ -174,7 +174,9 @@ def test_whatever_is_done_to_the_table_every_count_is_that_of_the_rows() -> None
 
     insert_aged(WEEK + timedelta(hours=1), *some_tickets(7, powerball=1), mode="random_forest", run_id="old")
     insert_aged(WEEK + timedelta(hours=1), *some_tickets(4, powerball=2), mode="v1", run_id="old")
-    insert_batch_tickets(some_tickets(6, powerball=3), "v1", "old", WEDNESDAY)  # young ones in an old batch
+    insert_batch_tickets(
+        some_tickets(6, powerball=3), "v1", "old", WEDNESDAY
+    )  # recent tickets in an old batch
     insert_batch_tickets(some_tickets(5, powerball=3), "v1", "old", SATURDAY)
     assert_every_count_is_true()
 
@@ -184,7 +186,9 @@ def test_whatever_is_done_to_the_table_every_count_is_that_of_the_rows() -> None
     assert_every_count_is_true()
 
     make_prediction()
-    result = BatchTicketGenerator(300).generate_batch("made", async_mode=False)  # lstm fails; cleans up first
+    result = BatchTicketGenerator(300).generate_batch(
+        "made", async_mode=False
+    )  # lstm fails after the cleanup
     assert (result["status"], result["tickets_generated"]) == ("partial", 300)
     assert not PreGeneratedTicket.objects.filter(mode="random_forest", pipeline_run_id="old").exists()
     BatchTicketGenerator(300).generate_batch("made", async_mode=False)
@@ -206,7 +210,7 @@ def test_whatever_is_done_to_the_table_every_count_is_that_of_the_rows() -> None
         assert_every_count_is_true()
     with pytest.raises(InsufficientStock):
         allocation.claim_tickets(client, ClaimRequest("v1", 2), "too many")
-    assert purge_batch(TicketBatch.objects.get(mode="v1", draw_date=WEDNESDAY)) == 1  # what is free
+    assert purge_batch(TicketBatch.objects.get(mode="v1", draw_date=WEDNESDAY)) == 1  # the unclaimed one
     assert clear_old_batch_tickets(1) == 0
     assert_every_count_is_true()
 
@@ -214,12 +218,12 @@ def test_whatever_is_done_to_the_table_every_count_is_that_of_the_rows() -> None
     claim_tickets(given, 3)
     assert_every_count_is_true()
     with time_machine.travel(NOON + 2 * WEEK, tick=False):
-        assert clear_old_batch_tickets(mode="v1") == 2  # the claimed ones stay
+        assert clear_old_batch_tickets(mode="v1") == 2  # the claimed ones remain
         assert_every_count_is_true()
         assert purge_batch(given) == 0
 
     score_draw(make_draw(SATURDAY))
-    claimed = sum(one.tickets for one in purge_candidates(mode="v1"))
+    claimed = sum(candidate.tickets for candidate in purge_candidates(mode="v1"))
     with time_machine.travel(NOON + 14 * WEEK, tick=False):
         assert clear_old_batch_tickets(mode="v1") == claimed == 3
     assert_every_count_is_true()

@@ -1,4 +1,4 @@
-"""Deleting beside others: a bounded time, turns for them, and no ticket twice or wrongly counted."""
+"""Concurrent deletion: time limits, pauses for other writers, and exact counts."""
 
 import threading
 import time
@@ -37,7 +37,7 @@ def test_when_the_time_is_over_the_rest_is_left_and_another_call_goes_on(
     batch, over = TicketBatch.objects.get(mode="v2"), time.monotonic()
 
     with time_machine.travel(datetime.now(UTC) + 2 * WEEK):
-        insert_batch_tickets(some_tickets(1, powerball=3), "lstm", "young", WEDNESDAY)  # looked at first
+        insert_batch_tickets(some_tickets(1, powerball=3), "lstm", "young", WEDNESDAY)  # comes first
         assert clear_old_batch_tickets(until=over) == 2
         assert purge_batch(batch, until=over) == 2
         assert clear_old_batch_tickets(until=over) == 2
@@ -61,7 +61,7 @@ def test_between_two_chunks_others_get_a_part_of_the_time_that_one_took(
 
 
 def _slowly(word: str, seconds: float) -> Callable[..., Any]:
-    """Makes statements that begin with a word take a while longer."""
+    """Delay statements that begin with a word."""
 
     def run(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         if sql.startswith(word):
@@ -102,7 +102,9 @@ def test_cleaners_at_once_delete_each_ticket_once_and_keep_the_counts(
 def test_a_purge_and_who_stores_the_same_tickets_in_the_batch_do_not_wait_in_a_circle() -> None:
     insert_batch_tickets(some_tickets(10), "v1", "pipe-1", WEDNESDAY)
     batch = TicketBatch.objects.select_related("run").get()
-    again = [TicketRow(one["white_balls"], one["powerball"], 0.5, "v1", None) for one in some_tickets(11)]
+    again = [
+        TicketRow(ticket["white_balls"], ticket["powerball"], 0.5, "v1", None) for ticket in some_tickets(11)
+    ]
     held = threading.Event()
 
     def store() -> int:
@@ -110,7 +112,7 @@ def test_a_purge_and_who_stores_the_same_tickets_in_the_batch_do_not_wait_in_a_c
             with transaction.atomic():
                 TicketBatch.objects.filter(pk=batch.pk).update(attempts=1)  # as a chunk begins
                 held.set()
-                time.sleep(0.5)  # by now the purge is under way
+                time.sleep(0.5)  # the purge is now running
                 return len(insert_rows(batch, again, timezone.now()))
         finally:
             connection.close()
@@ -118,6 +120,6 @@ def test_a_purge_and_who_stores_the_same_tickets_in_the_batch_do_not_wait_in_a_c
     with ThreadPoolExecutor(1) as other:
         refused = other.submit(store)
         held.wait()
-        assert purge_batch(batch) in (10, 11)  # the new one too, if it was there in time
+        assert purge_batch(batch) in (10, 11)  # including the new one if it was inserted in time
         assert refused.result() == 10
     assert_every_count_is_true()

@@ -1,4 +1,4 @@
-"""insert_rows, the one way into the table: places and ids, what is refused, and several at once."""
+"""insert_rows: indices and ids, rejected rows, and concurrent inserts."""
 
 import threading
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ NUMBERS = ("n1", "n2", "n3", "n4", "n5", "powerball")
 
 def rows_of(count: int, powerball: int = 1) -> list[TicketRow]:
     return [
-        TicketRow(one["white_balls"], one["powerball"], 0.1 + place / 3e5, "v1", None)
-        for place, one in enumerate(some_tickets(count, powerball))
+        TicketRow(ticket["white_balls"], ticket["powerball"], 0.1 + index / 3e5, "v1", None)
+        for index, ticket in enumerate(some_tickets(count, powerball))
     ]
 
 
 def new_batch(run_id: str = "pipe-1") -> TicketBatch:
-    """A batch that holds one ticket with the Powerball 26."""
+    """Create a batch of one ticket with Powerball 26."""
     insert_batch_tickets(some_tickets(1, powerball=26), "v1", run_id, WEDNESDAY)
     batch = TicketBatch.objects.select_related("run").get(run__pipeline_run_id=run_id)
     PreGeneratedTicket.objects.filter(batch=batch).delete()
@@ -48,7 +48,7 @@ def numbers(rows: Sequence[TicketRow]) -> list[tuple[int, ...]]:
 
 
 def stored(batch: TicketBatch) -> list[tuple[int, ...]]:
-    """A batch's tickets in the order of their ids; as many as the batch says."""
+    """Return a batch's tickets in id order, after checking the batch's count."""
     tickets = list(PreGeneratedTicket.objects.filter(batch=batch).order_by("id").values_list(*NUMBERS))
     batch.refresh_from_db()
     assert batch.stored == batch.generated == len(tickets)

@@ -1,4 +1,4 @@
-"""Cleanup by the clock: each mode keeps its tickets as long as its policy says."""
+"""apply_retention: tickets are kept as long as the policy of their mode says."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""get_cached_tickets and get_batch_ticket_stats: what is in stock, exactly as the API shows it."""
+"""get_cached_tickets and get_batch_ticket_stats return exactly what the API shows."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ NOTHING = dict.fromkeys(MODE_NAMES, 0)
 
 
 def white_balls(tickets: list[dict[str, Any]]) -> list[list[int]]:
-    return [one["white_balls"] for one in tickets]
+    return [ticket["white_balls"] for ticket in tickets]
 
 
 # get_cached_tickets
@@ -50,14 +50,14 @@ def test_a_cached_ticket_has_exactly_the_keys_of_the_api() -> None:
 
 @pytest.mark.django_db
 def test_the_newest_come_first_and_among_equal_times_the_last_stored() -> None:
-    for hour, powerball in ((1, 5), (3, 6), (2, 7)):  # stored in another order than their times
+    for hour, powerball in ((1, 5), (3, 6), (2, 7)):  # not stored in order of time
         with time_machine.travel(NOON + timedelta(hours=hour), tick=False):
             insert_batch_tickets(some_tickets(2, powerball), "v1", draw_date=WEDNESDAY)
 
     tickets = get_cached_tickets("v1", draw_date=WEDNESDAY)
 
     first, second = [1, 2, 3, 4, 5], [1, 2, 3, 4, 6]
-    assert [(one["powerball"], one["white_balls"]) for one in tickets] == [
+    assert [(ticket["powerball"], ticket["white_balls"]) for ticket in tickets] == [
         (6, second),
         (6, first),
         (7, second),
@@ -93,7 +93,7 @@ def test_only_the_named_mode_and_draw_are_given() -> None:
     [
         ("2026-11-24T12:00:00Z", "2026-11-25"),
         ("2026-11-26T03:58:59Z", "2026-11-25"),  # a second before 22:59 in New York
-        ("2026-11-26T03:59:00Z", "2026-11-28"),  # the draw itself: no longer to come
+        ("2026-11-26T03:59:00Z", "2026-11-28"),  # the instant of the draw
         ("2026-11-29T03:59:00Z", "2026-11-30"),
     ],
 )
@@ -102,7 +102,7 @@ def test_the_default_is_the_next_draw_by_the_clock(now: str, day: str) -> None:
         insert_batch_tickets(some_tickets(1), "v1", draw_date=draw_date)
 
     with time_machine.travel(now, tick=False):
-        assert [one["draw_date"] for one in get_cached_tickets("v1")] == [day]
+        assert [ticket["draw_date"] for ticket in get_cached_tickets("v1")] == [day]
 
 
 @pytest.mark.django_db
@@ -125,7 +125,7 @@ def test_a_ticket_for_a_known_draw_shows_its_result(
     )
     insert_batch_tickets([ticket(*numbers)], "v1", draw_date=LAST_DRAW)
 
-    assert [one["result"] for one in get_cached_tickets("v1", draw_date=LAST_DRAW)] == [result]
+    assert [ticket["result"] for ticket in get_cached_tickets("v1", draw_date=LAST_DRAW)] == [result]
 
 
 @pytest.mark.django_db
@@ -178,7 +178,7 @@ def test_the_stats_tell_all_tickets_a_mode_and_those_for_the_next_draw() -> None
         "available_by_mode": NOTHING | {"v1": 3},
         "oldest_ticket": "2026-11-23T12:00:00Z",
         "newest_ticket": "2026-11-24T12:00:00Z",
-        "last_run": None,  # tickets handed in are nobody's run
+        "last_run": None,  # inserted tickets have no generation run
     }
 
 
@@ -240,6 +240,6 @@ def test_the_stats_never_count_the_tickets() -> None:
     ) as queries:
         get_batch_ticket_stats()
 
-    of_tickets = [one["sql"] for one in queries if "pre_generated_tickets" in one["sql"]]
-    assert len(of_tickets) == 2
-    assert all("LIMIT 1" in sql and "COUNT" not in sql.upper() for sql in of_tickets)
+    ticket_queries = [query["sql"] for query in queries if "pre_generated_tickets" in query["sql"]]
+    assert len(ticket_queries) == 2
+    assert all("LIMIT 1" in sql and "COUNT" not in sql.upper() for sql in ticket_queries)

@@ -1,4 +1,4 @@
-"""insert_batch_tickets: the valid ones are stored, each other one is skipped with its reason."""
+"""insert_batch_tickets stores valid tickets and skips each invalid one with its reason."""
 
 import json
 from datetime import UTC, date, datetime
@@ -185,7 +185,7 @@ def test_tickets_that_are_no_list_are_an_error(tickets: Any) -> None:
 
 @pytest.mark.django_db
 def test_tickets_may_come_one_by_one() -> None:
-    assert insert_batch_tickets((one for one in [FIRST, LAST]), "v1", "pipe-1", WEDNESDAY) == 2
+    assert insert_batch_tickets((ticket for ticket in [FIRST, LAST]), "v1", "pipe-1", WEDNESDAY) == 2
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""SQLite's write-ahead log does not stay large after a reader that was left open has gone."""
+"""SQLite's write-ahead log is truncated after a long-running reader has finished."""
 
 import sqlite3
 
