@@ -61,8 +61,6 @@ class ClaimRefused(Exception):
 
 
 class ModeNotAllowed(ClaimRefused):
-    """The client may not claim tickets of this mode."""
-
     field = "mode"
 
 
@@ -73,20 +71,14 @@ class IdempotencyKeyReused(ClaimRefused):
 
 
 class SalesClosed(ClaimRefused):
-    """Sales for this draw have closed."""
-
     field = "draw_date"
 
 
 class InsufficientStock(ClaimRefused):
-    """Fewer tickets are available than requested."""
-
     field = "count"
 
 
 class QuotaExceeded(ClaimRefused):
-    """More tickets are requested than the client's daily quota has left."""
-
     field = "count"
 
     def __init__(self, quota: "Quota", count: int) -> None:
@@ -254,10 +246,7 @@ def _insufficient_stock(request: ClaimRequest, day: date, available: int) -> Ins
 
 
 def tickets_of(claim: Claim, draw: Draw | None) -> list[dict[str, Any]]:
-    """Return the tickets of a claim in the form of the API, with their results if the draw is given.
-
-    They are read from the claim, as ticket rows are eventually deleted.
-    """
+    """Return the tickets of a claim in the form of the API, with their results if the draw is given."""
     rows = [
         (*numbers, *details) for numbers, details in zip(claim.numbers, claim.ticket_details, strict=True)
     ]

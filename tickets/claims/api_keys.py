@@ -17,7 +17,6 @@ _PREFIX = re.compile(rf"[A-Za-z0-9]{{{PREFIX_LENGTH}}}")
 
 
 def generate_prefix() -> str:
-    """Return a random prefix: the public part of a key, which identifies it."""
     return get_random_string(PREFIX_LENGTH)
 
 

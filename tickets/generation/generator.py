@@ -128,7 +128,6 @@ class BatchTicketGenerator:
         return run, created
 
     def _effective_policies(self) -> tuple[dict[str, str], dict[str, EffectivePolicy]]:
-        """Return the reason for each paused mode, and the effective policies of the others."""
         policies = policies_by_mode()
         paused = {mode: PAUSED_REASON for mode in self.modes if policies[mode].paused}
         effective = {
@@ -186,7 +185,6 @@ def _check_integer(name: str, value: int | None, maximum: int) -> int | None:
 
 
 def _single_value(values: Sequence[int]) -> int | None:
-    """Return the value that all have in common, or None."""
     return values[0] if len(set(values)) == 1 else None
 
 
@@ -202,7 +200,7 @@ def _conflict(run: GenerationRun, name: str, stored: object, requested: object) 
 
 
 def _create_batches(run: GenerationRun) -> list[TicketBatch]:
-    """Create the batches of a new run and return the queued ones. Those without a prediction have failed."""
+    """Create the batches of a new run and return the queued ones; those without a prediction fail."""
     if not run.modes:
         run.status, run.finished_at = GenerationRun.Status.CANCELLED, timezone.now()
         run.error = "; ".join(f"{mode}: {reason}" for mode, reason in run.skipped.items())

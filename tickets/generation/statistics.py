@@ -17,7 +17,6 @@ def _generated_runs() -> QuerySet[GenerationRun]:
 
 
 def current_run() -> GenerationRun | None:
-    """Return the latest running run of the whole database."""
     return _generated_runs().filter(status=Status.RUNNING).order_by("-id").first()
 
 

@@ -20,11 +20,7 @@ GENERATED = Q(origin=Origin.GENERATED)
 
 @dataclass(frozen=True)
 class BatchTotal:
-    """Totals of a mode's batches in one status.
-
-    `batches`, `seconds` (duration) and `generated` (tickets ever stored) count generated batches only;
-    `stored` (tickets now in the table) includes inserted ones.
-    """
+    """Totals of a mode's generated batches in one status. Only `stored` includes inserted batches."""
 
     batches: int = 0
     generated: int = 0

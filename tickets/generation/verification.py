@@ -14,8 +14,6 @@ from tickets.store import TicketRow
 
 @dataclass
 class Verification:
-    """Counts of a batch's tickets, compared with its recipe."""
-
     equal: int = 0  # stored as first sampled
     replaced: int = 0  # stored as the recorded replacement of a ticket that already existed
     missing: int = 0  # sampled, but no longer (or not yet) in the table

@@ -27,7 +27,6 @@ def eastern_date(now: datetime) -> date:
 
 
 def eastern_midnight_after(day: date) -> datetime:
-    """Return the midnight in New York at the end of a day."""
     return datetime.combine(day + timedelta(days=1), datetime.min.time(), EASTERN)
 
 
@@ -94,7 +93,6 @@ class ApiKey(AbstractAPIKey):
         validate_name(self.name)
 
     def status(self, now: datetime) -> str:
-        """Return "active", "expired" or "revoked", whether or not the client is active."""
         if self.revoked:
             return "revoked"
         return "expired" if self.expiry_date is not None and self.expiry_date <= now else "active"

@@ -76,6 +76,5 @@ def policy_of(mode: str) -> ModePolicy:
 
 
 def policies_by_mode() -> dict[str, ModePolicy]:
-    """Return the policies, or unsaved defaults, of all modes in their usual order."""
     stored = {policy.mode: policy for policy in ModePolicy.objects.all()}
     return {mode: stored.get(mode) or ModePolicy(mode=mode) for mode in MODE_NAMES}

@@ -86,7 +86,6 @@ class BatchScore(models.Model):
 
     @property
     def white_balls(self) -> list[int]:
-        """The white balls of the draw it was scored against."""
         return [self.n1, self.n2, self.n3, self.n4, self.n5]
 
     @property
@@ -110,5 +109,4 @@ class BatchScore(models.Model):
         return expected_prize_usd(self.tickets)
 
     def matches(self, draw: Draw) -> bool:
-        """Return True if the batch was scored against these numbers."""
         return all(getattr(self, name) == getattr(draw, name) for name in DRAWN_FIELDS)

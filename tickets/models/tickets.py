@@ -42,7 +42,6 @@ class PreGeneratedTicketQuerySet(models.QuerySet["PreGeneratedTicket"]):
         return tickets
 
     def created_between(self, **bounds: object) -> "PreGeneratedTicketQuerySet":
-        """Filter by `created_at__gte` and `created_at__lt`."""
         tickets = self._filter_unindexed(bounds)
         tickets.age_filters = self.age_filters | bounds
         return tickets
@@ -63,7 +62,6 @@ class PreGeneratedTicketQuerySet(models.QuerySet["PreGeneratedTicket"]):
         return tickets
 
     def with_numbers(self, query: NumberQuery) -> "PreGeneratedTicketQuerySet":
-        """Filter by white balls and, if given, the Powerball."""
         white_balls, powerball = query
         tickets = self.all() if powerball is None else self.filter(powerball=powerball)
         spare = 5 - len(white_balls)

@@ -13,7 +13,6 @@ def missing_indexes() -> list[Index]:
 
 
 def create_missing_indexes() -> list[str]:
-    """Create the missing indexes and return their names."""
     missing = missing_indexes()
     with connection.schema_editor() as editor:
         for index in missing:

@@ -22,8 +22,6 @@ logger = logging.getLogger(__name__)
 
 
 class TicketRow(NamedTuple):
-    """A valid ticket to insert."""
-
     white_balls: Sequence[int]
     powerball: int
     confidence: float
@@ -208,8 +206,8 @@ def _insert_by_copy(cursor: CursorWrapper, shared: tuple[Any, ...], rows: Sequen
 def refresh_statistics(chunks: int) -> None:
     """Update PostgreSQL's planner statistics after 2, 4, 8, … chunks of a growing batch.
 
-    Autovacuum runs only once a minute. Until then the planner underestimates the mode's tickets and sorts all
-    of them to return ten: 270 ms instead of 1 ms at 300,000 tickets.
+    Until autovacuum does, the planner sorts all tickets of a mode to return ten: 270 ms instead of 1 ms at
+    300,000 tickets.
     """
     if connection.vendor == "postgresql" and chunks > 1 and chunks & (chunks - 1) == 0:
         with connection.cursor() as cursor:

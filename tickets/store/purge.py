@@ -33,10 +33,7 @@ def purge_candidates(
     draw_date: date | None = None,
     before: datetime | None = None,
 ) -> list[PurgeCandidate]:
-    """Return the batches with tickets to delete, filtered by id, mode, draw date and ticket creation time.
-
-    Raise ValueError for an unknown mode.
-    """
+    """Return the batches with tickets to delete. Raise ValueError for an unknown mode."""
     queryset = TicketBatch.objects.select_related("run").filter(stored__gt=0).order_by("id")
     if batches:
         queryset = queryset.filter(pk__in=batches)
@@ -59,7 +56,6 @@ def needs_background(candidates: Sequence[PurgeCandidate]) -> bool:
 
 
 def enqueue_purge(candidates: Sequence[PurgeCandidate], before: datetime | None) -> None:
-    """Enqueue one purge task per batch."""
     with transaction.atomic():
         for batch, _ in candidates:
             _enqueue(batch.pk, before)
