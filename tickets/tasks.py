@@ -32,11 +32,9 @@ def purge_ticket_batch(batch_pk: int, before: str | None, request_id: str = "") 
 
 
 def clean_up_tickets() -> dict[str, int]:
-    """Delete the tickets that have expired under the policies of their modes."""
     return apply_retention()
 
 
 def score_draws(days: Sequence[date]) -> dict[str, int]:
-    """Score the batches of these draws that are not yet scored."""
     draws = Draw.objects.filter(draw_date__in=days).order_by("draw_date")
     return {"draws": len(draws), "scored": sum(len(score_draw(draw)) for draw in draws)}

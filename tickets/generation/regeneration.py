@@ -1,7 +1,7 @@
 """Regeneration: replace the unclaimed tickets of a mode and draw with a new batch.
 
-The old tickets are purged only once the new batch is ready, so the mode never runs out of stock. A new batch
-that fails or is cancelled replaces nothing; if it is retried, it still replaces the old ones.
+The old tickets are purged only when the new batch is ready, so the mode never runs out of stock. A new batch
+that fails or is cancelled replaces nothing until it is retried.
 """
 
 from collections.abc import Sequence
@@ -20,8 +20,6 @@ from tickets.store.purge import PurgeCandidate, purge_candidates
 
 @dataclass(frozen=True)
 class Regeneration:
-    """A planned regeneration, for previews."""
-
     mode: str
     draw_date: date
     law: Prediction

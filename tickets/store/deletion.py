@@ -81,7 +81,7 @@ def tickets_of_batch(batch: TicketBatch, before: datetime | None = None) -> Tick
 
 
 def unpurgeable_claims(batch: TicketBatch) -> int:
-    """Return how many tickets of a batch are claimed and not yet scored."""
+    """Return the number of claimed tickets of a batch that are not yet scored."""
     claimed = PreGeneratedTicket.objects.filter(draw_date=batch.draw_date, claim__isnull=False, batch=batch)
     return claimed.exclude(SCORED).count()
 
