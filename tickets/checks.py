@@ -1,4 +1,4 @@
-"""What is wrong with this installation, before it shows: `manage.py check [--database default]`."""
+"""System checks of the installation: `manage.py check [--database default]`."""
 
 import os
 import socket
@@ -22,7 +22,7 @@ from tickets.monitoring.conditions import cache_conditions
 from tickets.store.indexes import missing_indexes
 
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1"}
-SHORT_KEY = 32  # characters; `manage.py init` writes 67
+MIN_KEY_LENGTH = 32  # characters; `manage.py init` writes 67
 PLACEHOLDERS = {
     *("change-me", "changeme", "change-this", "replace-me", "secret", "secret-key", "your-secret-key"),
     *("insecure", "password", "default", "test", "testing", "only-for-tests", "dev", "development"),
@@ -33,22 +33,22 @@ Apps = Sequence[AppConfig] | None
 
 @register(Tags.files)
 def check_var(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """E001: the database, models and logs cannot be written."""
-    inside = [folder for folder in (settings.VAR / "logs", settings.MODELS_DIR) if os.path.exists(folder)]
+    """E001: var/, its logs or its models are not writable."""
+    subfolders = [path for path in (settings.VAR / "logs", settings.MODELS_DIR) if os.path.exists(path)]
     return [
         Error(
-            f"The folder {folder} cannot be written by this user.",
+            f"The folder {folder} is not writable by this user.",
             hint="Give it to the user that runs web and clusters, or set SHIOL_VAR to another folder.",
             id="shiolplus.E001",
         )
-        for folder in (settings.VAR, *inside)
+        for folder in (settings.VAR, *subfolders)
         if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True)
     ]
 
 
 @register
 def check_queue_timings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """E002: a queue that hands a task out again while it waits, runs or is held, or ends it too early."""
+    """E002: a queue that redelivers a task while it waits, runs or is leased, or that ends it too early."""
     main = {name: value for name, value in settings.Q_CLUSTER.items() if name != "ALT_CLUSTERS"}
     queues = {main["name"]: main} | {
         name: main | changes for name, changes in settings.Q_CLUSTER.get("ALT_CLUSTERS", {}).items()
@@ -61,7 +61,7 @@ def check_queue_timings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _timing_faults(queue: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """What is wrong, and what to do."""
+    """Yield a message and a hint per fault."""
     retry, timeout, lease = queue["retry"], queue["timeout"], settings.LEASE_SECONDS
     if retry <= (longest := _longest_wait(queue)):
         yield (
@@ -70,33 +70,33 @@ def _timing_faults(queue: dict[str, Any]) -> Iterator[tuple[str, str]]:
         )
     if timeout <= SLICE_SECONDS:
         yield (
-            f"timeout is {timeout} s, but a task makes tickets for {SLICE_SECONDS} s before it passes on.",
-            "timeout must exceed tickets.generation.worker.SLICE_SECONDS, with room for one chunk more.",
+            f"timeout is {timeout} s, but a task generates tickets for {SLICE_SECONDS} s before it requeues.",
+            "timeout must exceed tickets.generation.worker.SLICE_SECONDS by the time of at least one chunk.",
         )
     if lease >= retry:
         yield (
-            f"retry is {retry} s, but a worker that died holds its batch for {lease} s, so the task that is "
-            "handed out again finds it taken and goes.",
+            f"retry is {retry} s, but the lease of a dead worker lasts {lease} s, so the redelivered task "
+            "finds the batch leased and does nothing.",
             "SHIOL_LEASE_SECONDS must be below retry.",
         )
 
 
 def _longest_wait(queue: dict[str, Any]) -> int:
-    """Seconds from a task's delivery to its end, behind all that may stand before it."""
+    """Return the longest time in seconds from a task's delivery to its end, behind a full queue."""
     rounds = 1 + ceil((queue["queue_limit"] + queue["bulk"]) / queue["workers"])
     return int(rounds * (queue["timeout"] + 3))
 
 
 @register
 def check_debug(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """W003: the settings of a development server where others can reach it."""
+    """W003: SHIOL_DEBUG on a server that other machines reach."""
     public = _public_hosts()
     if not (settings.DEBUG and public):
         return []
     return [
         Warning(
             f"SHIOL_DEBUG is on while {', '.join(public)} is served: errors show settings and code.",
-            hint="Unset SHIOL_DEBUG, or serve this machine only.",
+            hint="Unset SHIOL_DEBUG, or serve only this machine.",
             id="shiolplus.W003",
         )
     ]
@@ -104,14 +104,14 @@ def check_debug(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_tls(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """W020: https is asked for, and nobody may say that it was used."""
+    """W020: HTTPS required, but no proxy trusted to report it."""
     networks, has_unix = settings.TRUSTED_PROXIES
     if not settings.SECURE_SSL_REDIRECT or networks or has_unix:
         return []
     return [
         Warning(
-            "SHIOL_HTTPS is on, but no proxy is trusted to say that a request came by TLS.",
-            hint="Set SHIOL_TRUSTED_PROXIES to the proxy's address; or SHIOL_HTTPS=off, if there is no TLS.",
+            "SHIOL_HTTPS is on, but no proxy is trusted to report that a request used TLS.",
+            hint="Set SHIOL_TRUSTED_PROXIES to the proxy's IP address, or SHIOL_HTTPS=off without TLS.",
             id="shiolplus.W020",
         )
     ]
@@ -121,7 +121,7 @@ def check_tls(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 def check_draws(
     app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """W004: no draws, or none of the latest."""
+    """W004: draws missing or out of date."""
     if not _has_table(databases, Draw):
         return []
     if not is_stale(newest := newest_draw_day()):
@@ -139,7 +139,7 @@ def check_draws(
 def check_models(
     app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """W005: a mode that has no active model, or whose model file is gone."""
+    """W005: a mode without active model or model file."""
     if not _has_table(databases, TrainedModel):
         return []
     return [
@@ -157,12 +157,12 @@ def check_models(
 def check_indexes(
     app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """W006: retrieval that reads the whole table, since an index was dropped."""
+    """W006: a missing index, without which retrieval scans the whole table."""
     if not _has_table(databases, PreGeneratedTicket):
         return []
     return [
         Warning(
-            f"The ticket table has lost its index {index.name}: retrieval or cleanup is slow.",
+            f"The ticket table has no index {index.name}: retrieval or cleanup is slow.",
             hint="Run `manage.py create_indexes`.",
             id="shiolplus.W006",
         )
@@ -172,7 +172,7 @@ def check_indexes(
 
 @register(Tags.caches)
 def check_cache_of_workers(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """W007: several web workers, each with a cache of its own."""
+    """W007: several web workers without a shared cache."""
     workers = os.environ.get("WEB_CONCURRENCY", "")
     is_many = workers.isdigit() and int(workers) > 1
     return _unshared_cache(f"WEB_CONCURRENCY is {workers}") if is_many else []
@@ -182,31 +182,31 @@ def check_cache_of_workers(app_configs: Apps, **kwargs: Any) -> list[CheckMessag
 def check_cache_of_hosts(
     app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """W007: several hosts, each with a cache of its own."""
-    hosts = _hosts() if _has_table(databases, Cluster) else []
+    """W007: several hosts without a shared cache."""
+    hosts = _cluster_hosts() if _has_table(databases, Cluster) else []
     return _unshared_cache(f"clusters are alive on {', '.join(hosts)}") if len(hosts) > 1 else []
 
 
 @register(Tags.caches)
 def check_redis(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """W032: a Redis that does not accept writes. E020: one that refuses the password of CACHE_URL."""
+    """W032: Redis does not accept writes. E020: Redis refuses the password of CACHE_URL."""
     return [
-        Error(found.message, hint=found.hint, id="shiolplus.E020")
-        if found.code == "redis_password"
-        else Warning(found.message, hint=found.hint, id="shiolplus.W032")
-        for found in cache_conditions()
+        Error(condition.message, hint=condition.hint, id="shiolplus.E020")
+        if condition.code == "redis_password"
+        else Warning(condition.message, hint=condition.hint, id="shiolplus.W032")
+        for condition in cache_conditions()
     ]
 
 
-def _unshared_cache(why: str) -> list[CheckMessage]:
+def _unshared_cache(reason: str) -> list[CheckMessage]:
     backend = settings.CACHES["default"]["BACKEND"].rpartition(".")[2]
     if backend not in ("LocMemCache", "DummyCache"):
         return []
     return [
         Warning(
-            f"There is no shared cache ({backend}), but {why}: what one process caches or counts, the others "
-            "do not see.",
-            hint="Set CACHE_URL to a Redis that all of them reach.",
+            f"There is no shared cache ({backend}), but {reason}: processes do not see what others cache "
+            "or count.",
+            hint="Set CACHE_URL to a Redis that all processes reach.",
             id="shiolplus.W007",
         )
     ]
@@ -216,17 +216,17 @@ def _unshared_cache(why: str) -> list[CheckMessage]:
 def check_hosts_of_sqlite(
     app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """E008: a SQLite file that several hosts write, which it does not survive."""
+    """E008: a SQLite file used by several hosts, which corrupts it."""
     if connections["default"].vendor != "sqlite" or not _has_table(databases, Cluster):
         return []
-    others = [host for host in _hosts() if host != socket.gethostname()]
+    others = [host for host in _cluster_hosts() if host != socket.gethostname()]
     if not others:
         return []
     return [
         Error(
-            f"The database is a SQLite file, but clusters are alive on {', '.join(others)} too: its locks do "
-            "not hold over a network.",
-            hint="Set DATABASE_URL to a PostgreSQL that all hosts reach, or stop the clusters there.",
+            f"The database is a SQLite file, but clusters are alive on {', '.join(others)} too: SQLite's "
+            "locks do not work over a network.",
+            hint="Set DATABASE_URL to a PostgreSQL that all hosts reach, or stop the other clusters.",
             id="shiolplus.E008",
         )
     ]
@@ -234,11 +234,11 @@ def check_hosts_of_sqlite(
 
 @register(Tags.security)
 def check_secret_key(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """E009: a secret key that everybody knows, in public. W009: one that can be guessed."""
+    """E009: a well-known secret key on a public server. W009: a secret key that can be guessed."""
     if settings.DEBUG or not (problem := _key_problem(settings.SECRET_KEY)):
         return []
-    text = f"The secret key {problem}: who guesses it signs tasks that the clusters execute."
-    hint = "Let `manage.py init` write a random one, or set SHIOL_SECRET_KEY, the same for web and clusters."
+    text = f"The secret key {problem}: anyone who guesses it can sign tasks that the clusters execute."
+    hint = "Run `manage.py init` for a random key, or set the same SHIOL_SECRET_KEY for web and clusters."
     if _is_placeholder(settings.SECRET_KEY) and (public := _public_hosts()):
         return [Error(f"{text} {', '.join(public)} is served with it.", hint=hint, id="shiolplus.E009")]
     return [Warning(text, hint=hint, id="shiolplus.W009")]
@@ -247,8 +247,8 @@ def check_secret_key(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 def _key_problem(key: str) -> str:
     if _is_placeholder(key):
         return "is a well-known placeholder"
-    if len(key) < SHORT_KEY:
-        return f"has {len(key)} characters, fewer than {SHORT_KEY}"
+    if len(key) < MIN_KEY_LENGTH:
+        return f"has {len(key)} characters, fewer than {MIN_KEY_LENGTH}"
     return ""
 
 
@@ -260,13 +260,13 @@ def _is_placeholder(key: str) -> bool:
 def check_shared_key(
     app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """E010: clusters that cannot read the tasks of others, since they have another secret key."""
+    """E010: a cluster with another secret key, which cannot read tasks of this process."""
     if not _has_table(databases, Cluster):
         return []
     return [
         Error(
-            f"Cluster {cluster} has another secret key than this process: tasks would be deleted unrun.",
-            hint="Set the same SHIOL_SECRET_KEY on all hosts, for web and clusters, and start them again.",
+            f"Cluster {cluster} has another secret key than this process: its tasks are deleted without running.",
+            hint="Set the same SHIOL_SECRET_KEY for web and clusters on all hosts, and restart them.",
             id="shiolplus.E010",
         )
         for cluster in with_other_key()
@@ -274,12 +274,10 @@ def check_shared_key(
 
 
 def _public_hosts() -> list[str]:
-    """Those that others than this machine may call it by."""
     return [host for host in settings.ALLOWED_HOSTS if host not in LOOPBACK]
 
 
-def _hosts() -> list[str]:
-    """Where clusters are alive."""
+def _cluster_hosts() -> list[str]:
     return list(Cluster.objects.alive().order_by("host").values_list("host", flat=True).distinct())
 
 
@@ -287,16 +285,16 @@ def _model_problem(mode: str) -> str:
     model = TrainedModel.objects.active(mode)
     if model is None:
         return "has no trained model"
-    if not os.path.isfile(settings.MODELS_DIR / model.file):  # False too where the folder cannot be read
-        pinned = "; it is pinned to it until another is activated in the admin" if model.pinned else ""
-        return f"has lost its model file {model.file}{pinned}"
+    if not os.path.isfile(settings.MODELS_DIR / model.file):  # also False if the folder is unreadable
+        pinned = "; it stays pinned to it until another is activated in the admin" if model.pinned else ""
+        return f"has no model file {model.file}{pinned}"
     return ""
 
 
 def _has_table(databases: Sequence[str] | None, model: type[Model]) -> bool:
-    """Whether the check was asked for, and the table is there as this code knows it.
+    """Return True if database checks were requested and the table has all columns of the model.
 
-    `migrate` asks before it has brought the columns that are new.
+    `migrate` runs the checks before it adds new columns.
     """
     if "default" not in (databases or []):
         return False
@@ -304,5 +302,5 @@ def _has_table(databases: Sequence[str] | None, model: type[Model]) -> bool:
     with database.cursor() as cursor:
         if table not in database.introspection.table_names(cursor):
             return False
-        there = {column.name for column in database.introspection.get_table_description(cursor, table)}
-    return {field.column for field in model._meta.local_concrete_fields} <= there
+        columns = {column.name for column in database.introspection.get_table_description(cursor, table)}
+    return {field.column for field in model._meta.local_concrete_fields} <= columns
