@@ -265,7 +265,8 @@ def check_shared_key(
         return []
     return [
         Error(
-            f"Cluster {cluster} has another secret key than this process: its tasks are deleted without running.",
+            f"Cluster {cluster} has another secret key than this process: each deletes the tasks of the other "
+            "without running them.",
             hint="Set the same SHIOL_SECRET_KEY for web and clusters on all hosts, and restart them.",
             id="shiolplus.E010",
         )
