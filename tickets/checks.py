@@ -265,7 +265,7 @@ def check_shared_key(
         return []
     return [
         Error(
-            f"Cluster {cluster} has another secret key than this process: each deletes the tasks of the other "
+            f"Cluster {cluster} has another secret key than this process: each deletes the other's tasks "
             "without running them.",
             hint="Set the same SHIOL_SECRET_KEY for web and clusters on all hosts, and restart them.",
             id="shiolplus.E010",

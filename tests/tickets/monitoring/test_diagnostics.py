@@ -208,7 +208,7 @@ def test_a_mode_without_a_free_ticket_is_an_error_while_tickets_are_sold(sound: 
     (diagnostic,) = diagnostics()["no_tickets"]
     assert (diagnostic.level, diagnostic.subject) == ("error", "lstm")
     assert diagnostic.message == "lstm has no tickets available for the draw of 2026-11-25."
-    assert diagnostic.hint == "`manage.py generate_batch --modes lstm`"
+    assert diagnostic.hint == "Run `manage.py generate_batch --modes lstm`."
 
     with time_machine.travel(datetime(2026, 11, 26, 3, tzinfo=UTC), tick=False):  # sales closed at 02:59
         assert "no_tickets" not in diagnostics()
