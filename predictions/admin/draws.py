@@ -126,7 +126,7 @@ def _import(cleaned_data: dict[str, Any], *, dry_run: bool) -> ImportReport:
         name = cleaned_data["source"] if file is None else file.name
         hint = ""
         if isinstance(error, ImportRefused):
-            hint = ". To import its valid rows, select it again and check “Import the valid rows anyway”"
+            hint = ". To import its valid rows, select it again and check “Import the valid rows anyway”."
         raise ActionRefused(f"The draws of {name} cannot be imported: {error}{hint}") from error
 
 

@@ -17,6 +17,7 @@ PREVIEWS = (
     "/admin/tickets/generationrun/generate/?modes=none&batch_size=0",
     "/admin/tickets/pregeneratedticket/purge/?mode=random_forest",
     "/admin/predictions/draw/import/?source=bundled",
+    "/admin/predictions/draw/delete-draws/?draw_dates=2025-12-22&reason=wrong",
     "/admin/predictions/pipelinerun/run/?source=none&modes=v1",
     "/admin/tickets/apiclient/make-key/?client=shop&name=till",
 )

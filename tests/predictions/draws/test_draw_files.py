@@ -124,7 +124,7 @@ def test_a_file_of_new_york_lotto_is_refused_with_its_columns_and_what_is_allowe
 
     assert code == 1
     assert "it has columns of another game: Bonus #, Extra #; the expected columns are Draw Date and" in text
-    assert ("--partial" if run_import is run_command else "tick “Import the valid rows anyway”") in text
+    assert ("--partial" if run_import is run_command else "check “Import the valid rows anyway”") in text
     assert stored() == []
 
 
