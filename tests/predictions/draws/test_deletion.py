@@ -1,4 +1,4 @@
-"""The deletion of wrong draws: what goes with them, what stays, and what is logged."""
+"""Deletion of wrong draws: deleted dependents, kept rows, and the log."""
 
 from datetime import date
 
@@ -29,7 +29,7 @@ WEDNESDAY, SATURDAY, MONDAY = date(2025, 12, 17), date(2025, 12, 20), date(2025,
 HIGH, LOW = (60, 61, 62, 63, 64), (1, 2, 3, 4, 5)
 
 
-def law_of(day: date) -> Prediction:
+def prediction_of(day: date) -> Prediction:
     return make_prediction("v1", day, [tilted_component("frequency_weighted")])
 
 
@@ -40,9 +40,9 @@ def shares_of_days() -> list[date]:
 
 @pytest.fixture
 def three_draws() -> None:
-    """Three draws that moved the shares and on which predictions were evaluated."""
+    """Three draws that updated the shares and on which predictions were evaluated."""
     for day in (WEDNESDAY, SATURDAY, MONDAY):
-        law_of(day)
+        prediction_of(day)
         make_draw(day, HIGH if day == SATURDAY else LOW)
     update_shares()
     evaluate_predictions()
@@ -122,14 +122,14 @@ def test_the_report_over_a_deleted_newest_draw_goes_since_it_would_stay_the_newe
 def test_the_preview_names_every_dependent_and_changes_nothing() -> None:
     deletion = preview_deletion(draws_to_delete([SATURDAY]))
 
-    assert {found.name: found.count for found in deletion.dependents} == {
+    assert {dependents.name: dependents.count for dependents in deletion.dependents} == {
         "evaluated predictions": 1,
         "strategy shares": 2,
         "predictions made with these draws": 3,
         "models trained on these draws": 3,
         "running pipeline runs": 1,  # for Monday
     }
-    shares = next(found for found in deletion.dependents if found.name == "strategy shares")
+    shares = next(rows for rows in deletion.dependents if rows.name == "strategy shares")
     assert shares.examples == ["v1 from 2025-12-20 on", "v1 from 2025-12-22 on"]
     assert Draw.objects.count() == 3
     assert shares_of_days() == [WEDNESDAY, SATURDAY, MONDAY]
@@ -204,10 +204,10 @@ def test_one_date_without_a_draw_refuses_all() -> None:
 @pytest.mark.usefixtures("three_draws")
 def test_a_draw_deleted_while_the_shares_are_computed_moves_nothing() -> None:
     StrategyShares.objects.all().delete()
-    draw, law = Draw.objects.get(draw_date=MONDAY), Prediction.objects.get(draw_date=MONDAY)
+    draw, prediction = Draw.objects.get(draw_date=MONDAY), Prediction.objects.get(draw_date=MONDAY)
     delete(MONDAY)
 
-    assert strategy_shares._apply_draw(law, draw) == (None, False)
+    assert strategy_shares._apply_draw(prediction, draw) == (None, False)
     assert not StrategyShares.objects.exists()
 
 
@@ -239,7 +239,7 @@ def test_a_dry_run_of_the_command_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--reason", "wrong"], "name the dates or the source"),
         (["--date", "2025-12-24", "--reason", "wrong"], "no draw of 2025-12-24 is stored"),
@@ -249,14 +249,14 @@ def test_a_dry_run_of_the_command_changes_nothing() -> None:
     ],
 )
 @pytest.mark.usefixtures("three_draws")
-def test_the_command_names_what_is_wrong_and_exits_1(arguments: list[str], said: str) -> None:
-    with pytest.raises(CommandError, match=said) as raised:
+def test_the_command_names_what_is_wrong_and_exits_1(arguments: list[str], message: str) -> None:
+    with pytest.raises(CommandError, match=message) as raised:
         call("delete_draws", *arguments)
     assert raised.value.returncode == 1
     assert Draw.objects.count() == 3
 
 
 def test_every_row_that_refers_to_a_draw_is_known_here() -> None:
-    """A foreign key to Draw would have to be listed among the dependents."""
+    """A foreign key to Draw would need a DependentKind."""
     related: list[type[Model]] = [field.related_model for field in Draw._meta.related_objects]
     assert related == []

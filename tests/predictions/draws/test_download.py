@@ -1,4 +1,4 @@
-"""Downloads from a real server: polite, bounded, and a FeedError when they fail."""
+"""Downloads from a real server: retries, limits, and FeedError on failure."""
 
 import time
 

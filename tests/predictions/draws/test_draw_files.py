@@ -1,4 +1,4 @@
-"""Draw files as people have them: read, or refused as a whole, alike by the command and by the upload."""
+"""Real-world draw files, imported or refused in the same way by the command and by the upload."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def _after_the_draws_of_the_files() -> Iterator[None]:
 
 
 def run_command(path: Path, *flags: str) -> tuple[int, str]:
-    """The exit code of `import_draws`, and all that it says."""
+    """Return the exit code and the output of `import_draws`."""
     out = StringIO()
     try:
         call_command("import_draws", "--file", str(path), *flags, stdout=out, stderr=out)
@@ -55,11 +55,11 @@ def run_command(path: Path, *flags: str) -> tuple[int, str]:
 
 
 def run_upload(path: Path, *flags: str) -> tuple[int, str]:
-    """0 when a preview that was confirmed has imported, else 1; and what the pages say."""
+    """Return 0 if a confirmed preview has imported, else 1, and the text of the pages."""
     client = superuser()
-    asked = {flag.removeprefix("--"): "on" for flag in flags}
+    params = {flag.removeprefix("--"): "on" for flag in flags}
     file = SimpleUploadedFile("draws.csv", path.read_bytes())
-    shown = client.post(IMPORT, {"_asked": "1", "source": "bundled", "file": file} | asked)
+    shown = client.post(IMPORT, {"_asked": "1", "source": "bundled", "file": file} | params)
     text = heard_of(shown)
     if not shown.context["confirmed"]:
         return 1, text
@@ -74,7 +74,7 @@ def stored() -> list[tuple[str, int | None]]:
     return [(str(draw), draw.multiplier) for draw in Draw.objects.order_by("draw_date")]
 
 
-# The files of the findings
+# Files from the findings
 
 FIRST = "2025-12-29: 2 11 32 43 61 +15"
 SECOND = ("2025-12-31: 6 16 27 41 57 +9", 3)
@@ -342,8 +342,8 @@ def test_control_characters_of_a_header_are_escaped_in_the_refusal() -> None:
 def test_the_upload_reads_the_format_that_is_chosen(layout: str) -> None:
     client: Client = superuser()
     file = SimpleUploadedFile("draws.csv", (FILES / "38_texas_quoted.csv").read_bytes())
-    asked = {"_asked": "1", "source": "bundled", "file": file, "format": layout}
-    page = client.post(IMPORT, asked)
+    params = {"_asked": "1", "source": "bundled", "file": file, "format": layout}
+    page = client.post(IMPORT, params)
     if layout == "ny-csv":
         assert "the header has no column Draw Date, Winning Numbers" in heard_of(page)
         return
@@ -363,7 +363,7 @@ def test_the_upload_page_offers_every_format_and_names_the_required_columns() ->
 
 
 def make_xlsx(rows: list[list[str | float]]) -> bytes:
-    """The smallest workbook: one sheet, texts inline."""
+    """Return a minimal workbook: one sheet, inline strings."""
 
     def cell(value: str | float) -> str:
         if isinstance(value, str):
@@ -409,7 +409,7 @@ def test_a_spreadsheet_is_read(run_import: Importer, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [b"PK\x03\x04broken", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1broken", make_xlsx([])[:400]],
-    ids=["zip", "ole", "truncated"],  # the truncated file holds the time at which it was made
+    ids=["zip", "ole", "truncated"],  # the truncated file holds its creation time
 )
 def test_a_broken_spreadsheet_is_refused_by_its_name(
     content: bytes, run_import: Importer, tmp_path: Path

@@ -1,4 +1,4 @@
-"""Each layout of the feeds, with its quirks, in rows of our own."""
+"""Each layout of the feeds, with its peculiarities."""
 
 import json
 from datetime import date
@@ -15,14 +15,14 @@ GOOD_NY_CSV = NY_CSV + "11/09/2022,07 14 24 30 56 07,2\n"
 
 
 def drawn(text: str, layout: str = "auto") -> list[ParsedDraw]:
-    """The draws of a text without a bad row."""
+    """Return the draws of a text without bad rows."""
     rows = list(feeds.read(text, layout))
     assert [row.reason for row in rows if row.draw is None] == []
     return [row.draw for row in rows if row.draw]
 
 
 def reasons(text: str, layout: str = "auto") -> dict[int, str]:
-    """The bad rows: line to reason."""
+    """Return the reason of each bad row, by line."""
     return {row.line: row.reason for row in feeds.read(text, layout) if row.draw is None}
 
 
@@ -31,7 +31,7 @@ def reasons(text: str, layout: str = "auto") -> dict[int, str]:
 
 def test_ny_rows_keep_the_order_of_the_feed_whatever_their_dates() -> None:
     text = NY_CSV + "12/22/2025,03 18 36 41 54 07,2\n02/03/2010,17 22 36 37 52 24,2\n"
-    assert [one.draw_date for one in drawn(text)] == [date(2025, 12, 22), date(2010, 2, 3)]
+    assert [draw.draw_date for draw in drawn(text)] == [date(2025, 12, 22), date(2010, 2, 3)]
 
 
 def test_unsorted_white_balls_are_sorted_and_the_sixth_stays_the_powerball() -> None:
@@ -128,7 +128,7 @@ def test_ny_json_is_read_with_its_zoneless_dates_and_unknown_keys() -> None:
 def test_an_absent_multiplier_key_is_none_and_so_is_null() -> None:
     absent = ny_item()
     del absent["multiplier"]
-    assert [one.multiplier for one in drawn(json.dumps([absent, ny_item(multiplier=None)]))] == [None, None]
+    assert [draw.multiplier for draw in drawn(json.dumps([absent, ny_item(multiplier=None)]))] == [None, None]
 
 
 def test_bad_json_items_are_reported_by_their_place_and_the_good_ones_pass() -> None:
@@ -164,7 +164,7 @@ def test_what_is_not_a_list_of_draws_in_json_is_refused_whole(text: str, reason:
         list(feeds.read(text, "ny-json"))
 
 
-# Texas, Wisconsin and our own
+# Texas, Wisconsin and the bundled layout
 
 
 def test_texas_is_read_without_header_unpadded_and_in_drawn_order() -> None:
@@ -198,7 +198,7 @@ def test_our_own_layout_is_read_by_the_names_of_its_columns() -> None:
     ]
 
 
-# Texts that are no feed
+# Texts that are not feeds
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The randomness report: right on the real draws, calibrated on fair ones, and awake to loaded ones."""
+"""The randomness report on real draws, on simulated fair draws and on biased draws."""
 
 import json
 import subprocess
@@ -32,9 +32,9 @@ LOADED = component_with(white=[3.0] + [1.0] * 68)
 
 
 def histories_of(component: Component, count: int, draws: int = DRAWS, seed: int = 1) -> list[History]:
-    """Simulated draws, by the sampler whose law `test_distribution` proves."""
+    """Fair histories from the sampler, whose distribution `test_distribution` verifies."""
     drawn = sample(component, count * draws, generator_for(seed)).astype(np.int64).reshape(count, draws, 6)
-    return [History(one[:, :5], one[:, 5]) for one in drawn]
+    return [History(draws[:, :5], draws[:, 5]) for draws in drawn]
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +45,13 @@ def real() -> Randomness:
         (row.draw for row in rows if row.draw and row.draw.draw_date >= CURRENT_ERA.since),
         key=lambda draw: draw.draw_date,
     )
-    white, powerball = [one.white_balls for one in draws], [one.powerball for one in draws]
+    white, powerball = [draw.white_balls for draw in draws], [draw.powerball for draw in draws]
     return randomness_report(History(np.array(white), np.array(powerball)))
 
 
 @pytest.fixture(scope="module")
 def fair() -> list[Randomness]:
-    """The reports of thousands of fair histories."""
+    """Reports of thousands of fair histories."""
     return [randomness_report(history) for history in histories_of(uniform_component(), HISTORIES)]
 
 
@@ -93,7 +93,7 @@ def test_the_real_draws_extreme_ball_is_none_too_many_among_95(real: Randomness)
 
 def test_the_verdict_on_the_real_draws_says_no_more_than_was_tested(real: Randomness) -> None:
     assert real.verdict == "no test differs from fair draws at the 5 % level after correction for 5 tests"
-    assert {one["verdict"] for one in real.as_json().values() if isinstance(one, dict)} == {
+    assert {finding["verdict"] for finding in real.as_json().values() if isinstance(finding, dict)} == {
         "indistinguishable from fair draws"
     }
 
@@ -104,7 +104,7 @@ def test_the_stored_form_survives_json(real: Randomness) -> None:
     assert stored["extreme_ball"]["p"] == real.extreme_ball.p
 
 
-# Fair draws: each p-value is what it says
+# Fair draws: the p-values are calibrated
 
 
 @pytest.mark.parametrize(("kind", "degrees"), [("white", 68), ("powerball", 25)])
@@ -149,14 +149,14 @@ def test_a_balls_z_has_mean_zero_and_variance_one_in_fair_draws(fair: list[Rando
 
 def test_fair_draws_are_found_unlike_fair_ones_no_more_often_than_the_level(fair: list[Randomness]) -> None:
     extreme = np.array([report.extreme_ball.p for report in fair])
-    found = np.array(["these differ" in report.verdict for report in fair])
+    flagged = np.array(["these differ" in report.verdict for report in fair])
 
     assert extreme.max() == 1
     assert 0.01 < (extreme < 0.05).mean() < 0.05
-    assert 0.01 < found.mean() < 0.06
+    assert 0.01 < flagged.mean() < 0.06
 
 
-# Draws that are not fair
+# Biased draws
 
 
 def test_a_ball_that_comes_too_often_is_found_and_named() -> None:
@@ -194,10 +194,10 @@ def test_balls_that_come_again_too_often_are_found_though_each_is_as_frequent_as
 
 def test_a_ball_alone_differs_exactly_where_its_count_leaves_the_limits(fair: list[Randomness]) -> None:
     low, high = fair[0].white.limits
-    law = stats.binom(DRAWS, 5 / 69)
+    distribution = stats.binom(DRAWS, 5 / 69)
 
-    assert BALLS * 2 * law.cdf(low) >= 0.05 > BALLS * 2 * law.cdf(low - 1)
-    assert BALLS * 2 * law.sf(high - 1) >= 0.05 > BALLS * 2 * law.sf(high)
+    assert BALLS * 2 * distribution.cdf(low) >= 0.05 > BALLS * 2 * distribution.cdf(low - 1)
+    assert BALLS * 2 * distribution.sf(high - 1) >= 0.05 > BALLS * 2 * distribution.sf(high)
 
 
 # Few draws
@@ -222,11 +222,11 @@ def test_with_too_few_draws_a_test_is_not_taken_and_the_verdict_names_it(
     report = randomness_report(history)
 
     findings = (report.white, report.powerball, report.white_repeats, report.powerball_repeats)
-    assert [one.name for one in findings if one.p is None] == untested
+    assert [finding.name for finding in findings if finding.p is None] == untested
     for name in untested if draws > 14 else []:
         assert name in report.verdict.partition("too few draws to test")[2]
-    for one in findings:
-        assert ("too few draws" in one.verdict) == (one.name in untested)
+    for finding in findings:
+        assert ("too few draws" in finding.verdict) == (finding.name in untested)
 
 
 def test_one_draw_is_too_few_for_everything() -> None:

@@ -1,4 +1,4 @@
-"""The analytics step: one stored report a set of draws, and what the step says of it."""
+"""The analytics step: one stored report per set of draws, and the step's outcome."""
 
 from datetime import date
 
@@ -14,11 +14,11 @@ pytestmark = pytest.mark.usefixtures("real_draws")
 
 
 def analytics(draw_date: date = date(2026, 11, 25)) -> StepOutcome:
-    """What the step comes to in a run for this draw, after the step that reads the draws."""
+    """Return the outcome of the step in a run for this draw, after the data step."""
     run, _ = accept_run(source="none", draw_date=draw_date, enqueue=False)
-    work = StepContext(run)
-    STEPS[PipelineStep.Name.DATA](work)
-    return STEPS[PipelineStep.Name.ANALYTICS](work)
+    context = StepContext(run)
+    STEPS[PipelineStep.Name.DATA](context)
+    return STEPS[PipelineStep.Name.ANALYTICS](context)
 
 
 def test_the_step_says_what_the_tests_of_randomness_found() -> None:
@@ -94,11 +94,11 @@ def test_too_few_draws_for_a_chi_square_are_said_to_be_and_leave_no_p() -> None:
 
 def test_without_a_draw_the_step_fails_and_nothing_is_stored() -> None:
     run, _ = accept_run(source="none", enqueue=False)
-    work = StepContext(run)
-    work.known = known_draws(before=date(2015, 10, 7))
+    context = StepContext(run)
+    context.known = known_draws(before=date(2015, 10, 7))
 
     with pytest.raises(StepFailed, match="no draw to report on"):
-        STEPS[PipelineStep.Name.ANALYTICS](work)
+        STEPS[PipelineStep.Name.ANALYTICS](context)
 
     assert not RandomnessReport.objects.exists()
 

@@ -1,4 +1,4 @@
-"""Imports into the database: what is taken, what is refused and why, and what is known afterwards."""
+"""Imports into the database: accepted, rejected and conflicting rows, and queries on the stored draws."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -34,7 +34,9 @@ from tests.feed_server import Answer, FeedServer
 pytestmark = pytest.mark.django_db
 
 NOVEMBER = ParsedDraw(date(2022, 11, 9), (7, 14, 24, 30, 56), 7, 2)
-TEXAS_LATE_DRAW = "Powerball,11,7,2022,56,41,33,47,10,10,2\n"  # drawn the next morning; New York lacks it
+TEXAS_LATE_DRAW = (
+    "Powerball,11,7,2022,56,41,33,47,10,10,2\n"  # published the next morning; missing in New York
+)
 
 
 def rows_of(*draws: ParsedDraw) -> list[FeedRow]:
@@ -112,12 +114,10 @@ def test_every_row_read_has_exactly_one_outcome(real_draws: None) -> None:
         [
             FeedRow(1, None, "not a date"),
             FeedRow(2, ParsedDraw(date(2022, 11, 7), (10, 33, 41, 47, 56), 10, 2)),  # new
-            FeedRow(
-                3, ParsedDraw(date(2022, 11, 5), (28, 45, 53, 56, 69), 20, 3)
-            ),  # its multiplier is filled in
+            FeedRow(3, ParsedDraw(date(2022, 11, 5), (28, 45, 53, 56, 69), 20, 3)),  # adds a multiplier
             FeedRow(4, NOVEMBER),
-            FeedRow(5, changed(NOVEMBER, multiplier=None)),  # says nothing of the multiplier
-            FeedRow(6, ParsedDraw(date(2022, 11, 2), (2, 11, 22, 35, 60), 24, 2)),  # stored is Powerball 23
+            FeedRow(5, changed(NOVEMBER, multiplier=None)),  # without multiplier
+            FeedRow(6, ParsedDraw(date(2022, 11, 2), (2, 11, 22, 35, 60), 24, 2)),  # stored: Powerball 23
         ],
         "test",
     )
@@ -142,12 +142,12 @@ def test_a_dry_run_reports_the_same_and_stores_nothing(real_draws: None) -> None
     assert list(Draw.objects.values()) == before
 
 
-# Who is told
+# The signal draws_stored
 
 
 @pytest.fixture
-def told() -> Iterator[list[list[date]]]:
-    """For each `draws_stored` that was sent, which of its dates can be found then."""
+def notified() -> Iterator[list[list[date]]]:
+    """Collect, per `draws_stored` signal, those of its dates that are stored at that time."""
     heard: list[list[date]] = []
 
     def listen(sender: type[Draw], dates: list[date], **kwargs: Any) -> None:
@@ -164,33 +164,33 @@ def import_and_commit(*draws: ParsedDraw, **options: bool) -> None:
         import_rows(rows_of(*draws), "test", **options)
 
 
-def test_new_and_changed_draws_are_told_once_each_when_they_are_committed(told: list[list[date]]) -> None:
+def test_new_and_changed_draws_are_told_once_each_when_they_are_committed(notified: list[list[date]]) -> None:
     older = ParsedDraw(date(2022, 11, 5), (28, 45, 53, 56, 69), 20, 3)
     import_and_commit(NOVEMBER, older)
-    assert told == [[older.draw_date, NOVEMBER.draw_date]]
+    assert notified == [[older.draw_date, NOVEMBER.draw_date]]
 
     import_and_commit(changed(NOVEMBER, powerball=8), older, overwrite=True)
-    assert told[1:] == [[NOVEMBER.draw_date]]
+    assert notified[1:] == [[NOVEMBER.draw_date]]
 
 
-def test_before_the_commit_nobody_is_told_and_after_a_rollback_neither(told: list[list[date]]) -> None:
+def test_before_the_commit_nobody_is_told_and_after_a_rollback_neither(notified: list[list[date]]) -> None:
     with TestCase.captureOnCommitCallbacks(execute=True), transaction.atomic():
         import_rows(rows_of(NOVEMBER), "test")
-        assert told == []
+        assert notified == []
         transaction.set_rollback(True)
 
-    assert told == []
+    assert notified == []
     assert not Draw.objects.exists()
 
 
-def test_nothing_new_a_dry_run_and_a_conflict_are_told_to_nobody(told: list[list[date]]) -> None:
+def test_nothing_new_a_dry_run_and_a_conflict_are_told_to_nobody(notified: list[list[date]]) -> None:
     import_and_commit(NOVEMBER, dry_run=True)
-    assert told == []
+    assert notified == []
 
     import_and_commit(NOVEMBER)
     import_and_commit(NOVEMBER)
     import_and_commit(changed(NOVEMBER, powerball=8))
-    assert told == [[NOVEMBER.draw_date]]
+    assert notified == [[NOVEMBER.draw_date]]
 
 
 def test_a_listener_that_fails_is_logged_and_the_import_stands(caplog: pytest.LogCaptureFixture) -> None:
@@ -398,7 +398,7 @@ def test_a_dry_run_does_not_remember_the_etag() -> None:
     assert not Feed.objects.exists()
 
 
-# What is known
+# Stored draws
 
 
 def test_only_draws_of_the_69_26_era_are_learned_from(real_draws: None) -> None:

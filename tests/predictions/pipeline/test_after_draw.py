@@ -1,4 +1,4 @@
-"""The pipeline after each draw, tick by tick: the Eastern calendar decides, whatever the clocks do."""
+"""The pipeline after each draw, tick by tick, across daylight-saving changes."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -20,12 +20,12 @@ from tests.feed_server import NY_CSV, Answer, FeedServer
 
 pytestmark = pytest.mark.django_db
 
-# Of a night: when its draw is first looked for, how often (once an hour), and the noon after it, in UTC.
+# Per night: the draw, its first check, the number of hourly checks, and the noon after it, in UTC.
 NIGHTS = [
     (date(2026, 7, 11), "2026-07-12 03:30", 13, "2026-07-12 16:00"),  # summer
     (date(2026, 11, 23), "2026-11-24 04:30", 13, "2026-11-24 17:00"),  # winter
-    (date(2026, 3, 7), "2026-03-08 04:30", 12, "2026-03-08 16:00"),  # an hour is left out
-    (date(2026, 10, 31), "2026-11-01 03:30", 14, "2026-11-01 17:00"),  # an hour comes twice
+    (date(2026, 3, 7), "2026-03-08 04:30", 12, "2026-03-08 16:00"),  # a skipped hour
+    (date(2026, 10, 31), "2026-11-01 03:30", 14, "2026-11-01 17:00"),  # a repeated hour
     (date(2027, 3, 13), "2027-03-14 04:30", 12, "2027-03-14 16:00"),
     (date(2027, 11, 6), "2027-11-07 03:30", 14, "2027-11-07 17:00"),
 ]
@@ -43,7 +43,7 @@ def published(day: date) -> Answer:
 
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Give answers in the place of New York's, one a request, the last one for ever."""
+    """Start a server in place of New York's: one response per request, the last one repeated."""
     servers: list[FeedServer] = []
 
     def start(*answers: Answer) -> FeedServer:
@@ -60,54 +60,54 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def tick(instant: datetime) -> str | None:
-    """What a tick's task accepts."""
+    """Return the run id that a tick at this instant accepts."""
     with time_machine.travel(instant):
         return run_pipeline_after_draw()["pipeline_run_id"]
 
 
 def night(first: str, noon: str) -> list[datetime]:
-    """Every half hour from the end of the draw, just before the first look, until two hours after noon."""
+    """Return every half hour from just before the first check until two hours after noon."""
     start, end = utc(first) - timedelta(minutes=30), utc(noon) + timedelta(hours=2)
-    return [start + place * timedelta(minutes=30) for place in range((end - start) // timedelta(minutes=30))]
+    return [start + index * timedelta(minutes=30) for index in range((end - start) // timedelta(minutes=30))]
 
 
-@pytest.mark.parametrize(("day", "first", "looks", "noon"), NIGHTS)
+@pytest.mark.parametrize(("day", "first", "checks", "noon"), NIGHTS)
 def test_a_draw_that_never_comes_is_looked_for_hourly_and_done_without_at_noon(
-    day: date, first: str, looks: int, noon: str, serve: Any
+    day: date, first: str, checks: int, noon: str, serve: Any
 ) -> None:
     server = serve(NOTHING_NEW)
-    looked, accepted = [], []
+    checked, accepted = [], []
 
     for instant in night(first, noon):
         before = len(server.requests)
         if run_id := tick(instant):
             accepted.append((run_id, instant))
         if len(server.requests) > before:
-            looked.append(instant)
+            checked.append(instant)
 
-    hourly = [utc(first) + timedelta(hours=hour) for hour in range(looks)]
+    hourly = [utc(first) + timedelta(hours=hour) for hour in range(checks)]
     after = [utc(noon) + timedelta(minutes=minutes) for minutes in (30, 90)]  # the window ends at 14:00
-    assert looked == [*hourly, utc(noon), *after]
+    assert checked == [*hourly, utc(noon), *after]
     assert accepted == [(f"after-{day}", utc(noon))]
 
 
-@pytest.mark.parametrize(("day", "first", "looks", "noon"), NIGHTS)
-@pytest.mark.parametrize("look", [1, 12])
+@pytest.mark.parametrize(("day", "first", "checks", "noon"), NIGHTS)
+@pytest.mark.parametrize("check", [1, 12])
 def test_the_look_that_finds_the_draw_accepts_the_run_and_is_the_last(
-    day: date, first: str, looks: int, noon: str, look: int, serve: Any
+    day: date, first: str, checks: int, noon: str, check: int, serve: Any
 ) -> None:
-    server = serve(*[NOTHING_NEW] * (look - 1), published(day))
+    server = serve(*[NOTHING_NEW] * (check - 1), published(day))
 
     accepted = [(run_id, instant) for instant in night(first, noon) if (run_id := tick(instant))]
 
-    assert accepted == [(f"after-{day}", utc(first) + timedelta(hours=look - 1))]
-    assert len(server.requests) == look
+    assert accepted == [(f"after-{day}", utc(first) + timedelta(hours=check - 1))]
+    assert len(server.requests) == check
     assert Draw.objects.filter(draw_date=day).exists()
 
 
-# A draw that is later than noon
+# A draw published after noon
 
-LATE = [  # when a draw is published, and which look finds it: days after the draw, and the time in New York
+LATE = [  # when a draw is published and which check finds it, as days after the draw and Eastern time
     (0, time(23, 30), 0, time(23, 30)),
     (1, time(7), 1, time(7, 30)),
     (1, time(12, 1), 1, time(12, 30)),
@@ -119,10 +119,10 @@ LATE = [  # when a draw is published, and which look finds it: days after the dr
 
 
 def ticks_until_the_next_draw(day: date) -> list[datetime]:
-    """Every half hour from a draw to the tick before the first look for the next one."""
+    """Return every half hour from a draw to the last tick before the first check for the next one."""
     first, following = eastern_instant(day, time(23)), next_draw(draw_instant(day) + timedelta(hours=1))
     span = eastern_instant(following, time(23, 30)) - first
-    return [first + place * timedelta(minutes=30) for place in range(span // timedelta(minutes=30))]
+    return [first + index * timedelta(minutes=30) for index in range(span // timedelta(minutes=30))]
 
 
 @pytest.mark.parametrize("day", [night[0] for night in NIGHTS])
@@ -132,31 +132,31 @@ def test_a_draw_is_found_by_the_first_look_after_it_is_published(
 ) -> None:
     server = serve(NOTHING_NEW)
     publication = eastern_instant(day + timedelta(days=days), published_at)
-    found, looks_after = None, 0
+    found, checks_after = None, 0
 
     for instant in ticks_until_the_next_draw(day):
         if instant >= publication:
             server.answers = [published(day)]
         before = len(server.requests)
         tick(instant)
-        looks_after += found is not None and len(server.requests) > before
+        checks_after += found is not None and len(server.requests) > before
         if found is None and Draw.objects.filter(draw_date=day).exists():
             found = instant
 
     assert found == eastern_instant(day + timedelta(days=later), found_at)
-    assert looks_after == 0
+    assert checks_after == 0
     assert PipelineRun.objects.get().pipeline_run_id == f"after-{day}"
 
 
 @pytest.mark.parametrize("day", [night[0] for night in NIGHTS])
 def test_a_draw_that_never_comes_is_looked_for_until_the_next_draw_takes_place(day: date, serve: Any) -> None:
     server = serve(NOTHING_NEW)
-    looked = []
+    checked = []
 
     for instant in ticks_until_the_next_draw(day):
         before = len(server.requests)
         tick(instant)
-        looked += [instant] * (len(server.requests) - before)
+        checked += [instant] * (len(server.requests) - before)
 
     following = next_draw(draw_instant(day) + timedelta(hours=1))
     late = [
@@ -165,12 +165,12 @@ def test_a_draw_that_never_comes_is_looked_for_until_the_next_draw_takes_place(d
         for hour in (5, 11, 17, 23)
     ]
     second_evening = eastern_instant(day + timedelta(days=1), time(23, 30))
-    assert [look for look in looked if look > second_evening] == [
-        look for look in late if look < draw_instant(following)
+    assert [check for check in checked if check > second_evening] == [
+        check for check in late if check < draw_instant(following)
     ]
-    hourly = {look - first for first, look in pairwise(looked) if look <= second_evening}
+    hourly = {check - first for first, check in pairwise(checked) if check <= second_evening}
     assert hourly == {timedelta(minutes=30), timedelta(hours=1)}  # half an hour: before and after noon
-    assert len(looked) == len(set(looked))
+    assert len(checked) == len(set(checked))
 
 
 def test_a_late_draw_is_named_in_the_log_and_nothing_is_run_again(
@@ -250,7 +250,9 @@ def test_going_without_the_draw_names_it_in_the_log(serve: Any, caplog: pytest.L
 
     tick(utc(WINTER[3]))
 
-    (warning,) = [one.message for one in caplog.records if one.name == "predictions.pipeline.after_draw"]
+    (warning,) = [
+        record.message for record in caplog.records if record.name == "predictions.pipeline.after_draw"
+    ]
     assert warning == "The draw of 2026-11-23 is still not available; its pipeline runs without it"
 
 
@@ -282,11 +284,11 @@ def test_without_a_source_to_wait_for_the_first_tick_is_the_one(
     assert "not available" not in caplog.text
 
 
-# What the run's own first step says of it
+# The data step of the run
 
 
 def data_step(**values: Any) -> tuple[str, str]:
-    """The status and the summary of a run's first step, now."""
+    """Return the status and the summary of a run's first step."""
     run, _ = accept_run(enqueue=False, **values)
     outcome = STEPS["data"](StepContext(run))
     return outcome.status, outcome.summary

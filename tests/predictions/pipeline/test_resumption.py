@@ -1,4 +1,4 @@
-"""A run whose process was killed goes on at the step that had not ended, as if nothing had been."""
+"""Resumption: a run whose process was killed continues at its first unfinished step."""
 
 from datetime import date, timedelta
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("real_draws", "small_models")
 
 
 class Killed(Exception):
-    """Stands for SIGKILL: nothing after it is executed, and nothing is recorded."""
+    """Stands for SIGKILL: nothing more is executed or recorded."""
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def run() -> PipelineRun:
 
 
 def die_before(run: PipelineRun, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Execute a run in a process that ends without a word when it reaches a step."""
+    """Execute a run in a process that is killed when it reaches a step."""
 
     def killed(run: PipelineRun, step: PipelineStep, *args: object, **values: object) -> None:
         if step.name == name:
@@ -42,7 +42,7 @@ def die_before(run: PipelineRun, name: str, monkeypatch: pytest.MonkeyPatch) -> 
             execute(run)
 
 
-def lease_runs_out() -> None:
+def expire_lease() -> None:
     PipelineRun.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
 
 
@@ -52,16 +52,16 @@ def test_a_killed_run_goes_on_and_what_had_ended_is_not_done_again(
 ) -> None:
     die_before(run, step, monkeypatch)
     assert execute(run) is False  # its lease still holds
-    ended = {one.name: one.finished_at for one in run.steps.exclude(finished_at=None)}
+    ended = {row.name: row.finished_at for row in run.steps.exclude(finished_at=None)}
     assert list(ended) == list(STEPS)[: list(STEPS).index(step)]
     models = TrainedModel.objects.count()
-    lease_runs_out()
+    expire_lease()
 
     assert execute(run) is True
 
     run.refresh_from_db()
     assert (run.status, run.error, run.attempts) == ("completed", "", 1)  # the last step counts it anew
-    assert {one.name: one.finished_at for one in run.steps.filter(name__in=ended)} == ended
+    assert {row.name: row.finished_at for row in run.steps.filter(name__in=ended)} == ended
     assert TrainedModel.objects.count() == (models or 1)
     assert Prediction.objects.filter(run=run).count() == 1
     assert GenerationRun.objects.get().pipeline_run_id == run.pipeline_run_id
@@ -75,7 +75,7 @@ def test_a_draw_that_arrives_between_two_attempts_is_the_next_runs(
     run, _ = accept_run(source="none", modes=["random_forest"], draw_date=date(2025, 12, 20))
     die_before(run, "training", monkeypatch)
     late.save(force_insert=True)
-    lease_runs_out()
+    expire_lease()
 
     execute(run)
 
@@ -86,11 +86,11 @@ def test_a_draw_that_arrives_between_two_attempts_is_the_next_runs(
 def test_shares_that_an_earlier_attempt_moved_are_used_by_the_next(
     run: PipelineRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    work = StepContext(run)
-    steps.RESTORERS["adaptive_weights"](work, {"shares": {"a": 0.25, "b": 0.75}})
-    assert work.shares == {"a": 0.25, "b": 0.75}
-    steps.RESTORERS["adaptive_weights"](work, {})
-    assert work.shares is None
+    context = StepContext(run)
+    steps.RESTORERS["adaptive_weights"](context, {"shares": {"a": 0.25, "b": 0.75}})
+    assert context.shares == {"a": 0.25, "b": 0.75}
+    steps.RESTORERS["adaptive_weights"](context, {})
+    assert context.shares is None
 
 
 def test_a_prediction_that_an_earlier_attempt_left_is_kept(
@@ -106,9 +106,9 @@ def test_a_prediction_that_an_earlier_attempt_left_is_kept(
 
 
 def test_who_lost_a_run_writes_nothing_more_of_it(run: PipelineRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stolen(work: StepContext) -> StepOutcome:
-        lease_runs_out()
-        assert PipelineRun.objects.acquire(work.run.pk, "there")
+    def stolen(context: StepContext) -> StepOutcome:
+        expire_lease()
+        assert PipelineRun.objects.acquire(context.run.pk, "there")
         return StepOutcome("from the first")
 
     monkeypatch.setitem(STEPS, PipelineStep.Name.ANALYTICS, stolen)
@@ -124,7 +124,7 @@ def test_who_lost_a_run_writes_nothing_more_of_it(run: PipelineRun, monkeypatch:
 def test_an_outage_of_the_database_is_not_the_end_of_a_run(
     run: PipelineRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(work: StepContext) -> StepOutcome:
+    def away(context: StepContext) -> StepOutcome:
         raise OperationalError("the database is away")
 
     with monkeypatch.context() as patched:
@@ -135,7 +135,7 @@ def test_an_outage_of_the_database_is_not_the_end_of_a_run(
     assert (run.status, run.token) == ("running", None)
     assert run.error == "interrupted: the database is away"
     assert execute(run) is False  # not at once
-    lease_runs_out()
+    expire_lease()
     assert execute(run) is True
     assert (PipelineRun.objects.get().status, PipelineRun.objects.get().error) == ("completed", "")
 
@@ -143,21 +143,21 @@ def test_an_outage_of_the_database_is_not_the_end_of_a_run(
 def test_the_command_says_that_a_run_was_cut_short_and_goes_on_with_it_when_called_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def away(work: StepContext) -> StepOutcome:
+    def away(context: StepContext) -> StepOutcome:
         raise OperationalError("the database is away")
 
-    asked = ("run_pipeline", "--sync", "--source", "none", "--modes", "random_forest", "--run-id", "cut")
+    command = ("run_pipeline", "--sync", "--source", "none", "--modes", "random_forest", "--run-id", "cut")
     with monkeypatch.context() as patched:
         patched.setitem(STEPS, PipelineStep.Name.ANALYTICS, away)
         with pytest.raises(
             CommandError, match="Pipeline run cut is unfinished: interrupted: the database is away"
         ):
-            call_command(*asked)
+            call_command(*command)
     with pytest.raises(CommandError, match="A cluster resumes it"):
-        call_command(*asked)  # not at once
-    lease_runs_out()
+        call_command(*command)  # not at once
+    expire_lease()
 
-    call_command(*asked)
+    call_command(*command)
 
     assert PipelineRun.objects.get().status == "completed"
     assert GenerationRun.objects.get().pipeline_run_id == "cut"
@@ -168,7 +168,7 @@ def test_a_run_that_is_given_up_has_failed_with_its_steps_and_their_reason(run: 
     run.steps.filter(name="analytics").update(status="running")
     assert PipelineRun.objects.acquire(run.pk, "there")
     assert not fail_abandoned(run, "too often")
-    lease_runs_out()
+    expire_lease()
 
     assert fail_abandoned(run, "too often")
 

@@ -1,4 +1,4 @@
-"""The six steps on real draws, with real fits, and the signal that makes tickets."""
+"""The six steps on real draws, with real fits, and the signal that starts generation."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -23,23 +23,23 @@ pytestmark = pytest.mark.usefixtures("real_draws", "small_models")
 
 
 def accepted(**values: object) -> PipelineRun:
-    given = {"source": "none", "modes": ["random_forest"], "enqueue": False}
-    run, created = accept_run(**(given | values))  # type: ignore[arg-type]
+    defaults = {"source": "none", "modes": ["random_forest"], "enqueue": False}
+    run, created = accept_run(**(defaults | values))  # type: ignore[arg-type]
     assert created
     return run
 
 
 def without(monkeypatch: pytest.MonkeyPatch, folder: Path, library: str) -> None:
-    """Child processes find this in the place of the real library, as on a machine that does not have it."""
+    """Make child processes fail to import a library, as on a machine without it."""
     (folder / f"{library}.py").write_text(f"raise ModuleNotFoundError(\"No module named '{library}'\")")
     monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
-def laws(run: PipelineRun) -> dict[str, dict[str, float]]:
-    """Each mode's law: the share of each of its components."""
+def component_shares(run: PipelineRun) -> dict[str, dict[str, float]]:
+    """Return the share of each component, by mode."""
     return {
-        one.mode: {component["strategy"]: component["share"] for component in one.components}
-        for one in run.predictions.all()
+        prediction.mode: {component["strategy"]: component["share"] for component in prediction.components}
+        for prediction in run.predictions.all()
     }
 
 
@@ -62,7 +62,7 @@ def test_a_run_goes_through_six_recorded_steps_and_ends_in_enqueued_tickets(comp
     assert completed.finished_at is not None
     assert list(states(completed)) == STEPS
     assert set(states(completed).values()) == {"completed", "skipped"}
-    assert states(completed)["data"] == "skipped"  # --source none asks for no draws
+    assert states(completed)["data"] == "skipped"  # source none imports no draws
     tickets = GenerationRun.objects.get(pipeline_run_id="earlier")
     batch = tickets.batches.get()
     assert (batch.mode, batch.status, batch.requested, batch.draw_date) == (
@@ -177,20 +177,20 @@ def test_one_mode_failing_is_recorded_and_the_others_go_on(
     assert set(training.detail["errors"]) == {"v2"}
     assert "v2 needs XGBoost" in training.detail["errors"]["v2"]
     assert "pip install xgboost-cpu" in training.summary
-    assert [one.mode for one in run.predictions.all()] == ["random_forest"]
+    assert [prediction.mode for prediction in run.predictions.all()] == ["random_forest"]
     batches = dict(TicketBatch.objects.values_list("mode", "status"))
     assert batches == {"v2": "failed", "random_forest": "queued"}
 
 
 def test_v1_and_hybrid_are_made_of_the_stored_laws_and_a_new_draw_moves_v1s_shares() -> None:
-    first = accepted(draw_date=date(2025, 12, 20), modes=["v1", "hybrid", "v2"])  # in whatever order
+    first = accepted(draw_date=date(2025, 12, 20), modes=["v1", "hybrid", "v2"])  # in any order
     execute(first)
 
-    of_v1 = laws(first)["v1"]
+    of_v1 = component_shares(first)["v1"]
     assert list(of_v1) == list(STRATEGIES)
     expected = {"v2": 0.7} | {name: 0.3 * share for name, share in of_v1.items()}
-    assert laws(first)["hybrid"] == pytest.approx(expected)
-    stored = {one.mode: one.components for one in first.predictions.all()}
+    assert component_shares(first)["hybrid"] == pytest.approx(expected)
+    stored = {prediction.mode: prediction.components for prediction in first.predictions.all()}
     assert stored["hybrid"][0]["white"] == stored["v2"][0]["white"]
     assert stored["hybrid"][1]["white"] == stored["v1"][0]["white"]
     adaptive = first.steps.get(name="adaptive_weights")
@@ -200,7 +200,7 @@ def test_v1_and_hybrid_are_made_of_the_stored_laws_and_a_new_draw_moves_v1s_shar
     execute(second)
 
     shares = second.steps.get(name="adaptive_weights").detail["shares"]
-    assert laws(second)["v1"] == pytest.approx(shares)
+    assert component_shares(second)["v1"] == pytest.approx(shares)
     assert shares != pytest.approx(of_v1)
     assert shares["random_baseline"] == pytest.approx(shares["coverage_optimizer"])
 
@@ -209,7 +209,7 @@ def test_v1_and_hybrid_are_made_of_the_stored_laws_and_a_new_draw_moves_v1s_shar
 
     assert again.steps.get(name="training").summary == "trained: v2 unchanged, v1 unchanged, hybrid unchanged"
     assert TrainedModel.objects.count() == 6
-    assert laws(again) == laws(second)
+    assert component_shares(again) == component_shares(second)
 
 
 def test_without_xgboost_v1_leaves_a_strategy_out_and_says_so_and_hybrid_fails_by_name(
@@ -225,8 +225,8 @@ def test_without_xgboost_v1_leaves_a_strategy_out_and_says_so_and_hybrid_fails_b
     (prediction,) = run.predictions.all()
     assert prediction.mode == "v1"
     assert prediction.note == "ai_guided is left out: v2 has no prediction for this draw"
-    assert "ai_guided" not in laws(run)["v1"]
-    assert sum(laws(run)["v1"].values()) == pytest.approx(1)
+    assert "ai_guided" not in component_shares(run)["v1"]
+    assert sum(component_shares(run)["v1"].values()) == pytest.approx(1)
     assert prediction.note in run.steps.get(name="predictions").summary
     assert "v2 needs XGBoost" in run.steps.get(name="training").detail["errors"]["hybrid"]
     batches = dict(TicketBatch.objects.values_list("mode", "status"))

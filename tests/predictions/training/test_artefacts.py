@@ -1,4 +1,4 @@
-"""A model file is whole or absent, and is opened only when it is the recorded one."""
+"""Model files are written atomically and verified before they are opened."""
 
 import hashlib
 from pathlib import Path
@@ -28,8 +28,8 @@ def test_until_the_new_file_is_whole_the_old_one_stands(tmp_path: Path) -> None:
     path = tmp_path / "one.skops"
     path.write_bytes(b"old")
 
-    def write(aside: Path) -> None:
-        aside.write_bytes(b"new")
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(b"new")
         assert path.read_bytes() == b"old"
 
     write_aside(path, write)
@@ -40,8 +40,8 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> 
     path = tmp_path / "one.skops"
     path.write_bytes(b"old")
 
-    def write(aside: Path) -> None:
-        aside.write_bytes(b"half")
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(b"half")
         raise OSError("the disk is full")
 
     with pytest.raises(OSError, match="the disk is full"):
@@ -52,7 +52,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> 
 
 def test_a_writer_that_writes_nothing_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        write_aside(tmp_path / "one.skops", lambda aside: None)
+        write_aside(tmp_path / "one.skops", lambda temporary: None)
     assert names_in(tmp_path) == []
 
 

@@ -1,4 +1,4 @@
-"""Two that want the same fit: one does it. A fit that kills who waits for it is given up."""
+"""Leases of fits: concurrent requests share one fit, and a fit that kills its parent is abandoned."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -77,27 +77,27 @@ def test_a_fit_whose_waiting_process_died_time_and_again_is_given_up_and_may_be_
         in trained.error
     )
     assert Training.objects.get().status == "failed"
-    assert train_here().fitted  # who asks again has it done anew
+    assert train_here().fitted  # a new request starts a new fit
 
 
 @pytest.mark.usefixtures("real_draws")
 def test_a_fit_that_was_lost_leaves_no_model_and_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stolen(of: Training, known: DrawHistory, seed: int, file: str, answer: FitResult) -> TrainedModel:
+    def stolen(of: Training, known: DrawHistory, seed: int, file: str, result: FitResult) -> TrainedModel:
         files.append(settings.MODELS_DIR / file)
         Training.objects.update(status="failed", token=None)
-        return real(of, known, seed, file, answer)
+        return real(of, known, seed, file, result)
 
     files: list[Path] = []
     real = training._store
     monkeypatch.setattr(training, "_store", stolen)
 
     class Waited(Exception):
-        """It asks what the other made of it."""
+        """It waits for the other process."""
 
-    def after_another(*args: object) -> None:
+    def wait(*args: object) -> None:
         raise Waited
 
-    monkeypatch.setattr(training, "_wait_for_other_process", after_another)
+    monkeypatch.setattr(training, "_wait_for_other_process", wait)
     with pytest.raises(Waited):
         train_here()
 

@@ -1,4 +1,4 @@
-"""The shares of v1's strategies: moved once by each draw, in order, and kept as a history."""
+"""The shares of v1's strategies, updated once by each draw, in order, and kept as a history."""
 
 import math
 from datetime import date
@@ -30,8 +30,8 @@ def component(strategy: str, share: float) -> Component:
     return Component.from_json(uniform_component(strategy).as_json() | {"share": share})
 
 
-def law_of(day: date, strategies: tuple[str, ...] = STRATEGIES) -> Prediction:
-    return make_prediction("v1", day, [component(one, 1 / len(strategies)) for one in strategies])
+def prediction_of(day: date, strategies: tuple[str, ...] = STRATEGIES) -> Prediction:
+    return make_prediction("v1", day, [component(name, 1 / len(strategies)) for name in strategies])
 
 
 def draw_on(day: date, *numbers: int) -> Draw:
@@ -43,43 +43,43 @@ def draw_on(day: date, *numbers: int) -> Draw:
 
 
 def test_no_draw_moves_nothing() -> None:
-    law_of(SATURDAY)
+    prediction_of(SATURDAY)
 
     assert update_shares() == []
     assert current_shares() is None
 
 
 def test_a_draw_moves_the_shares_by_the_rule_and_by_the_laws_as_they_were_stored() -> None:
-    law = law_of(SATURDAY)
-    draw = draw_on(SATURDAY, 60, 61, 62, 63, 64, 26)  # high balls, which the tilted law prefers
+    prediction = prediction_of(SATURDAY)
+    draw = draw_on(SATURDAY, 60, 61, 62, 63, 64, 26)  # high balls, which the tilted prediction prefers
 
     (moved,) = update_shares()
 
     likelihoods = {
-        one.strategy: log_likelihood(one, draw.white_balls, 26)
-        for one in components_from_json(law.components)
+        component.strategy: log_likelihood(component, draw.white_balls, 26)
+        for component in components_from_json(prediction.components)
     }
     expected = fixed_share_update(dict.fromkeys(STRATEGIES, 1 / 6), likelihoods)
     assert current_shares() == pytest.approx(expected)
-    assert moved.prediction == law
-    assert moved.log_losses == pytest.approx({name: -one for name, one in likelihoods.items()})
+    assert moved.prediction == prediction
+    assert moved.log_losses == pytest.approx({name: -likelihood for name, likelihood in likelihoods.items()})
     assert expected["frequency_weighted"] > 1 / 6 > expected["random_baseline"]
     assert expected["random_baseline"] == expected["coverage_optimizer"]
 
 
 def test_a_draw_moves_the_shares_once_however_often_it_is_asked_for() -> None:
-    law_of(SATURDAY)
+    prediction_of(SATURDAY)
     draw_on(SATURDAY, 1, 2, 3, 4, 5, 6)
 
     assert [len(update_shares()), len(update_shares())] == [1, 0]
 
 
 def test_of_two_runs_that_move_the_shares_by_one_draw_the_second_finds_it_done() -> None:
-    law, draw = law_of(SATURDAY), draw_on(SATURDAY, 60, 61, 62, 63, 64, 26)
+    prediction, draw = prediction_of(SATURDAY), draw_on(SATURDAY, 60, 61, 62, 63, 64, 26)
 
     (first, is_new), (second, again) = (
-        strategy_shares._apply_draw(law, draw),
-        strategy_shares._apply_draw(law, draw),
+        strategy_shares._apply_draw(prediction, draw),
+        strategy_shares._apply_draw(prediction, draw),
     )
 
     assert (first, is_new, again) == (second, True, False)
@@ -87,21 +87,21 @@ def test_of_two_runs_that_move_the_shares_by_one_draw_the_second_finds_it_done()
 
 
 def test_draws_move_the_shares_in_their_order_by_the_newest_law_of_each() -> None:
-    law_of(MONDAY)
-    older, newer = law_of(SATURDAY), law_of(SATURDAY)
+    prediction_of(MONDAY)
+    older, newer = prediction_of(SATURDAY), prediction_of(SATURDAY)
     draw_on(MONDAY, 1, 2, 3, 4, 5, 6)
     draw_on(SATURDAY, 60, 61, 62, 63, 64, 26)
 
     moved = update_shares()
 
-    assert [one.draw_date for one in moved] == [SATURDAY, MONDAY]
+    assert [row.draw_date for row in moved] == [SATURDAY, MONDAY]
     assert moved[0].prediction == newer != older
     assert current_shares() == moved[1].shares
 
 
 def test_a_draw_that_comes_after_a_later_one_moves_nothing() -> None:
-    law_of(SATURDAY)
-    law_of(MONDAY)
+    prediction_of(SATURDAY)
+    prediction_of(MONDAY)
     draw_on(MONDAY, 1, 2, 3, 4, 5, 6)
     update_shares()
 
@@ -112,11 +112,11 @@ def test_a_draw_that_comes_after_a_later_one_moves_nothing() -> None:
 
 def test_a_law_for_a_draw_that_is_known_already_has_not_seen_it_nor_a_later_one() -> None:
     for day in (SATURDAY, MONDAY):
-        law_of(day)
+        prediction_of(day)
         draw_on(day, 60, 61, 62, 63, 64, 26)
 
     assert update_shares(before=SATURDAY) == []
-    assert [one.draw_date for one in update_shares(before=MONDAY)] == [SATURDAY]
+    assert [row.draw_date for row in update_shares(before=MONDAY)] == [SATURDAY]
     (monday,) = update_shares()
 
     assert current_shares(before=SATURDAY) is None
@@ -125,7 +125,7 @@ def test_a_law_for_a_draw_that_is_known_already_has_not_seen_it_nor_a_later_one(
 
 
 def test_a_strategy_that_was_left_out_keeps_its_share() -> None:
-    law_of(SATURDAY, tuple(one for one in STRATEGIES if one != "ai_guided"))
+    prediction_of(SATURDAY, tuple(name for name in STRATEGIES if name != "ai_guided"))
     draw_on(SATURDAY, 60, 61, 62, 63, 64, 26)
 
     update_shares()
@@ -137,7 +137,7 @@ def test_a_strategy_that_was_left_out_keeps_its_share() -> None:
 
 
 def test_a_reset_sets_equal_shares_that_only_later_draws_move() -> None:
-    law_of(SATURDAY)
+    prediction_of(SATURDAY)
     draw_on(SATURDAY, 60, 61, 62, 63, 64, 26)
     update_shares()
 
@@ -145,28 +145,28 @@ def test_a_reset_sets_equal_shares_that_only_later_draws_move() -> None:
 
     assert current_shares() == pytest.approx(dict.fromkeys(STRATEGIES, 1 / 6))
     assert update_shares() == []
-    law_of(MONDAY)
+    prediction_of(MONDAY)
     draw_on(MONDAY, 60, 61, 62, 63, 64, 26)
     assert len(update_shares()) == 1
     assert StrategyShares.objects.count() == 3  # the history stays
 
 
 def test_a_law_is_given_the_shares_in_force_and_what_is_missing_falls_to_all() -> None:
-    present = [component(one, 1 / 5) for one in STRATEGIES if one != "ai_guided"]
+    present = [component(name, 1 / 5) for name in STRATEGIES if name != "ai_guided"]
     shares = dict.fromkeys(STRATEGIES, 0.1) | {"frequency_weighted": 0.5}
 
-    law = weighed(present, shares)
+    mixture = weighed(present, shares)
 
-    assert {one.strategy: one.share for one in law} == pytest.approx(
-        {"frequency_weighted": 5 / 9} | {one.strategy: 1 / 9 for one in present[1:]}
+    assert {part.strategy: part.share for part in mixture} == pytest.approx(
+        {"frequency_weighted": 5 / 9} | {part.strategy: 1 / 9 for part in present[1:]}
     )
 
 
 def test_no_share_falls_below_the_floor_however_bad_its_law() -> None:
     days = [date(2025, 12, day) for day in (1, 3, 6, 8, 10, 13, 15, 17, 20, 22)]
     for day in days:
-        law_of(day)
-        draw_on(day, 1, 2, 3, 4, 5, 1)  # what the tilted law likes least
+        prediction_of(day)
+        draw_on(day, 1, 2, 3, 4, 5, 1)  # the least likely draw of the tilted prediction
 
     update_shares()
 
@@ -179,14 +179,14 @@ def test_no_share_falls_below_the_floor_however_bad_its_law() -> None:
 
 
 def test_the_reset_command_sets_equal_shares_and_says_from_which_draw_on(real_draws: None) -> None:
-    law_of(SATURDAY)
+    prediction_of(SATURDAY)
     update_shares()
 
-    looked, _ = call("reset_weights", "--dry-run")
+    preview, _ = call("reset_weights", "--dry-run")
     out, _ = call("reset_weights")
 
-    assert "frequency_weighted" in looked
-    assert looked.splitlines()[-1] == "These are the current shares of v1."
+    assert "frequency_weighted" in preview
+    assert preview.splitlines()[-1] == "These are the current shares of v1."
     assert (
         out.splitlines()[-1] == "Reset the shares of v1 to 0.1667 each; draws after 2025-12-22 update them."
     )

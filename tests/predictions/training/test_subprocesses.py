@@ -1,4 +1,4 @@
-"""Child processes that are given up: they end, and who waits for them is told."""
+"""Killed child processes: they exit, and the waiting thread gets an error."""
 
 import subprocess
 import sys
@@ -16,10 +16,10 @@ from tests.processes import children_of, wait_until
 
 def test_children_that_are_given_up_end_at_once_and_who_waits_gets_an_error() -> None:
     history = fair_history(900)
-    long = build_request("backtest", "lstm", first=880, stop=900, seed=1)
+    request = build_request("backtest", "lstm", first=880, stop=900, seed=1)
 
     with ThreadPoolExecutor(1) as threads:
-        fit = threads.submit(run_in_subprocess, long, history)
+        fit = threads.submit(run_in_subprocess, request, history)
         wait_until(lambda: bool(subprocesses._running), 5, "a child")
         (child,) = subprocesses._running
         end_children()
@@ -51,13 +51,13 @@ def test_a_child_ends_with_the_process_that_waits_for_it_however_soon_that_is_ki
         parent.wait()
 
     wait_until(lambda: not Path(f"/proc/{child}").exists(), 60, "its end")
-    assert not folder.exists()  # one that ends with its work leaves the answer there
+    assert not folder.exists()  # a child that finishes its work leaves the folder
 
 
 def test_a_child_that_ends_by_itself_is_forgotten() -> None:
-    answer = run_in_subprocess(
+    result = run_in_subprocess(
         build_request("backtest", "uniform", first=300, stop=310, seed=1), fair_history(310)
     )
 
-    assert len(answer.payload["joint"]) == 10
+    assert len(result.payload["joint"]) == 10
     assert not subprocesses._running

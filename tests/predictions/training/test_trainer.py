@@ -28,23 +28,22 @@ from tests.factories import make_model
 
 LIBRARIES = {"random_forest": ["scikit-learn", "skops"], "lstm": ["keras"]}
 SIZES = {"random_forest": 10_000_000, "lstm": 5_000_000}
-MAX_SIZE = 100_000  # of the others
-# What v1 and hybrid are made of, whatever it is.
-PARTS = {name: [uniform_component(name).as_json()] for name in ("v1", "v2")}
+MAX_SIZE = 100_000  # of the other modes
+# Any predictions will do as dependencies of v1 and hybrid.
+DEPENDENCIES = {name: [uniform_component(name).as_json()] for name in ("v1", "v2")}
 
 
-def law(model: TrainedModel, known: DrawHistory) -> list[dict[str, Any]]:
-    return predict(model, known, PARTS)[0]
+def predicted_components(model: TrainedModel, known: DrawHistory) -> list[dict[str, Any]]:
+    return predict(model, known, DEPENDENCIES)[0]
 
 
 @pytest.fixture(scope="module", params=list(MODES)[-1:] if ON_GIVEN_DATABASE else list(MODES))
 def trained(
     request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: pytest.FixtureRequest
 ) -> Iterator[TrainedModel]:
-    """One fit on all the era's draws, for the tests that only look at it; its rows are taken back.
+    """One fit on all the era's draws, shared by the tests that only read it; its rows are deleted afterwards.
 
-    A fit knows no database, so on another one a single mode's rows tell as much as all: the last one's, which
-    the tests below find there on either.
+    A fit does not depend on the database, so on a given database only the last mode is tested.
     """
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
         import_source("bundled")
@@ -91,7 +90,7 @@ def test_the_same_seed_and_draws_give_the_same_law_in_another_process(
     again = train(trained.mode, known)
 
     assert again.file != trained.file
-    assert law(again, known) == law(trained, known)
+    assert predicted_components(again, known) == predicted_components(trained, known)
 
 
 def test_another_seed_gives_another_law_of_all_but_hybrid_which_mixes_what_is_stored(
@@ -99,13 +98,15 @@ def test_another_seed_gives_another_law_of_all_but_hybrid_which_mixes_what_is_st
 ) -> None:
     other = train(trained.mode, known, seed=2)
 
-    assert (law(other, known) == law(trained, known)) == (trained.mode == "hybrid")
+    assert (predicted_components(other, known) == predicted_components(trained, known)) == (
+        trained.mode == "hybrid"
+    )
 
 
 def test_a_learned_law_is_one_component_of_69_and_26_weights_that_differ(
     trained: TrainedModel, known: DrawHistory
 ) -> None:
-    component = law(trained, known)[0]
+    component = predicted_components(trained, known)[0]
 
     if trained.mode in ("random_forest", "lstm", "v2"):
         assert (component["strategy"], component["share"]) == (trained.mode, 1.0)
@@ -115,7 +116,7 @@ def test_a_learned_law_is_one_component_of_69_and_26_weights_that_differ(
         assert component["strategy"] in ("frequency_weighted", "v2")
 
 
-# Not twice
+# Unchanged models
 
 
 def test_a_mode_is_unchanged_while_draws_seed_code_and_parameters_are(
@@ -171,7 +172,7 @@ def test_a_damaged_artefact_is_refused_before_it_is_opened(
         else:
             path.unlink()
         with pytest.raises(FitError, match=path.name):
-            law(trained, known)
+            predicted_components(trained, known)
     finally:
         aside.rename(path)
 
@@ -202,7 +203,7 @@ def test_no_draws_at_all_are_a_named_error(db: None) -> None:
         train("random_forest", known_draws(before=known_draws().first))
 
 
-# Activation, and what is kept
+# Activation and old artefacts
 
 
 def test_a_new_model_takes_over_and_the_old_one_stays_as_it_was(db: None) -> None:

@@ -1,4 +1,4 @@
-"""Heartbeat files that are damaged, foreign or unreadable: no heartbeat, and no page that fails."""
+"""Damaged, foreign and unreadable heartbeat files count as no heartbeat and break no page."""
 
 import os
 import time
@@ -31,7 +31,7 @@ DAMAGE = {
 
 @pytest.fixture
 def folder(tmp_path: Path, settings: LazySettings) -> Path:
-    """An empty folder of heartbeats, which caches["queue"] uses."""
+    """Return an empty heartbeat folder for caches["queue"]."""
     location = tmp_path / "queue-status"
     settings.CACHES = settings.CACHES | {
         "queue": settings.CACHES["queue"] | {"LOCATION": str(location)},
@@ -40,7 +40,7 @@ def folder(tmp_path: Path, settings: LazySettings) -> Path:
 
 
 def index_file(folder: Path) -> Path:
-    """The file that names the clusters; it exists afterwards."""
+    """Create and return the file that lists the clusters."""
     caches["queue"].set(Conf.Q_STAT, [], None)
     return next(folder.iterdir())
 
@@ -137,7 +137,7 @@ def test_no_page_fails_by_a_damaged_heartbeat(path: str, folder: Path) -> None:
 
 @AS_ROOT
 def test_a_file_of_root_is_unreadable_to_the_service_user_and_named(folder: Path) -> None:
-    """The state that `sudo manage.py status` left: a file of root's, mode 0600, in the service's folder."""
+    """`sudo manage.py status` used to leave a file of root, mode 0600, in the service's folder."""
     path = index_file(folder)
     os.chown(folder, NOBODY, NOBODY)
     with _as_nobody(folder):
@@ -164,7 +164,7 @@ def test_a_folder_of_another_user_is_named_with_the_command_that_gives_it_back(f
 
 @contextmanager
 def _as_nobody(folder: Path) -> Iterator[None]:
-    """Act as the user nobody, who may pass through the folder's parents."""
+    """Act as the user nobody, who may traverse the folder's parents."""
     modes = {parent: parent.stat().st_mode for parent in list(folder.parents)[:4]}
     for parent, mode in modes.items():
         parent.chmod(mode | 0o011)

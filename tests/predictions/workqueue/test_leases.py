@@ -1,4 +1,4 @@
-"""Leases: one taker at a time, a token that proves it, and an end of trying."""
+"""Leases: one holder at a time, fencing tokens, and a limit of attempts."""
 
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
@@ -23,12 +23,12 @@ def _a_minute(settings: pytest.FixtureRequest) -> None:
 
 
 def some_run(**values: object) -> PipelineRun:
-    wanted = {"pipeline_run_id": "pipe-1", "draw_date": WEDNESDAY, "source": "none", "modes": ["v1"]}
-    return PipelineRun.objects.create(**(wanted | values))
+    defaults = {"pipeline_run_id": "pipe-1", "draw_date": WEDNESDAY, "source": "none", "modes": ["v1"]}
+    return PipelineRun.objects.create(**(defaults | values))
 
 
-def take(run: PipelineRun, name: str = "one") -> bool:
-    """Take it and know it by its token, or not."""
+def acquire(run: PipelineRun, name: str = "one") -> bool:
+    """Acquire the lease and load its token; return False if it is not available."""
     token = PipelineRun.objects.acquire(run.pk, name)
     if token:
         run.refresh_from_db()
@@ -40,12 +40,12 @@ def test_of_eight_takers_at_once_one_wins() -> None:
     run = some_run()
     barrier, tokens = Barrier(8), []
 
-    def taker() -> None:
+    def worker() -> None:
         barrier.wait()
         tokens.append(PipelineRun.objects.acquire(run.pk, "one of eight"))
         connection.close()
 
-    threads = [Thread(target=taker) for _ in range(8)]
+    threads = [Thread(target=worker) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -60,29 +60,29 @@ def test_of_eight_takers_at_once_one_wins() -> None:
 def test_who_takes_it_stands_on_the_row_with_an_end_and_a_beginning() -> None:
     run = some_run()
     with time_machine.travel(NOON, tick=False):
-        assert take(run, "host/7")
+        assert acquire(run, "host/7")
 
     assert (run.holder, run.attempts, run.started_at) == ("host/7", 1, NOON)
     assert run.lease_until == run.redeliver_after == NOON + LEASE
-    assert not PipelineRun.objects.leased().exists()  # by now it ran out
+    assert not PipelineRun.objects.leased().exists()  # it has expired by now
 
 
 @pytest.mark.django_db
 def test_a_lease_that_ran_out_is_anothers_and_the_first_can_write_nothing_more() -> None:
     first = some_run()
     with time_machine.travel(NOON, tick=False):
-        take(first)
-        assert not take(PipelineRun.objects.get(), "two")
+        acquire(first)
+        assert not acquire(PipelineRun.objects.get(), "two")
     with time_machine.travel(NOON + LEASE + timedelta(seconds=1), tick=False):
         second = PipelineRun.objects.get()
-        assert take(second, "two")
+        assert acquire(second, "two")
 
         assert not PipelineRun.objects.renew(first, error="from the first")
         assert PipelineRun.objects.renew(second)
 
     second.refresh_from_db()
     assert (second.attempts, second.error, second.holder) == (2, "", "two")
-    assert second.started_at == NOON  # when it was first begun
+    assert second.started_at == NOON  # of the first attempt
 
 
 @pytest.mark.django_db
@@ -94,11 +94,11 @@ def test_who_has_no_token_holds_nothing_not_even_what_is_nobodys() -> None:
 def test_a_renewed_lease_holds_longer() -> None:
     run = some_run()
     with time_machine.travel(NOON, tick=False):
-        take(run)
+        acquire(run)
     with time_machine.travel(NOON + timedelta(seconds=50), tick=False):
         assert PipelineRun.objects.renew(run)
     with time_machine.travel(NOON + timedelta(seconds=100), tick=False):
-        assert not take(PipelineRun.objects.get(), "two")
+        assert not acquire(PipelineRun.objects.get(), "two")
 
 
 @pytest.mark.django_db
@@ -106,9 +106,9 @@ def test_what_was_begun_too_often_without_getting_further_is_not_begun_again() -
     run = some_run()
     for number in range(PipelineRun.MAX_ATTEMPTS):
         with time_machine.travel(NOON + number * 2 * LEASE, tick=False):
-            assert take(run)
+            assert acquire(run)
     with time_machine.travel(NOON + 100 * LEASE, tick=False):
-        assert not take(run)
+        assert not acquire(run)
         assert list(PipelineRun.objects.out_of_attempts()) == [run]
 
 
@@ -116,23 +116,23 @@ def test_what_was_begun_too_often_without_getting_further_is_not_begun_again() -
 def test_what_got_further_may_be_begun_as_often_again() -> None:
     run = some_run(attempts=PipelineRun.MAX_ATTEMPTS - 1)
     with time_machine.travel(NOON, tick=False):
-        assert take(run)
+        assert acquire(run)
         PipelineRun.objects.renew(run, attempts=1)
     with time_machine.travel(NOON + 2 * LEASE, tick=False):
-        assert take(run)
+        assert acquire(run)
         assert not PipelineRun.objects.out_of_attempts().exists()
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("status", ["completed", "failed"])
 def test_what_has_ended_is_never_taken(status: str) -> None:
-    assert not take(some_run(status=status))
+    assert not acquire(some_run(status=status))
 
 
 @pytest.mark.django_db
 def test_what_a_dead_holder_had_is_free_and_due_at_once_and_nothing_else_is() -> None:
     dead, living, ended = (some_run(pipeline_run_id=name) for name in ("dead", "living", "ended"))
-    take(dead, "host/7"), take(living, "host/8"), take(ended, "host/7")
+    acquire(dead, "host/7"), acquire(living, "host/8"), acquire(ended, "host/7")
     PipelineRun.objects.owned_by(ended).update(status="completed")
 
     assert PipelineRun.objects.release("host/7") == 1
@@ -150,7 +150,7 @@ def test_only_what_is_free_and_overdue_is_due_and_it_is_put_off_once() -> None:
     with time_machine.travel(NOON + LEASE, tick=False):
         assert list(PipelineRun.objects.overdue()) == [run]
         assert PipelineRun.objects.postpone(run)
-        assert not PipelineRun.objects.postpone(run)  # as another reaper that saw the same
+        assert not PipelineRun.objects.postpone(run)  # as a second reaper at the same time
 
 
 @pytest.mark.django_db
@@ -166,15 +166,15 @@ def test_the_thread_renews_what_is_ours_for_as_long_as_the_work_takes(
     settings: pytest.FixtureRequest,
 ) -> None:
     settings.LEASE_SECONDS = 2  # type: ignore[attr-defined]
-    ours, given_back = some_run(), some_run(pipeline_run_id="given back")
-    take(ours), take(given_back)
-    given_back.token = None
-    first, second = (PipelineRun.objects.get(pk=run.pk).lease_until for run in (ours, given_back))
+    ours, released = some_run(), some_run(pipeline_run_id="given back")
+    acquire(ours), acquire(released)
+    released.token = None
+    first, second = (PipelineRun.objects.get(pk=run.pk).lease_until for run in (ours, released))
 
-    with renewing([ours, given_back]):
+    with renewing([ours, released]):
         wait_until(lambda: PipelineRun.objects.get(pk=ours.pk).lease_until > first, 10, "a renewal")
 
-    assert PipelineRun.objects.get(pk=given_back.pk).lease_until == second
+    assert PipelineRun.objects.get(pk=released.pk).lease_until == second
 
 
 def test_waiting_after_an_outage_doubles() -> None:

@@ -1,4 +1,4 @@
-"""What the queue leaves behind goes after a week, in chunks, and nothing else does."""
+"""Pruning deletes old rows of the queue in chunks, and nothing else."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -52,5 +52,5 @@ def test_many_results_go_in_chunks(monkeypatch: pytest.MonkeyPatch, django_asser
     for number in range(7):
         result(str(number), 2 * WEEK)
 
-    with django_assert_num_queries(7):  # three chunks, each found and deleted, and then none is found
+    with django_assert_num_queries(7):  # select and delete for three chunks, then an empty select
         assert pruning.prune_results() == 7
