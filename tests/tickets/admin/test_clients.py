@@ -81,7 +81,7 @@ def test_the_form_of_a_new_client_offers_every_mode_and_the_usual_limits(admin: 
             {"modes": []},
             "Modes: choose at least one; allowed are random_forest, lstm, v1, v2, hybrid.",
         ),
-        ({"modes": ["v1", "best"]}, "Modes: best is not a mode"),
+        ({"modes": ["v1", "best"]}, "Modes: best is not one"),
         ({"name": ""}, "This field is required."),
         ({"name": "a\x07b"}, "Name: enter printable characters only."),
         ({"name": "other"}, "API client with this Name already exists."),
