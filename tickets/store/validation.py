@@ -35,12 +35,15 @@ def validate_ticket(ticket: object, mode: str) -> tuple[list[int], int, float, s
 
 
 def _confidence(confidence: Any) -> float:
-    is_number = isinstance(confidence, Real) and not isinstance(confidence, bool)
-    if not is_number:
+    if not _is_number(confidence):
         raise InvalidTicket(f"confidence {confidence!r} is not a number")
     if not 0 <= confidence <= 1:  # rejects infinity, NaN and integers too large for a float
         raise InvalidTicket(f"confidence {confidence!r:.40} is not between 0 and 1")
     return float(confidence)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _text(name: str, text: Any) -> str:

@@ -118,7 +118,7 @@ def test_the_last_day_ends_at_midnight_in_new_york() -> None:
     assert key_expiry(date(2027, 7, 1)) == datetime(2027, 7, 2, 4, tzinfo=UTC)
     with pytest.raises(ValueError, match="allowed is a day from 2026-11-24"):
         key_expiry(date(2026, 11, 23))
-    with pytest.raises(ValueError, match="to come"):
+    with pytest.raises(ValueError, match="in the future"):
         make_named_key(make_client(), "late", NOON)
 
 
