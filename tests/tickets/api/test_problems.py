@@ -62,7 +62,7 @@ BAD_VALUES = [
     ("draw_date=2026-13-01", "draw_date", "2026-13-01", DAY),
     ("draw_date=11/25/2026", "draw_date", "11/25/2026", DAY),
     ("draw_date=2026-11-25T00:00", "draw_date", "2026-11-25T00:00", DAY),
-    ("draw_date=0001-01-01", "draw_date", "0001-01-01", "0001-01-01 is before the first matrix"),
+    ("draw_date=0001-01-01", "draw_date", "0001-01-01", "0001-01-01 is before the first supported matrix"),
     ("draw_date=2026-11-24", "draw_date", "2026-11-24", "2026-11-24 is a Tuesday without a draw"),
     ("limit=5&limit=6", "limit", "5, 6", f"a single value: {LIMIT}"),
     ("mode=v1&mode=v1", "mode", "v1, v1", f"a single value: {MODES}"),
