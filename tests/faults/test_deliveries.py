@@ -36,7 +36,7 @@ def _waiting() -> list[OrmQ]:
 
 def _times_made(*logs: Path) -> dict[int, int]:
     """How often each batch was finished, by what was logged."""
-    made = [int(pk) for log in logs for pk in re.findall(r": batch (\d+) of \w+ is ready", log.read_text())]
+    made = [int(pk) for log in logs for pk in re.findall(r": Batch (\d+) \(\w+\) ready", log.read_text())]
     return {pk: made.count(pk) for pk in made}
 
 

@@ -56,8 +56,8 @@ ERRORS = {
         "Fewer tickets are available than requested, or sales for this draw have closed. "
         "Nothing was claimed; the same Idempotency-Key may be used again.",
         CLAIMS,
-        "5 tickets of v1 for 2026-11-25 requested; 2 available.",
-        _errors("count", 5, "at most 2"),
+        "Tickets of v1 available for 2026-11-25: 2; requested: 5.",
+        _errors("count", 5, "at most 2 at present"),
     ),
     413: Error("The body is larger than 64 KiB.", CLAIMS, "The body is too large; the limit is 65536 bytes."),
     415: Error(
@@ -75,7 +75,7 @@ ERRORS = {
     429: Error(
         "The rate limit per minute or the daily ticket quota is exceeded.",
         CLAIMS,
-        "2 of 100 tickets left in the daily quota, which resets at 2026-11-25T05:00:00Z.",
+        "The daily quota of 100 tickets has 2 left; it resets at 2026-11-25T05:00:00Z.",
         _errors("count", 5, "at most 2 until then"),
     ),
     500: Error(

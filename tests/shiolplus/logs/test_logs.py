@@ -50,7 +50,7 @@ def test_the_lines_of_a_batch_carry_its_run_and_its_number() -> None:
     BatchTicketGenerator(5, ["random_forest"]).generate_batch("logged-run", False, WEDNESDAY)
 
     batch = TicketBatch.objects.get()
-    (line,) = lines_with(f"batch {batch.pk} of random_forest is ready")[-1:]
+    (line,) = lines_with(f"Batch {batch.pk} (random_forest) ready")[-1:]
     assert f" INFO    tickets.generation.lifecycle [run=logged-run batch={batch.pk}]: " in line
 
 

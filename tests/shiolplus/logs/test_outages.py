@@ -149,5 +149,5 @@ def test_a_log_file_that_cannot_be_written_is_one_line_on_stderr(
             handler.handleError(logging.makeLogRecord({"msg": str(number)}))
 
     assert capsys.readouterr().err.splitlines() == [
-        f"the log file {tmp_path / 'log'} cannot be output: [Errno 28] No space left on device"
+        f"the log file {tmp_path / 'log'} cannot be written: [Errno 28] No space left on device"
     ]

@@ -251,7 +251,7 @@ def test_the_deletion_of_a_client_waits_for_its_claim_that_is_being_made(day: da
 
     _, page = at_once(2, lambda job: job(), [claim, delete])
 
-    assert "The client shop has claims" in page.content.decode()
+    assert "Client shop has claims" in page.content.decode()
     assert check_books() == 5
 
 

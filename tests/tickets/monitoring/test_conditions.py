@@ -73,7 +73,7 @@ def test_a_read_only_database_makes_the_service_unready(writes_refused: None) ->
     diagnostic = diagnostics()["database_read_only"]
     assert (diagnostic["level"], diagnostic["message"]) == (
         "error",
-        part["detail"].partition(" `manage.py")[0],
+        part["detail"].partition(" Run `manage.py")[0],
     )
     assert ("query_only" in diagnostic["message"]) == (connection.vendor == "sqlite")
 
