@@ -1,22 +1,19 @@
-"""Forecast how many tickets of a mode will be claimed until sales close, from past draws and the current one.
+"""Forecast the tickets of a mode that will be claimed before sales close.
 
-Claims are gamma-Poisson, so their number is negative binomial (Greenwood & Yule 1920). A draw's claims arrive
-at rate x profile. The rate belongs to the draw; over draws it is gamma distributed, with a mean per weekday
-that is shrunk towards the mean of all draws. The profile is the relative demand of each hour before the
-close, including the final surge. It is fitted over all draws at once, by the likelihood of a rows x columns
-table, and smoothed with a few claims of a flat profile so that no hour is 0. While a draw is on sale, its
-rate is updated with its claims and with those that the profile predicts: the gamma distribution is conjugate,
-so the posterior is gamma too. Earlier hours count less and less, as in power-discounted Poisson models (West,
-Harrison & Migon 1985; Smith & Miller 1986), so the rate follows a draw unlike any before it.
+Claims are gamma-Poisson, so their number is negative binomial (Greenwood & Yule 1920). Claims for a draw
+arrive at rate x profile. The rate is gamma distributed, with a mean per weekday that is shrunk towards the
+mean of all draws. The profile is the relative demand of each hour before the close, fitted over all past
+draws and smoothed so that no hour is 0. While a draw is on sale, its rate is updated with its claims (gamma
+posterior). Earlier hours are discounted (West, Harrison & Migon 1985; Smith & Miller 1986), so the forecast
+adapts to an unusual draw.
 
-An hour differs from its draw's rate by more than chance. This overdispersion is estimated by moments over
-past draws and added to the variance of the forecast: for the hours that the rate is estimated from, and for
-the hours of the forecast window, where it evens out over several hours.
+Hours vary by more than Poisson noise. This overdispersion is estimated from past draws and added to the
+variance of the forecast.
 
-A claim has several tickets. The variance of their number is not recorded; it is taken to be that of a
-geometric distribution, whose standard deviation is about its mean.
+The variance of tickets per claim is not recorded; a geometric distribution is assumed, whose standard
+deviation is about its mean.
 
-Hours before the close are counted as in `sales_window`.
+Hours before the close are defined in `sales_window`.
 """
 
 import math
@@ -35,24 +32,24 @@ PAST_DRAWS = 52  # four months
 
 SMOOTHING = 2.0  # pseudo-claims of a flat profile, per hour of the profile
 SHRINKAGE = 8.0  # pseudo-draws of the common rate, per weekday
-# Prior of a mode without history, worth three minutes of claims.
+# Prior of a mode without history; it weighs as much as three minutes of claims.
 PRIOR_RATE, PRIOR_SHAPE = 20.0, 1.0
 PRIOR_DRAWS = 4.0  # pseudo-draws with PRIOR_SHAPE
 SHAPE_RANGE = 0.1, 4.0
-PRIOR_OVERDISPERSION, PRIOR_SQUARES = 0.25, 100.0  # and its weight, in squared claims
+PRIOR_OVERDISPERSION, PRIOR_SQUARES = 0.25, 100.0  # value, and its weight in squared claims
 ITERATIONS = 30  # of the alternating fit
 DISCOUNTS = 0.7 ** np.arange(8)  # weights of the current draw's hours, latest first
 EFFECTIVE_WINDOW = float((DISCOUNTS**2).sum() / DISCOUNTS.sum() ** 2)  # 1 / effective number of hours
-PRIOR_CLAIMS = 50.0  # pseudo-claims of the past mean size, against the current draw's claims
+PRIOR_CLAIMS = 50.0  # pseudo-claims of the past mean size
 EXACT_UP_TO = 50.0  # mean claims up to which the quantile is summed exactly
 
 
 @dataclass(frozen=True)
 class Demand:
-    """The distribution of the tickets claimed within a window.
+    """Distribution of the tickets claimed within a window.
 
-    `claims` is the mean number of claims, `shape` that of the gamma distribution of their rate, and `size`
-    the mean number of tickets per claim.
+    `claims` is the mean number of claims, `shape` the shape of the gamma distribution of their rate, and
+    `size` the mean number of tickets per claim.
     """
 
     claims: float
@@ -61,14 +58,13 @@ class Demand:
 
     @property
     def mean(self) -> float:
-        """Mean number of tickets."""
         return self.claims * self.size
 
     @property
     def dispersion(self) -> float:
         """Return the shape of a negative binomial distribution with the variance of tickets / size.
 
-        Sizes vary by their mean, so this variance is 2 claims + claims^2 / shape.
+        This variance is 2 claims + claims^2 / shape.
         """
         return 1 / (1 / self.shape + 1 / self.claims) if self.claims else self.shape
 
@@ -79,7 +75,7 @@ class Demand:
 
 @dataclass(frozen=True)
 class RateDistribution:
-    """The gamma distribution of a draw's rate, in claims per hour where the profile is 1."""
+    """Gamma distribution of a draw's rate, in claims per hour where the profile is 1."""
 
     shape: float
     inverse_scale: float
@@ -91,12 +87,12 @@ class RateDistribution:
 
 @dataclass(frozen=True)
 class DemandModel:
-    """A mode's demand as fitted to past draws.
+    """A mode's demand, fitted to past draws.
 
-    `profile` has shape (HOURS,) and averages 1 over the hours on sale; `weekday_rates` has one mean rate per
-    weekday, in claims per hour; `shape` is that of the gamma distribution of rates; `overdispersion` is the
-    squared coefficient of variation of an hour around its draw's rate; `size` is the mean number of tickets
-    per claim, None if none was granted; `is_known` tells whether there was any claim.
+    `profile` has shape (HOURS,) and a mean of 1 over the hours on sale; `weekday_rates` are in claims per
+    hour; `shape` belongs to the gamma distribution of rates; `overdispersion` is the squared coefficient
+    of variation of an hour around its draw's rate; `size` is the mean number of tickets per claim, or
+    None if none was granted; `is_known` is False if the mode was never claimed.
     """
 
     profile: NDArray[np.float64]
@@ -120,19 +116,19 @@ class DemandModel:
         return before + (after - before) * (hours_left - hour)
 
     def hours_left_after(self, start: float, weight: float) -> float:
-        """Return when `weight` of the profile has passed since `start`, in hours before the close.
+        """Return the hours before the close at which `weight` of the profile has passed since `start`.
 
-        The result is negative if sales close earlier.
+        Negative if sales close first.
         """
         remaining = self._weight_to_close(start) - weight
         return float(np.interp(remaining, self._cumulative, range(HOURS + 1))) if remaining >= 0 else -1.0
 
     def rate(self, history: SalesHistory, hours_left: float) -> RateDistribution:
-        """Return the posterior of the rate of a draw that has been on sale until `hours_left`."""
+        """Return the posterior distribution of a draw's rate, given its claims until `hours_left`."""
         first = math.ceil(hours_left) - 1
         last = min(first + len(DISCOUNTS), math.ceil(history.opened))
         discounts = DISCOUNTS[: last - first]
-        # The first and the last hour are on sale in part.
+        # The first and last hour may be on sale only in part.
         exposure = self.profile[first:last] @ discounts - self.profile[first] * (hours_left - first)
         if last > history.opened:
             exposure -= self.profile[last - 1] * discounts[-1] * (last - history.opened)
@@ -141,13 +137,13 @@ class DemandModel:
         return RateDistribution(self.shape + float(claims), prior_exposure + float(exposure))
 
     def claim_size(self, history: SalesHistory) -> float:
-        """Return the mean number of tickets per claim, past and current; 1 if none was granted."""
+        """Return the mean number of tickets per claim, or 1 if none was granted."""
         if self.size is None:
             return history.tickets / history.granted if history.granted else 1.0
         return (PRIOR_CLAIMS * self.size + history.tickets) / (PRIOR_CLAIMS + history.granted)
 
     def forecast(self, history: SalesHistory, hours_left: float, hours: float) -> Demand:
-        """Return the demand of the next `hours`, starting `hours_left` before the close and ending there."""
+        """Return the demand of the next `hours` from `hours_left`, at most until sales close."""
         start = max(hours_left, history.closed)
         end = max(start - hours, history.closed)
         rate = self.rate(history, start)
@@ -159,7 +155,7 @@ class DemandModel:
         )
 
     def _herfindahl(self, start: float, end: float) -> float:
-        """Return the sum of squared shares of a window's hours: 1 for a single hour, 1/n for n equal ones."""
+        """Return the sum of squared hourly shares of a window: 1 for one hour, 1/n for n equal hours."""
         if start - end <= 1:
             return 1.0
         hours = np.arange(HOURS)
@@ -168,7 +164,7 @@ class DemandModel:
 
 
 def fit(past: Sequence[SalesHistory]) -> DemandModel:
-    """Fit a model to past draws; without any, return a flat one with a wide distribution."""
+    """Fit a model to past draws; without any, return a flat model with a wide distribution."""
     requested = np.array([history.requested for history in past]).reshape(-1, HOURS)
     exposure = np.array([history.exposure for history in past]).reshape(-1, HOURS)
     weekdays = [history.weekday for history in past]
@@ -188,11 +184,10 @@ def fit(past: Sequence[SalesHistory]) -> DemandModel:
 def _fit_rates_and_profile(
     requested: NDArray[np.float64], exposure: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the profile (HOURS,) and the rates (draws,) whose products fit the claims (draws, HOURS) best.
+    """Return the profile (HOURS,) and rates (draws,) whose products best fit the claims (draws, HOURS).
 
-    Each is the maximum of the likelihood given the other and the cells' weights, in turn. The weights are
-    those of a negative binomial distribution with PRIOR_OVERDISPERSION: ten times the claims of a draw are
-    not ten times the evidence.
+    Maximize the likelihood of each in turn. The cells have negative binomial weights with
+    PRIOR_OVERDISPERSION, because ten times the claims are not ten times the evidence.
     """
     profile, rates = np.ones(HOURS), requested.sum(axis=1)
     if not requested.any():
@@ -208,7 +203,7 @@ def _fit_rates_and_profile(
 
 
 def _shrink_weekday_rates(rates: NDArray[np.float64], weekdays: Sequence[int]) -> NDArray[np.float64]:
-    """Return the mean rate per weekday (WEEKDAYS,), shrunk towards the mean of all draws."""
+    """Return the mean rates (WEEKDAYS,), shrunk towards the mean of all draws."""
     common = float(rates.mean()) if rates.any() else PRIOR_RATE
     sums = np.bincount(weekdays, weights=rates, minlength=WEEKDAYS) if len(rates) else np.zeros(WEEKDAYS)
     counts = np.bincount(np.array(weekdays, dtype=int), minlength=WEEKDAYS)
@@ -216,9 +211,9 @@ def _shrink_weekday_rates(rates: NDArray[np.float64], weekdays: Sequence[int]) -
 
 
 def _estimate_shape(rates: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
-    """Estimate the shape of the gamma distribution from the variance of rates around their expectation.
+    """Estimate the gamma shape from the variance of rates around their expectation.
 
-    Their Poisson noise is not subtracted, so the distribution is a little too wide and adapts faster.
+    Poisson noise is not subtracted, so the distribution is slightly too wide and adapts faster.
     """
     squares = float(((rates / expected - 1) ** 2).sum())
     variance = (PRIOR_DRAWS / PRIOR_SHAPE + squares) / (PRIOR_DRAWS + len(rates))
@@ -228,7 +223,7 @@ def _estimate_shape(rates: NDArray[np.float64], expected: NDArray[np.float64]) -
 def _estimate_overdispersion(requested: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
     """Return the variance of claims (draws, HOURS) beyond Poisson, in units of the squared expectation.
 
-    Estimated by moments, with the cells weighted as for the profile.
+    Moment estimate with the cell weights of the profile.
     """
     weights = 1 / (1 + PRIOR_OVERDISPERSION * expected) ** 2
     excess = float((weights * ((requested - expected) ** 2 - expected)).sum())
@@ -237,11 +232,11 @@ def _estimate_overdispersion(requested: NDArray[np.float64], expected: NDArray[n
 
 
 def claims_quantile(probability: float, mean: float, shape: float) -> int:
-    """Return the smallest k with P(K <= k) >= probability, K negative binomial.
+    """Return the smallest k with P(K <= k) >= probability, where K is negative binomial.
 
-    The variance of K is mean + mean^2 / shape. Exact for means up to EXACT_UP_TO; above, the continuity-
-    corrected Wilson-Hilferty approximation of the gamma distribution with the same mean and variance, within
-    3 % for shapes from 1 on. Raise ValueError unless 0 <= probability < 1.
+    The variance of K is mean + mean^2 / shape. The result is exact for means up to EXACT_UP_TO; above, it
+    uses the continuity-corrected Wilson-Hilferty approximation, within 3 % for shapes of at least 1.
+    Raise ValueError unless 0 <= probability < 1.
     """
     if not 0 <= probability < 1:
         raise ValueError(f"probability {probability}: must be at least 0 and below 1")
@@ -260,7 +255,7 @@ def claims_quantile(probability: float, mean: float, shape: float) -> int:
 
 
 def _wilson_hilferty_quantile(probability: float, mean: float, shape: float) -> int:
-    """Wilson & Hilferty 1931: the cube root of a gamma variable is nearly normal."""
+    """The cube root of a gamma variable is nearly normal (Wilson & Hilferty 1931)."""
     k = 1 / (1 / mean + 1 / shape)
     root = 1 - 1 / (9 * k) + NormalDist().inv_cdf(max(probability, 1e-9)) / (3 * math.sqrt(k))
     return max(0, math.ceil(mean * max(root, 0.0) ** 3 - 0.5))

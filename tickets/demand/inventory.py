@@ -1,4 +1,4 @@
-"""Stock levels: each mode's tickets for the next draw vs. its demand, read from counters only."""
+"""Stock levels: each mode's tickets for the next draw compared with its demand, read from counters only."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ from tickets.models import TicketBatch
 from tickets.models.claims import ClaimHour
 from tickets.models.policies import policies_by_mode
 
-# estimated_requests in SQL, per counter shard: a client's retries stay in its own shard.
+# `estimated_requests` in SQL, per counter shard: a client's retries are all counted in one shard.
 ESTIMATED_REQUESTS = F("claims") + Least(F("refused"), F("claims") + Value(1))
 
 
@@ -27,8 +27,7 @@ ESTIMATED_REQUESTS = F("claims") + Least(F("refused"), F("claims") + Value(1))
 class StockLevel:
     """A mode's tickets for the next draw, and its reorder policy (`outlook`).
 
-    `stored` tickets are in the table, `claimed` of them allocated; `on_order` tickets are being generated.
-    `refused_claims` were refused as out of stock.
+    `on_order` tickets are being generated. `refused_claims` were refused because of insufficient stock.
     """
 
     mode: str
@@ -58,7 +57,7 @@ class StockLevel:
 
 
 class DemandModelCache:
-    """The demand models of one draw: past sales no longer change, so they are read once per draw."""
+    """Cache the demand models of one draw; past sales no longer change."""
 
     def __init__(self) -> None:
         self._draw_date: date | None = None
@@ -79,7 +78,7 @@ demand_models = DemandModelCache()
 
 
 def stock_levels(now: datetime, cache: DemandModelCache = demand_models) -> list[StockLevel]:
-    """Return each mode's stock level for the next draw, in four short queries."""
+    """Return each mode's stock level for the next draw, using four short queries."""
     window = SalesWindow.of(next_draw(now), settings.SALES_CUTOFF)
     models, stock, policies = cache.before(window.draw_date), _stock(window.draw_date), policies_by_mode()
     rows = _group_by_mode(_hourly_counts(ClaimHour.objects.filter(draw_date=window.draw_date)))
@@ -104,7 +103,6 @@ def stock_levels(now: datetime, cache: DemandModelCache = demand_models) -> list
 
 
 def _stock(draw_date: date) -> dict[str, dict[str, int]]:
-    """Return the tickets of each mode that are `stored` for a draw, and those `on_order`."""
     remaining = Case(
         When(status__in=TicketBatch.UNFINISHED, then=F("requested") - F("generated")),
         default=0,
@@ -119,7 +117,7 @@ def _stock(draw_date: date) -> dict[str, dict[str, int]]:
 
 
 def _hourly_counts(counts: QuerySet[ClaimHour]) -> Iterable[Any]:
-    """Return the counts per draw, mode and hour, summed over counter shards."""
+    """Return the counts per draw, mode and hour, summed over shards."""
     return (
         counts.order_by()
         .values("draw_date", "mode", "hour")
@@ -146,7 +144,7 @@ def _history(window: SalesWindow, rows: Sequence[dict[str, Any]]) -> SalesHistor
 
 
 def _draws_before(draw_date: date) -> list[date]:
-    """Return the last PAST_DRAWS draw dates before one, oldest first."""
+    """Return the PAST_DRAWS draw dates before `draw_date`, oldest first."""
     days = [draw_date]
     while len(days) <= PAST_DRAWS:
         days.append(last_draw(draw_instant(days[-1]) - timedelta(seconds=1)))
@@ -160,7 +158,7 @@ def _fit_models(days: Sequence[date]) -> dict[str, DemandModel]:
 
 
 def _past(days: Sequence[date], rows: Sequence[dict[str, Any]]) -> list[SalesHistory]:
-    """Return a mode's history per draw, from the first draw that any of its tickets was claimed for."""
+    """Return a mode's sales history per draw, starting with its first draw that has claims."""
     rows_by_draw: dict[date, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         rows_by_draw[row["draw_date"]].append(row)

@@ -1,4 +1,4 @@
-"""When to order tickets of a mode and how many: pure arithmetic, shared with the simulated season."""
+"""When to order tickets of a mode, and how many. Pure arithmetic, shared with the simulated season."""
 
 import math
 from dataclasses import dataclass
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from tickets.demand.forecast import Demand, DemandModel
 from tickets.demand.sales_window import SalesHistory
 
-# A replenishment takes about a minute: the watchdog's interval, and the time slice of another batch. Stock
-# for ten minutes lasts that minute even if claims arrive ten times as fast as known so far.
+# Replenishment takes about a minute (the watchdog's interval plus another batch's time slice). Stock for ten
+# minutes covers it even if claims arrive ten times as fast as known so far.
 LEAD_TIME_HOURS = 10 / 60
 SERVICE_LEVEL = 0.999  # probability that the reorder point covers the demand of the lead time
-MIN_STOCK = 100  # tickets: the largest claim allowed can always be granted
-COVER_HOURS = 6.0  # of mean demand per order; few orders, because each adds a run and a batch for good
+MIN_STOCK = 100  # tickets, so that the largest allowed claim can be granted
+COVER_HOURS = 6.0  # of mean demand per order; orders are few because each adds a permanent run and batch
 
 
 @dataclass(frozen=True)
 class ReorderPolicy:
-    """A mode's reorder point and order quantity at an instant, `hours_left` before the close.
+    """A mode's reorder point and order quantity, `hours_left` before sales close.
 
-    Replenishment leaves at most `max_stock` tickets available.
+    Orders raise the stock to at most `max_stock` tickets.
     """
 
     model: DemandModel
@@ -28,12 +28,11 @@ class ReorderPolicy:
 
     @property
     def has_demand(self) -> bool:
-        """Return True if the mode was ever claimed; no stock is kept for other modes."""
+        """Return True if the mode was ever claimed. No stock is kept for other modes."""
         return self.model.is_known or bool(self.history.requested.any())
 
     @property
     def rest(self) -> Demand:
-        """Return the demand until sales close."""
         return self.model.forecast(self.history, self.hours_left, self.hours_left)
 
     @property
@@ -42,7 +41,6 @@ class ReorderPolicy:
 
     @property
     def reorder_point(self) -> int:
-        """Return the minimum number of tickets available or on order."""
         if not (self.has_demand and self.is_open):
             return 0
         demand = self.model.forecast(self.history, self.hours_left, LEAD_TIME_HOURS)
@@ -53,7 +51,9 @@ class ReorderPolicy:
         return max(0, reorder_point - available - on_order) if reorder_point else 0
 
     def order_quantity(self, available: int, on_order: int) -> int:
-        """Return the tickets to order now: up to COVER_HOURS beyond the reorder point once below it."""
+        """Return the tickets to order now: below the reorder point, fill up to COVER_HOURS of demand above
+        it.
+        """
         stock, reorder_point = available + on_order, self.reorder_point
         if not reorder_point or stock >= reorder_point:
             return 0
@@ -61,7 +61,7 @@ class ReorderPolicy:
         return min(self.max_stock, reorder_point + math.ceil(cover.mean)) - stock
 
     def hours_to_empty(self, available: int) -> float | None:
-        """Return when the available tickets run out on average; None if not before sales close."""
+        """Return the expected hours until stock runs out, or None if that is not before sales close."""
         if not self.is_open or not self.has_demand or available >= self.rest.mean:
             return None
         tickets_per_weight = self.model.rate(self.history, self.hours_left).mean * self.rest.size

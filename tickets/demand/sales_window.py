@@ -1,7 +1,7 @@
 """The sales window of a draw, and its claims per hour.
 
-Positions in a window are hours before the end of the clock hour in which sales close, because claims are
-counted by clock hour: with a close at 21:59, 1.5 is 20:30, and hour 1 lasts from 2 to 1.
+Positions in a window are hours before the end of the clock hour in which sales close, since claims are
+counted per clock hour: if sales close at 21:59, 1.5 is 20:30, and hour 1 lasts from 2 to 1.
 """
 
 import math
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from predictions.powerball import draw_instant, last_draw, sales_close
 
-HOURS = 73  # the longest window: three days, and an hour for a clock change
+HOURS = 73  # longest window: three days, plus an hour for a clock change
 HOUR = timedelta(hours=1)
 
 
@@ -26,16 +26,16 @@ def floor_to_hour(instant: datetime) -> datetime:
 def estimated_requests(claims: int, refused: int) -> int:
     """Estimate the claims requested in an hour from those granted and those refused as out of stock.
 
-    A refused client may retry many times, so at most one more refusal counts than claims were granted.
+    A refused client may retry many times, so at most `claims + 1` refusals are counted.
     """
     return claims + min(refused, claims + 1)
 
 
 @dataclass(frozen=True)
 class HourCount:
-    """The claims of the clock hour that begins at `hour`.
+    """Claims of the clock hour that begins at `hour`.
 
-    `requested` were granted or refused as out of stock; the `granted` ones have `tickets` in total.
+    `requested` includes claims refused as out of stock; `tickets` is the total of the `granted` claims.
     """
 
     hour: datetime
@@ -48,8 +48,8 @@ class HourCount:
 class SalesHistory:
     """The claims for one draw so far.
 
-    `requested` has shape (HOURS,), the claims of each hour; `weekday` is 0 for Monday; `opened` and `closed`
-    are hours before the close; the `granted` claims have `tickets` in total.
+    `requested` has shape (HOURS,); `weekday` is 0 for Monday; `opened` and `closed` are hours before the
+    close; `tickets` is the total of the `granted` claims.
     """
 
     weekday: int
@@ -61,14 +61,14 @@ class SalesHistory:
 
     @property
     def exposure(self) -> NDArray[np.float64]:
-        """Return the part of each hour (HOURS,) in which tickets are on sale, 0 to 1."""
+        """Return the fraction of each hour (HOURS,) in which tickets are on sale."""
         starts = np.arange(HOURS)
         return np.clip(np.minimum(starts + 1, self.opened) - np.maximum(starts, self.closed), 0, 1)
 
 
 @dataclass(frozen=True)
 class SalesWindow:
-    """The time in which a draw's tickets are on sale: from the previous draw to the cut-off."""
+    """The time from the previous draw to the sales cut-off of a draw."""
 
     draw_date: date
     opened: datetime
@@ -86,14 +86,13 @@ class SalesWindow:
         return start_of_hour if start_of_hour == self.closed else start_of_hour + HOUR
 
     def hours_to_close(self, instant: datetime) -> float:
-        """Return the position of an instant; 0 or less after the end."""
         return (self._end - instant) / HOUR
 
     def instant(self, hours_to_close: float) -> datetime:
         return self._end - hours_to_close * HOUR
 
     def history(self, counts: Iterable[HourCount]) -> SalesHistory:
-        """Return the history of these counts, without early claims that named the draw before it opened."""
+        """Return the sales history of these counts, ignoring claims made before the window opened."""
         requested = np.zeros(HOURS)
         granted = tickets = 0
         hours = min(math.ceil(self.hours_to_close(self.opened)), HOURS)

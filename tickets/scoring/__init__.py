@@ -1,1 +1,1 @@
-"""Scoring: ticket batches vs. the winning numbers."""
+"""Scoring of ticket batches against the winning numbers."""

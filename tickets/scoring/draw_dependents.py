@@ -1,4 +1,4 @@
-"""Scores and claims as dependents of draws: what happens to them when draws are deleted."""
+"""What happens to scores and claims when draws are deleted."""
 
 from predictions.draws.deletion import DependentKind, register_dependents
 from tickets.models import Claim
@@ -6,7 +6,7 @@ from tickets.models.scores import BatchScore
 
 
 def register() -> None:
-    """Make deletions of draws delete scores, and list the affected claims."""
+    """Register scores, which are deleted with their draws, and claims, which are only listed."""
     register_dependents(
         DependentKind(
             "ticket batch scores",

@@ -1,6 +1,6 @@
-"""What the modes won, in one draw and over all scored draws, from the scores of their batches.
+"""Results of the modes, in one draw and over all scored draws, from the scores of their batches.
 
-The unit of evidence is the draw. All tickets of a draw meet the same numbers, so the result of one draw says
+The unit of evidence is the draw: all tickets of a draw meet the same numbers, so the result of one draw says
 nothing about a mode.
 """
 
@@ -15,13 +15,11 @@ from predictions.modes.registry import MODE_NAMES
 from predictions.powerball import EXPECTED_WHITE_MATCHES, PRIZE_TIERS, PrizeTier, cost_usd, expected_prize_usd
 from tickets.models.scores import TIER_FIELDS, BatchScore, BatchScoreQuerySet
 
-MIN_DRAWS = 30  # for a verdict
+MIN_DRAWS = 30  # minimum for a verdict
 
 
 @dataclass(frozen=True)
 class TierResult:
-    """The number of tickets that won a tier, and its exact expectation."""
-
     tier: PrizeTier
     tickets: int
     expected: float
@@ -29,7 +27,7 @@ class TierResult:
 
 @dataclass(frozen=True)
 class Result:
-    """What a mode's tickets won. `prize_usd` is the sum of the fixed prizes, without jackpots."""
+    """A mode's results. `prize_usd` is the sum of fixed prizes, without jackpots."""
 
     mode: str
     batches: int
@@ -55,17 +53,17 @@ class Result:
 
     @property
     def excess_matches(self) -> float:
-        """Return white matches per ticket minus 25/69, the exact expectation of any ticket in a fair draw."""
+        """Return white matches per ticket minus their expectation in a fair draw (25/69)."""
         return self.white_matches / self.tickets - float(EXPECTED_WHITE_MATCHES)
 
 
 @dataclass(frozen=True)
 class ModeResult:
-    """A mode over all its scored draws.
+    """A mode's results over all scored draws.
 
-    The test statistic is the mean number of white matches per ticket in a draw, compared between draws. It
-    is bounded, so its interval is reliable. Prize money has no interval: 44 % of its expectation comes from
-    the prizes of $50,000 and $1,000,000, and an interval from draws without them would be wrong.
+    The test statistic is the mean number of white matches per ticket in a draw. It is bounded, so its
+    interval over draws is reliable. Prize money has no interval: 44 % of its expectation comes from the
+    prizes of $50,000 and $1,000,000, and an interval from draws without them would be wrong.
     """
 
     total: Result
@@ -84,12 +82,11 @@ class ModeResult:
 
 
 def draw_results(draw_date: date) -> list[Result]:
-    """Return the result of each mode that has a score for the draw."""
     return _results(BatchScore.objects.filter(draw_date=draw_date))
 
 
 def mode_results() -> list[ModeResult]:
-    """Return the result of every mode; one without scores has no draws and no tickets."""
+    """Return the result of every mode, including those without scores."""
     by_mode: dict[str, list[Result]] = {mode: [] for mode in MODE_NAMES}
     for result in _results(BatchScore.objects.all()):
         by_mode[result.mode].append(result)
@@ -97,7 +94,7 @@ def mode_results() -> list[ModeResult]:
 
 
 def _results(scores: BatchScoreQuerySet) -> list[Result]:
-    """Return one result per mode and draw, in the order of the modes."""
+    """Return one result per mode and draw, in the order of MODE_NAMES."""
     sums = {name: Sum(name) for name in ("tickets", "white_matches", "prize_usd", *TIER_FIELDS)}
     groups = scores.for_current_numbers().order_by().values("batch__mode", "draw_date")
     rows: Any = groups.annotate(batches=Count("pk"), **sums)

@@ -1,8 +1,8 @@
-"""Score the batches of a draw: count the tickets that won in each prize tier.
+"""Score the batches of a draw: count the winning tickets per prize tier.
 
-The database counts, in one grouped query per batch; no ticket is loaded. A score is one row per batch, so
-scoring a draw twice changes nothing. Once some tickets of a scored batch are purged, it cannot be scored
-again after a correction of the draw or new tickets: its score stays as it is, with a warning in the log.
+The database counts, with one grouped query per batch; no ticket is loaded. Scoring a draw twice changes
+nothing. A batch cannot be scored again once some of its scored tickets are purged: its score is kept and a
+warning is logged.
 """
 
 import logging
@@ -37,8 +37,6 @@ class Verdict(StrEnum):
 
 
 class ScoringOutcome(NamedTuple):
-    """A batch, the result of scoring it, and its present score."""
-
     batch: TicketBatch
     verdict: Verdict
     score: BatchScore | None
@@ -55,16 +53,16 @@ def score_known_draws(watch: ScoringCallback = lambda outcome: None) -> list[Bat
 
 
 def score_if_drawn(day: date) -> list[BatchScore]:
-    """Score the batches of a draw if it is stored, as for tickets generated for a past draw."""
+    """Score the batches of a draw if its numbers are stored."""
     draw = Draw.objects.filter(draw_date=day).first()
     return [] if draw is None else score_draw(draw)
 
 
 def draws_to_score() -> list[Draw]:
-    """Return the stored draws with a finished batch whose score is missing or out of date.
+    """Return the stored draws that have a finished batch with a missing or outdated score.
 
-    A score is out of date if tickets were added or the draw's numbers corrected. A batch without tickets
-    that was never scored is not due.
+    A score is outdated if tickets were added or the draw's numbers corrected. Batches without tickets
+    need no score.
     """
     is_unscored = Q(score=None, stored__gt=0)
     has_new_tickets = Q(generated__gt=F("score__tickets") + F("score__purged"))
@@ -78,9 +76,9 @@ def draws_to_score() -> list[Draw]:
 
 
 def score_draw(draw: Draw, watch: ScoringCallback = lambda outcome: None) -> list[BatchScore]:
-    """Score each batch of a draw in its own short transaction, and return the new scores.
+    """Score the batches of a draw and return the new scores.
 
-    Call `watch` with the outcome of each batch.
+    Each batch has its own short transaction. `watch` is called with each outcome.
     """
     scores = []
     batches = TicketBatch.objects.select_related("run", "score").filter(draw_date=draw.draw_date)
@@ -103,7 +101,7 @@ def _score_batch(batch: TicketBatch, draw: Draw) -> ScoringOutcome:
     with transaction.atomic():
         locked = TicketBatch.objects.select_related("run").select_for_update(of=("self",)).get(pk=batch.pk)
         if not _unchanged(locked, batch):
-            # Tickets were purged or added meanwhile; while the row is locked, they stay as they are.
+            # Tickets were purged or added meanwhile. The lock now prevents further changes.
             if outcome := _early_outcome(locked, draw):
                 return outcome
             counts = _count_matches(locked, draw)
@@ -117,7 +115,7 @@ def _score_batch(batch: TicketBatch, draw: Draw) -> ScoringOutcome:
 
 
 def _early_outcome(batch: TicketBatch, draw: Draw) -> ScoringOutcome | None:
-    """Return the outcome if there is nothing to count; None if the batch is due."""
+    """Return the outcome if there is nothing to count, or None if the batch is due."""
     score: BatchScore | None = getattr(batch, "score", None)
     if batch.status in TicketBatch.UNFINISHED:
         return ScoringOutcome(batch, Verdict.UNFINISHED, score)
@@ -131,7 +129,6 @@ def _early_outcome(batch: TicketBatch, draw: Draw) -> ScoringOutcome | None:
 
 
 def _unchanged(current: TicketBatch, previous: TicketBatch) -> bool:
-    """Compare the counters that every change to the ticket table updates, and the status."""
     return (current.status, current.generated, current.stored) == (
         previous.status,
         previous.generated,
