@@ -1,6 +1,6 @@
 """The only access to ticket rows: insertion, retrieval and deletion.
 
-Every insert and delete updates the counts of the rows' batches in the same transaction.
+Every insert and delete updates the batches' counts in the same transaction.
 """
 
 from tickets.store.deletion import (

@@ -1,4 +1,4 @@
-"""Deletion of tickets, in chunks: each is one transaction, together with the counts of the tickets' batches.
+"""Deletion of tickets in chunks, each in one transaction with the counts of its batches.
 
 A claimed ticket is never deleted before its draw is scored; its claim keeps the numbers.
 """
@@ -20,9 +20,9 @@ from tickets.models import PreGeneratedTicket, TicketBatch
 from tickets.models.policies import MAX_DAYS, policy_of
 from tickets.models.scores import BatchScore
 
-DELETE_CHUNK = 5000  # rows per transaction, so that readers and other writers are not blocked for long
+DELETE_CHUNK = 5000  # rows per transaction, to block readers and other writers only briefly
 IDLE_RATIO = 0.5  # pause after each chunk, relative to its duration
-KEY_BATCH = 250_000  # keys read at once, so that chunks do not scan the index entries of rows deleted before
+KEY_BATCH = 250_000  # read at once, so that chunks do not rescan the index entries of deleted rows
 
 Tickets = QuerySet[PreGeneratedTicket]
 Watcher = Callable[[int], None]
@@ -44,8 +44,8 @@ def days_ago(days: int) -> datetime:
 def expired_tickets(days: int | None = None, mode: str | None = None) -> list[Tickets]:
     """Return querysets of the unclaimed tickets created more than `days` times 24 hours ago.
 
-    `days` defaults to each mode's policy. One queryset per mode and draw, so that each can use the index.
-    Raise ValueError for an invalid `days` or `mode`.
+    `days` defaults to each mode's policy. There is one queryset per mode and draw so that each uses the
+    index. Raise ValueError for an invalid `days` or `mode`.
     """
     batches = TicketBatch.objects.filter(stored__gt=0)
     if mode is not None:
@@ -75,7 +75,7 @@ def expired_claimed_tickets(mode: str | None = None) -> Tickets:
 
 
 def tickets_of_batch(batch: TicketBatch, before: datetime | None = None) -> Tickets:
-    """Return the purgeable tickets of a batch, or only those created before an instant."""
+    """Return the purgeable tickets of a batch, optionally only those created before an instant."""
     tickets = PreGeneratedTicket.objects.of_batch(batch).filter(UNCLAIMED | SCORED)
     return (tickets if before is None else tickets.filter(created_at__lt=before)).order_by("id")
 
@@ -94,8 +94,8 @@ def clear_old_batch_tickets(
 ) -> int:
     """Delete expired tickets, unclaimed and claimed, and return their number.
 
-    `days` defaults to each mode's policy. `watch` is called after each chunk with the number of its tickets.
-    Once `time.monotonic()` reaches `until`, no chunk but the first is started.
+    `days` defaults to each mode's policy. `watch` is called with the size of each deleted chunk. No chunk
+    after the first is started once `time.monotonic()` reaches `until`.
     """
     total = 0
     for tickets in expired_tickets(days, mode):
@@ -112,9 +112,9 @@ def purge_batch(
     at_most: int | None = None,
     until: float | None = None,
 ) -> int:
-    """Delete the tickets of a batch, or those created before an instant, and return their number.
+    """Delete the tickets of a batch, optionally only those created before an instant; return their number.
 
-    The batch itself remains. `at_most` and `until` limit the work of one call.
+    The batch remains. `at_most` and `until` limit the work of one call.
     """
     return _delete_in_chunks(tickets_of_batch(batch, before), UNCLAIMED | SCORED, watch, until, at_most)
 
@@ -122,7 +122,7 @@ def purge_batch(
 def _delete_in_chunks(
     tickets: Tickets, allowed: Q, watch: Watcher, until: float | None, at_most: int | None = None
 ) -> int:
-    """Delete tickets, checking each against `allowed` again, since it may have been claimed meanwhile."""
+    """Delete tickets, checking `allowed` again because they may have been claimed meanwhile."""
     total = 0
     while True:
         count = KEY_BATCH if at_most is None else min(KEY_BATCH, at_most - total)
@@ -142,13 +142,13 @@ def _delete_in_chunks(
 
 
 def _delete_chunk(keys: Iterable[tuple[int, int]], allowed: Q) -> int:
-    """Delete tickets by (batch, ticket) keys and lower the counts of their batches in one transaction."""
+    """Delete tickets by (batch, ticket) keys and update the counts of their batches."""
     by_batch: dict[int, list[int]] = defaultdict(list)
     for batch_pk, pk in keys:
         by_batch[batch_pk].append(pk)
     total = 0
     with transaction.atomic():
-        # Lock the batches before their tickets and in order, as insertion does, to avoid deadlocks.
+        # Lock batches before tickets and in order, as insertion does, to avoid deadlocks.
         batches = TicketBatch.objects.filter(pk__in=by_batch).select_for_update(no_key=True)
         for batch in batches.order_by("pk").only("pk"):
             deleted, _ = PreGeneratedTicket.objects.filter(allowed, pk__in=by_batch[batch.pk]).delete()

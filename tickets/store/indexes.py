@@ -1,4 +1,4 @@
-"""Indexes of the ticket table: detection and creation of missing ones."""
+"""Detection and creation of missing indexes of the ticket table."""
 
 from django.db import connection
 from django.db.models import Index

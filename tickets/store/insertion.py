@@ -37,10 +37,10 @@ def insert_batch_tickets(
 ) -> int:
     """Insert existing tickets as a `ready` batch and return how many were stored.
 
-    A ticket is a dict with `white_balls` (five ascending integers), `powerball` and optionally `confidence`
-    (0 to 1), `strategy` and `metadata`. Invalid tickets, and those that already exist for the draw, are
-    skipped and logged. `draw_date` defaults to the next draw. Raise ValueError for an unknown mode, a date
-    without a draw of the era, an invalid run id, or `tickets` that is not a list.
+    A ticket is a dict with `white_balls` (five ascending integers), `powerball` and optionally
+    `confidence` (0 to 1), `strategy` and `metadata`. Invalid and existing tickets are skipped and logged.
+    `draw_date` defaults to the next draw. Raise ValueError for an unknown mode, a date without a draw of
+    the current era, an invalid run id, or `tickets` that is not a list.
     """
     check_mode(mode)
     day = draw_date or upcoming_draw()
@@ -104,10 +104,10 @@ def _get_or_create_batch(run_id: str, mode: str, day: date) -> TicketBatch:
 def insert_rows(batch: TicketBatch, rows: Sequence[TicketRow], created_at: datetime) -> list[int]:
     """Insert rows into a batch, update its counts, and return the indices of rows that already existed.
 
-    Call it in a transaction. Ids ascend with the indices, so (created_at, id) is the order of generation. Of
+    Call it in a transaction. Ids ascend with the indices, so (created_at, id) is the generation order. Of
     two equal rows, the first is stored.
     """
-    # Shared by all rows, in the order of _SHARED_COLUMNS.
+    # In the order of _SHARED_COLUMNS.
     shared = (
         batch.mode,
         batch.run.pipeline_run_id,
@@ -129,11 +129,11 @@ _SHARED_COLUMNS = "mode, pipeline_run_id, created_at, draw_date, batch_id"
 _NUMBERS = "n1, n2, n3, n4, n5, powerball"
 _ROW_COLUMNS = f"id, {_NUMBERS}, confidence_score, strategy_used, metadata"
 _INSERT = f"INSERT INTO pre_generated_tickets ({_SHARED_COLUMNS}, {_ROW_COLUMNS}) SELECT %s, %s, %s, %s, %s"
-# Names the key, so that a violated CHECK stays an error; "INSERT OR IGNORE" would ignore it, too.
+# Naming the key keeps a violated CHECK an error; "INSERT OR IGNORE" would ignore it too.
 _ON_CONFLICT = f"ON CONFLICT (draw_date, {_NUMBERS}) DO NOTHING"
 
 # SQLite: the fixed cost of a statement is a third of the cost of a row, so one statement inserts many rows.
-# 999 parameters are allowed everywhere.
+# Every SQLite version allows 999 parameters.
 _ROWS_PER_STATEMENT = 50
 # Inserts hit the unique index at random; with the default of 2 MB, most of its pages are read each time.
 _SET_CACHE_SIZE = "PRAGMA cache_size = -65536"  # KiB per connection, allocated as needed
@@ -164,13 +164,13 @@ def _insert_by_values(cursor: CursorWrapper, shared: tuple[Any, ...], rows: Sequ
 
 def _insert_statement(rows: int) -> str:
     row = f"({', '.join(['%s'] * 10)})"
-    # Without `WHERE true`, SQLite would parse ON CONFLICT as the ON of a join.
+    # Without `WHERE true`, SQLite parses ON CONFLICT as a join constraint.
     return f"{_INSERT}, * FROM (VALUES {', '.join([row] * rows)}) WHERE true {_ON_CONFLICT}"
 
 
-# PostgreSQL: COPY cannot skip existing rows, so it fills a temporary table, which every commit empties. Rows
-# are inserted from there in the order of their keys: transactions that insert the same tickets in different
-# orders would deadlock.
+# PostgreSQL: COPY cannot skip existing rows, so it fills a temporary table that is emptied at commit. Rows
+# are then inserted in key order, since transactions that insert the same tickets in different orders would
+# deadlock.
 _CREATE_STAGING = """
     CREATE TEMPORARY TABLE IF NOT EXISTS staged_tickets (
         place integer, n1 integer, n2 integer, n3 integer, n4 integer, n5 integer, powerball integer,
@@ -206,8 +206,8 @@ def _insert_by_copy(cursor: CursorWrapper, shared: tuple[Any, ...], rows: Sequen
 def refresh_statistics(chunks: int) -> None:
     """Update PostgreSQL's planner statistics after 2, 4, 8, … chunks of a growing batch.
 
-    Until autovacuum does, the planner sorts all tickets of a mode to return ten: 270 ms instead of 1 ms at
-    300,000 tickets.
+    Before autovacuum does so, the planner sorts all tickets of a mode to return ten: 270 ms instead of 1
+    ms at 300,000 tickets.
     """
     if connection.vendor == "postgresql" and chunks > 1 and chunks & (chunks - 1) == 0:
         with connection.cursor() as cursor:

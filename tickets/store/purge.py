@@ -1,4 +1,4 @@
-"""Purges requested by staff: preview and deletion, inline or, for large ones, in background tasks."""
+"""Purges requested by staff: preview and deletion, inline or, if large, in background tasks."""
 
 import logging
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ def enqueue_purge(candidates: Sequence[PurgeCandidate], before: datetime | None)
 
 
 def enqueue_purge_of_replaced(batch: TicketBatch) -> None:
-    """Enqueue the purge of the batches that a batch replaces, in the transaction that makes it ready."""
+    """Enqueue the purge of the batches replaced by this one, as part of the caller's transaction."""
     for replaced in batch.replaces:
         _enqueue(replaced, None)
 

@@ -12,7 +12,7 @@ SLICE_SECONDS = 60  # well within the queue's time limit
 
 
 def apply_retention(seconds: float = SLICE_SECONDS) -> dict[str, int]:
-    """Delete tickets older than their mode's policy allows; return {mode: number deleted}.
+    """Delete expired tickets of all modes and return {mode: number deleted}.
 
     If the time runs out, enqueue another task for the rest.
     """

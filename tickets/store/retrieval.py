@@ -11,8 +11,8 @@ from predictions.models import Draw
 from predictions.modes.registry import MODE_NAMES, check_mode
 from predictions.powerball import prize_of
 
-# Raw SQL, as the ORM takes three times as long to build the query as the database to run it. claim_id is NULL
-# in every row; naming it in ORDER BY lets PostgreSQL read the index in order instead of sorting.
+# Raw SQL: building this query with the ORM takes three times as long as running it. claim_id is NULL in every
+# row; naming it in ORDER BY lets PostgreSQL read the index in order instead of sorting.
 NEWEST_UNCLAIMED_SQL = """
     SELECT n1, n2, n3, n4, n5, powerball, confidence_score, strategy_used, created_at, pipeline_run_id
     FROM pre_generated_tickets WHERE mode = %s AND draw_date = %s AND claim_id IS NULL
@@ -21,7 +21,7 @@ NEWEST_UNCLAIMED_SQL = """
 
 
 def get_cached_tickets(mode: str, limit: int = 10, draw_date: date | None = None) -> list[dict[str, Any]]:
-    """Return the newest unclaimed tickets of a mode in the form of the API.
+    """Return the newest unclaimed tickets of a mode, as the API serializes them.
 
     `draw_date` defaults to the next draw. Raise ValueError for an unknown mode or a limit below 1.
     """
@@ -40,7 +40,7 @@ def get_cached_tickets(mode: str, limit: int = 10, draw_date: date | None = None
 def serialize_tickets(
     mode: str, day: date, rows: Iterable[Sequence[Any]], draw: Draw | None
 ) -> list[dict[str, Any]]:
-    """Return tickets in the form of the API, with their results if the draw is given.
+    """Return tickets as the API serializes them, with results if the draw is given.
 
     A row is (n1, n2, n3, n4, n5, powerball, confidence, strategy, created_at as text, pipeline_run_id).
     """
@@ -76,7 +76,7 @@ def _result(white_balls: Sequence[int], powerball: int, draw: Draw | None) -> di
 
 
 def isoformat_utc(instant: datetime | None) -> str | None:
-    """Return ISO 8601 with Z. A naive datetime is UTC, as SQLite cursors return it."""
+    """Return ISO 8601 with Z. SQLite cursors return naive datetimes in UTC."""
     if instant is None:
         return None
     naive = instant if instant.tzinfo is None else instant.astimezone(UTC).replace(tzinfo=None)
@@ -88,7 +88,7 @@ STOCK_SQL = """
     FROM tickets_ticketbatch GROUP BY mode
 """
 CLAIMED_SQL = "SELECT mode, SUM(tickets) FROM tickets_claimhour WHERE draw_date = %s GROUP BY mode"
-# Two queries that each read one index entry; MIN and MAX in one query would read the whole index.
+# Each reads one index entry; MIN and MAX in one query would read the whole index.
 OLDEST_SQL = "SELECT created_at FROM pre_generated_tickets ORDER BY created_at LIMIT 1"
 LATEST_SQL = "SELECT created_at FROM pre_generated_tickets ORDER BY created_at DESC LIMIT 1"
 LAST_RUN_SQL = """
@@ -98,7 +98,7 @@ LAST_RUN_SQL = """
 
 
 def get_batch_ticket_stats() -> dict[str, Any]:
-    """Return stock statistics, summed over batches instead of counted over tickets.
+    """Return stock statistics, summed over batches instead of counting tickets.
 
     `available_by_mode` counts the unclaimed tickets for the next draw.
     """

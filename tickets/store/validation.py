@@ -9,13 +9,13 @@ from shiolplus.logs.safe_text import is_name, is_storable
 
 
 class InvalidTicket(ValueError):
-    """A ticket cannot be stored; the message is the reason."""
+    """A ticket cannot be stored; the message gives the reason."""
 
 
 def validate_ticket(ticket: object, mode: str) -> tuple[list[int], int, float, str, str | None]:
     """Return (white balls, powerball, confidence, strategy, metadata) as plain Python values.
 
-    NumPy integers are accepted as balls; strings, bools and floats are not. Raise InvalidTicket.
+    Balls may be NumPy integers, but not strings, bools or floats. Raise InvalidTicket.
     """
     if not isinstance(ticket, dict):
         raise InvalidTicket(f"it is {type(ticket).__name__}, not a dict")
@@ -37,7 +37,7 @@ def validate_ticket(ticket: object, mode: str) -> tuple[list[int], int, float, s
 def _confidence(confidence: Any) -> float:
     if not _is_number(confidence):
         raise InvalidTicket(f"confidence {confidence!r} is not a number")
-    if not 0 <= confidence <= 1:  # rejects infinity, NaN and integers too large for a float
+    if not 0 <= confidence <= 1:  # also rejects infinity, NaN and huge integers
         raise InvalidTicket(f"confidence {confidence!r:.40} is not between 0 and 1")
     return float(confidence)
 

@@ -1,7 +1,6 @@
-"""Truncation of SQLite's write-ahead log after a large batch or a long-running reader.
+"""Truncation of SQLite's write-ahead log, which grows while a reader is open.
 
-The log can only grow while a reader is open. `journal_size_limit` truncates it as well, but only at the next
-write.
+`journal_size_limit` truncates it too, but only at the next write.
 """
 
 import logging
@@ -17,7 +16,7 @@ BUSY_MILLISECONDS = 100  # a truncating checkpoint blocks writers while it waits
 
 
 def truncate_log() -> bool:
-    """Truncate the log if it is larger than `settings.WAL_BYTES`. Return False if a reader prevents it."""
+    """Truncate the log if it exceeds `settings.WAL_BYTES`. Return False if a reader prevents it."""
     if connection.vendor != "sqlite" or connection.in_atomic_block or log_bytes() <= settings.WAL_BYTES:
         return True
     with connection.cursor() as cursor:
@@ -43,9 +42,7 @@ def _truncate(cursor: CursorWrapper) -> None:
     (timeout,) = cursor.fetchone()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
     try:
-        cursor.execute(
-            "PRAGMA wal_checkpoint(TRUNCATE)"
-        )  # reports a blocking reader in its result, without raising
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # reports a blocking reader in its result
         cursor.fetchone()
     finally:
         cursor.execute(f"PRAGMA busy_timeout = {timeout}")
