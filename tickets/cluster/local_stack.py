@@ -1,4 +1,4 @@
-"""Start and stop a web server and the watchdog with both clusters together, as child processes."""
+"""Run a web server and the watchdog with both clusters as child processes."""
 
 import fcntl
 import os
@@ -25,18 +25,16 @@ STOP_SECONDS = DRAIN_SECONDS + 10
 
 
 class StartError(Exception):
-    """The processes cannot be started or did not come up; the message says why."""
+    """The processes cannot be started; the message gives the reason."""
 
 
 @dataclass
 class LocalStack:
-    """The running processes by name, and the URL of the web server."""
-
     url: str
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def ended(self) -> str | None:
-        """Return the name and exit code of a process that has exited; None while all are running."""
+        """Return which process has exited and its exit code, or None while all are running."""
         for name, process in self.processes.items():
             if (code := process.poll()) is not None:
                 return f"{name} exited with code {code}; see {_log_file(name)}"
@@ -45,9 +43,9 @@ class LocalStack:
 
 @contextmanager
 def run_local_stack(port: int = 0) -> Iterator[LocalStack]:
-    """Run web server and clusters while the block runs; port 0 takes any unused port.
+    """Run web server and clusters for the duration of the block. Port 0 selects an unused port.
 
-    Raise StartError if another cluster uses the same var/: each would take tasks of the other.
+    Raise StartError if another cluster uses the same var/, since they would take each other's tasks.
     """
     with ExitStack() as exits:
         exits.enter_context(_exclusive_var_lock())
@@ -64,7 +62,7 @@ def run_local_stack(port: int = 0) -> Iterator[LocalStack]:
 
 @contextmanager
 def _exclusive_var_lock() -> Iterator[None]:
-    """Lock var/cluster.lock, and check that no cluster started by hand is alive either."""
+    """Lock var/cluster.lock and check that no cluster was started without it."""
     with (settings.VAR / "cluster.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -79,7 +77,7 @@ def _exclusive_var_lock() -> Iterator[None]:
 
 @contextmanager
 def _sigterm_as_exit() -> Iterator[None]:
-    """Let SIGTERM unwind the stack, as Ctrl-C does, so that no child process is left behind."""
+    """Unwind the stack on SIGTERM, as on Ctrl-C, so that child processes are stopped."""
 
     def exit_on_sigterm(number: int, frame: FrameType | None) -> NoReturn:
         sys.exit(128 + number)
@@ -93,7 +91,7 @@ def _sigterm_as_exit() -> Iterator[None]:
 
 @contextmanager
 def _listener(port: int) -> Iterator[socket.socket]:
-    """Bind a loopback socket for the web server to inherit, so that no other process takes the port."""
+    """Bind a loopback socket that the web server inherits, so that no other process takes the port."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -116,7 +114,6 @@ def _log_file(name: str) -> Path:
 
 
 def _start(stack: LocalStack, name: str, command: list[str], pass_fds: tuple[int, ...] = ()) -> None:
-    """Start a child in its own process group, with its output in var/logs/."""
     _log_file(name).parent.mkdir(exist_ok=True)
     with _log_file(name).open("ab") as log:
         stack.processes[name] = subprocess.Popen(
@@ -154,7 +151,7 @@ def _responds(host: str, port: int) -> bool:
 
 
 def _stop(stack: LocalStack) -> None:
-    """Send SIGTERM to each process, and SIGKILL to the groups of those that have not exited in time."""
+    """Send SIGTERM to each process, then SIGKILL to the process groups that do not exit in time."""
     for process in stack.processes.values():
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

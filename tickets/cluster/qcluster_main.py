@@ -1,8 +1,7 @@
-"""Run a django-q2 cluster that exits with the process that started it.
+"""Run a django-q2 cluster that exits with its parent process.
 
-`python -m tickets.cluster.qcluster_main FD`: FD is the read end of a pipe. Only the parent has the write end,
-which is closed when the parent exits for whatever reason. The cluster then drains; after DRAIN_SECONDS its
-process group is killed.
+`python -m tickets.cluster.qcluster_main FD`: FD is the read end of a pipe whose write end only the parent
+holds. When the parent exits, the cluster drains; after DRAIN_SECONDS its process group is killed.
 """
 
 import os
@@ -15,14 +14,13 @@ DRAIN_SECONDS = 30  # from SIGTERM to SIGKILL; leases of killed workers expire
 
 
 def _exit_with_parent(pipe: int) -> None:
-    os.read(pipe, 1)  # nothing is ever written: returns when the write end is closed
+    os.read(pipe, 1)  # returns when the write end is closed
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(DRAIN_SECONDS)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 def main(pipe: int) -> None:
-    """Serve the queue in Q_CLUSTER_NAME until SIGTERM."""
     import django
     from django.core.management import call_command
 

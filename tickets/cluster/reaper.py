@@ -1,4 +1,4 @@
-"""Recover work that the queue has lost: enqueue overdue rows again, fail rows without attempts left."""
+"""Recover work that the queue has lost: enqueue overdue rows again, and fail rows without attempts left."""
 
 import logging
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class ReapResult(NamedTuple):
 
 
 def reap() -> ReapResult:
-    """Run one pass. Several hosts may do so at once, since a single UPDATE decides who makes each change."""
+    """Run one pass. Safe on several hosts at once: a single UPDATE decides who makes each change."""
     exhausted_batches = TicketBatch.objects.generated().out_of_attempts()
     exhausted_runs = PipelineRun.objects.out_of_attempts()
     return ReapResult(
@@ -41,7 +41,7 @@ def _fail_exhausted_run(run: PipelineRun) -> bool:
 
 
 def _enqueue_overdue(rows: LeasedQuerySet, enqueue: Callable[[Any], None]) -> int:
-    """Enqueue a task per overdue row and postpone the row, in one transaction each."""
+    """Enqueue a task for each overdue row and postpone the row, in one transaction per row."""
     count = 0
     for row in rows.overdue():
         with transaction.atomic():

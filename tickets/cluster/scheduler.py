@@ -1,8 +1,8 @@
-"""Scheduled jobs: the list of them, and the loop that enqueues the tasks of due schedules.
+"""Scheduled jobs, and the loop that enqueues the tasks of due schedules.
 
-django-q2's own scheduler is off, because one bad row stops it silently for all rows. Here each row has its
-own transaction, and a row whose task cannot be enqueued is reported and postponed. `enqueue_due` may run in
-any number of processes and hosts: a row lock lets one of them enqueue each task.
+django-q2's own scheduler is off because one bad row silently stops it for all rows. Here each row has its own
+transaction, and a row whose task cannot be enqueued is reported and postponed. `enqueue_due` may run in
+several processes and hosts: a row lock lets one of them enqueue each task.
 """
 
 import ast
@@ -25,12 +25,12 @@ from shiolplus.logs.safe_text import describe_error
 
 logger = logging.getLogger(__name__)
 
-RETRY_AFTER = timedelta(hours=1)  # for a row whose next run cannot be computed
+RETRY_AFTER = timedelta(hours=1)  # if the next run cannot be computed
 
 
 @dataclass(frozen=True)
 class Job:
-    """A scheduled task: its schedule's name, its cron expression in UTC, and its queue."""
+    """A scheduled task; `cron` is in UTC."""
 
     name: str
     func: str
@@ -65,15 +65,12 @@ JOBS = (
 )
 
 
-# Schedules of the jobs
-
-
 def sync_schedules(jobs: Sequence[Job] = JOBS) -> None:
-    """Keep exactly one schedule per job; a schedule that staff paused (repeats 0) stays paused."""
+    """Create or update one schedule per job. A schedule that staff paused (repeats 0) stays paused."""
     for job in jobs:
         with transaction.atomic():
             _create_or_update(job)
-        # After the commit: if two hosts created the schedule at once, the later one sees both rows.
+        # After the commit, because two hosts may have created the schedule at once.
         with transaction.atomic():
             _delete_duplicates(job)
 
@@ -99,11 +96,8 @@ def _delete_duplicates(job: Job) -> None:
         schedule.delete()
 
 
-# Due schedules
-
-
 def enqueue_due(now: datetime | None = None) -> int:
-    """Enqueue the task of each due schedule, and postpone those that fail. Return the number of tasks."""
+    """Enqueue the tasks of due schedules, postpone those that fail, and return the number of tasks."""
     now = now or timezone.now()
     return sum(_enqueue_or_postpone(pk, now) for pk in list(_due(now).values_list("pk", flat=True)))
 
@@ -113,14 +107,14 @@ def _due(now: datetime) -> QuerySet[Schedule]:
 
 
 def _lock_due(pk: int, now: datetime) -> Schedule | None:
-    """Lock a schedule; return None if it is no longer due or another process has locked it."""
+    """Lock a schedule, or return None if it is no longer due or another process has locked it."""
     return _due(now).filter(pk=pk).select_for_update(skip_locked=True).first()
 
 
 def _enqueue_or_postpone(pk: int, now: datetime) -> bool:
     try:
         return _enqueue(pk, now)
-    except (OperationalError, InterfaceError):  # a database outage, which is not the row's fault
+    except (OperationalError, InterfaceError):  # not the fault of the row
         raise
     except Exception as error:
         logger.exception("Schedule %d cannot be enqueued", pk)
@@ -160,7 +154,7 @@ def _parse_args(schedule: Schedule) -> tuple[Any, ...]:
 
 
 def _parse_kwargs(schedule: Schedule) -> dict[str, Any]:
-    """Parse a dict literal, or keyword arguments as in a call: `x=1, name='John'`."""
+    """Parse a dict literal or keyword arguments such as `x=1, name='John'`."""
     if not schedule.kwargs:
         return {}
     try:
@@ -176,7 +170,7 @@ def _parse_kwargs(schedule: Schedule) -> dict[str, Any]:
 
 
 def _task_options(schedule: Schedule, q_options: dict[str, Any]) -> dict[str, Any]:
-    """Merge a schedule's fields into its `q_options`, always with a queue and never synchronous."""
+    """Merge a schedule's fields into its `q_options`, always with a queue and asynchronous."""
     options = dict(q_options)
     if schedule.hook:
         options["hook"] = schedule.hook
@@ -186,7 +180,7 @@ def _task_options(schedule: Schedule, q_options: dict[str, Any]) -> dict[str, An
 
 
 def _advance(schedule: Schedule, now: datetime) -> None:
-    """Set the next run and count down repeats as django-q2 does; missed runs are not made up for."""
+    """Set the next run and count down repeats as django-q2 does, but skip missed runs."""
     if schedule.schedule_type != Schedule.ONCE:
         schedule.next_run = _next_run(schedule, now)
         schedule.repeats = schedule.repeats - 1 if schedule.repeats > 0 else -1
@@ -195,7 +189,6 @@ def _advance(schedule: Schedule, now: datetime) -> None:
 
 
 def _next_run(schedule: Schedule, now: datetime) -> datetime:
-    """Return the first run after `now`."""
     if schedule.schedule_type == Schedule.CRON:
         return schedule.calculate_next_run()
     fixed_intervals = {
@@ -211,7 +204,7 @@ def _next_run(schedule: Schedule, now: datetime) -> datetime:
 
 
 def _postpone(pk: int, now: datetime, error: Exception) -> None:
-    """Record a failed task, where staff see it, and postpone the schedule to its next run."""
+    """Record a failed task for staff to see, and postpone the schedule."""
     with transaction.atomic():
         schedule = _lock_due(pk, now)
         if schedule is None:

@@ -1,4 +1,4 @@
-"""One django-q2 cluster under a watchdog: start, check, terminate, restart."""
+"""A django-q2 cluster under a watchdog: start, check, terminate, restart."""
 
 import logging
 import os
@@ -24,7 +24,7 @@ CANARY_AFTER = 8  # seconds without heartbeat before a canary is sent
 CANARY_EVERY = 4
 HUNG_AFTER = 25  # seconds without heartbeat
 TERM_SECONDS = 5  # from SIGTERM to SIGKILL of a hung cluster
-# A cluster that ran this long, as any hung one has, is restarted at once; others with a growing pause.
+# A cluster that ran at least this long is restarted at once, others after a growing pause.
 STEADY_SECONDS = 20
 MAX_PAUSE = 30
 
@@ -57,7 +57,7 @@ class SupervisedCluster:
         )
 
     def start(self) -> None:
-        """Start the main process, which exits when this process does."""
+        """Start the cluster process, which exits when this process does."""
         read_end, self.parent_pipe = os.pipe()
         environment = {clusters.HOLDER: self.name, "Q_CLUSTER_NAME": self.queue}
         self.process = subprocess.Popen(
@@ -76,7 +76,8 @@ class SupervisedCluster:
     def check(self) -> str:
         """Return why the cluster must be restarted, or "". Send a canary if its heartbeat is late.
 
-        Silence is measured by this process's clock: of the row, only whether the heartbeat changed counts.
+        Silence is measured with this process's monotonic clock; only a change of the heartbeat is
+        read from the row.
         """
         row = Cluster.objects.get(holder=self.name)
         now = time.monotonic()
@@ -95,24 +96,24 @@ class SupervisedCluster:
         return ""
 
     def _update_row(self, status: str, **values: object) -> None:
-        """Update the row, unless the database is unavailable: then nobody can read it either."""
+        """Update the row, tolerating a database outage: nobody could read it then."""
         try:
             Cluster.objects.filter(holder=self.name).update(status=status, seen_at=timezone.now(), **values)
         except DATABASE_OUTAGES as error:
             logger.warning("Status of cluster %s could not be stored: %s", self.name, error)
 
     def reset_timer(self) -> None:
-        """Measure silence from now on, because the watchdog itself could not check."""
+        """Restart the measurement of silence, because the watchdog itself could not check."""
         self.last_progress = time.monotonic()
 
     def terminate(self) -> None:
-        """Send SIGTERM to the main process only: django-q2 hangs if its whole group gets it."""
+        """Send SIGTERM to the main process only; django-q2 hangs if its whole group receives it."""
         self._update_row(Status.STOPPING)
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
 
     def wait_or_kill(self, seconds: float) -> None:
-        """Wait for the main process to exit, then kill what is left of its process group."""
+        """Wait for the main process to exit, then kill the rest of its process group."""
         if self.process is None:
             return
         try:
@@ -140,7 +141,7 @@ class SupervisedCluster:
         self.last_heartbeat = None
 
     def schedule_restart(self) -> None:
-        """Set the next start: now after a steady run, otherwise after a pause that grows each time."""
+        """Restart at once after a steady run, otherwise after a growing pause."""
         now = time.monotonic()
         self.pause = 0.0 if now - self.started > STEADY_SECONDS else min(MAX_PAUSE, self.pause * 2 + 1)
         self.start_at = now + self.pause
@@ -148,7 +149,7 @@ class SupervisedCluster:
 
 
 def kill_group(leader: int) -> None:
-    """Send SIGKILL to what is left of a process group, whether or not its leader still exists."""
+    """Send SIGKILL to a process group, even if its leader has exited."""
     try:
         os.killpg(leader, signal.SIGKILL)
     except ProcessLookupError:
@@ -156,7 +157,7 @@ def kill_group(leader: int) -> None:
 
 
 def stop_all(supervised: list[SupervisedCluster]) -> None:
-    """Let all clusters drain at once, for DRAIN_SECONDS at most, then kill what is left."""
+    """Drain all clusters in parallel for at most DRAIN_SECONDS, then kill the rest."""
     deadline = time.monotonic() + DRAIN_SECONDS
     for cluster in supervised:
         cluster.terminate()

@@ -1,8 +1,7 @@
-"""The watchdog: restart clusters that died or hang, re-enqueue lost work, and run periodic work.
+"""Watchdog: restart dead or hung clusters, enqueue lost work again, and run periodic work.
 
-Periodic work is due schedules, replenishment of stock and truncation of SQLite's write-ahead log. Clusters
-are judged by database rows only, their heartbeats and the backlog: a django-q2 cluster can hang for good
-while its own status is "Working", and a lost task or dead worker leaves no trace there.
+Clusters are judged only by their heartbeats and backlog in the database. A django-q2 cluster can hang while
+its own status is "Working", and that status does not show lost tasks or dead workers.
 """
 
 import logging
@@ -31,14 +30,14 @@ STALL_TIMEOUT = 120  # seconds that work may wait while no worker of its queue i
 
 
 class BacklogTimer:
-    """Measures for how long this watchdog has seen work of a queue wait."""
+    """Measures how long this watchdog has seen work wait in a queue."""
 
     def __init__(self, rows: LeasedQuerySet) -> None:
         self.rows = rows
         self.since: dict[int, float] = {}
 
     def seconds(self) -> float:
-        """Return how long the oldest work has waited; 0 while any work of the queue is being done."""
+        """Return how long the oldest work has waited, or 0 while any worker of the queue is busy."""
         now, unleased = time.monotonic(), self.rows.unleased().values_list("pk", flat=True)
         self.since = {pk: self.since.get(pk, now) for pk in unleased}
         if not self.since or self.rows.leased().exists():
@@ -50,8 +49,6 @@ class BacklogTimer:
 
 
 class Watchdog:
-    """Supervises both clusters of this host."""
-
     def __init__(self) -> None:
         self.clusters = [SupervisedCluster(clusters.DEFAULT), SupervisedCluster(clusters.HEAVY)]
         self.backlogs = {
@@ -67,7 +64,7 @@ class Watchdog:
         return sum(cluster.restarts for cluster in self.clusters)
 
     def run(self, ended: Event) -> None:
-        """Supervise until `ended` is set, then drain. No cluster process is left behind, even on an error."""
+        """Supervise until `ended` is set, then drain. All cluster processes are stopped even on an error."""
         with ExitStack() as exits:
             exits.callback(stop_all, self.clusters)
             sync_schedules()
@@ -97,7 +94,7 @@ class Watchdog:
             self._reset_timers()
 
     def _detect_suspend(self) -> None:
-        """Reset the timers if the machine slept or this process was stopped since the last tick."""
+        """Reset the timers if the machine or this process was suspended since the last tick."""
         now = time.monotonic()
         if now - self.last_tick > 5 * TICK_SECONDS:
             self._reset_timers()
@@ -132,7 +129,6 @@ class Watchdog:
 
 
 def summary(watchdog: Watchdog, seconds: float) -> str:
-    """Return the last line of `run_cluster`."""
     hours, rest = divmod(int(seconds), 3600)
     return (
         f"clusters stopped after {hours} h {rest // 60:02d} min {rest % 60:02d} s; "
