@@ -70,7 +70,7 @@ def sync_schedules(jobs: Sequence[Job] = JOBS) -> None:
     for job in jobs:
         with transaction.atomic():
             _create_or_update(job)
-        # After the commit, because two hosts may have created the schedule at once.
+        # After the commit: if two hosts created the schedule at once, the later one sees both rows.
         with transaction.atomic():
             _delete_duplicates(job)
 

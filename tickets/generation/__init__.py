@@ -1,1 +1,1 @@
-"""Planning, running, verifying, regenerating and replenishing ticket batches."""
+"""Planning, generation, verification, regeneration and replenishment of ticket batches."""

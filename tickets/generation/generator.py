@@ -1,4 +1,4 @@
-"""BatchTicketGenerator: start generation runs, in the background or inline, and report their results."""
+"""Start generation runs, in the background or inline, and report their results."""
 
 import logging
 import time
@@ -34,7 +34,7 @@ POLL_SECONDS = 0.2
 class BatchTicketGenerator:
     """Generate one batch of tickets per mode from the stored predictions.
 
-    Each mode's policy supplies `batch_size`, `cleanup_days` and `priority` where they are None; the first two
+    If `batch_size`, `cleanup_days` or `priority` is None, each mode's policy applies; the first two
     attributes then hold the defaults, 100 and 7. Unknown and paused modes are skipped and reported by
     `generate_batch`. Raise ValueError if a number is out of range or no mode is known.
     """
@@ -75,12 +75,12 @@ class BatchTicketGenerator:
     ) -> dict[str, Any]:
         """Create a run and its batches, then enqueue them or, with `async_mode=False`, run them inline.
 
-        `draw_date` defaults to the next draw. `watch` is called after each chunk of an inline batch. A run
-        whose modes are all skipped is `cancelled`.
+        `draw_date` defaults to the next draw. `watch` is called after each chunk of an inline batch.
+        If all modes are skipped, the run is `cancelled`.
 
-        If `pipeline_run_id` names an existing run, return its result with `created` and `started` False; with
-        `async_mode=False`, run its unleased batches first. Raise ValueError if that run has other modes,
-        another batch size or another draw.
+        If `pipeline_run_id` names an existing run, return its result with `created` and `started`
+        False; with `async_mode=False`, run its unleased batches first. Raise ValueError if that run
+        has other modes, another batch size or another draw.
         """
         day = draw_date or upcoming_draw()
         check_ticket_day(day)
@@ -121,7 +121,7 @@ class BatchTicketGenerator:
         }
         run, created = GenerationRun.objects.get_or_create(pipeline_run_id=run_id, defaults=values)
         if not created:
-            # A run that only holds inserted tickets becomes a generation run.
+            # A run that only has inserted tickets becomes a generation run.
             inserted = GenerationRun.objects.filter(pk=run.pk, origin=Origin.INSERTED)
             created = bool(inserted.update(**values))
             run.refresh_from_db()
@@ -148,7 +148,7 @@ class BatchTicketGenerator:
             raise _conflict(run, "draw_date", run.draw_date, draw_date)
 
     def wait_for_completion(self, timeout: float | None = None) -> bool:
-        """Wait until this object's last run has finished. Return False after `timeout` seconds."""
+        """Wait until the last run of this object has finished. Return False after `timeout` seconds."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while self._is_running():
             if deadline is not None and time.monotonic() >= deadline:
@@ -189,7 +189,7 @@ def _single_value(values: Sequence[int]) -> int | None:
 
 
 def _requested_sizes(run: GenerationRun) -> dict[str, int | None]:
-    # Runs from before there were policies have one size.
+    # Runs created before policies existed have one size.
     return {mode: run.policy[mode]["batch_size"] if run.policy else run.batch_size for mode in run.modes}
 
 
@@ -200,7 +200,7 @@ def _conflict(run: GenerationRun, name: str, stored: object, requested: object) 
 
 
 def _create_batches(run: GenerationRun) -> list[TicketBatch]:
-    """Create the batches of a new run and return the queued ones; those without a prediction fail."""
+    """Create the batches of a new run and return the queued ones. Batches without a prediction fail."""
     if not run.modes:
         run.status, run.finished_at = GenerationRun.Status.CANCELLED, timezone.now()
         run.error = "; ".join(f"{mode}: {reason}" for mode, reason in run.skipped.items())
@@ -237,7 +237,7 @@ def _generate_inline(run: GenerationRun, watch: Watcher) -> None:
             any_started |= run_batch(pk, watch)
         except DATABASE_OUTAGES:
             raise
-        except Exception:  # a defect while recording one mode's outcome must not stop the other modes
+        except Exception:  # a defect in one mode must not stop the others
             any_started = True
             logger.exception(
                 "The outcome of batch %d could not be recorded; retried once its lease expires", pk
@@ -247,7 +247,7 @@ def _generate_inline(run: GenerationRun, watch: Watcher) -> None:
 
 
 def run_result(run: GenerationRun) -> dict[str, Any]:
-    """Return what was requested of a run and its outcome, in the form that `generate_batch` returns."""
+    """Return the request and outcome of a run, in the form that `generate_batch` returns."""
     batches = list(run.batches.generated().order_by("id"))
     ready = [batch for batch in batches if batch.status == TicketBatch.Status.READY]
     failed = [

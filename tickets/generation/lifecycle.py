@@ -3,8 +3,8 @@
     queued → running → ready | failed | cancelled
     failed or cancelled → queued (retry; stored tickets are kept)
 
-A worker proves that it still owns a batch with its fencing token. A worker that lost its lease gets
-LeaseLost, and its pending changes are rolled back.
+A worker proves ownership of a batch with its fencing token. If it has lost its lease, LeaseLost is raised and
+its changes are rolled back.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Planning of ticket batches: fix on the row everything that its tickets depend on."""
+"""Planning of ticket batches: store everything that a batch's tickets depend on in its row."""
 
 import secrets
 
@@ -12,7 +12,7 @@ from tickets.models import TicketBatch
 def freeze_recipe(batch: TicketBatch) -> str:
     """Set the prediction, seed and component counts of an unsaved batch.
 
-    Return the reason if it cannot be generated, or an empty string.
+    Return the reason if it cannot be generated, otherwise an empty string.
     """
     prediction = Prediction.objects.newest(batch.mode, batch.draw_date)
     if prediction is None:

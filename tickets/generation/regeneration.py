@@ -1,7 +1,6 @@
 """Regeneration: replace the unclaimed tickets of a mode and draw with a new batch.
 
-The old tickets are purged only when the new batch is ready, so the mode never runs out of stock. A new batch
-that fails or is cancelled replaces nothing until it is retried.
+The old tickets are purged only when the new batch is ready, so the mode never runs out of stock.
 """
 
 from collections.abc import Sequence
@@ -57,7 +56,7 @@ def regeneration(mode: str, draw_date: date, size: int | None = None) -> Regener
 def regenerate(
     mode: str, draw_date: date, size: int | None, run_id: str
 ) -> tuple[GenerationRun, list[TicketBatch] | None]:
-    """Create the run and return it with the batches it will replace, or with None if it already exists.
+    """Create the run and return it with the batches to replace, or with None if the run already exists.
 
     Raise ValueError with the reason if the mode cannot be regenerated.
     """
@@ -65,7 +64,7 @@ def regenerate(
         return run, None
     plan = regeneration(mode, draw_date, size)
     replaced = [candidate.batch for candidate in plan.replaced]
-    with transaction.atomic():  # no worker may see the batch before its `replaces` is set
+    with transaction.atomic():  # no worker may see the batch before `replaces` is set
         generator = BatchTicketGenerator(plan.size, [mode], auto_cleanup=False)
         result = generator.generate_batch(run_id, draw_date=draw_date)
         run = GenerationRun.objects.get(pk=result["generation_run_id"])

@@ -1,6 +1,6 @@
 """Replenishment: order tickets for the next draw until sales close, largest deficit first.
 
-Any number of processes may run it at the same time.
+Several processes may run it at the same time.
 """
 
 import logging
@@ -22,12 +22,12 @@ logger = logging.getLogger(__name__)
 CHECK_SECONDS = 10
 RETRY_AFTER = timedelta(minutes=10)  # after a failed order
 RUN_ID_PREFIX = "replenish"
-# Above every policy's priority, as a batch of a million may be queued.
+# Above every policy's priority, since a batch of a million tickets may be queued.
 PRIORITY = MAX_PRIORITY + 1
 
 
 class Replenisher:
-    """Check the stock periodically and order what is missing."""
+    """Checks the stock periodically and orders missing tickets."""
 
     def __init__(self) -> None:
         self._demand_models = DemandModelCache()
@@ -41,7 +41,7 @@ class Replenisher:
             self.replenish()
 
     def replenish(self, now: datetime | None = None) -> int:
-        """Order what the modes are short of and return the number of tickets. Raise database outages only."""
+        """Order missing tickets of all modes and return their number. Raise only database outages."""
         now = now or timezone.now()
         due = [
             level
@@ -71,14 +71,14 @@ class Replenisher:
             return self._order(mode, now)
         except DATABASE_OUTAGES:
             raise
-        except Exception:  # a defect in one mode must stop neither the other modes nor the watchdog
+        except Exception:  # must stop neither the other modes nor the watchdog
             self._retry_at[mode] = now + RETRY_AFTER
             logger.exception("%s could not be replenished; next attempt in %s", mode, RETRY_AFTER)
             return 0
 
     def _order(self, mode: str, now: datetime) -> int:
         with transaction.atomic():
-            # The lock: another process waits here, then counts this order as on order.
+            # Lock: another process waits here and then sees this order in `on_order`.
             ModePolicy.objects.get_or_create(mode=mode)
             ModePolicy.objects.select_for_update().get(mode=mode)
             (level,) = (level for level in stock_levels(now, self._demand_models) if level.mode == mode)
@@ -102,7 +102,7 @@ class Replenisher:
 
 
 def _recently_failed(level: StockLevel, now: datetime) -> bool:
-    """Return True if such an order has just failed or been cancelled, as the next one would be too."""
+    """Return True if a replenishment batch recently failed or was cancelled, as the next would be too."""
     finished = TicketBatch.objects.filter(
         mode=level.mode,
         draw_date=level.draw_date,

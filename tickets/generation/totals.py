@@ -1,4 +1,4 @@
-"""Totals over all batches and claims, and queued tasks: sums over small tables."""
+"""Totals over all batches, claims and queued tasks, read from small tables."""
 
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
@@ -20,7 +20,7 @@ GENERATED = Q(origin=Origin.GENERATED)
 
 @dataclass(frozen=True)
 class BatchTotal:
-    """Totals of a mode's generated batches in one status. Only `stored` includes inserted batches."""
+    """Totals of a mode's generated batches in one status. `stored` includes inserted batches."""
 
     batches: int = 0
     generated: int = 0
@@ -52,8 +52,6 @@ def batch_totals() -> dict[tuple[str, str], BatchTotal]:
 
 @dataclass(frozen=True)
 class ClaimTotal:
-    """A mode's granted claims, their tickets, and the claims refused because of insufficient stock."""
-
     granted: int = 0
     tickets: int = 0
     refused: int = 0
@@ -63,7 +61,7 @@ class ClaimTotal:
 
 
 class ClaimTotals:
-    """Claim totals per mode over all draws, with those of past draws cached: they are final."""
+    """Claim totals per mode over all draws. Past draws are final, so their totals are cached."""
 
     def __init__(self) -> None:
         self._last_draw: date | None = None
@@ -89,6 +87,6 @@ def _totals_by_mode(hours: QuerySet[ClaimHour]) -> dict[str, ClaimTotal]:
 
 
 def tasks_waiting() -> dict[str, int]:
-    """Return {queue: number of tasks}, including those that a cluster has fetched and not finished."""
+    """Return {queue: number of tasks}, including tasks that a cluster has fetched and not finished."""
     rows = OrmQ.objects.order_by().values_list("key").annotate(tasks=Count("pk"))
     return {clusters.DEFAULT: 0, clusters.HEAVY: 0} | dict(rows)

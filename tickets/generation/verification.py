@@ -21,7 +21,6 @@ class Verification:
 
     @property
     def is_reproducible(self) -> bool:
-        """Whether the recipe and the table contain the same tickets."""
         return not self.missing and not self.unexplained
 
     def summary(self) -> str:
@@ -57,7 +56,7 @@ def _load_stored(batch: TicketBatch) -> StoredTickets:
 
 
 def _replacement_rounds(stored: StoredTickets) -> dict[int, int]:
-    """Return {index in the batch: round} for the tickets that are replacements."""
+    """Return {index in the batch: round} for the replacement tickets."""
     records: list[dict[str, Any]] = [json.loads(text) for _, _, text in stored.values() if text]
     return {record["place"]: record["round"] for record in records}
 
@@ -70,7 +69,7 @@ def _verify_chunk(
     stored: StoredTickets,
     replacement_rounds: dict[int, int],
 ) -> None:
-    """Count a chunk's tickets round by round, removing the matching ones from `stored`."""
+    """Count a chunk's tickets round by round, removing matches from `stored`."""
     round_number = 0
     while len(indices):
         rows = recipe.rows(chunk, indices, round_number)

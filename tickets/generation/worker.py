@@ -1,9 +1,9 @@
 """Run ticket batches: sample and store their tickets chunk by chunk.
 
-Chunk i is a pure function of the batch row (prediction, seed, component counts, chunk size). The unique
-constraint rejects a ticket that already exists for its draw; the same component replaces it from a separate
-random stream, and its metadata records {"place": index in the batch, "round": r}. A batch can therefore be
-reproduced ticket for ticket, and resumes after its last committed chunk when its worker is killed.
+Chunk i is a pure function of the batch row (prediction, seed, component counts, chunk size). A ticket that
+already exists for its draw is replaced by the same component from a separate random stream; its metadata
+records {"place": index in the batch, "round": r}. A batch can therefore be reproduced ticket for ticket, and
+resumes after its last committed chunk when its worker is killed.
 """
 
 import json
@@ -40,7 +40,7 @@ from tickets.store.write_ahead_log import truncate_log
 logger = logging.getLogger(__name__)
 
 SLICE_SECONDS = 60  # per task, well below the queue's timeout; the next task continues the batch
-MAX_ROUNDS = 50  # of sampling replacements; beyond that, the draw's tickets are almost exhausted
+MAX_ROUNDS = 50  # of replacements; beyond that, the draw's tickets are almost exhausted
 
 Watcher = Callable[[TicketBatch], None]
 
@@ -50,7 +50,7 @@ class GenerationError(Exception):
 
 
 class Recipe:
-    """The tickets that a batch row defines. Raise GenerationError if it does not."""
+    """The tickets defined by a batch row. Raise GenerationError if the row is incomplete or outdated."""
 
     def __init__(self, batch: TicketBatch) -> None:
         if batch.prediction is None or batch.seed is None:
@@ -73,14 +73,14 @@ class Recipe:
         return [scale_of(component) for component in self.components]
 
     def chunks(self, start: int = 0) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """Yield each chunk's number and ticket indices, without those that begin before `start`."""
+        """Yield the number and ticket indices of each chunk that begins at or after `start`."""
         size = self.batch.chunk_size
         for chunk, first in enumerate(range(0, self.batch.requested, size)):
             if first >= start:
                 yield chunk, np.arange(first, min(first + size, self.batch.requested))
 
     def rows(self, chunk: int, indices: NDArray[np.int64], round_number: int) -> list[TicketRow]:
-        """Return the tickets at these indices: round 0 is the first sample, later rounds are replacements."""
+        """Return the tickets at these indices. Round 0 is the first sample, later rounds are replacements."""
         component_indices = self.order[indices]
         random = generator_for(self.seed, chunk, round_number)
         tickets = draw_tickets(self.components, component_indices, random)
@@ -111,7 +111,7 @@ class Recipe:
 
 
 def run_next_batch() -> int | None:
-    """Run one time slice of the highest-priority, then oldest, unleased batch.
+    """Run one time slice of the oldest unleased batch of the highest priority.
 
     Return its primary key, or None if no batch is available.
     """
@@ -123,9 +123,9 @@ def run_next_batch() -> int | None:
 
 
 def run_batch(batch_pk: int, watch: Watcher = lambda batch: None, seconds: float | None = None) -> bool:
-    """Run a batch for at most `seconds`, calling `watch` after each chunk, and record the outcome on its row.
+    """Run a batch for at most `seconds` and record the outcome in its row. Call `watch` after each chunk.
 
-    Return False if the batch has finished or another worker holds its lease. A database outage or the
+    Return False if the batch has finished or is leased by another worker. A database outage or the
     queue's time limit requeues the batch. SystemExit and KeyboardInterrupt are raised again.
     """
     if TicketBatch.objects.acquire(batch_pk, lease_holder()) is None:
@@ -140,7 +140,7 @@ def run_batch(batch_pk: int, watch: Watcher = lambda batch: None, seconds: float
             logger.warning("Batch %d (%s) was taken over by another worker", batch.pk, batch.mode)
         except DATABASE_OUTAGES as error:
             requeue_with_backoff(batch, describe_error(error))
-        except SystemExit as error:  # also raised by the queue when a task exceeds its time limit
+        except SystemExit as error:  # also raised by the queue's time limit
             requeue_with_backoff(batch, f"stopped: {type(error).__name__} {error}".strip())
             raise
     _truncate_log()
@@ -155,9 +155,9 @@ def _truncate_log() -> None:
 
 
 def _generate_chunks(batch: TicketBatch, watch: Watcher, deadline: float | None) -> None:
-    """Store the missing chunks, then mark the batch as ready; at the deadline, requeue it.
+    """Store the missing chunks and mark the batch as ready or failed; at the deadline, requeue it.
 
-    Mark it as failed if it cannot be generated. Raise LeaseLost and database outages.
+    Raise LeaseLost and database outages.
     """
     try:
         _delete_expired_tickets(batch, deadline)
@@ -185,7 +185,7 @@ def _generate_chunks(batch: TicketBatch, watch: Watcher, deadline: float | None)
 
 
 def _delete_expired_tickets(batch: TicketBatch, deadline: float | None) -> None:
-    """Before the first chunk, delete the mode's expired tickets if the run requests cleanup."""
+    """Delete the mode's expired tickets before the first chunk, if the run requests cleanup."""
     days = batch.run.policy.get(batch.mode, {}).get("cleanup_days", batch.run.cleanup_days)
     if batch.generated or not batch.run.auto_cleanup or days is None:
         return
@@ -204,8 +204,8 @@ def _store_chunk(batch: TicketBatch, recipe: Recipe, chunk: int, indices: NDArra
     rows = recipe.rows(chunk, indices, 0)
     created_at = timezone.now()
     with transaction.atomic():
-        # First, to lock the row on PostgreSQL: a batch cancelled meanwhile gets no more tickets. A chunk is
-        # progress, so the attempts count from this one again.
+        # First, to lock the row on PostgreSQL: a cancelled batch must not get more tickets. A chunk is
+        # progress, so it resets the attempts.
         if not TicketBatch.objects.renew(batch, attempts=1):
             raise LeaseLost
         replaced, round_number = 0, 0
