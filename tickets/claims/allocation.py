@@ -1,4 +1,4 @@
-"""Permanent allocation of tickets to API clients, all or nothing and each ticket once.
+"""Permanent, all-or-nothing allocation of tickets to API clients.
 
 Locking the client's row serializes the claims of one client, so repeated requests find their claim and the
 quota is exact. Ticket rows are locked with SKIP LOCKED, so clients do not wait for each other.
@@ -25,7 +25,7 @@ from tickets.store.retrieval import isoformat_utc, serialize_tickets
 
 MAX_COUNT = 100  # tickets per claim
 
-# Raw SQL, as the ORM takes longer to build these statements than a whole claim takes to run.
+# Raw SQL: building these statements with the ORM takes longer than running a whole claim.
 LOCK_CLIENT_SQL = "SELECT daily_quota, modes FROM tickets_apiclient WHERE id = %s "
 FIND_CLAIM_SQL = "SELECT id FROM tickets_claim WHERE client_id = %s AND idempotency_key = %s"
 CONSUME_QUOTA_SQL = """
@@ -50,7 +50,7 @@ COUNT_SQL = """
 
 
 class ClaimRefused(Exception):
-    """The claim is not granted; no ticket or quota is used. The message is shown to the client."""
+    """The claim is not granted, and no ticket or quota is used. The message is shown to the client."""
 
     field = ""
 
@@ -120,10 +120,10 @@ def quota_of(client: ApiClient) -> Quota:
 
 
 def claim_tickets(client: ApiClient, request: ClaimRequest, idempotency_key: str) -> tuple[Claim, bool]:
-    """Return the client's claim under this idempotency key, and True if it was created by this call.
+    """Return the client's claim for this idempotency key, and True if this call created it.
 
-    An existing claim is returned regardless of the present quota, stock and draw. Raise ClaimRefused if the
-    claim is not granted, and ApiClient.DoesNotExist if the client has been deleted.
+    An existing claim is returned regardless of the current quota, stock and draw. Raise ClaimRefused if
+    the claim is not granted, and ApiClient.DoesNotExist if the client has been deleted.
     """
     _make_commits_durable()
     try:
@@ -135,7 +135,7 @@ def claim_tickets(client: ApiClient, request: ClaimRequest, idempotency_key: str
 
 
 def _make_commits_durable() -> None:
-    """Make sure that a power failure on SQLite loses no claim after its response has been sent."""
+    """Make claims on SQLite survive a power failure once the response is sent."""
     if connection.vendor == "sqlite" and not connection.in_atomic_block:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA synchronous = FULL")
@@ -187,7 +187,7 @@ def _check_sales_open(day: date, now: datetime) -> None:
 
 
 def _consume_quota(client: ApiClient, day: date, count: int) -> bool:
-    """Count tickets against the quota with one atomic statement. Return False if too few are left."""
+    """Update the quota usage in one atomic statement. Return False if too few tickets are left."""
     if count > client.daily_quota:
         return False
     with connection.cursor() as cursor:
@@ -206,7 +206,7 @@ def _select_for_update_oldest(mode: str, day: date, count: int) -> list[tuple[An
 
 
 def _row_lock_clause(clause: str) -> str:
-    # SQLite needs no row locks: an IMMEDIATE transaction is the only writer from its start.
+    # SQLite needs no row locks: an IMMEDIATE transaction is the only writer.
     return clause if connection.vendor == "postgresql" else ""
 
 
@@ -235,7 +235,7 @@ def _create_claim(
         cursor.execute(f"{ASSIGN_SQL} ({placeholders})", [claim.pk, *(row[0] for row in tickets)])
         if cursor.rowcount < len(
             tickets
-        ):  # impossible under the locks; makes double allocation impossible without them
+        ):  # impossible under the locks; prevents double allocation without them
             raise _insufficient_stock(request, day, cursor.rowcount)
     return claim
 
@@ -246,7 +246,7 @@ def _insufficient_stock(request: ClaimRequest, day: date, available: int) -> Ins
 
 
 def tickets_of(claim: Claim, draw: Draw | None) -> list[dict[str, Any]]:
-    """Return the tickets of a claim in the form of the API, with their results if the draw is given."""
+    """Return the tickets of a claim as the API serializes them, with results if the draw is given."""
     rows = [
         (*numbers, *details) for numbers, details in zip(claim.numbers, claim.ticket_details, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""API keys: creation, expiry and revocation. Only hashes are stored, so a key is shown once."""
+"""Creation, expiry and revocation of API keys. Only hashes are stored, so a key is shown once."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -25,8 +25,8 @@ def create_key(
 ) -> tuple[ApiKey, str]:
     """Create a key and return it with its text, of which only a hash is stored.
 
-    `name` defaults to the current date. Raise ValueError for an invalid name, an expiry in the past, or a
-    prefix that exists: passing the same prefix makes a repeated request create one key only.
+    `name` defaults to the current date. Raise ValueError for an invalid name, an expiry in the past, or
+    an existing prefix. Passing the same prefix to repeated requests creates only one key.
     """
     name = name or str(eastern_date(timezone.now()))
     if len(name) > MAX_NAME or not name.isprintable() or not name.strip():
