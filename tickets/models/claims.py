@@ -10,11 +10,11 @@ from predictions.modes.registry import MODE_NAMES
 from tickets.models.clients import ApiClient
 
 MODE_CHOICES = [(name, name) for name in MODE_NAMES]
-COUNTER_SHARDS = 8  # rows per hour, so that claims do not wait for one lock
+COUNTER_SHARDS = 8  # rows per hour, to avoid contention for one lock
 
 
 class Claim(models.Model):
-    """Tickets allocated to a client permanently, with a copy that outlives the ticket rows."""
+    """Tickets permanently allocated to a client. The claim's copy of them outlives the ticket rows."""
 
     client = models.ForeignKey(ApiClient, on_delete=models.PROTECT, db_index=False, related_name="claims")
     idempotency_key = NameField(max_length=255)
@@ -72,7 +72,7 @@ class ClaimHour(models.Model):
         ordering = ["-hour", "mode"]
         verbose_name_plural = "demand"
         constraints = [
-            # Draw first: every `batch-status` request sums the claims for one draw.
+            # Draw first, because every `batch-status` request sums the claims for one draw.
             models.UniqueConstraint(
                 name="one_row_per_hour_and_shard", fields=["draw_date", "mode", "hour", "shard"]
             ),

@@ -99,7 +99,7 @@ class ApiKey(AbstractAPIKey):
 
 
 class QuotaUsage(models.Model):
-    """Tickets claimed by a client on one day in New York; each claim increments it with one UPDATE."""
+    """Tickets claimed by a client on one day in New York."""
 
     client = models.ForeignKey(ApiClient, on_delete=models.CASCADE, db_index=False, related_name="days")
     day = models.DateField()

@@ -18,8 +18,6 @@ from tickets.models.claims import MODE_CHOICES
 
 
 class Origin(models.TextChoices):
-    """Whether tickets are generated from a prediction or inserted by `insert_batch_tickets`."""
-
     GENERATED = "generated"
     INSERTED = "inserted"
 
@@ -36,7 +34,7 @@ class GenerationRunQuerySet(models.QuerySet["GenerationRun"]):
 
 
 class GenerationRun(TimedModel):
-    """One call of `generate_batch`, with one batch per mode. The request does not change afterwards."""
+    """One call of `generate_batch`, with one batch per mode. The requested values never change."""
 
     class Status(models.TextChoices):
         RUNNING = "running"
@@ -45,7 +43,7 @@ class GenerationRun(TimedModel):
         FAILED = "failed"
         CANCELLED = "cancelled"
 
-    # Unique: repeating a request with the same id finds the existing run.
+    # Unique, so that a repeated request finds the existing run.
     pipeline_run_id = NameField(max_length=RUN_ID_LENGTH, unique=True)
     origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.GENERATED)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
@@ -143,7 +141,7 @@ class TicketBatch(LeasedModel):
         ordering = ["-id"]
         verbose_name_plural = "ticket batches"
         indexes = [
-            # Finds unleased and overdue batches: a few of very many rows.
+            # Finds unleased and overdue batches, a small fraction of the rows.
             models.Index(name="idx_batch_status", fields=["status"]),
         ]
         constraints = [

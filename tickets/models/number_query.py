@@ -1,4 +1,4 @@
-"""Parsing of ticket number searches such as "5 12 33 41 60 +7", or a part of it."""
+"""Parsing of ticket number searches such as "5 12 33 41 60 +7", in full or in part."""
 
 import re
 from typing import NamedTuple
@@ -17,7 +17,7 @@ class NumberQuery(NamedTuple):
 
     @property
     def is_selective(self) -> bool:
-        """Whether only one in thousands of tickets matches: two white balls and the Powerball, or more."""
+        """Whether only one in thousands of tickets can match."""
         return len(self.white_balls) >= (3 if self.powerball is None else 2)
 
 

@@ -1,4 +1,4 @@
-"""Per-mode policies: the defaults of generation runs, as staff set them."""
+"""Policies per mode: defaults for generation runs, edited by staff."""
 
 from typing import TypedDict
 
@@ -22,7 +22,7 @@ class EffectivePolicy(TypedDict):
 
 
 class ModePolicy(models.Model):
-    """A mode's defaults for values that a call of `generate_batch` does not specify."""
+    """Defaults of a mode for values that a call of `generate_batch` does not specify."""
 
     mode = models.CharField(max_length=20, choices=[(name, name) for name in MODE_NAMES], unique=True)
     batch_size = models.PositiveIntegerField(default=100, help_text="Tickets per run.")
@@ -62,7 +62,7 @@ class ModePolicy(models.Model):
     def effective(
         self, batch_size: int | None = None, cleanup_days: int | None = None, priority: int | None = None
     ) -> EffectivePolicy:
-        """Return the values of a call, completed by the policy."""
+        """Return the given values, with the policy's value for each None."""
         return EffectivePolicy(
             batch_size=batch_size or self.batch_size,
             cleanup_days=cleanup_days or self.keep_days,

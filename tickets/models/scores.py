@@ -10,7 +10,7 @@ from django.utils import timezone
 from predictions.models import Draw
 from predictions.powerball import PRIZE_TIERS, WHITE_BALLS, cost_usd, expected_prize_usd
 
-# One column per tier, in the order of PRIZE_TIERS, so that SQL can sum them over batches.
+# One column per tier, in the order of PRIZE_TIERS, so that SQL can sum them.
 TIER_FIELDS = tuple(f"tier_{number}" for number in range(1, len(PRIZE_TIERS) + 1))
 DRAWN_FIELDS = ("n1", "n2", "n3", "n4", "n5", "powerball")
 _TIERS = reduce(add, map(F, TIER_FIELDS))
@@ -22,13 +22,13 @@ _PRIZE = reduce(
 
 class BatchScoreQuerySet(models.QuerySet["BatchScore"]):
     def for_current_numbers(self) -> "BatchScoreQuerySet":
-        """Filter scores against the present numbers of their draw, which may have been corrected since."""
+        """Exclude scores for numbers of a draw that have since been corrected."""
         same = {name: OuterRef(name) for name in ("draw_date", *DRAWN_FIELDS)}
         return self.filter(Exists(Draw.objects.filter(**same)))
 
 
 class BatchScore(models.Model):
-    """Winning tickets of a batch, per prize tier.
+    """Winning tickets of a batch per prize tier.
 
     Jackpots are counted but not included in the prize, as their amount varies and is shared.
     """
@@ -65,7 +65,7 @@ class BatchScore(models.Model):
     class Meta:
         ordering = ["-draw_date", "-batch"]
         indexes = [
-            # `/draws/{date}` and the admin's filter.
+            # For `/draws/{date}` and the admin's filter.
             models.Index(fields=["draw_date"], name="idx_batch_score_draw"),
         ]
         constraints = [
@@ -105,7 +105,7 @@ class BatchScore(models.Model):
 
     @property
     def expected_usd(self) -> float:
-        """Expected fixed prizes of as many tickets of any mode."""
+        """Expected fixed prizes of the same number of tickets."""
         return expected_prize_usd(self.tickets)
 
     def matches(self, draw: Draw) -> bool:

@@ -12,7 +12,7 @@ from tickets.models.number_query import NumberQuery
 
 
 class PreGeneratedTicketQuerySet(models.QuerySet["PreGeneratedTicket"]):
-    """Records its filters; `tickets.admin.ticket_lookup` uses them to find the newest tickets."""
+    """Records its filters for `tickets.admin.ticket_lookup`."""
 
     filters: dict[str, object] = {}
     age_filters: dict[str, object] = {}
@@ -28,14 +28,14 @@ class PreGeneratedTicketQuerySet(models.QuerySet["PreGeneratedTicket"]):
         return clone
 
     def of_batch(self, batch: TicketBatch) -> "PreGeneratedTicketQuerySet":
-        """Filter by batch, and by its run and mode, so that idx_pre_generated_pipeline_run is used."""
+        """Filter by batch, and by its run and mode so that idx_pre_generated_pipeline_run is used."""
         return self.filter(pipeline_run_id=batch.run.pipeline_run_id, mode=batch.mode, batch=batch)
 
     def filter_keeping_id_order(self, **values: object) -> "PreGeneratedTicketQuerySet":
-        """Filter by non-NULL values that the tickets share with their batches, reading in id order.
+        """Filter by non-NULL values that tickets share with their batches, reading in id order.
 
-        With an index on these columns, the database would read and sort a million tickets of a mode to return
-        a hundred; Coalesce prevents that.
+        With an index on these columns, the database would read and sort a million tickets of a mode
+        to return a hundred. Coalesce prevents that.
         """
         tickets = self._filter_unindexed(values)
         tickets.filters = self.filters | values
@@ -47,7 +47,7 @@ class PreGeneratedTicketQuerySet(models.QuerySet["PreGeneratedTicket"]):
         return tickets
 
     def without_filters(self) -> "PreGeneratedTicketQuerySet":
-        """Drop all filters except those by numbers and age."""
+        """Remove all filters except those by numbers and age."""
         tickets = PreGeneratedTicket.objects.all()
         if self.age_filters:
             tickets = tickets.created_between(**self.age_filters)
@@ -75,7 +75,7 @@ class PreGeneratedTicketQuerySet(models.QuerySet["PreGeneratedTicket"]):
 
 
 class PreGeneratedTicket(models.Model):
-    """One ticket for one draw. Rows are inserted and deleted by `tickets.store` only.
+    """One ticket for one draw. Rows are inserted and deleted only by `tickets.store`.
 
     The specification prescribes the table, its columns, types, defaults, checks and index names.
     """
@@ -105,7 +105,7 @@ class PreGeneratedTicket(models.Model):
         ordering = ["-created_at", "-id"]
         verbose_name = "ticket"
         indexes = [
-            # `cached` and claims: the newest or oldest unclaimed tickets of a mode and draw, read in order.
+            # For `cached` and claims: the newest or oldest unclaimed tickets of a mode and draw.
             models.Index(
                 "mode",
                 "draw_date",
@@ -114,11 +114,11 @@ class PreGeneratedTicket(models.Model):
                 F("id").desc(),
                 name="idx_pre_generated_mode",
             ),
-            # The oldest and newest ticket of `batch-status`, and cleanup by age.
+            # For `batch-status` (oldest and newest ticket) and cleanup by age.
             models.Index(F("created_at").desc(), name="idx_pre_generated_created_at"),
-            # The tickets of a batch, for purge, verification and admin.
+            # For purge, verification and admin: the tickets of a batch.
             models.Index(fields=["pipeline_run_id", "mode"], name="idx_pre_generated_pipeline_run"),
-            # Cleanup of claimed tickets, which goes by draw date instead of age.
+            # For cleanup of claimed tickets, which goes by draw date.
             models.Index(
                 fields=["draw_date", "id"],
                 name="idx_pre_generated_claimed",
