@@ -1,1 +1,1 @@
-"""Monitoring: snapshots of the system, and the diagnostics derived from them."""
+"""Snapshots of the system and the diagnostics derived from them."""

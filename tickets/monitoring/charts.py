@@ -11,12 +11,12 @@ from tickets.monitoring.history import HOURS
 from tickets.monitoring.snapshot import Snapshot
 
 MODE_STYLES = {mode: str(number) for number, mode in enumerate(MODE_NAMES, start=1)}  # in plots.css
-QUIET, ALARM = "quiet", "alarm"  # series that belong to no mode; in dashboard.css
+QUIET, ALARM = "quiet", "alarm"  # series of no mode; styled in dashboard.css
 
 
 @dataclass(frozen=True)
 class Series:
-    """A value per label of the plot; None where there is none."""
+    """One value per label of the plot; None where there is no value."""
 
     name: str
     style: str
@@ -26,15 +26,13 @@ class Series:
 
 @dataclass(frozen=True)
 class Plot:
-    """A chart; `unit` names its values."""
-
     name: str
     title: str
     unit: str
     labels: list[str]
     series: list[Series]
     stacked: bool = False
-    empty: str = ""  # text shown if there is nothing to draw
+    empty: str = ""  # text shown without data
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -45,7 +43,7 @@ class Plot:
 
     @property
     def rows(self) -> list[tuple[str, list[str]]]:
-        """Return the table: a row per label, without rows that have no values."""
+        """Return one table row per label, omitting rows without values."""
         columns = [series.values for series in self.series]
         rows = [(label, [values[index] for values in columns]) for index, label in enumerate(self.labels)]
         return [(label, [_format(value) for value in values]) for label, values in rows if any(values)]
@@ -58,7 +56,7 @@ def _format(value: float | None) -> str:
 
 
 def plots_of(snapshot: Snapshot) -> list[Plot]:
-    """Return all charts, in the order in which they are shown."""
+    """Return all charts in display order."""
     return [
         _stock_plot(snapshot),
         _tickets_plot(snapshot),

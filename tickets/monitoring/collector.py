@@ -1,7 +1,7 @@
 """Take a snapshot of the system for the dashboard and `manage.py status`.
 
-Everything is read from the database, in about twenty short queries, none of them over tickets: what a
-process remembers would not survive its restart.
+About twenty short database queries, none of which reads the ticket table. Nothing is kept in process memory,
+so a snapshot is complete after a restart.
 """
 
 from datetime import datetime, timedelta
@@ -131,7 +131,6 @@ def _mode(
 
 
 def _finished_pipelines() -> tuple[Pipeline | None, Pipeline | None]:
-    """Return the last finished run and the last completed one, in one query."""
     finished = PipelineRun.objects.exclude(status=PipelineRun.Status.RUNNING).order_by("-id")
     completed = finished.filter(status=PipelineRun.Status.COMPLETED)
     newest = Q(pk__in=finished.values("pk")[:1]) | Q(pk__in=completed.values("pk")[:1])

@@ -1,6 +1,6 @@
 """Conditions that keep the installation from working, each with a message and a hint.
 
-`/readyz` groups them by subject; `status` and the dashboard list them among the diagnostics.
+`/readyz` groups them by subject; `status` and the dashboard list them as diagnostics.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,9 +20,9 @@ MEBIBYTE = 1024**2
 
 @dataclass(frozen=True)
 class Condition:
-    """One finding; `subject` is the host, folder or file.
+    """One finding. `subject` is the host, folder or file.
 
-    `summary` is shown to anonymous readers of /readyz: it names no path and no host.
+    `summary` is public (/readyz), so it names no path and no host.
     """
 
     level: str
@@ -97,7 +97,7 @@ def cache_conditions() -> Iterator[Condition]:
 
 
 def key_conditions(others: Iterable[tuple[str, str]]) -> Iterator[Condition]:
-    """Yield a condition per (queue, host) of the live clusters with another secret key."""
+    """Yield a condition for each (queue, host) whose live cluster has another secret key."""
     for queue, host in others:
         state = "has another secret key than this process: it cannot read the tasks, so work waits."
         yield Condition(

@@ -1,8 +1,8 @@
 """Derive diagnostics from a snapshot.
 
-error      tickets are missing or will be: action needed
-warning    the service runs, with restrictions
-notice     as requested by staff, or about to pass
+error      action needed: tickets are missing or will be
+warning    the service runs with restrictions
+notice     requested by staff, or expected to pass
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ BLOCKING_HEARTBEATS = ("disk_full", "disk_not_writable", "database_read_only")
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One finding, with the fields of Django's CheckMessage; `subject` is a mode, batch, queue or host."""
+    """One finding, with the fields of Django's CheckMessage. `subject` is a mode, batch, queue or host."""
 
     level: str
     code: str

@@ -1,4 +1,4 @@
-"""Finished batches: the latest per mode, their durations, outcomes per day; and claims per hour."""
+"""Finished batches (the latest per mode, durations, outcomes per day) and claims per hour."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class FinishedBatch:
 
 @dataclass(frozen=True)
 class ModeHistory:
-    """A mode's latest ready batches and latest failed batches, newest first."""
+    """Latest ready and latest failed batches of a mode, newest first."""
 
     made: list[FinishedBatch] = field(default_factory=list)
     failed: list[FinishedBatch] = field(default_factory=list)
@@ -49,14 +49,14 @@ class ModeHistory:
 
     @property
     def is_failing(self) -> bool:
-        """Return True if the batch that finished last has failed."""
+        """Return True if the most recently finished batch has failed."""
         success, failure = self.last_success, self.last_failure
         return failure is not None and (success is None or failure.finished_at > success.finished_at)
 
 
 @dataclass
 class DailyBatches:
-    """The batches that finished on a UTC day, by outcome, and their tickets per mode."""
+    """Batches finished on a UTC day, by outcome, and their tickets per mode."""
 
     day: date
     tickets: dict[str, int]
@@ -76,7 +76,7 @@ class DailyBatches:
 
 @dataclass(frozen=True)
 class ErrorRate:
-    """How many of the batches that finished in the last `days` days have failed."""
+    """The share of failed batches among those finished in the last `days` days."""
 
     days: int
     ended: int
@@ -128,13 +128,13 @@ def recent_days(now: datetime, count: int = DAYS) -> list[DailyBatches]:
         batches=Count("pk"), generated_tickets=Sum("generated")
     )
     for row in rows:
-        if row["day"] in days:  # a host whose clock is ahead may have finished a batch tomorrow
+        if row["day"] in days:  # a host whose clock is ahead may record a batch for tomorrow
             days[row["day"]].add(row["mode"], row["status"], row["batches"], row["generated_tickets"])
     return list(days.values())
 
 
 def error_rate(days: Iterable[DailyBatches]) -> ErrorRate:
-    """Return the error rate of the last ERROR_RATE_DAYS of `days`; cancelled batches do not count."""
+    """Return the error rate of the last ERROR_RATE_DAYS of `days`, not counting cancelled batches."""
     latest = list(days)[-ERROR_RATE_DAYS:]
     failed = sum(day.failed for day in latest)
     return ErrorRate(len(latest), failed + sum(day.made for day in latest), failed)
@@ -143,10 +143,10 @@ def error_rate(days: Iterable[DailyBatches]) -> ErrorRate:
 def claim_counts(now: datetime, hours: int = HOURS) -> list[ClaimCount]:
     """Return each mode's claims in the last `hours` clock hours, including the current one.
 
-    Hours without claims are left out.
+    Hours without claims are omitted.
     """
     since = floor_to_hour(now) - timedelta(hours=hours - 1)
-    # The index begins with draw_date; no ticket is claimed later than a day after its draw.
+    # The index begins with draw_date; tickets are never claimed more than a day after their draw.
     counts = ClaimHour.objects.filter(draw_date__gte=since.date() - timedelta(days=1), hour__gte=since)
     rows: Any = (
         counts.order_by()

@@ -1,4 +1,4 @@
-"""Probe what the service needs: writes to the database, free disk space, and the shared cache.
+"""Probes of database writes, free disk space and the shared cache.
 
 Results are reused for a second, so that frequent monitoring costs little.
 """
@@ -23,7 +23,7 @@ from redis import RedisError
 from shiolplus.logs.outages import DATABASE_LOCKED, DISK_FULL, READ_ONLY, outage_of
 
 REUSE_SECONDS = 1.0
-LOCK_MILLISECONDS = 250  # a writer that locks SQLite for longer is busy, which is no fault
+LOCK_MILLISECONDS = 250  # a writer that locks SQLite for longer is busy, not failing
 PROBE_BYTES = 64 * 1024
 FULL_BELOW = 16 * 1024**2  # bytes of free space; SQLite needs room for its write-ahead log
 LOW_BELOW = 256 * 1024**2
@@ -31,7 +31,7 @@ Result = TypeVar("Result")
 
 
 class Probe(Generic[Result]):
-    """A function whose result is reused for REUSE_SECONDS by all threads of this process."""
+    """A function whose result is reused for REUSE_SECONDS by all threads of a process."""
 
     def __init__(self, function: Callable[[], Result]) -> None:
         self._function, self._lock = function, Lock()
@@ -46,9 +46,6 @@ class Probe(Generic[Result]):
 
     def forget(self) -> None:
         self._cached = None
-
-
-# The database
 
 
 def write_error() -> str:
@@ -100,18 +97,13 @@ def _short_busy_timeout(cursor: CursorWrapper) -> Iterator[None]:
         cursor.execute(f"PRAGMA busy_timeout = {int(previous)}")
 
 
-# Disks
-
-
 @dataclass(frozen=True)
 class Disk:
-    """A folder that the service writes to, its free space in bytes, and the error of a test write."""
-
     name: str
     folder: Path
     free: int
     error: str = ""
-    has_no_space: bool = False  # reported by the write, whatever the free space
+    has_no_space: bool = False  # reported by the test write
 
     @property
     def is_full(self) -> bool:
@@ -123,7 +115,7 @@ class Disk:
 
 
 def _probe_disks() -> list[Disk]:
-    """Probe var/, and the folder of a SQLite file outside it."""
+    """Probe var/ and, if elsewhere, the folder of the SQLite file."""
     result = [_probe_disk("data folder", Path(settings.VAR))]
     name = str(connection.settings_dict["NAME"])
     if connection.vendor == "sqlite" and not name.startswith(("file:", ":")):
@@ -134,7 +126,7 @@ def _probe_disks() -> list[Disk]:
 
 
 def _probe_disk(name: str, folder: Path) -> Disk:
-    """Write a small file: free space does not show quotas and read-only file systems."""
+    """Write a small file, since free space does not show quotas and read-only file systems."""
     try:
         free = shutil.disk_usage(folder).free
     except OSError:
@@ -149,11 +141,8 @@ def _probe_disk(name: str, folder: Path) -> Disk:
     return Disk(name, folder, free)
 
 
-# The shared cache
-
-
 def _probe_cache() -> RedisError | None:
-    """Return the error of a write to Redis; None if it succeeds or CACHE_URL names no Redis."""
+    """Return the error of a test write to Redis, or None if it succeeds or Redis is not configured."""
     if not has_redis():
         return None
     try:
@@ -172,6 +161,5 @@ cache_error = Probe(_probe_cache)
 
 
 def forget() -> None:
-    """Discard cached results, so that the next call probes again."""
     disks.forget()
     cache_error.forget()

@@ -1,4 +1,4 @@
-"""The state of the system at an instant, as the dashboard, `manage.py status` and its JSON show it."""
+"""The state of the system at an instant, shown by the dashboard and `manage.py status`."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,8 +15,6 @@ from tickets.scoring.results import ModeResult
 
 @dataclass(frozen=True)
 class Draws:
-    """The next draw, the newest stored one, and how many draws after it are `missing`."""
-
     next: date
     drawn_at: datetime
     sales_close_at: datetime
@@ -49,8 +47,6 @@ class Worker:
 
 @dataclass(frozen=True)
 class Workers:
-    """Live clusters under a watchdog, live clusters without one, and the queues that no cluster serves."""
-
     watched: list[Worker]
     unwatched: list[str]
     unserved: list[str]
@@ -59,8 +55,6 @@ class Workers:
 
 @dataclass(frozen=True)
 class Stock:
-    """A mode's tickets for the next draw."""
-
     stored: int
     claimed: int
     available: int
@@ -86,8 +80,6 @@ class Stock:
 
 @dataclass(frozen=True)
 class Model:
-    """A mode's active model."""
-
     id: int
     created_at: datetime
     draws_through: date
@@ -100,7 +92,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Skill:
-    """A mode's log-loss gain over the uniform baseline in nats per draw, with its 95 % interval."""
+    """A mode's log-loss gain over the uniform baseline, in nats per draw, with its 95 % interval."""
 
     nats: float
     low: float
@@ -117,7 +109,7 @@ class Skill:
 
 @dataclass(frozen=True)
 class Prizes:
-    """What a mode's scored tickets won vs. the exact expectation; neither includes jackpots."""
+    """A mode's scored tickets compared with their exact expectation, without jackpots."""
 
     draws: int
     tickets: int
@@ -147,8 +139,6 @@ class Prizes:
 
 @dataclass(frozen=True)
 class ModeSnapshot:
-    """The state of one mode; `is_predicted` tells whether it has a prediction for the next draw."""
-
     mode: str
     is_paused: bool
     is_predicted: bool
@@ -172,8 +162,6 @@ class FailedBatch:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A finished pipeline run."""
-
     id: int
     pipeline_run_id: str
     status: str
@@ -192,7 +180,7 @@ class Snapshot:
     days: list[DailyBatches]
     error_rate: ErrorRate
     claims: list[ClaimCount]
-    pipeline: Pipeline | None  # the last one that finished
+    pipeline: Pipeline | None  # last finished run
     pipeline_completed: Pipeline | None
     failed: list[FailedBatch]  # not retried, for upcoming draws, newest first
     conditions: list[Condition]

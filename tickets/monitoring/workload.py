@@ -1,4 +1,4 @@
-"""Batches and pipeline runs in progress, and batches that wait to start."""
+"""Batches and pipeline runs in progress, and batches waiting to start."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -31,7 +31,7 @@ class ActiveBatch:
 
 @dataclass(frozen=True)
 class ActivePipeline:
-    """An unfinished pipeline run and its current step; `step` is "" while it waits for a worker."""
+    """An unfinished pipeline run. `step` is "" while it waits for a worker."""
 
     id: int
     pipeline_run_id: str
@@ -44,7 +44,7 @@ class ActivePipeline:
 
 @dataclass(frozen=True)
 class Workload:
-    """`waiting` counts queued batches that have not started; the age is that of the oldest."""
+    """Work at an instant. `waiting` counts the queued batches that have not started."""
 
     batches: list[ActiveBatch]
     pipelines: list[ActivePipeline]
@@ -57,7 +57,7 @@ class Workload:
 
 
 def workload_at(now: datetime) -> Workload:
-    """Return the workload at an instant, in three queries, or four while a pipeline runs."""
+    """Return the workload at an instant, using three queries, or four while a pipeline runs."""
     unstarted = Q(status=Status.QUEUED, started_at=None)
     waiting = TicketBatch.objects.aggregate(
         count=Count("pk", filter=unstarted), oldest=Min("created_at", filter=unstarted)
