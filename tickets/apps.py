@@ -1,5 +1,3 @@
-"""Configuration of the tickets app."""
-
 from django.apps import AppConfig
 
 
@@ -8,7 +6,7 @@ class TicketsConfig(AppConfig):
     verbose_name = "Tickets"
 
     def ready(self) -> None:
-        from tickets import checks, groups, receivers  # noqa: F401 - importing the checks registers them
+        from tickets import checks, groups, receivers  # noqa: F401 - importing checks registers them
         from tickets.scoring import draw_dependents
 
         receivers.connect()

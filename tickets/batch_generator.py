@@ -1,4 +1,4 @@
-"""Public import path of BatchTicketGenerator, as specified."""
+"""Import path of BatchTicketGenerator required by the specification."""
 
 from tickets.generation.generator import BatchTicketGenerator
 

@@ -48,7 +48,7 @@ def check_var(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register
 def check_queue_timings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """E002: a queue that redelivers a task while it waits, runs or is leased, or that ends it too early."""
+    """E002: a queue redelivers a task that still waits, runs or is leased, or times it out too early."""
     main = {name: value for name, value in settings.Q_CLUSTER.items() if name != "ALT_CLUSTERS"}
     queues = {main["name"]: main} | {
         name: main | changes for name, changes in settings.Q_CLUSTER.get("ALT_CLUSTERS", {}).items()
@@ -61,7 +61,7 @@ def check_queue_timings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _timing_faults(queue: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield a message and a hint per fault."""
+    """Yield (message, hint) pairs."""
     retry, timeout, lease = queue["retry"], queue["timeout"], settings.LEASE_SECONDS
     if retry <= (longest := _longest_wait(queue)):
         yield (
@@ -82,14 +82,14 @@ def _timing_faults(queue: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _longest_wait(queue: dict[str, Any]) -> int:
-    """Return the longest time in seconds from a task's delivery to its end, behind a full queue."""
+    """Return the longest time in seconds from delivery to end of a task behind a full queue."""
     rounds = 1 + ceil((queue["queue_limit"] + queue["bulk"]) / queue["workers"])
     return int(rounds * (queue["timeout"] + 3))
 
 
 @register
 def check_debug(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """W003: SHIOL_DEBUG on a server that other machines reach."""
+    """W003: SHIOL_DEBUG on a server that other machines can reach."""
     public = _public_hosts()
     if not (settings.DEBUG and public):
         return []
@@ -104,7 +104,7 @@ def check_debug(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_tls(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """W020: HTTPS required, but no proxy trusted to report it."""
+    """W020: HTTPS is required, but no proxy is trusted to report it."""
     networks, has_unix = settings.TRUSTED_PROXIES
     if not settings.SECURE_SSL_REDIRECT or networks or has_unix:
         return []
@@ -139,7 +139,7 @@ def check_draws(
 def check_models(
     app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """W005: a mode without active model or model file."""
+    """W005: a mode without an active model or its file."""
     if not _has_table(databases, TrainedModel):
         return []
     return [
@@ -234,7 +234,7 @@ def check_hosts_of_sqlite(
 
 @register(Tags.security)
 def check_secret_key(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """E009: a well-known secret key on a public server. W009: a secret key that can be guessed."""
+    """E009: a well-known secret key on a public server. W009: a guessable secret key."""
     if settings.DEBUG or not (problem := _key_problem(settings.SECRET_KEY)):
         return []
     text = f"The secret key {problem}: anyone who guesses it can sign tasks that the clusters execute."
@@ -260,7 +260,7 @@ def _is_placeholder(key: str) -> bool:
 def check_shared_key(
     app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """E010: a cluster with another secret key, which cannot read tasks of this process."""
+    """E010: a cluster with another secret key, which cannot read this process's tasks."""
     if not _has_table(databases, Cluster):
         return []
     return [

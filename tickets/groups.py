@@ -1,6 +1,6 @@
 """Default groups: `viewer` may view everything, `operator` may also run and change things.
 
-Migrate creates them if they do not exist, and never changes them, so administrators may edit them.
+`migrate` creates them if they do not exist and never changes them, so administrators may edit them.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.db.models.signals import post_migrate
 
 APPS = ("predictions", "tickets")
-HIDDEN = ("tickets.view_apikey",)  # for administrators of API clients only
+HIDDEN = ("tickets.view_apikey",)  # only for administrators of API clients
 ACTIONS = (
     "predictions.add_draw",
     "predictions.delete_draw",
@@ -32,7 +32,7 @@ def permissions_of_groups() -> dict[str, set[str]]:
 
 
 def create_groups(sender: AppConfig, using: str = "default", apps: Any = apps, **kwargs: Any) -> None:
-    """Create missing groups once all of their permissions exist."""
+    """Create missing groups once all their permissions exist."""
     try:
         group_model, permission_model = apps.get_model("auth", "Group"), apps.get_model("auth", "Permission")
     except LookupError:  # migrated back beyond the auth app
@@ -56,5 +56,5 @@ def _named(names: set[str]) -> Q:
 
 
 def connect(sender: AppConfig) -> None:
-    # post_migrate is sent per app; when the last of ours sends it, all permissions exist.
+    # post_migrate is sent per app; all permissions exist when the last of our apps sends it.
     post_migrate.connect(create_groups, sender=sender, dispatch_uid="tickets.create_groups")

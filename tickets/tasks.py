@@ -1,4 +1,4 @@
-"""Tasks of the queue: they take ids, may run twice, and return a small dict."""
+"""Queue tasks: they take ids, may run twice, and return a small dict."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -14,7 +14,7 @@ from tickets.store.retention import apply_retention
 def generate_ticket_batch(sent_for: int) -> dict[str, str | int | None]:
     """Run a time slice of the highest-priority batch, and score it if its draw is over.
 
-    The task only wakes a worker: the batch that it was sent for may already be running elsewhere.
+    The task only wakes a worker; the batch `sent_for` may be running elsewhere.
     """
     pk = run_next_batch()
     if pk is None:
@@ -25,7 +25,6 @@ def generate_ticket_batch(sent_for: int) -> dict[str, str | int | None]:
 
 
 def purge_ticket_batch(batch_pk: int, before: str | None, request_id: str = "") -> dict[str, int]:
-    """Delete some of a batch's tickets, or of those created before an instant, and enqueue the rest."""
     instant = None if before is None else datetime.fromisoformat(before)
     deleted = purge_in_task(batch_pk, instant, request_id)
     return {"batch": batch_pk, "deleted": deleted}

@@ -1,4 +1,4 @@
-"""Dashboard filters: `{{ seconds|duration }}` gives 3 min 20 s, `{{ text|codes }}` marks up commands."""
+"""Dashboard filters."""
 
 import re
 
