@@ -1,4 +1,4 @@
-"""Base classes of the action pages that apply one action to each selected batch."""
+"""Base classes of action pages that apply one action to each selected batch."""
 
 import re
 from abc import abstractmethod
@@ -19,13 +19,13 @@ from tickets.models import TicketBatch
 
 CHANGE_BATCH_PERMISSION = "tickets.change_ticketbatch"  # to retry and to cancel
 MAX_SELECTED = 200  # the ids are part of a URL
-MAX_LISTED = 5  # ids repeated in an error
+MAX_LISTED = 5  # ids shown in an error
 
 _IDS = re.compile(r"[0-9]{1,18}([\s,]+[0-9]{1,18})*[\s,]*", re.ASCII)
 
 
 class BatchIds(forms.CharField):
-    """Ids of batches, cleaned to a sorted list of ids that exist; empty if left empty."""
+    """A form field that cleans to a sorted list of existing batch ids."""
 
     def __init__(self, when_empty: str) -> None:
         super().__init__(required=False, help_text=f"Batch ids, such as 3 5. {when_empty}")
@@ -49,7 +49,7 @@ class BatchIds(forms.CharField):
 
 @dataclass(frozen=True)
 class PreviewRow:
-    """One batch in a preview; `blocked_reason` says why the action cannot be applied to it."""
+    """One batch in a preview. `blocked_reason` is set if the action cannot be applied to it."""
 
     batch: TicketBatch
     note: str = ""
@@ -61,7 +61,7 @@ class PreviewRow:
 
 
 class BatchesPage(ClusterActionPage):
-    """Apply one action to each selected batch; preview the default batches if none is selected."""
+    """Apply one action to each selected batch. Without a selection, preview the default batches."""
 
     permission = CHANGE_BATCH_PERMISSION
     form_class: ClassVar[type[forms.Form]]
@@ -71,7 +71,7 @@ class BatchesPage(ClusterActionPage):
 
     @abstractmethod
     def default_queryset(self) -> Any:
-        """Return the batches to preview if none is selected."""
+        """Return the batches to preview without a selection."""
 
     @abstractmethod
     def describe(self, batch: TicketBatch) -> PreviewRow:
@@ -79,9 +79,9 @@ class BatchesPage(ClusterActionPage):
 
     @abstractmethod
     def apply(self, request: HttpRequest, batch: TicketBatch) -> str:
-        """Apply the action in the caller's transaction.
+        """Apply the action in the caller's transaction and return the log message.
 
-        Return the log message, or an empty string if the batch's state no longer allows the action.
+        Return an empty string if the batch's state no longer allows the action.
         """
 
     def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class BatchesPage(ClusterActionPage):
             "batches": _count_text(len(eligible)),
             "more": max(0, batches.count() - MAX_SELECTED),
             "nothing_to_do": not eligible,
-            # The previewed batches only, not those that match at the time of the confirmation.
+            # Only the previewed batches, not those that match at the time of confirmation.
             "confirm": {"batches": " ".join(map(str, eligible))},
         }
 
@@ -131,5 +131,5 @@ def _count_text(number: int) -> str:
 
 
 def preview_url(page: str, batches: Sequence[object]) -> str:
-    """Return the URL of a page, such as `ticketbatch_retry`, that previews its action for these batches."""
+    """Return the URL of an action page such as `ticketbatch_retry`, previewing these batches."""
     return f"{reverse(f'admin:tickets_{page}')}?{urlencode({'batches': ' '.join(map(str, batches))})}"

@@ -24,7 +24,7 @@ from tickets.models import TicketBatch
 Batches = QuerySet[TicketBatch]
 
 PURGE, RETRY, CANCEL = "pregeneratedticket_purge", "ticketbatch_retry", "ticketbatch_cancel"
-PROGRESS_CSS = {"all": ["tickets/progress.css"]}  # needed by every page that shows a progress_bar
+PROGRESS_CSS = {"all": ["tickets/progress.css"]}  # required by every page with a progress_bar
 
 
 def progress_bar(generated: int, requested: int) -> str:
@@ -86,7 +86,7 @@ class TicketBatchAdmin(ReadOnlyAdminMixin, ExportMixin, ActionAdmin):
         return request.user.has_perm(PurgePage.permission)
 
     def has_steer_permission(self, request: HttpRequest) -> bool:
-        # A permission of its own: rows are read-only for everybody, so has_change_permission is False.
+        # Not has_change_permission, which is False for everybody because rows are read-only.
         return request.user.has_perm(CHANGE_BATCH_PERMISSION)
 
     @admin.action(description="Purge the tickets of the selected batches", permissions=["purge"])

@@ -1,4 +1,4 @@
-"""Admin pages for claims. The list is never counted in full."""
+"""Admin pages for claims. The full list is never counted."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -31,7 +31,7 @@ from tickets.models.clients import ApiClient
 
 
 class ClaimPaginator(CappedPaginator):
-    """Paginate the newest claims, up to a limit, with or without a filter."""
+    """Paginate only the newest claims, up to a limit."""
 
     @property
     def _is_filtered(self) -> bool:
@@ -92,7 +92,7 @@ class ClaimAdmin(ReadOnlyAdminMixin, ExportMixin):
     sortable_by = ()
     list_filter = ["mode", ClaimedDrawFilter, ClaimedMonthFilter]
     hierarchy = ClaimedMonthFilter
-    search_fields = ["client__name"]  # shows the search box; get_search_results does the search
+    search_fields = ["client__name"]  # shows the search box; see get_search_results
     search_help_text = "Client name or part of it"
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # facets would count every claim
@@ -122,7 +122,7 @@ class ClaimAdmin(ReadOnlyAdminMixin, ExportMixin):
         if not name:
             return queryset, False
         if (client := ApiClient.objects.filter(name=name).first()) is not None:
-            return queryset.filter(client=client), False  # one client: rows in index order
+            return queryset.filter(client=client), False  # one client, so the index provides the order
         clients = list(ApiClient.objects.filter(name__icontains=name).values_list("pk", flat=True))
         return queryset.filter(client__in=clients), False
 
@@ -133,7 +133,7 @@ class ClaimAdmin(ReadOnlyAdminMixin, ExportMixin):
 
     @admin.display(description="tickets")
     def ticket_table(self, claim: Claim) -> str:
-        # Read from the claim itself, since retention deletes the ticket rows.
+        # Read from the claim, since retention deletes the ticket rows.
         draw = Draw.objects.filter(draw_date=claim.draw_date).first()
         rows = format_html_join(
             "",

@@ -1,4 +1,4 @@
-"""Admin pages for API clients: their limits, keys and latest claims."""
+"""Admin pages for API clients: limits, keys and latest claims."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ class ApiClientAdmin(ExtraContextMixin, ActionAdmin):
     search_fields = ["name"]
     search_help_text = "Client name or part of it"
     fields = ["name", "modes", "daily_quota", "rate", "active"]
-    actions = None  # a client with claims cannot be deleted; its own page explains why
+    actions = None  # clients with claims cannot be deleted; the client's page explains why
     action_pages = [CreateKeyPage, RevokeKeyPage]
     change_form_template = "admin/tickets/apiclient/change_form.html"
 
@@ -106,14 +106,14 @@ class ApiClientAdmin(ExtraContextMixin, ActionAdmin):
             return HttpResponseRedirect(reverse("admin:tickets_apiclient_change", args=[object_id]))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        # Before Django collects and lists every claim; a client may have a million.
+        # Check before Django collects and lists every claim; a client may have a million.
         for client in objs:
             _check_without_claims(client)
         return super().get_deleted_objects(objs, request)
 
     def delete_model(self, request: HttpRequest, client: ApiClient) -> None:
         with transaction.atomic():
-            # Wait for a concurrent claim, which holds the same lock, so that it is seen.
+            # Wait for a concurrent claim, which holds the same lock, so that it is counted.
             ApiClient.objects.select_for_update().filter(pk=client.pk).first()
             _check_without_claims(client)
             client.delete()

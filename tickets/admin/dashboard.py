@@ -1,4 +1,4 @@
-"""The admin's dashboard, which its script refreshes periodically."""
+"""The admin's dashboard, refreshed periodically by its script."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ def _skill_charts(modes: list[ModeSnapshot]) -> list[IntervalChart]:
 
 
 def _excess_charts(modes: list[ModeSnapshot]) -> list[IntervalChart]:
-    """Chart the modes with enough scored draws for an interval."""
+    """Chart the modes that have enough scored draws for an interval."""
     estimates = []
     for mode in modes:
         mean, low, high = mode.prizes.excess_white, mode.prizes.excess_low, mode.prizes.excess_high

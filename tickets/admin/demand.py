@@ -23,13 +23,11 @@ from tickets.models.claims import ClaimHour
 from tickets.monitoring.history import ClaimCount, claim_counts
 
 CHART_HOURS, TABLE_HOURS = 48, 12
-SHOWN_QUANTILE = 0.9  # of the demand, shown next to the mean
+SHOWN_QUANTILE = 0.9  # shown next to the mean demand
 
 
 @dataclass(frozen=True)
 class StockRow:
-    """A stock level as text."""
-
     mode: str
     stored: str
     claimed: str
@@ -86,7 +84,7 @@ def _replenishment_text(stock: StockLevel, is_predicted: bool) -> str:
 
 @dataclass(frozen=True)
 class Hour:
-    """Claims within one clock hour; `modes` has one text per mode, in the order of MODE_NAMES."""
+    """Claims in one clock hour. `modes` has one text per mode, in the order of MODE_NAMES."""
 
     begin: str
     modes: list[str]
@@ -97,7 +95,7 @@ Counts = Mapping[tuple[str, datetime], ClaimCount]
 
 @admin.register(ClaimHour)
 class DemandAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):
-    """Replace the list of counters by one summary page."""
+    """Show one summary page instead of the list of counters."""
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -129,7 +127,7 @@ def demand_context(now: datetime) -> dict[str, Any]:
 
 
 def _last_hours(now: datetime, count: int) -> list[datetime]:
-    """Return the starts of the last `count` clock hours, ending with the current one."""
+    """Return the starts of the last `count` clock hours, including the current one."""
     current = floor_to_hour(now)
     return [current - HOUR * back for back in reversed(range(count))]
 

@@ -1,4 +1,4 @@
-"""Admin pages for generation runs, and the action page that starts a new one."""
+"""Admin pages for generation runs, and the action page that starts one."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -44,7 +44,7 @@ class GenerateForm(forms.Form):
 
 @dataclass(frozen=True)
 class _ModePreview:
-    """The batch that a mode would get; no tickets if the mode is paused or has no prediction."""
+    """The batch of a mode; it has no tickets if the mode is paused or has no prediction."""
 
     mode: str
     prediction: Prediction | None
@@ -84,7 +84,7 @@ class GeneratePage(ClusterActionPage):
 
     def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
         try:
-            # The permission to generate does not include deleting, so no cleanup.
+            # The permission to generate does not include deletion, so no cleanup.
             generator = BatchTicketGenerator(
                 cleaned_data["batch_size"], cleaned_data["modes"], auto_cleanup=False
             )

@@ -42,7 +42,7 @@ class CreateKeyForm(forms.Form):
         required=False,
         help_text="Last day of validity, New York time. Leave empty for a key that never expires.",
     )
-    # Generated per preview, so that confirming a preview twice creates one key.
+    # Generated per preview, so that confirming twice creates one key.
     begins = forms.CharField(required=False, initial=generate_prefix, widget=forms.HiddenInput)
 
     def clean_name(self) -> str:
@@ -60,7 +60,7 @@ class CreateKeyForm(forms.Form):
 
 
 class CreateKeyPage(ActionPage):
-    """Create a key and show it in the response to the POST, never in a message, session or log."""
+    """Create a key and show it only in the response to the POST, never in a message, session or log."""
 
     slug = "make-key"
     title = "Create an API key"
@@ -102,7 +102,7 @@ class RevokeKeyForm(forms.Form):
         prefix = self.cleaned_data["begins"]
         key = ApiKey.objects.select_related("client").filter(prefix=prefix).first()
         if key is None:
-            shown = prefix[:PREFIX_LENGTH]  # never repeat a whole key pasted by mistake
+            shown = prefix[:PREFIX_LENGTH]  # never show a whole key pasted by mistake
             raise forms.ValidationError(
                 f"Begins with: there is no key {shown!r}; enter the {PREFIX_LENGTH} characters shown on the "
                 "client's page."

@@ -11,12 +11,12 @@ from shiolplus.adminsite.action_pages import Button
 from tickets.monitoring.diagnostics import Diagnostic
 from tickets.monitoring.snapshot import ModeSnapshot
 
-ROW = "row"  # AdminLink.param of a link to the change page of an object
+ROW = "row"  # AdminLink.param of links to an object's change page
 
 
 @dataclass(frozen=True)
 class AdminLink:
-    """A page and its permissions; `param` names the query parameter that takes the subject."""
+    """A page and its permissions. `param` is the query parameter for the subject."""
 
     title: str
     page: str

@@ -18,7 +18,7 @@ class ModesForm(forms.Form):
 
 
 class _PauseStatePage(ActionPage):
-    """Set whether new runs leave the selected modes out."""
+    """Set whether new runs exclude the selected modes."""
 
     permission = "tickets.change_modepolicy"
     form_class = ModesForm
@@ -50,7 +50,7 @@ class _PauseStatePage(ActionPage):
             )
 
     def _set_paused(self, request: HttpRequest, mode: str) -> bool:
-        """Update and log the mode's policy. Return False if it already has this state."""
+        """Update the mode's policy and log the change. Return False if nothing changed."""
         with transaction.atomic():
             policy, _ = ModePolicy.objects.get_or_create(mode=mode)
             other_state = ModePolicy.objects.filter(pk=policy.pk, paused=not self.pauses)

@@ -1,4 +1,4 @@
-"""Admin pages for mode policies: batch size, retention, maximum stock and priority of each mode."""
+"""Admin pages for mode policies."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,11 +14,11 @@ from shiolplus.adminsite.action_pages import ActionAdmin, Button
 from tickets.admin.pause import PausePage, ResumePage
 from tickets.models.policies import MAX_BATCH_SIZE, MAX_DAYS, MAX_PRIORITY, ModePolicy
 
-MAX_SHOWN = 40  # characters of an invalid value repeated in an error
+MAX_SHOWN = 40  # characters of an invalid value shown in an error
 
 
 class WholeNumber(forms.IntegerField):
-    """A whole number in a range, with errors that name the field, the value and the range."""
+    """A whole number field whose errors name the field, the value and the range."""
 
     def __init__(self, name: str, lowest: int, highest: int, **options: Any) -> None:
         super().__init__(min_value=lowest, max_value=highest, label=name, **options)
@@ -57,7 +57,7 @@ class PolicyForm(forms.ModelForm):
 
 @admin.register(ModePolicy)
 class ModePolicyAdmin(ActionAdmin):
-    """One policy per mode, created by a migration; none can be added or deleted."""
+    """A migration creates one policy per mode; none can be added or deleted."""
 
     form = PolicyForm
     list_display = ["mode", "size", "keep_days", "ready", "priority", "state"]

@@ -18,9 +18,9 @@ from tickets.admin.batch_pages import BatchIds
 from tickets.store import MAX_DAYS, days_ago, purge_batch
 from tickets.store.purge import PurgeCandidate, enqueue_purge, needs_background, purge_candidates
 
-FORM_FIELDS = {"mode__exact": "mode", "draw_date": "draw_date"}  # by the list filter's parameter
+FORM_FIELDS = {"mode__exact": "mode", "draw_date": "draw_date"}  # keyed by the list filter's parameter
 NOT_FILTERS = (PAGE_VAR, ORDER_VAR, ALL_VAR, ERROR_FLAG, IS_FACETS_VAR, IS_POPUP_VAR)
-UNSUPPORTED = "left_out"  # parameter with the list filters that a purge does not support
+UNSUPPORTED = "left_out"  # parameter with the unsupported list filters
 
 
 class PurgeForm(forms.Form):
@@ -58,7 +58,7 @@ class PurgePage(ClusterActionPage):
     template = "admin/tickets/pregeneratedticket/purge.html"
 
     def url_for_list(self, request: HttpRequest) -> str:
-        """Return the page's URL with the list's filters as form values; other filters by name only."""
+        """Return the page's URL with the list's filters as form values and the names of unsupported ones."""
         filters = {
             name: value for name, value in request.GET.dict().items() if value and name not in NOT_FILTERS
         }
@@ -68,7 +68,7 @@ class PurgePage(ClusterActionPage):
         return f"{self.url}?{query}" if query else self.url
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Warn instead of previewing if the list was filtered to fewer tickets than would be deleted."""
+        """Warn instead of previewing if the list had filters that the purge does not support."""
         unsupported = request.GET.getlist(UNSUPPORTED)
         if not unsupported:
             return super().get(request)
@@ -113,7 +113,7 @@ class PurgePage(ClusterActionPage):
 
 
 def _filter_title(name: str) -> str:
-    """Return a list filter's readable name: `created_at__gte` is "created at"."""
+    """Return a readable name of a list filter, such as "created at" for `created_at__gte`."""
     return "a search" if name == SEARCH_VAR else name.split("__")[0].replace("_", " ")
 
 

@@ -48,7 +48,7 @@ class RetryPage(BatchesPage):
 
 
 def _prediction_text(batch: TicketBatch) -> str:
-    """Describe the prediction that a retry samples from: the batch's own, else the newest one."""
+    """Describe the prediction that a retry samples from: the batch's own, otherwise the newest."""
     prediction, text = batch.prediction, "its prediction"
     if prediction is None:
         prediction, text = Prediction.objects.newest(batch.mode, batch.draw_date), "the newest prediction"

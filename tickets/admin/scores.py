@@ -30,7 +30,7 @@ SCORE_FIELDS = ("drawn", "scored", "tickets", "purged", "tiers", "money", "says"
 
 
 class ScoreFieldsMixin(ReadOnlyAdminMixin):
-    """Fields of a score, for its own page and for the inline on its batch's page."""
+    """Fields of a score, for its own page and the inline on its batch's page."""
 
     @admin.display(description="draw")
     def drawn(self, score: BatchScore) -> str:
@@ -137,7 +137,7 @@ class BatchScoreAdmin(ScoreFieldsMixin, RememberedFiltersAdmin):
 
     @admin.display(description="won")
     def won(self, score: BatchScore) -> str:
-        # Keep each tier on one line of the narrow column.
+        # Keeps each tier on one line of the narrow column.
         return score.won.replace(": ", ":\N{NO-BREAK SPACE}")
 
     @admin.display(description="prize", ordering="prize_usd")

@@ -1,7 +1,7 @@
 """Look up the newest tickets of a filtered list without reading the whole table.
 
 Most filters select whole batches, whose tickets are read in index order, newest batches first. If few tickets
-can contain the requested numbers, the unique index on the numbers finds them instead.
+can contain the requested numbers, the unique index on the numbers is searched instead.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,9 +12,9 @@ from predictions.powerball import WHITE_BALLS, WHITE_MAX
 from tickets.models import PreGeneratedTicketQuerySet, TicketBatch
 from tickets.models.number_query import NumberQuery
 
-RESULT_LIMIT = 10_001  # one more than is shown, to tell "more than 10,000"
-NUMBER_RESULT_LIMIT = 1_001  # a search by numbers scans many tickets for each that it finds
-BATCH_GROUP_ROWS = 50_000  # tickets of small batches that one query reads and sorts
+RESULT_LIMIT = 10_001  # one more than shown, to detect "more than 10,000"
+NUMBER_RESULT_LIMIT = 1_001  # a search by numbers scans many tickets per match
+BATCH_GROUP_ROWS = 50_000  # tickets of small batches read and sorted by one query
 
 
 class _Batch(NamedTuple):
@@ -27,7 +27,7 @@ class _Batch(NamedTuple):
 def newest_ids(tickets: PreGeneratedTicketQuerySet, limit: int) -> list[int]:
     """Return the ids of at most `limit` tickets, newest first.
 
-    `tickets` must have been filtered by `filter_keeping_id_order`, `created_between` and `with_numbers` only.
+    `tickets` may be filtered only by `filter_keeping_id_order`, `created_between` and `with_numbers`.
     """
     query = tickets.number_query
     if query is not None and query.is_selective:
@@ -43,7 +43,7 @@ def newest_ids(tickets: PreGeneratedTicketQuerySet, limit: int) -> list[int]:
 def _by_batch(tickets: PreGeneratedTicketQuerySet, limit: int) -> list[int]:
     """Read batch by batch, newest first, until the limit is reached.
 
-    Batches may overlap in time, so the remaining ones are then read for newer tickets only.
+    Batches may overlap in time, so the others are then read for newer tickets only.
     """
     rows = TicketBatch.objects.with_stock(**tickets.filters).order_by("-id")
     remaining = [_Batch(*row) for row in rows.values_list("pk", "run__pipeline_run_id", "mode", "stored")]
@@ -71,7 +71,7 @@ def _next_group(batches: Sequence[_Batch]) -> Sequence[_Batch]:
 
 
 def _in_batches(tickets: PreGeneratedTicketQuerySet, batches: Sequence[_Batch]) -> PreGeneratedTicketQuerySet:
-    """Filter by batch; run and mode let idx_pre_generated_pipeline_run serve the query."""
+    """Filter by batch, and by run and mode so that idx_pre_generated_pipeline_run is used."""
     if len(batches) == 1:
         batch = batches[0]
         return tickets.filter(pipeline_run_id=batch.run_id, mode=batch.mode, batch=batch.pk)
@@ -83,9 +83,9 @@ def _in_batches(tickets: PreGeneratedTicketQuerySet, batches: Sequence[_Batch]) 
 
 
 def _by_numbers(tickets: PreGeneratedTicketQuerySet, query: NumberQuery) -> list[int]:
-    """Search the unique index, once per possible position of the balls among a ticket's five.
+    """Search the unique index once per possible position of the balls in a ticket.
 
-    Sort in Python: with ORDER BY a database may scan the whole table instead.
+    Sort in Python, since with ORDER BY the database may scan the whole table.
     """
     stocked = TicketBatch.objects.with_stock(**tickets.filters).order_by()
     draws = list(stocked.values_list("draw_date", flat=True).distinct())
@@ -97,9 +97,10 @@ def _by_numbers(tickets: PreGeneratedTicketQuerySet, query: NumberQuery) -> list
 
 
 def _column_lookups(white_balls: Sequence[int]) -> Iterator[dict[str, object]]:
-    """Yield the filters for each possible position of the balls in the columns n1 to n5.
+    """Yield the filters for each possible position of the balls in columns n1 to n5.
 
-    Columns before the last given ball list all possible values, so that the index is searched, not scanned.
+    Columns before the last given ball list all possible values, so that the index is searched, not
+    scanned.
     """
     for positions in combinations(range(1, WHITE_BALLS + 1), len(white_balls)):
         fixed = dict(zip(positions, white_balls, strict=True))
@@ -112,7 +113,7 @@ def _column_lookups(white_balls: Sequence[int]) -> Iterator[dict[str, object]]:
 
 
 def _possible_balls(fixed: dict[int, int], position: int) -> list[int]:
-    """Return the balls that fit at a position between the fixed ones; a ticket's balls ascend."""
+    """Return the balls that fit at a position between the given ones, in ascending order."""
     low = max(
         (ball + position - other for other, ball in fixed.items() if other < position), default=position
     )

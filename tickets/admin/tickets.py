@@ -1,4 +1,4 @@
-"""Admin pages for tickets, with search by numbers. The list is never counted or sorted in full."""
+"""Admin pages for tickets, with search by numbers. The full list is never counted or sorted."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -53,7 +53,7 @@ class CappedPaginator(Paginator):
 
     @property
     def limit(self) -> int:
-        """Return the number of tickets to look up: one more than is shown."""
+        """Return the number of tickets to look up, one more than shown."""
         by_numbers = getattr(self.object_list, "number_query", None) is not None
         return NUMBER_RESULT_LIMIT if by_numbers else RESULT_LIMIT
 
@@ -67,7 +67,7 @@ class CappedPaginator(Paginator):
 
     @property
     def ids(self) -> list[int] | None:
-        """Return the ids of all tickets of a filtered list, or None unless all were looked up."""
+        """Return the ids of all tickets of a filtered list; None without filters or if there are too many."""
         return self._newest if self._is_filtered and not self.is_truncated else None
 
     @cached_property
@@ -82,7 +82,7 @@ class CappedPaginator(Paginator):
         return Page(self.object_list.model.objects.filter(pk__in=ids).order_by(*order), number, self)
 
     def _page_ids(self, first: int, last: int) -> list[int]:
-        """Return the ids of a page from the primary key's index, counting from the nearer end."""
+        """Return the ids of a page from the primary key index, counting from the nearer end."""
         if self._is_filtered:
             return self._newest[first:last]
         keys = self.object_list.values_list("pk", flat=True)
@@ -92,7 +92,7 @@ class CappedPaginator(Paginator):
 
 
 class CappedChangeList(ChangeList):
-    """Read a single page from the paginator, too, instead of querying the filtered list again."""
+    """Read a single page from the paginator as well, instead of querying the filtered list again."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -101,7 +101,7 @@ class CappedChangeList(ChangeList):
 
 
 class TicketChangeList(CappedChangeList):
-    """Attach the draw, if it has taken place, to each ticket."""
+    """Attach the draw, once it has taken place, to each ticket."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -174,11 +174,11 @@ class PreGeneratedTicketAdmin(ReadOnlyAdminMixin, ExportMixin, ActionAdmin):
         "batch_link",
         datetime_column("created_at", "created"),
     ]
-    ordering = ["-id"]  # the primary key's index; any other order would sort the whole table
+    ordering = ["-id"]  # read from the primary key index; other orders would sort the whole table
     sortable_by = ()
     hierarchy = StockedMonthFilter
     list_filter = [StockedModeFilter, StockedDrawFilter, StockedMonthFilter, ("created_at", CreatedAtFilter)]
-    search_fields = ["pipeline_run_id"]  # shows the search box; get_search_results does the search
+    search_fields = ["pipeline_run_id"]  # shows the search box; see get_search_results
     search_help_text = "Numbers such as 5 12 33 41 60 +7, some of them (5 12, +7), or a complete run id"
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # facets would count every ticket
