@@ -25,14 +25,13 @@ ACTIONS = (
 
 
 def permissions_of_groups() -> dict[str, set[str]]:
-    """Return {group: permissions in the form `app.codename`}."""
+    """Return {group: {"app.codename", ...}}."""
     models = [model._meta for name in APPS for model in apps.get_app_config(name).get_models()]
     views = {f"{model.app_label}.view_{model.model_name}" for model in models} - set(HIDDEN)
     return {"viewer": views, "operator": views | set(ACTIONS)}
 
 
 def create_groups(sender: AppConfig, using: str = "default", apps: Any = apps, **kwargs: Any) -> None:
-    """Create missing groups once all their permissions exist."""
     try:
         group_model, permission_model = apps.get_model("auth", "Group"), apps.get_model("auth", "Permission")
     except LookupError:  # migrated back beyond the auth app

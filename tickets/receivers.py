@@ -30,9 +30,9 @@ def enqueue_batches(sender: type[PipelineRun], run: PipelineRun, **kwargs: Any) 
 
 
 def enqueue_missing_batches() -> int:
-    """Enqueue batches of completed pipeline runs that have none, and return the number of such runs.
+    """Enqueue batches of completed pipeline runs whose signal was lost; return the number of runs.
 
-    Their process died before it sent the signal. Runs for past draws are ignored.
+    Runs for past draws are ignored.
     """
     generated = GenerationRun.objects.filter(
         pipeline_run_id=OuterRef("pipeline_run_id"), origin=Origin.GENERATED
@@ -51,15 +51,11 @@ def enqueue_missing_batches() -> int:
 
 
 def enqueue_scoring(sender: type[Draw], dates: Sequence[date], **kwargs: Any) -> None:
-    """Enqueue the scoring of all due draws.
-
-    These include earlier draws whose batch was unfinished or whose scoring task was lost.
-    """
+    """Enqueue the scoring of all due draws, including earlier ones whose scoring was lost or too early."""
     days = [draw.draw_date for draw in draws_to_score()]
     if not days:
         return
-    # The queue is named because a task enqueued inside a worker would otherwise go to that worker's own
-    # queue.
+    # Named, since a task enqueued inside a worker would otherwise go to that worker's own queue.
     async_task("tickets.tasks.score_draws", days, task_name="score draws", cluster=clusters.DEFAULT)
     logger.info("%d new draws; enqueued the scoring of %s", len(dates), ", ".join(map(str, days)))
 

@@ -50,7 +50,7 @@ COUNT_SQL = """
 
 
 class ClaimRefused(Exception):
-    """The claim is not granted, and no ticket or quota is used. The message is shown to the client."""
+    """The claim is not granted and uses no quota. The message is shown to the client."""
 
     field = ""
 
@@ -93,7 +93,7 @@ class QuotaExceeded(ClaimRefused):
 
 @dataclass(frozen=True)
 class ClaimRequest:
-    """A requested claim; `draw_date` None means the next draw."""
+    """A claim as requested; `draw_date` None means the next draw."""
 
     mode: str
     count: int
@@ -198,7 +198,7 @@ def _consume_quota(client: ApiClient, day: date, count: int) -> bool:
 
 
 def _select_for_update_oldest(mode: str, day: date, count: int) -> list[tuple[Any, ...]]:
-    """Lock and return the oldest unclaimed tickets; `/tickets/cached` shows the newest."""
+    """Lock and return the oldest unclaimed tickets."""
     with connection.cursor() as cursor:
         parameters = [mode, connection.ops.adapt_datefield_value(day), count]
         cursor.execute(OLDEST_UNCLAIMED_SQL + _row_lock_clause("FOR NO KEY UPDATE SKIP LOCKED"), parameters)

@@ -23,10 +23,10 @@ def generate_prefix() -> str:
 def create_key(
     client: ApiClient, name: str = "", expires_at: datetime | None = None, prefix: str | None = None
 ) -> tuple[ApiKey, str]:
-    """Create a key and return it with its text, of which only a hash is stored.
+    """Create a key and return it with its text, which is not stored.
 
-    `name` defaults to the current date. Raise ValueError for an invalid name, an expiry in the past, or
-    an existing prefix. Passing the same prefix to repeated requests creates only one key.
+    `name` defaults to the current date. Passing the same `prefix` to repeated requests creates only one
+    key. Raise ValueError for an invalid name, an expiry in the past, or an existing prefix.
     """
     name = name or str(eastern_date(timezone.now()))
     if len(name) > MAX_NAME or not name.isprintable() or not name.strip():

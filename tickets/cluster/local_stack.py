@@ -151,7 +151,6 @@ def _responds(host: str, port: int) -> bool:
 
 
 def _stop(stack: LocalStack) -> None:
-    """Send SIGTERM to each process, then SIGKILL to the process groups that do not exit in time."""
     for process in stack.processes.values():
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

@@ -1,7 +1,7 @@
 """Run a django-q2 cluster that exits with its parent process.
 
 `python -m tickets.cluster.qcluster_main FD`: FD is the read end of a pipe whose write end only the parent
-holds. When the parent exits, the cluster drains; after DRAIN_SECONDS its process group is killed.
+holds. When the parent exits, the cluster drains for DRAIN_SECONDS, then its process group is killed.
 """
 
 import os

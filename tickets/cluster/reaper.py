@@ -1,4 +1,4 @@
-"""Recover work that the queue has lost: enqueue overdue rows again, and fail rows without attempts left."""
+"""Recover work that the queue has lost: enqueue overdue rows again, fail rows without attempts left."""
 
 import logging
 from collections.abc import Callable
@@ -41,7 +41,6 @@ def _fail_exhausted_run(run: PipelineRun) -> bool:
 
 
 def _enqueue_overdue(rows: LeasedQuerySet, enqueue: Callable[[Any], None]) -> int:
-    """Enqueue a task for each overdue row and postpone the row, in one transaction per row."""
     count = 0
     for row in rows.overdue():
         with transaction.atomic():

@@ -1,8 +1,8 @@
 """Scheduled jobs, and the loop that enqueues the tasks of due schedules.
 
-django-q2's own scheduler is off because one bad row silently stops it for all rows. Here each row has its own
-transaction, and a row whose task cannot be enqueued is reported and postponed. `enqueue_due` may run in
-several processes and hosts: a row lock lets one of them enqueue each task.
+django-q2's own scheduler is off because one bad row silently stops all schedules. Here each row has its own
+transaction, and a failing row is reported and postponed. `enqueue_due` may run in several processes and
+hosts: a row lock lets only one of them enqueue each task.
 """
 
 import ast

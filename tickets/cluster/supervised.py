@@ -57,7 +57,7 @@ class SupervisedCluster:
         )
 
     def start(self) -> None:
-        """Start the cluster process, which exits when this process does."""
+        """Start the main process, which exits when this process does."""
         read_end, self.parent_pipe = os.pipe()
         environment = {clusters.HOLDER: self.name, "Q_CLUSTER_NAME": self.queue}
         self.process = subprocess.Popen(
@@ -76,8 +76,7 @@ class SupervisedCluster:
     def check(self) -> str:
         """Return why the cluster must be restarted, or "". Send a canary if its heartbeat is late.
 
-        Silence is measured with this process's monotonic clock; only a change of the heartbeat is
-        read from the row.
+        Silence is measured with this process's clock, from the last change of the heartbeat.
         """
         row = Cluster.objects.get(holder=self.name)
         now = time.monotonic()
@@ -96,14 +95,14 @@ class SupervisedCluster:
         return ""
 
     def _update_row(self, status: str, **values: object) -> None:
-        """Update the row, tolerating a database outage: nobody could read it then."""
+        """Update the row; a database outage is only logged, since nobody could read the row then."""
         try:
             Cluster.objects.filter(holder=self.name).update(status=status, seen_at=timezone.now(), **values)
         except DATABASE_OUTAGES as error:
             logger.warning("Status of cluster %s could not be stored: %s", self.name, error)
 
     def reset_timer(self) -> None:
-        """Restart the measurement of silence, because the watchdog itself could not check."""
+        """Restart the timer after a time in which the watchdog itself could not check."""
         self.last_progress = time.monotonic()
 
     def terminate(self) -> None:
@@ -141,7 +140,6 @@ class SupervisedCluster:
         self.last_heartbeat = None
 
     def schedule_restart(self) -> None:
-        """Restart at once after a steady run, otherwise after a growing pause."""
         now = time.monotonic()
         self.pause = 0.0 if now - self.started > STEADY_SECONDS else min(MAX_PAUSE, self.pause * 2 + 1)
         self.start_at = now + self.pause

@@ -1,7 +1,7 @@
-"""Watchdog: restart dead or hung clusters, enqueue lost work again, and run periodic work.
+"""Restart dead or hung clusters, enqueue lost work again, and run periodic work.
 
-Clusters are judged only by their heartbeats and backlog in the database. A django-q2 cluster can hang while
-its own status is "Working", and that status does not show lost tasks or dead workers.
+Clusters are judged only by their heartbeats and backlog in the database: a django-q2 cluster can hang while
+its own status is "Working".
 """
 
 import logging
@@ -30,7 +30,7 @@ STALL_TIMEOUT = 120  # seconds that work may wait while no worker of its queue i
 
 
 class BacklogTimer:
-    """Measures how long this watchdog has seen work wait in a queue."""
+    """Measures how long work has waited in a queue."""
 
     def __init__(self, rows: LeasedQuerySet) -> None:
         self.rows = rows
@@ -64,7 +64,7 @@ class Watchdog:
         return sum(cluster.restarts for cluster in self.clusters)
 
     def run(self, ended: Event) -> None:
-        """Supervise until `ended` is set, then drain. All cluster processes are stopped even on an error."""
+        """Supervise until `ended` is set, then drain. No cluster process survives, even after an error."""
         with ExitStack() as exits:
             exits.callback(stop_all, self.clusters)
             sync_schedules()

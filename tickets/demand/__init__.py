@@ -1,1 +1,1 @@
-"""Demand: sales windows, forecast, reorder points and stock levels."""
+"""Sales windows, demand forecast, reorder points and stock levels."""

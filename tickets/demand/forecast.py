@@ -1,19 +1,14 @@
 """Forecast the tickets of a mode that will be claimed before sales close.
 
-Claims are gamma-Poisson, so their number is negative binomial (Greenwood & Yule 1920). Claims for a draw
-arrive at rate x profile. The rate is gamma distributed, with a mean per weekday that is shrunk towards the
-mean of all draws. The profile is the relative demand of each hour before the close, fitted over all past
-draws and smoothed so that no hour is 0. While a draw is on sale, its rate is updated with its claims (gamma
-posterior). Earlier hours are discounted (West, Harrison & Migon 1985; Smith & Miller 1986), so the forecast
-adapts to an unusual draw.
+Claims are gamma-Poisson, so their number is negative binomial (Greenwood & Yule 1920). They arrive at rate x
+profile. The rate of a draw is gamma distributed around a mean per weekday, shrunk towards the mean of all
+draws. The profile is the relative demand of each hour before the close, smoothed so that no hour is 0. While
+a draw is on sale, its claims update the rate (gamma posterior); older hours are discounted (West, Harrison &
+Migon 1985; Smith & Miller 1986), so the forecast adapts to an unusual draw.
 
-Hours vary by more than Poisson noise. This overdispersion is estimated from past draws and added to the
-variance of the forecast.
-
-The variance of tickets per claim is not recorded; a geometric distribution is assumed, whose standard
-deviation is about its mean.
-
-Hours before the close are defined in `sales_window`.
+The overdispersion of hours, estimated from past draws, is added to the variance of the forecast. The variance
+of tickets per claim is not recorded; a geometric distribution is assumed, whose standard deviation is about
+its mean.
 """
 
 import math
@@ -48,7 +43,7 @@ EXACT_UP_TO = 50.0  # mean claims up to which the quantile is summed exactly
 class Demand:
     """Distribution of the tickets claimed within a window.
 
-    `claims` is the mean number of claims, `shape` the shape of the gamma distribution of their rate, and
+    `claims` is the mean number of claims, `shape` that of the gamma distribution of their rate, and
     `size` the mean number of tickets per claim.
     """
 
@@ -62,9 +57,8 @@ class Demand:
 
     @property
     def dispersion(self) -> float:
-        """Return the shape of a negative binomial distribution with the variance of tickets / size.
-
-        This variance is 2 claims + claims^2 / shape.
+        """Return the negative binomial shape for a variance of 2 claims + claims^2 / shape, in units of
+        `size`.
         """
         return 1 / (1 / self.shape + 1 / self.claims) if self.claims else self.shape
 
@@ -91,8 +85,7 @@ class DemandModel:
 
     `profile` has shape (HOURS,) and a mean of 1 over the hours on sale; `weekday_rates` are in claims per
     hour; `shape` belongs to the gamma distribution of rates; `overdispersion` is the squared coefficient
-    of variation of an hour around its draw's rate; `size` is the mean number of tickets per claim, or
-    None if none was granted; `is_known` is False if the mode was never claimed.
+    of variation of an hour around its draw's rate; `size` is the mean number of tickets per claim.
     """
 
     profile: NDArray[np.float64]
@@ -118,17 +111,17 @@ class DemandModel:
     def hours_left_after(self, start: float, weight: float) -> float:
         """Return the hours before the close at which `weight` of the profile has passed since `start`.
 
-        Negative if sales close first.
+        The result is negative if sales close first.
         """
         remaining = self._weight_to_close(start) - weight
         return float(np.interp(remaining, self._cumulative, range(HOURS + 1))) if remaining >= 0 else -1.0
 
     def rate(self, history: SalesHistory, hours_left: float) -> RateDistribution:
-        """Return the posterior distribution of a draw's rate, given its claims until `hours_left`."""
+        """Return the posterior rate of a draw, given its claims until `hours_left`."""
         first = math.ceil(hours_left) - 1
         last = min(first + len(DISCOUNTS), math.ceil(history.opened))
         discounts = DISCOUNTS[: last - first]
-        # The first and last hour may be on sale only in part.
+        # The first and last hour may be only partly on sale.
         exposure = self.profile[first:last] @ discounts - self.profile[first] * (hours_left - first)
         if last > history.opened:
             exposure -= self.profile[last - 1] * discounts[-1] * (last - history.opened)
@@ -155,7 +148,7 @@ class DemandModel:
         )
 
     def _herfindahl(self, start: float, end: float) -> float:
-        """Return the sum of squared hourly shares of a window: 1 for one hour, 1/n for n equal hours."""
+        """Return the sum of squared hourly shares of a window, such as 1/n for n equal hours."""
         if start - end <= 1:
             return 1.0
         hours = np.arange(HOURS)
@@ -186,8 +179,8 @@ def _fit_rates_and_profile(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the profile (HOURS,) and rates (draws,) whose products best fit the claims (draws, HOURS).
 
-    Maximize the likelihood of each in turn. The cells have negative binomial weights with
-    PRIOR_OVERDISPERSION, because ten times the claims are not ten times the evidence.
+    Alternating maximum likelihood. Cells have negative binomial weights with PRIOR_OVERDISPERSION,
+    because ten times the claims are not ten times the evidence.
     """
     profile, rates = np.ones(HOURS), requested.sum(axis=1)
     if not requested.any():
@@ -203,7 +196,6 @@ def _fit_rates_and_profile(
 
 
 def _shrink_weekday_rates(rates: NDArray[np.float64], weekdays: Sequence[int]) -> NDArray[np.float64]:
-    """Return the mean rates (WEEKDAYS,), shrunk towards the mean of all draws."""
     common = float(rates.mean()) if rates.any() else PRIOR_RATE
     sums = np.bincount(weekdays, weights=rates, minlength=WEEKDAYS) if len(rates) else np.zeros(WEEKDAYS)
     counts = np.bincount(np.array(weekdays, dtype=int), minlength=WEEKDAYS)
@@ -213,7 +205,7 @@ def _shrink_weekday_rates(rates: NDArray[np.float64], weekdays: Sequence[int]) -
 def _estimate_shape(rates: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
     """Estimate the gamma shape from the variance of rates around their expectation.
 
-    Poisson noise is not subtracted, so the distribution is slightly too wide and adapts faster.
+    Poisson noise is not subtracted: a slightly wider distribution adapts faster.
     """
     squares = float(((rates / expected - 1) ** 2).sum())
     variance = (PRIOR_DRAWS / PRIOR_SHAPE + squares) / (PRIOR_DRAWS + len(rates))
@@ -234,9 +226,9 @@ def _estimate_overdispersion(requested: NDArray[np.float64], expected: NDArray[n
 def claims_quantile(probability: float, mean: float, shape: float) -> int:
     """Return the smallest k with P(K <= k) >= probability, where K is negative binomial.
 
-    The variance of K is mean + mean^2 / shape. The result is exact for means up to EXACT_UP_TO; above, it
-    uses the continuity-corrected Wilson-Hilferty approximation, within 3 % for shapes of at least 1.
-    Raise ValueError unless 0 <= probability < 1.
+    The variance of K is mean + mean^2 / shape. Exact for means up to EXACT_UP_TO; above, the
+    continuity-corrected Wilson-Hilferty approximation, within 3 % for shapes of at least 1. Raise
+    ValueError unless 0 <= probability < 1.
     """
     if not 0 <= probability < 1:
         raise ValueError(f"probability {probability}: must be at least 0 and below 1")

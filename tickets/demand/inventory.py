@@ -1,4 +1,4 @@
-"""Stock levels: each mode's tickets for the next draw compared with its demand, read from counters only."""
+"""Stock levels: each mode's tickets for the next draw compared with its demand."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ from tickets.models import TicketBatch
 from tickets.models.claims import ClaimHour
 from tickets.models.policies import policies_by_mode
 
-# `estimated_requests` in SQL, per counter shard: a client's retries are all counted in one shard.
+# `estimated_requests` in SQL; a client's retries are all counted in one shard.
 ESTIMATED_REQUESTS = F("claims") + Least(F("refused"), F("claims") + Value(1))
 
 
@@ -27,7 +27,7 @@ ESTIMATED_REQUESTS = F("claims") + Least(F("refused"), F("claims") + Value(1))
 class StockLevel:
     """A mode's tickets for the next draw, and its reorder policy (`outlook`).
 
-    `on_order` tickets are being generated. `refused_claims` were refused because of insufficient stock.
+    `on_order` tickets are being generated. `refused_claims` were refused as out of stock.
     """
 
     mode: str
@@ -78,7 +78,7 @@ demand_models = DemandModelCache()
 
 
 def stock_levels(now: datetime, cache: DemandModelCache = demand_models) -> list[StockLevel]:
-    """Return each mode's stock level for the next draw, using four short queries."""
+    """Return each mode's stock level for the next draw, using four short queries on counters."""
     window = SalesWindow.of(next_draw(now), settings.SALES_CUTOFF)
     models, stock, policies = cache.before(window.draw_date), _stock(window.draw_date), policies_by_mode()
     rows = _group_by_mode(_hourly_counts(ClaimHour.objects.filter(draw_date=window.draw_date)))
@@ -117,7 +117,6 @@ def _stock(draw_date: date) -> dict[str, dict[str, int]]:
 
 
 def _hourly_counts(counts: QuerySet[ClaimHour]) -> Iterable[Any]:
-    """Return the counts per draw, mode and hour, summed over shards."""
     return (
         counts.order_by()
         .values("draw_date", "mode", "hour")

@@ -1,4 +1,4 @@
-"""When to order tickets of a mode, and how many. Pure arithmetic, shared with the simulated season."""
+"""Reorder policy: when to order tickets of a mode, and how many. Also used by the simulated season."""
 
 import math
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from tickets.demand.forecast import Demand, DemandModel
 from tickets.demand.sales_window import SalesHistory
 
 # Replenishment takes about a minute (the watchdog's interval plus another batch's time slice). Stock for ten
-# minutes covers it even if claims arrive ten times as fast as known so far.
+# minutes covers it even if claims suddenly arrive ten times as fast.
 LEAD_TIME_HOURS = 10 / 60
 SERVICE_LEVEL = 0.999  # probability that the reorder point covers the demand of the lead time
 MIN_STOCK = 100  # tickets, so that the largest allowed claim can be granted
-COVER_HOURS = 6.0  # of mean demand per order; orders are few because each adds a permanent run and batch
+COVER_HOURS = 6.0  # of mean demand per order; large orders, because each adds a permanent run and batch
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,7 @@ class ReorderPolicy:
         return max(0, reorder_point - available - on_order) if reorder_point else 0
 
     def order_quantity(self, available: int, on_order: int) -> int:
-        """Return the tickets to order now: below the reorder point, fill up to COVER_HOURS of demand above
-        it.
-        """
+        """Return the tickets to order now; once below the reorder point, add COVER_HOURS of mean demand."""
         stock, reorder_point = available + on_order, self.reorder_point
         if not reorder_point or stock >= reorder_point:
             return 0
@@ -61,7 +59,7 @@ class ReorderPolicy:
         return min(self.max_stock, reorder_point + math.ceil(cover.mean)) - stock
 
     def hours_to_empty(self, available: int) -> float | None:
-        """Return the expected hours until stock runs out, or None if that is not before sales close."""
+        """Return the expected hours until stock runs out, or None if sales close first."""
         if not self.is_open or not self.has_demand or available >= self.rest.mean:
             return None
         tickets_per_weight = self.model.rate(self.history, self.hours_left).mean * self.rest.size

@@ -1,7 +1,7 @@
 """The sales window of a draw, and its claims per hour.
 
-Positions in a window are hours before the end of the clock hour in which sales close, since claims are
-counted per clock hour: if sales close at 21:59, 1.5 is 20:30, and hour 1 lasts from 2 to 1.
+Positions are hours before the end of the clock hour in which sales close, since claims are counted per clock
+hour: if sales close at 21:59, 1.5 is 20:30, and hour 1 lasts from 2 to 1.
 """
 
 import math
@@ -46,7 +46,7 @@ class HourCount:
 
 @dataclass(frozen=True)
 class SalesHistory:
-    """The claims for one draw so far.
+    """Claims for one draw so far.
 
     `requested` has shape (HOURS,); `weekday` is 0 for Monday; `opened` and `closed` are hours before the
     close; `tickets` is the total of the `granted` claims.
@@ -76,7 +76,7 @@ class SalesWindow:
 
     @classmethod
     def of(cls, draw_date: date, cutoff: time) -> "SalesWindow":
-        """Return the window of a draw; `cutoff` is US Eastern time."""
+        """`cutoff` is US Eastern time."""
         previous = last_draw(draw_instant(draw_date) - timedelta(seconds=1))
         return cls(draw_date, draw_instant(previous), sales_close(draw_date, cutoff))
 

@@ -148,7 +148,7 @@ class BatchTicketGenerator:
             raise _conflict(run, "draw_date", run.draw_date, draw_date)
 
     def wait_for_completion(self, timeout: float | None = None) -> bool:
-        """Wait until the last run of this object has finished. Return False after `timeout` seconds."""
+        """Wait until this object's last run has finished. Return False after `timeout` seconds."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while self._is_running():
             if deadline is not None and time.monotonic() >= deadline:
@@ -162,7 +162,7 @@ class BatchTicketGenerator:
         return GenerationRun.objects.filter(pk=self._last_run, status=GenerationRun.Status.RUNNING).exists()
 
     def get_status(self) -> dict[str, Any]:
-        """Return this object's settings, and the current run and statistics of the whole database."""
+        """Return this object's settings, the current run and database-wide statistics."""
         current = statistics.current_run()
         return {
             "is_generating": current is not None,
@@ -200,7 +200,7 @@ def _conflict(run: GenerationRun, name: str, stored: object, requested: object) 
 
 
 def _create_batches(run: GenerationRun) -> list[TicketBatch]:
-    """Create the batches of a new run and return the queued ones. Batches without a prediction fail."""
+    """Create the batches of a run and return the queued ones. Batches without a prediction fail."""
     if not run.modes:
         run.status, run.finished_at = GenerationRun.Status.CANCELLED, timezone.now()
         run.error = "; ".join(f"{mode}: {reason}" for mode, reason in run.skipped.items())
@@ -247,7 +247,7 @@ def _generate_inline(run: GenerationRun, watch: Watcher) -> None:
 
 
 def run_result(run: GenerationRun) -> dict[str, Any]:
-    """Return the request and outcome of a run, in the form that `generate_batch` returns."""
+    """Return the request and outcome of a run, as `generate_batch` does."""
     batches = list(run.batches.generated().order_by("id"))
     ready = [batch for batch in batches if batch.status == TicketBatch.Status.READY]
     failed = [

@@ -3,8 +3,8 @@
     queued → running → ready | failed | cancelled
     failed or cancelled → queued (retry; stored tickets are kept)
 
-A worker proves ownership of a batch with its fencing token. If it has lost its lease, LeaseLost is raised and
-its changes are rolled back.
+A worker proves ownership of a batch with its fencing token; if the lease is lost, LeaseLost is raised and the
+changes are rolled back.
 """
 
 import logging
@@ -59,7 +59,7 @@ def requeue(batch: TicketBatch) -> None:
 def requeue_with_backoff(batch: TicketBatch, error: str) -> None:
     """Requeue a batch after a database outage, or fail it after its last attempt.
 
-    If the database is still unavailable, the lease expires by itself and the reaper requeues the batch.
+    If the database is still unavailable, the lease expires and the reaper requeues the batch.
     """
     logger.error("Batch %d (%s) interrupted by an outage, will be retried: %s", batch.pk, batch.mode, error)
     retry_at = timezone.now() + timedelta(seconds=backoff_delay(batch.attempts))
@@ -81,7 +81,7 @@ def attempts_exhausted_message(batch: TicketBatch, last_error: str) -> str:
 
 
 def finish_batch(batch: TicketBatch, status: str, error: str = "") -> None:
-    """Record the final state of a batch this worker owns, and of its run if it was the last one.
+    """Record the final state of a batch, and of its run if it was the last one.
 
     Raise LeaseLost if the worker no longer owns the batch.
     """
@@ -118,7 +118,7 @@ def _finish(batch: TicketBatch, rows: TicketBatchQuerySet, status: str, error: s
         ):
             raise LeaseLost
         if status == Status.READY:
-            # Not earlier: until now the replaced tickets were the stock.
+            # Not earlier: until now, the replaced tickets were in stock.
             enqueue_purge_of_replaced(batch)
         finish_run_if_done(run)
     level = logging.ERROR if status == Status.FAILED else logging.INFO

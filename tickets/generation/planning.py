@@ -1,4 +1,4 @@
-"""Planning of ticket batches: store everything that a batch's tickets depend on in its row."""
+"""Planning: store on the row everything that the tickets of a batch depend on."""
 
 import secrets
 

@@ -58,7 +58,7 @@ def regenerate(
 ) -> tuple[GenerationRun, list[TicketBatch] | None]:
     """Create the run and return it with the batches to replace, or with None if the run already exists.
 
-    Raise ValueError with the reason if the mode cannot be regenerated.
+    Raise ValueError with the reason if it is impossible.
     """
     if run := GenerationRun.objects.filter(pipeline_run_id=run_id).first():
         return run, None

@@ -27,8 +27,6 @@ PRIORITY = MAX_PRIORITY + 1
 
 
 class Replenisher:
-    """Checks the stock periodically and orders missing tickets."""
-
     def __init__(self) -> None:
         self._demand_models = DemandModelCache()
         self._last_check = -float(CHECK_SECONDS)
@@ -102,7 +100,7 @@ class Replenisher:
 
 
 def _recently_failed(level: StockLevel, now: datetime) -> bool:
-    """Return True if a replenishment batch recently failed or was cancelled, as the next would be too."""
+    """Return True if a replenishment batch failed or was cancelled recently; another would fail too."""
     finished = TicketBatch.objects.filter(
         mode=level.mode,
         draw_date=level.draw_date,

@@ -21,7 +21,7 @@ def current_run() -> GenerationRun | None:
 
 
 def generation_metrics() -> dict[str, Any]:
-    """Return the number of runs by status, the last run and figures per mode.
+    """Return runs by status, the last run and figures per mode.
 
     `tickets_generated` does not decrease when tickets are purged.
     """

@@ -1,9 +1,8 @@
 """Run ticket batches: sample and store their tickets chunk by chunk.
 
-Chunk i is a pure function of the batch row (prediction, seed, component counts, chunk size). A ticket that
-already exists for its draw is replaced by the same component from a separate random stream; its metadata
-records {"place": index in the batch, "round": r}. A batch can therefore be reproduced ticket for ticket, and
-resumes after its last committed chunk when its worker is killed.
+Chunk i is a pure function of the batch row. A ticket that already exists for its draw is replaced by the same
+component from a separate random stream; its metadata records {"place": index in the batch, "round": r}. A
+batch can therefore be reproduced ticket for ticket, and resumes after its last committed chunk.
 """
 
 import json
@@ -123,7 +122,7 @@ def run_next_batch() -> int | None:
 
 
 def run_batch(batch_pk: int, watch: Watcher = lambda batch: None, seconds: float | None = None) -> bool:
-    """Run a batch for at most `seconds` and record the outcome in its row. Call `watch` after each chunk.
+    """Run a batch for at most `seconds` and record the outcome. Call `watch` after each chunk.
 
     Return False if the batch has finished or is leased by another worker. A database outage or the
     queue's time limit requeues the batch. SystemExit and KeyboardInterrupt are raised again.

@@ -81,8 +81,6 @@ class ApiClient(models.Model):
 
 
 class ApiKey(AbstractAPIKey):
-    """A client's key. Only its hash is stored, so it is shown once, when it is created."""
-
     client = models.ForeignKey(ApiClient, on_delete=models.CASCADE, related_name="keys")
 
     class Meta(AbstractAPIKey.Meta):

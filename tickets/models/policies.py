@@ -14,7 +14,7 @@ PAUSED_REASON = "paused; staff who may change mode policies can resume it (admin
 
 
 class EffectivePolicy(TypedDict):
-    """The policy applied to a batch, as recorded on its run."""
+    """The policy applied to a batch, recorded on its run."""
 
     batch_size: int
     cleanup_days: int
@@ -62,7 +62,7 @@ class ModePolicy(models.Model):
     def effective(
         self, batch_size: int | None = None, cleanup_days: int | None = None, priority: int | None = None
     ) -> EffectivePolicy:
-        """Return the given values, with the policy's value for each None."""
+        """Return the policy to apply: the given values, then this policy's."""
         return EffectivePolicy(
             batch_size=batch_size or self.batch_size,
             cleanup_days=cleanup_days or self.keep_days,

@@ -1,4 +1,4 @@
-"""What happens to scores and claims when draws are deleted."""
+"""Handling of scores and claims when draws are deleted."""
 
 from predictions.draws.deletion import DependentKind, register_dependents
 from tickets.models import Claim
@@ -6,7 +6,6 @@ from tickets.models.scores import BatchScore
 
 
 def register() -> None:
-    """Register scores, which are deleted with their draws, and claims, which are only listed."""
     register_dependents(
         DependentKind(
             "ticket batch scores",

@@ -1,4 +1,4 @@
-"""Results of the modes, in one draw and over all scored draws, from the scores of their batches.
+"""Results of the modes, per draw and over all scored draws.
 
 The unit of evidence is the draw: all tickets of a draw meet the same numbers, so the result of one draw says
 nothing about a mode.
@@ -62,8 +62,8 @@ class ModeResult:
     """A mode's results over all scored draws.
 
     The test statistic is the mean number of white matches per ticket in a draw. It is bounded, so its
-    interval over draws is reliable. Prize money has no interval: 44 % of its expectation comes from the
-    prizes of $50,000 and $1,000,000, and an interval from draws without them would be wrong.
+    interval is reliable. Prize money has no interval: 44 % of its expectation comes from the prizes of
+    $50,000 and $1,000,000, so an interval from draws without them would be wrong.
     """
 
     total: Result
@@ -94,7 +94,6 @@ def mode_results() -> list[ModeResult]:
 
 
 def _results(scores: BatchScoreQuerySet) -> list[Result]:
-    """Return one result per mode and draw, in the order of MODE_NAMES."""
     sums = {name: Sum(name) for name in ("tickets", "white_matches", "prize_usd", *TIER_FIELDS)}
     groups = scores.for_current_numbers().order_by().values("batch__mode", "draw_date")
     rows: Any = groups.annotate(batches=Count("pk"), **sums)

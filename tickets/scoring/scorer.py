@@ -1,8 +1,7 @@
 """Score the batches of a draw: count the winning tickets per prize tier.
 
-The database counts, with one grouped query per batch; no ticket is loaded. Scoring a draw twice changes
-nothing. A batch cannot be scored again once some of its scored tickets are purged: its score is kept and a
-warning is logged.
+The database counts, with one grouped query per batch. Scoring a draw twice changes nothing. A batch cannot be
+scored again once some of its scored tickets are purged: its score is kept and a warning is logged.
 """
 
 import logging
@@ -61,8 +60,7 @@ def score_if_drawn(day: date) -> list[BatchScore]:
 def draws_to_score() -> list[Draw]:
     """Return the stored draws that have a finished batch with a missing or outdated score.
 
-    A score is outdated if tickets were added or the draw's numbers corrected. Batches without tickets
-    need no score.
+    A score is outdated if tickets were added or the draw's numbers corrected.
     """
     is_unscored = Q(score=None, stored__gt=0)
     has_new_tickets = Q(generated__gt=F("score__tickets") + F("score__purged"))
@@ -76,9 +74,9 @@ def draws_to_score() -> list[Draw]:
 
 
 def score_draw(draw: Draw, watch: ScoringCallback = lambda outcome: None) -> list[BatchScore]:
-    """Score the batches of a draw and return the new scores.
+    """Score each batch of a draw in its own short transaction and return the new scores.
 
-    Each batch has its own short transaction. `watch` is called with each outcome.
+    `watch` is called with each outcome.
     """
     scores = []
     batches = TicketBatch.objects.select_related("run", "score").filter(draw_date=draw.draw_date)

@@ -20,9 +20,9 @@ from tickets.models import PreGeneratedTicket, TicketBatch
 from tickets.models.policies import MAX_DAYS, policy_of
 from tickets.models.scores import BatchScore
 
-DELETE_CHUNK = 5000  # rows per transaction, to block readers and other writers only briefly
+DELETE_CHUNK = 5000  # rows per transaction, to block others only briefly
 IDLE_RATIO = 0.5  # pause after each chunk, relative to its duration
-KEY_BATCH = 250_000  # read at once, so that chunks do not rescan the index entries of deleted rows
+KEY_BATCH = 250_000  # read at once, to avoid rescanning the index entries of deleted rows
 
 Tickets = QuerySet[PreGeneratedTicket]
 Watcher = Callable[[int], None]
@@ -81,7 +81,7 @@ def tickets_of_batch(batch: TicketBatch, before: datetime | None = None) -> Tick
 
 
 def unpurgeable_claims(batch: TicketBatch) -> int:
-    """Return the number of claimed tickets of a batch that are not yet scored."""
+    """Return the number of claimed tickets of a batch that are not scored yet."""
     claimed = PreGeneratedTicket.objects.filter(draw_date=batch.draw_date, claim__isnull=False, batch=batch)
     return claimed.exclude(SCORED).count()
 
@@ -94,8 +94,8 @@ def clear_old_batch_tickets(
 ) -> int:
     """Delete expired tickets, unclaimed and claimed, and return their number.
 
-    `days` defaults to each mode's policy. `watch` is called with the size of each deleted chunk. No chunk
-    after the first is started once `time.monotonic()` reaches `until`.
+    `days` defaults to each mode's policy. `watch` is called with the size of each deleted chunk. After
+    the first chunk, stop once `time.monotonic()` reaches `until`.
     """
     total = 0
     for tickets in expired_tickets(days, mode):
@@ -112,9 +112,9 @@ def purge_batch(
     at_most: int | None = None,
     until: float | None = None,
 ) -> int:
-    """Delete the tickets of a batch, optionally only those created before an instant; return their number.
+    """Delete the purgeable tickets of a batch and return their number. The batch remains.
 
-    The batch remains. `at_most` and `until` limit the work of one call.
+    `before` selects tickets by creation; `at_most` and `until` limit the work of one call.
     """
     return _delete_in_chunks(tickets_of_batch(batch, before), UNCLAIMED | SCORED, watch, until, at_most)
 
@@ -122,7 +122,7 @@ def purge_batch(
 def _delete_in_chunks(
     tickets: Tickets, allowed: Q, watch: Watcher, until: float | None, at_most: int | None = None
 ) -> int:
-    """Delete tickets, checking `allowed` again because they may have been claimed meanwhile."""
+    """Delete tickets that still match `allowed`, since they may have been claimed meanwhile."""
     total = 0
     while True:
         count = KEY_BATCH if at_most is None else min(KEY_BATCH, at_most - total)

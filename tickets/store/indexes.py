@@ -1,4 +1,4 @@
-"""Detection and creation of missing indexes of the ticket table."""
+"""Missing indexes of the ticket table."""
 
 from django.db import connection
 from django.db.models import Index

@@ -132,8 +132,8 @@ _INSERT = f"INSERT INTO pre_generated_tickets ({_SHARED_COLUMNS}, {_ROW_COLUMNS}
 # Naming the key keeps a violated CHECK an error; "INSERT OR IGNORE" would ignore it too.
 _ON_CONFLICT = f"ON CONFLICT (draw_date, {_NUMBERS}) DO NOTHING"
 
-# SQLite: the fixed cost of a statement is a third of the cost of a row, so one statement inserts many rows.
-# Every SQLite version allows 999 parameters.
+# SQLite: one statement inserts many rows, since its fixed cost is a third of the cost of a row. Every version
+# allows 999 parameters.
 _ROWS_PER_STATEMENT = 50
 # Inserts hit the unique index at random; with the default of 2 MB, most of its pages are read each time.
 _SET_CACHE_SIZE = "PRAGMA cache_size = -65536"  # KiB per connection, allocated as needed
@@ -169,7 +169,7 @@ def _insert_statement(rows: int) -> str:
 
 
 # PostgreSQL: COPY cannot skip existing rows, so it fills a temporary table that is emptied at commit. Rows
-# are then inserted in key order, since transactions that insert the same tickets in different orders would
+# are then inserted in key order, since concurrent inserts of the same tickets in different orders would
 # deadlock.
 _CREATE_STAGING = """
     CREATE TEMPORARY TABLE IF NOT EXISTS staged_tickets (
@@ -193,7 +193,7 @@ _INSERT_STAGED = f"""
 
 def _insert_by_copy(cursor: CursorWrapper, shared: tuple[Any, ...], rows: Sequence[TicketRow]) -> list[int]:
     cursor.execute(_CREATE_STAGING)
-    cursor.execute("DELETE FROM staged_tickets")  # rows staged earlier in this transaction
+    cursor.execute("DELETE FROM staged_tickets")  # staged earlier in this transaction
     with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
         for index, row in enumerate(rows):
             copy.write_row(
@@ -206,7 +206,7 @@ def _insert_by_copy(cursor: CursorWrapper, shared: tuple[Any, ...], rows: Sequen
 def refresh_statistics(chunks: int) -> None:
     """Update PostgreSQL's planner statistics after 2, 4, 8, … chunks of a growing batch.
 
-    Before autovacuum does so, the planner sorts all tickets of a mode to return ten: 270 ms instead of 1
+    Until autovacuum does so, the planner sorts all tickets of a mode to return ten: 270 ms instead of 1
     ms at 300,000 tickets.
     """
     if connection.vendor == "postgresql" and chunks > 1 and chunks & (chunks - 1) == 0:

@@ -21,8 +21,6 @@ TASK_LIMIT = 500_000  # tickets per task, well within the queue's time limit
 
 
 class PurgeCandidate(NamedTuple):
-    """A batch and the number of its tickets that a purge would delete."""
-
     batch: TicketBatch
     tickets: int
 
@@ -62,7 +60,7 @@ def enqueue_purge(candidates: Sequence[PurgeCandidate], before: datetime | None)
 
 
 def enqueue_purge_of_replaced(batch: TicketBatch) -> None:
-    """Enqueue the purge of the batches replaced by this one, as part of the caller's transaction."""
+    """Enqueue the purge of the batches that this one replaces, as part of the caller's transaction."""
     for replaced in batch.replaces:
         _enqueue(replaced, None)
 

@@ -12,7 +12,7 @@ from predictions.modes.registry import MODE_NAMES, check_mode
 from predictions.powerball import prize_of
 
 # Raw SQL: building this query with the ORM takes three times as long as running it. claim_id is NULL in every
-# row; naming it in ORDER BY lets PostgreSQL read the index in order instead of sorting.
+# row; naming it in ORDER BY lets PostgreSQL read the index in order.
 NEWEST_UNCLAIMED_SQL = """
     SELECT n1, n2, n3, n4, n5, powerball, confidence_score, strategy_used, created_at, pipeline_run_id
     FROM pre_generated_tickets WHERE mode = %s AND draw_date = %s AND claim_id IS NULL
