@@ -51,7 +51,7 @@ def enqueue_missing_batches() -> int:
 
 
 def enqueue_scoring(sender: type[Draw], dates: Sequence[date], **kwargs: Any) -> None:
-    """Enqueue the scoring of all due draws, including earlier ones whose scoring was lost or too early."""
+    """Enqueue the scoring of all due draws, including earlier ones that were missed."""
     days = [draw.draw_date for draw in draws_to_score()]
     if not days:
         return

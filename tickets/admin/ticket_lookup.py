@@ -99,8 +99,7 @@ def _by_numbers(tickets: PreGeneratedTicketQuerySet, query: NumberQuery) -> list
 def _column_lookups(white_balls: Sequence[int]) -> Iterator[dict[str, object]]:
     """Yield the filters for each possible position of the balls in columns n1 to n5.
 
-    Columns before the last given ball list all possible values, so that the index is searched, not
-    scanned.
+    Columns before the last given ball list all possible values, so that the index can be searched.
     """
     for positions in combinations(range(1, WHITE_BALLS + 1), len(white_balls)):
         fixed = dict(zip(positions, white_balls, strict=True))

@@ -62,7 +62,7 @@ def run_local_stack(port: int = 0) -> Iterator[LocalStack]:
 
 @contextmanager
 def _exclusive_var_lock() -> Iterator[None]:
-    """Lock var/cluster.lock and check that no cluster was started without it."""
+    """Lock var/cluster.lock and check that no cluster started otherwise is alive."""
     with (settings.VAR / "cluster.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

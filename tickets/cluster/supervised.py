@@ -48,7 +48,6 @@ class SupervisedCluster:
         self.last_heartbeat: object = None
 
     def register(self) -> None:
-        """Create the row in which the cluster's workers record heartbeats."""
         Cluster.objects.create(
             holder=self.name,
             queue=self.queue,

@@ -57,8 +57,8 @@ class Demand:
 
     @property
     def dispersion(self) -> float:
-        """Return the negative binomial shape for a variance of 2 claims + claims^2 / shape, in units of
-        `size`.
+        """Return the negative binomial shape of tickets / size, from its variance 2 claims + claims^2 /
+        shape.
         """
         return 1 / (1 / self.shape + 1 / self.claims) if self.claims else self.shape
 
@@ -247,7 +247,7 @@ def claims_quantile(probability: float, mean: float, shape: float) -> int:
 
 
 def _wilson_hilferty_quantile(probability: float, mean: float, shape: float) -> int:
-    """The cube root of a gamma variable is nearly normal (Wilson & Hilferty 1931)."""
+    """Treat the cube root of a gamma variable as normal (Wilson & Hilferty 1931)."""
     k = 1 / (1 / mean + 1 / shape)
     root = 1 - 1 / (9 * k) + NormalDist().inv_cdf(max(probability, 1e-9)) / (3 * math.sqrt(k))
     return max(0, math.ceil(mean * max(root, 0.0) ** 3 - 0.5))

@@ -76,7 +76,7 @@ class SalesWindow:
 
     @classmethod
     def of(cls, draw_date: date, cutoff: time) -> "SalesWindow":
-        """`cutoff` is US Eastern time."""
+        """Return the window of a draw; `cutoff` is in US Eastern time."""
         previous = last_draw(draw_instant(draw_date) - timedelta(seconds=1))
         return cls(draw_date, draw_instant(previous), sales_close(draw_date, cutoff))
 

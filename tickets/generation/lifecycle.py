@@ -46,7 +46,7 @@ def enqueue(batches: Iterable[TicketBatch]) -> None:
 
 
 def requeue(batch: TicketBatch) -> None:
-    """Release a batch whose time slice is over and enqueue a task that continues it."""
+    """Release a batch after its time slice and enqueue a task that continues it."""
     with transaction.atomic():
         released = TicketBatch.objects.owned_by(batch).update(
             status=Status.QUEUED, redeliver_after=lease_expiry(timezone.now()), **LEASE_CLEARED
@@ -89,7 +89,7 @@ def finish_batch(batch: TicketBatch, status: str, error: str = "") -> None:
 
 
 def fail_if_exhausted(batch: TicketBatch) -> bool:
-    """Fail a batch without attempts left. Return False if it has been taken or finished meanwhile."""
+    """Fail a batch without attempts left. Return False if it was taken or finished meanwhile."""
     exhausted = TicketBatch.objects.out_of_attempts().filter(pk=batch.pk)
     return _finish_unless_lost(
         batch, exhausted, Status.FAILED, attempts_exhausted_message(batch, batch.error)
@@ -97,7 +97,7 @@ def fail_if_exhausted(batch: TicketBatch) -> bool:
 
 
 def cancel_batch(batch: TicketBatch, reason: str = "") -> bool:
-    """Cancel an unfinished batch; its tickets remain. Return False if it has already finished."""
+    """Cancel an unfinished batch, keeping its tickets. Return False if it has already finished."""
     unfinished = TicketBatch.objects.unfinished().filter(pk=batch.pk)
     return _finish_unless_lost(batch, unfinished, Status.CANCELLED, reason)
 
@@ -128,7 +128,7 @@ def _finish(batch: TicketBatch, rows: TicketBatchQuerySet, status: str, error: s
 def retry_batch(batch: TicketBatch) -> bool:
     """Queue a failed or cancelled batch again; it continues where it stopped.
 
-    Return False if the batch is in another state. A batch that never had a prediction gets the latest one.
+    Return False if the batch is in another state. A batch without a prediction gets the newest one.
     """
     with transaction.atomic():
         run = GenerationRun.objects.select_for_update().get(pk=batch.run_id)
@@ -152,7 +152,7 @@ def retry_batch(batch: TicketBatch) -> bool:
 
 
 def finish_run_if_done(run: GenerationRun) -> None:
-    """Set the final state of a run once none of its batches is unfinished."""
+    """Set the final state of a run once all its batches have finished."""
     batches = list(run.batches.generated().values_list("mode", "status", "error"))
     statuses = {status for _, status, _ in batches}
     if not statuses.isdisjoint(TicketBatch.UNFINISHED):

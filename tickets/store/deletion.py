@@ -44,8 +44,8 @@ def days_ago(days: int) -> datetime:
 def expired_tickets(days: int | None = None, mode: str | None = None) -> list[Tickets]:
     """Return querysets of the unclaimed tickets created more than `days` times 24 hours ago.
 
-    `days` defaults to each mode's policy. There is one queryset per mode and draw so that each uses the
-    index. Raise ValueError for an invalid `days` or `mode`.
+    `days` defaults to each mode's policy. There is one queryset per mode and draw so that each can use
+    the index. Raise ValueError for an invalid `days` or `mode`.
     """
     batches = TicketBatch.objects.filter(stored__gt=0)
     if mode is not None:
