@@ -57,9 +57,7 @@ class Demand:
 
     @property
     def dispersion(self) -> float:
-        """Return the negative binomial shape of tickets / size, from its variance 2 claims + claims^2 /
-        shape.
-        """
+        """Return the negative binomial shape of tickets / size (variance 2 claims + claims^2 / shape)."""
         return 1 / (1 / self.shape + 1 / self.claims) if self.claims else self.shape
 
     def quantile(self, probability: float) -> int:

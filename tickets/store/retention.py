@@ -12,8 +12,9 @@ SLICE_SECONDS = 60  # well within the queue's time limit
 
 
 def apply_retention(seconds: float = SLICE_SECONDS) -> dict[str, int]:
-    """Delete expired tickets and return {mode: number deleted}. If time runs out, enqueue a task for the
-    rest.
+    """Delete expired tickets and return {mode: number deleted}.
+
+    If the time runs out, enqueue a task for the rest.
     """
     deadline = time.monotonic() + seconds
     deleted: dict[str, int] = {}
