@@ -7,12 +7,12 @@ import sys
 from threading import Timer
 from types import FrameType
 
-INTERRUPTED = 128 + signal.SIGINT  # exit code by shell convention
+INTERRUPTED = 128 + signal.SIGINT  # shell convention
 
 
 def main() -> None:
     """Run a command. Report a bad setting, a database error or Ctrl-C without a traceback."""
-    # During imports there is nothing to clean up, and some import code swallows KeyboardInterrupt.
+    # Some import code swallows KeyboardInterrupt, and there is nothing to clean up yet.
     signal.signal(signal.SIGINT, _exit_at_once)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shiolplus.settings")
     import django

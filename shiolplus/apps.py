@@ -1,4 +1,4 @@
-"""App configurations of the project, the admin site and django-axes."""
+"""App configurations."""
 
 from axes.apps import AppConfig as AxesConfig
 from django.apps import AppConfig

@@ -7,10 +7,10 @@ from django.core.asgi import get_asgi_application
 from shiolplus.web.request_classes import AsyncWebRequest
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shiolplus.settings")
-os.environ.setdefault("SHIOL_DB_POOL", "8")  # web processes only; see DATABASES
+os.environ.setdefault("SHIOL_DB_POOL", "8")  # web processes only
 application = get_asgi_application()
 application.request_class = AsyncWebRequest
 
-from tickets.api.response_cache import enable  # noqa: E402 - imports the settings, which are loaded above
+from tickets.api.response_cache import enable  # noqa: E402 - needs loaded settings
 
 enable()

@@ -28,10 +28,7 @@ LOG_LEVELS = {0: logging.ERROR, 1: logging.WARNING, 2: logging.INFO, 3: logging.
 
 
 def configure_console_logging(verbosity: int) -> None:
-    """Set the level of console logging: errors at -v 0, warnings by default, info at -v 2, debug at -v 3.
-
-    The log file is not affected.
-    """
+    """Set the level of console logging: errors at -v 0, warnings by default, info at -v 2, debug at -v 3."""
     level = LOG_LEVELS[verbosity]
     for handler in logging.getLogger().handlers:
         if handler.name == "console":
@@ -56,13 +53,13 @@ def progress(verbosity: int, unit: str) -> Progress:
 
 
 def eta_progress(verbosity: int) -> Progress:
-    """Return a progress bar with the remaining time, for work whose parts differ in duration."""
+    """Return a progress bar with the remaining time, for steps of different duration."""
     return _progress(
         verbosity,
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        speed_estimate_period=600,  # seconds; one part may take half a minute
+        speed_estimate_period=600,  # seconds
     )
 
 
@@ -95,7 +92,7 @@ def write_line(stdout: OutputWrapper, verbosity: int, line: str) -> None:
 
 
 class _Modes(argparse.Action):
-    """Parse `--modes a b` or `--modes a,b` and check each name."""
+    """Parse `--modes a b` or `--modes a,b`."""
 
     def __init__(self, *args: Any, allowed: Iterable[str], **kwargs: Any) -> None:
         self.allowed = list(allowed)

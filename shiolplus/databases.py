@@ -1,11 +1,11 @@
-"""Defaults for DATABASE_URL and CACHE_URL that each engine needs."""
+"""Defaults of DATABASE_URL and CACHE_URL per engine."""
 
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 SQLITE = "django.db.backends.sqlite3"
-# A vanished PostgreSQL host is detected after 20 s; with the system's defaults, after 15 minutes to 2 hours.
+# Detect a vanished PostgreSQL host after 20 s; the system's defaults take 15 minutes to 2 hours.
 KEEPALIVE = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -19,20 +19,20 @@ def tune_database(database: dict[str, Any], pool_size: int, wal_bytes: int, test
     """Add options for concurrent writers and for outages. Options in the URL take precedence."""
     database["CONN_MAX_AGE"] = database.get("CONN_MAX_AGE") or 600
     if database["ENGINE"] == SQLITE:
-        options: dict[str, Any] = {  # without them, 92 of 500 tasks failed with "database is locked"
+        options: dict[str, Any] = {  # otherwise concurrent tasks fail with "database is locked"
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
             f"PRAGMA journal_size_limit={wal_bytes};",
         }
-        # A file, so that a cluster in another process can share the tests' database.
+        # A file, which a cluster in another process can share.
         database["TEST"] = {"NAME": str(test_file)}
     else:
         database["CONN_HEALTH_CHECKS"] = True
         options = dict(KEEPALIVE)
         if pool_size:
             database["CONN_MAX_AGE"] = 0  # each request returns its connection to the pool
-            # After `reconnect_timeout` the next request reconnects; the pool's own attempts back off further.
+            # The next request reconnects after `reconnect_timeout`; the pool's own attempts back off further.
             options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 5, "reconnect_timeout": 5}
     database["OPTIONS"] = options | database.get("OPTIONS", {})
 
@@ -47,5 +47,5 @@ def tune_cache(cache: dict[str, Any], url: str) -> None:
         cache["LOCATION"] = parts._replace(query="").geturl()  # the parser drops a user and breaks IPv6
         cache["OPTIONS"] = {"socket_connect_timeout": 1, "socket_timeout": 1}  # seconds
     if "locmem" in cache["BACKEND"]:
-        # With the default of 300 entries, the request counts of anonymous clients would be evicted.
+        # The default of 300 entries would evict the request counts of anonymous clients.
         cache["OPTIONS"] = {"MAX_ENTRIES": 100_000}

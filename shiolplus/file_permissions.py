@@ -1,7 +1,7 @@
 """Restrict the files of an installation to its user: directories 0700, files 0600.
 
-`db.sqlite3` contains sessions and password hashes, and `secret-key` signs sessions and queued tasks, so
-anyone who can read either can become a superuser. The settings use this module, so it imports no app.
+Anyone who can read `db.sqlite3` or `secret-key` can become a superuser. The settings import this module, so
+it imports no app.
 """
 
 import logging
@@ -17,18 +17,16 @@ from django.core.checks import CheckMessage, Tags, Warning, register
 
 logger = logging.getLogger(__name__)
 
-OTHERS = 0o077  # all permissions of the group and of others
+OTHERS = 0o077
 PRIVATE = 0o700
-MAX_LISTED = 5  # paths in a warning
-# What this project creates in a folder shared with other programs.
+MAX_LISTED = 5
+# Names that this project creates in a folder shared with other programs.
 OWN_NAMES = ("secret-key", "cluster.lock", "logs", "models", "queue-status")
 SQLITE_SUFFIXES = ("", "-wal", "-shm", "-journal")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file or directory; symbolic links are not followed."""
-
     path: Path
     status: os.stat_result
 
@@ -38,7 +36,6 @@ class Entry:
 
 
 def restrict_umask() -> None:
-    """Make all files private that this process and its children create."""
     os.umask(os.umask(OTHERS) | OTHERS)
 
 
@@ -55,9 +52,9 @@ def is_shared(folder: Path) -> bool:
 
 
 def find_entries(var: Path, database: Path | None) -> Iterator[Entry]:
-    """Yield every readable file and directory that must be private.
+    """Yield every file and directory that must be private.
 
-    `database` is the SQLite file. It may be outside `var`, and then its directory is not included.
+    The directory of a database outside `var` is not included.
     """
     seen: set[Path] = set()
     for path in (*_paths(var), *_database_files(database)):
@@ -90,7 +87,7 @@ def _database_files(database: Path | None) -> Iterator[Path]:
 
 
 def _entry(path: Path) -> Entry | None:
-    """Return the entry of a file or directory, or None for anything else or if it has vanished.
+    """Return the entry of a file or directory, or None for other kinds and vanished paths.
 
     The target of a symbolic link may be any file of the system, and a web server may need a socket.
     """
@@ -105,7 +102,7 @@ def _entry(path: Path) -> Entry | None:
 def tighten(var: Path, database: Path | None = None) -> int:
     """Remove all permissions of the group and of others. Return the number of changed paths.
 
-    The system check reports paths that cannot be changed because another user owns them.
+    The system check reports paths that belong to another user.
     """
     changed = 0
     for entry in find_entries(var, database):
@@ -120,7 +117,7 @@ def tighten(var: Path, database: Path | None = None) -> int:
 
 
 def sqlite_file() -> Path | None:
-    """Return the path of the default database's file, or None if it is not a SQLite file."""
+    """Return the path of the default database, or None if it is not a SQLite file."""
     database: dict[str, Any] = settings.DATABASES["default"]
     name = str(database["NAME"])
     is_file = database["ENGINE"].endswith("sqlite3") and ":memory:" not in name and "mode=memory" not in name
@@ -128,14 +125,14 @@ def sqlite_file() -> Path | None:
 
 
 def tighten_installation() -> None:
-    """Tighten the files that an earlier version or another program created, and log their number."""
+    """Tighten files that an earlier version or another program created."""
     if changed := tighten(settings.VAR, sqlite_file()):
         logger.warning("Removed the permissions of other users from %d paths in %s", changed, settings.VAR)
 
 
 @register(Tags.security)
 def check_file_permissions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Warn about files that other users can access (W030) or that the folder's owner does not own (W031)."""
+    """Warn about files that other users can access (W030) or do not belong to the folder's owner (W031)."""
     entries = list(find_entries(settings.VAR, sqlite_file()))
     warnings: list[CheckMessage] = []
     if exposed := [entry.path for entry in entries if entry.is_open]:
@@ -161,7 +158,6 @@ def check_file_permissions(app_configs: Any, **kwargs: Any) -> list[CheckMessage
 
 
 def _owner(folder: Path) -> int:
-    """Return the id of the user that should own the files: the folder's owner, unless it is shared."""
     try:
         return os.geteuid() if is_shared(folder) else folder.stat().st_uid
     except OSError:  # missing or inaccessible

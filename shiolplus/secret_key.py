@@ -9,7 +9,7 @@ _REPLACE = (
 
 
 class SecretKeyError(Exception):
-    """The secret key file cannot be used. The message contains the remedy."""
+    pass
 
 
 def read_secret_key(key_file: Path) -> str:

@@ -1,7 +1,4 @@
-"""Django settings, read from environment variables. An invalid value raises ImproperlyConfigured.
-
-The README explains each variable under "Settings".
-"""
+"""Django settings, read from environment variables. See "Settings" in the README."""
 
 import secrets
 import sys
@@ -25,7 +22,6 @@ env = Env()
 
 
 def _read_secret_key(key_file: Path) -> str:
-    """Return SHIOL_SECRET_KEY or the key in the file that `manage.py init` writes."""
     if key := env.str("SHIOL_SECRET_KEY", ""):
         return key
     try:
@@ -34,7 +30,7 @@ def _read_secret_key(key_file: Path) -> str:
         pass
     except SecretKeyError as error:
         raise ImproperlyConfigured(str(error)) from error
-    if sys.argv[1:2] == ["init"]:  # the command that creates the key
+    if sys.argv[1:2] == ["init"]:
         return secrets.token_urlsafe(50)
     raise ImproperlyConfigured(
         f"There is no secret key: run `python manage.py init`, which writes {key_file}, "
@@ -51,8 +47,8 @@ try:
     HTTPS = env.bool("SHIOL_HTTPS", bool(_public))
     TRUSTED_PROXIES = parse_peers("SHIOL_TRUSTED_PROXIES", env.list("SHIOL_TRUSTED_PROXIES", []))
     METRICS_FROM = parse_peers("SHIOL_METRICS_FROM", env.list("SHIOL_METRICS_FROM", ["127.0.0.0/8", "::1"]))
-    # Size of this process's PostgreSQL connection pool; 0 disables it. Only the web entry points set it: the
-    # threads of a pool do not survive a fork, and a cluster forks its workers.
+    # Connections per process to PostgreSQL; 0 disables the pool. Only the web entry points set it: threads of
+    # a pool do not survive the fork of a cluster's workers.
     _pool_size = env.int("SHIOL_DB_POOL", 0, validate=validate.Range(min=0, max=100))
     DATABASES = {"default": env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR / 'db.sqlite3'}")}
     tune_database(DATABASES["default"], _pool_size, WAL_BYTES, VAR / "test.sqlite3")
@@ -70,7 +66,7 @@ try:
     )
     CLAIM_KEEP_DAYS = env.int("SHIOL_CLAIM_KEEP_DAYS", 90, validate=validate.Range(min=1, max=36_500))
     LEASE_SECONDS = env.int("SHIOL_LEASE_SECONDS", 60, validate=validate.Range(min=2, max=3600))
-    # In New York time, and not after the draw.
+    # New York time, at the latest the time of the draw.
     SALES_CUTOFF = env.time("SHIOL_SALES_CUTOFF", time(21, 59), validate=validate.Range(max=time(22, 59)))
     ANSWER_SECONDS = env.float("SHIOL_ANSWER_SECONDS", 1.0, validate=validate.Range(min=0, max=1))
     ANONYMOUS_RATE = env.int("SHIOL_ANONYMOUS_RATE", 6000, validate=validate.Range(min=1, max=10_000_000))
@@ -123,26 +119,25 @@ MIDDLEWARE = [
     "shiolplus.web.page_middleware.PageAuthMiddleware",
     "shiolplus.web.page_middleware.PageMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "axes.middleware.AxesMiddleware",  # cheap, so the API need not skip it
+    "axes.middleware.AxesMiddleware",
 ]
 
-# TLS usually ends at a proxy, which reports it in X-Forwarded-Proto if it is trusted.
+# Set by TrustedProxies from the headers of a trusted proxy.
 SECURE_PROXY_SSL_HEADER = (SCHEME_KEY, "https")
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-# Monitors request these directly from this process, without TLS.
+# Monitors request these from this process without TLS.
 SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 
 SILENCED_SYSTEM_CHECKS = [
-    "security.W003",  # the CSRF middleware is PageCsrfMiddleware
-    # HSTS without subdomains and preload: it must not bind other hosts of the domain, and is hard to revoke.
+    "security.W003",  # PageCsrfMiddleware replaces it
+    # HSTS must not bind other hosts of the domain, and preloading is hard to revoke.
     *("security.W005", "security.W021"),
 ]
 if not (HTTPS or _public):
-    # Served on the loopback interface only, where TLS is not needed.
+    # TLS is not needed on the loopback interface.
     SILENCED_SYSTEM_CHECKS += [f"security.{check}" for check in ("W004", "W008", "W010", "W012", "W016")]
 
-# No external or inline resources, and no framing by other sites.
 SECURE_CSP: Policy = {
     "default-src": [SELF],
     "base-uri": [NONE],
@@ -159,7 +154,7 @@ WSGI_APPLICATION = "shiolplus.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "shiolplus" / "templates"],  # override and extend the admin's
+        "DIRS": [BASE_DIR / "shiolplus" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -174,18 +169,18 @@ TEMPLATES = [
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 AUTHENTICATION_BACKENDS = ["shiolplus.web.sign_in.SignInLimit", "django.contrib.auth.backends.ModelBackend"]
-# Per user name and IP address: locking the name alone would let an outsider lock out the only administrator.
+# Locking by name alone would let an outsider lock out the only administrator.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=5)
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or further attempts would extend it forever
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # further attempts would extend it forever
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ACCESS_FAILURE_LOG = True  # the counts are deleted when the lock-out ends
-AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"  # works while the cache is unreachable
+AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"  # works while the cache is unavailable
 AXES_USERNAME_CALLABLE = "shiolplus.web.sign_in.client_username"
 AXES_CLIENT_IP_CALLABLE = "shiolplus.web.sign_in.client_address"
 AXES_LOCKOUT_CALLABLE = "shiolplus.web.sign_in.locked_out"
-AXES_ENABLE_ADMIN = False  # shiolplus.adminsite.admin registers them read-only
+AXES_ENABLE_ADMIN = False  # registered read-only in shiolplus.adminsite.admin
 AXES_VERBOSE = False
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -199,7 +194,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/" if DEBUG else f"static/{static_version(BASE_DIR)}/"
-WHITENOISE_USE_FINDERS = True  # serve static files without a collectstatic step
+WHITENOISE_USE_FINDERS = True  # no collectstatic step
 if not DEBUG:
     WHITENOISE_IMMUTABLE_FILE_TEST = f"^/{STATIC_URL}"
 
@@ -243,24 +238,23 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     ],
 }
 
-# Counters and entries private to each process.
+# Private to each process.
 CACHES["memory"] = {
     "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
     "LOCATION": "memory",
     "OPTIONS": {"MAX_ENTRIES": 100_000},
 }
-# Other processes must see the status of running clusters, so it is stored in files.
+# Stored in files, so that other processes can read the status of clusters.
 CACHES["queue"] = {
     "BACKEND": "predictions.workqueue.heartbeats.HeartbeatCache",
     "LOCATION": str(VAR / "queue-status"),
 }
 
-# The values depend on each other: `retry` must exceed
-# (1 + ceil((queue_limit + bulk) / workers)) * (timeout + 3).
+# `retry` must exceed (1 + ceil((queue_limit + bulk) / workers)) * (timeout + 3).
 Q_CLUSTER: dict[str, Any] = {
     "name": "shiolplus",  # also the salt of task signatures; do not change
     "broker_class": "predictions.workqueue.broker.QueueBroker",
-    "orm": "default",  # the models' database, so that enqueuing a task is part of the transaction
+    "orm": "default",  # enqueuing a task is part of the transaction
     "cache": "queue",
     "workers": WORKERS,
     "queue_limit": 1,
@@ -271,10 +265,10 @@ Q_CLUSTER: dict[str, Any] = {
     "max_attempts": 1,
     "recycle": 50,
     "save_limit": 0,  # a positive limit costs a query and a deletion per result
-    "guard_cycle": 0.5,  # the hard timeout is tested for exactly zero, which other values miss
+    "guard_cycle": 0.5,  # django-q2 tests the hard timeout for exactly zero, which other values miss
     "poll": 0.5,
     "catch_up": False,
-    # A single bad row silently stops django-q2's scheduler; tickets.cluster.scheduler replaces it.
+    # One bad row silently stops django-q2's scheduler; tickets.cluster.scheduler replaces it.
     "scheduler": False,
     "ALT_CLUSTERS": {
         # Pipelines and fits, run by a cluster started with Q_CLUSTER_NAME=heavy. Fits are child processes, so
@@ -283,8 +277,8 @@ Q_CLUSTER: dict[str, Any] = {
     },
 }
 
-MODE_PARAMETERS = {"hybrid": {"v2_share": _hybrid_share}}  # override the modes' defaults
-FIT_TIME_LIMIT = 600  # seconds until the process of a fit is killed
+MODE_PARAMETERS = {"hybrid": {"v2_share": _hybrid_share}}
+FIT_TIME_LIMIT = 600  # seconds until a fit process is killed
 MODELS_DIR = VAR / "models"
 
 LOGGING = {
@@ -310,7 +304,7 @@ LOGGING = {
             "filters": ["ids", "refusals", "outages"],
         },
         "file": {
-            # Web workers, cluster workers and commands share the file; a lock serializes its rotation.
+            # Shared by all processes; a lock serializes its rotation.
             "class": "shiolplus.logs.outages.LogFile",
             "filename": VAR / "logs" / "shiol.log",
             "maxBytes": 10_000_000,
@@ -326,7 +320,7 @@ LOGGING = {
         "predictions": {"level": "INFO"},
         "tickets": {"level": "INFO"},
         "django-q": {"level": "WARNING"},  # INFO would log a canary every few seconds
-        "gunicorn.http.wsgi": {"level": "ERROR"},  # it warns of the body of each response to HEAD
-        "urllib3": {"level": "ERROR"},  # it warns of each retry; the final failure is reported once
+        "gunicorn.http.wsgi": {"level": "ERROR"},  # warns of the body of each response to HEAD
+        "urllib3": {"level": "ERROR"},  # warns of each retry; the final failure is reported once
     },
 }

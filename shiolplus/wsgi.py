@@ -9,13 +9,13 @@ from django.core.wsgi import get_wsgi_application
 from shiolplus.web.request_classes import TolerantWSGIRequest
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shiolplus.settings")
-os.environ.setdefault("SHIOL_DB_POOL", "8")  # web processes only; see DATABASES
+os.environ.setdefault("SHIOL_DB_POOL", "8")  # web processes only
 django = get_wsgi_application()
 django.request_class = TolerantWSGIRequest
-# Import the views at startup: otherwise the first request waits for it and meets any import error.
+# Import the views at startup: otherwise the first request is slow and meets any import error.
 import_module(settings.ROOT_URLCONF)
 
-from shiolplus.web.fast_path import CachedTicketsFastPath  # noqa: E402 - needs the settings loaded above
+from shiolplus.web.fast_path import CachedTicketsFastPath  # noqa: E402 - needs loaded settings
 from tickets.api.response_cache import enable  # noqa: E402
 
 application = CachedTicketsFastPath(django)

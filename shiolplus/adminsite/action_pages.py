@@ -16,11 +16,11 @@ from shiolplus.adminsite.changelist import RememberedFiltersAdmin
 Button = tuple[str, str]  # label, URL
 
 
-PREVIEW_MARKER = "_asked"  # marks a POST that requests a preview, as opposed to a confirmation
+PREVIEW_MARKER = "_asked"  # distinguishes a POST for a preview from a confirmation
 
 
 class ActionRefused(Exception):
-    """An action cannot be previewed or performed now. Its text is shown to the user as a message."""
+    """Raised if an action cannot be previewed or performed now. Its text is shown to the user."""
 
 
 class ActionPage(ABC):
@@ -31,8 +31,8 @@ class ActionPage(ABC):
     permission: ClassVar[str]
     form_class: ClassVar[type[forms.Form]]
     template: ClassVar[str]
-    uploads: ClassVar[bool] = False  # True: the form is also previewed by POST, as it may contain a file
-    requires_input: ClassVar[bool] = True  # False: a GET without values previews the defaults
+    uploads: ClassVar[bool] = False  # preview by POST, as the form contains a file
+    requires_input: ClassVar[bool] = True  # if False, a GET without values previews the defaults
 
     def __init__(self, model_admin: "admin.ModelAdmin[Any]") -> None:
         self.model_admin = model_admin
@@ -42,8 +42,8 @@ class ActionPage(ABC):
     def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
         """Return the template context that describes the action, without performing it.
 
-        Its `confirm`, if present, maps field names to the values that the confirmation posts instead of
-        those entered, so that exactly what was previewed is performed.
+        An optional `confirm` maps field names to the values to post on confirmation instead of those entered,
+        so that exactly the previewed action is performed.
         """
 
     @abstractmethod
@@ -59,7 +59,6 @@ class ActionPage(ABC):
         return reverse(f"admin:{self.url_name}")
 
     def url_for_list(self, request: HttpRequest) -> str:
-        """Return the URL of the button above the list in this request."""
         return self.url
 
     def is_allowed(self, request: HttpRequest) -> bool:
@@ -118,7 +117,7 @@ class ActionPage(ABC):
 def _hidden_inputs(
     request: HttpRequest, form: forms.Form, overrides: dict[str, str]
 ) -> list[tuple[str, str]]:
-    """Return what the confirmation posts: the submitted values, `overrides`, and hidden fields' initials.
+    """Return the values to post on confirmation: those submitted, `overrides`, and hidden fields' initials.
 
     A hidden field such as a run id gets a new initial value with each preview.
     """
@@ -138,7 +137,7 @@ class ActionAdmin(RememberedFiltersAdmin):
     change_form_template = "adminsite/change_form.html"
 
     def row_actions(self, request: HttpRequest, row: Any) -> list[Button]:
-        """Return the buttons of an object's page that the user has permission for."""
+        """Return the buttons on an object's page that the user has permission for."""
         return []
 
     def get_urls(self) -> list[URLPattern]:
@@ -167,7 +166,7 @@ class ActionAdmin(RememberedFiltersAdmin):
         return super().render_change_form(request, context | {"buttons": buttons}, add, change, form_url, obj)
 
 
-# Form fields that several actions share
+# Form fields shared by several actions
 
 
 def modes_field(modes: Sequence[str], initial: Sequence[str]) -> forms.MultipleChoiceField:

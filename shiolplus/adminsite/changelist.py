@@ -19,7 +19,7 @@ from django.urls import reverse
 
 SESSION_KEY = "admin-lists"  # {"tickets.claim": "mode=v1"}
 TRANSIENT_PARAMETERS = (PAGE_VAR, ERROR_FLAG, IS_FACETS_VAR, ALL_VAR)
-MAX_QUERY_LENGTH = 1000  # a longer query is not remembered
+MAX_QUERY_LENGTH = 1000  # longer queries are not remembered
 
 Links = dict[str, Any]
 
@@ -27,7 +27,7 @@ Links = dict[str, Any]
 class RememberedFiltersAdmin(admin.ModelAdmin):
     """Restore a list's last filters when it is opened without a query from another admin page.
 
-    A link on the list itself that has no query, such as "Clear all filters", clears them.
+    Links on the list itself, such as "Clear all filters", clear them.
     """
 
     change_list_template = "adminsite/change_list.html"
@@ -77,7 +77,7 @@ class RememberedFiltersAdmin(admin.ModelAdmin):
         return query
 
     def _remember(self, request: HttpRequest, response: HttpResponse) -> None:
-        """Store the filters and sort order of this request; forget them if the list rejected them."""
+        """Store this request's filters and sort order; forget them if the list rejected them."""
         query = "" if response.status_code != 200 else persistent_query(request.GET)
         remembered: dict[str, str] = request.session.get(SESSION_KEY, {})
         if query == remembered.get(self.opts.label_lower, ""):
@@ -139,7 +139,6 @@ class DrawMonthFilter(admin.SimpleListFilter):
 
     @classmethod
     def days(cls) -> Iterable[date]:
-        """Return the dates of the draws that have rows, newest first."""
         raise NotImplementedError
 
     def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> list[tuple[str, str]]:

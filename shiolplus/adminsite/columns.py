@@ -1,4 +1,4 @@
-"""Column factories, filters and mixins shared by the admin classes of both apps."""
+"""Column factories, filters and mixins of the admin."""
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
@@ -47,7 +47,7 @@ class ExtraContextMixin(RememberedFiltersAdmin):
 
 
 class DrawDateFilter(admin.SimpleListFilter):
-    """Offer the newest draws that have rows. Any other can be requested as `?draw_date=2026-11-25`."""
+    """Offer the newest draws that have rows. Others can be requested as `?draw_date=2026-11-25`."""
 
     title = "draw date"
     parameter_name = "draw_date"
@@ -73,16 +73,13 @@ class DrawDateFilter(admin.SimpleListFilter):
         return rows.filter(draw_date=day)
 
 
-# Columns
-
-
 def date_column(field: str, title: str = "") -> Column:
     """Return a sortable column of dates such as 2026-11-25."""
     return _date_column(field, title, _nowrap_date)
 
 
 def datetime_column(field: str, title: str = "") -> Column:
-    """Return a sortable column of instants in UTC, such as 2026-11-23 12:07."""
+    """Return a sortable column of UTC times such as 2026-11-23 12:07."""
     return _date_column(field, title, minute_text)
 
 

@@ -1,8 +1,7 @@
 """Export of a filtered list as CSV or JSON Lines.
 
-Rows are streamed in chunks in ascending order of primary key, each chunk read by a short query of its own, so
-that an export of a million rows holds neither memory nor a transaction. Rows stored after the export started
-are not included.
+Each chunk of rows is read by its own short query, so that a large export holds neither memory nor a
+transaction. Rows stored after the export started are not included.
 """
 
 import csv
@@ -37,14 +36,14 @@ from shiolplus.adminsite.changelist import (
 CHUNK_ROWS = 5000
 FORMATS = {"csv": "CSV, for spreadsheets", "jsonl": "JSON Lines, exact, for programs"}
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
-UNQUOTED_TYPES = {int, float, type(None)}  # most cells; checked first
-FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would evaluate the text
+UNQUOTED_TYPES = {int, float, type(None)}  # checked first, as most cells have these types
+FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")  # spreadsheets evaluate texts with these prefixes
 
 Row = tuple[Any, ...]
 
 
 class ExportColumn:
-    """A value of each row: one field, or several that form a list in JSON and separate columns in CSV."""
+    """One field, or several that form a list in JSON and separate columns in CSV."""
 
     def __init__(
         self,
@@ -126,7 +125,7 @@ class ExportMixin(RememberedFiltersAdmin):
         message = f"Exported {describe_row_count(changelist)} as {file_format.upper()} ({filters})."
         log_about(request, self.model, message)
         fields = [field for column in self.exported for field in column.fields]
-        # If the paginator has already found all ids, the filter need not run again.
+        # Avoid running the filter again if the paginator has already found all ids.
         ids: list[int] | None = getattr(changelist.paginator, "ids", None)
         chunks = iter_chunks(changelist.queryset, fields, ids)
         write = iter_csv if file_format == "csv" else iter_json_lines
@@ -138,7 +137,7 @@ class ExportMixin(RememberedFiltersAdmin):
 
 
 def describe_row_count(changelist: ChangeList) -> str:
-    """Return the number of rows as text, such as "1,250 tickets" or "more than 10,000 tickets"."""
+    """Return a text such as "1,250 tickets" or "more than 10,000 tickets"."""
     paginator: Any = changelist.paginator
     if getattr(paginator, "is_truncated", False):
         return f"more than {paginator.shown_at_most} {changelist.opts.verbose_name_plural}"
@@ -147,15 +146,12 @@ def describe_row_count(changelist: ChangeList) -> str:
     return f"{count:,} {noun}"
 
 
-# Rows
-
-
 def iter_chunks(
     rows: QuerySet[Any], fields: Sequence[str], ids: Iterable[int] | None = None
 ) -> Iterator[list[Row]]:
-    """Yield the field values of the rows in ascending order of primary key, in chunks.
+    """Yield chunks of the rows' field values in ascending order of primary key.
 
-    Without `ids`, a chunk is a range of primary keys, whatever share of it the filter selects.
+    Without `ids`, each chunk is a range of primary keys, of which the filter may select any share.
     """
     values = rows.order_by("pk").values_list(*fields)
     if ids is not None:
@@ -169,14 +165,11 @@ def iter_chunks(
     while first is not None and first <= last:
         end = min(first + CHUNK_ROWS - 1, last)
         yield list(values.filter(pk__gte=first, pk__lte=end))
-        first = all_ids.filter(pk__gt=end).first()  # skips a gap of any size
-
-
-# Formats
+        first = all_ids.filter(pk__gt=end).first()  # skip a gap of any size
 
 
 def iter_csv(columns: Sequence[ExportColumn], chunks: Iterable[list[Row]]) -> Iterator[str]:
-    """Yield a header line, then the lines of each chunk. Formulas are prefixed by an apostrophe."""
+    """Yield a header line, then the lines of each chunk. Prefix formulas with an apostrophe."""
     converters = {part.start: column.in_csv for column, part in _slices(columns) if column.in_csv is not None}
     yield _csv_lines([[header for column in columns for header in column.headers]])
     for chunk in chunks:
@@ -219,7 +212,7 @@ def csv_cell(value: object) -> object:
 
 
 def isoformat(value: object) -> str:
-    """Return a date as ISO 8601, an instant in UTC with suffix Z, and any other value as text."""
+    """Return a date as ISO 8601, a datetime in UTC with suffix Z, and any other value as text."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
     return str(value)

@@ -1,8 +1,8 @@
 """The admin site, which responds to an invalid value in a URL with a redirect or 4xx instead of 500.
 
 Django validates list filters only partly: a year out of range, an integer beyond 64 bits or a NUL character
-raises when the query is compiled, when the database runs it, or when the template renders the date hierarchy.
-The guard therefore wraps each admin view together with its rendering.
+raises when the query is compiled or run, or when the template renders the date hierarchy. So each admin view
+is guarded together with its rendering.
 """
 
 import logging
@@ -28,13 +28,13 @@ logger = logging.getLogger(__name__)
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 MAX_VALUE_LENGTH = 1000  # characters; SQLite rejects a search for a thousand words
-# What an invalid value in a URL can raise. Not OperationalError, which reports an unavailable database.
+# Errors that an invalid value can raise. OperationalError means an unavailable database instead.
 BAD_VALUE_ERRORS = (
     *(ValueError, TypeError, LookupError, ArithmeticError),
     *(ValidationError, FieldError, IncorrectLookupParameters),
     *(DataError, NotSupportedError, ProgrammingError),
 )
-AUTOCOMPLETE, EXPORT = "autocomplete", "_export"  # URL names and suffixes of URL names
+AUTOCOMPLETE, EXPORT = "autocomplete", "_export"  # URL names and their suffixes
 LISTS = ("_changelist", EXPORT)
 
 
@@ -50,7 +50,7 @@ class Site(admin.AdminSite):
 def _guarded(view: View) -> View:
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        model_admin = getattr(view, "__self__", None)  # None unless the view is a method of a ModelAdmin
+        model_admin = getattr(view, "__self__", None)  # None unless the view is a ModelAdmin's method
         path_values = [*args, *kwargs.values()]
         if request.method == "GET" and not (path_values or request.GET):
             return view(request, *args, **kwargs)
@@ -73,13 +73,13 @@ def _guarded(view: View) -> View:
 def _savepoint() -> AbstractContextManager[None]:
     """Return a savepoint if a transaction is open, since a failed query would abort it on PostgreSQL.
 
-    In autocommit mode none is needed, and on SQLite it would start a write transaction.
+    In autocommit mode, a savepoint on SQLite would start a write transaction.
     """
     return transaction.atomic() if connection.in_atomic_block else nullcontext()
 
 
 def _check_values(request: HttpRequest, path_values: Sequence[Any]) -> None:
-    """Raise BadValue for values on which the databases differ or which raise an OperationalError."""
+    """Raise BadValue for values that the databases treat differently or that raise OperationalError."""
     in_path = [unquote(value) for value in path_values if isinstance(value, str)]
     in_query = [text for name, values in request.GET.lists() for text in (name, *values)]
     if any("\0" in text for text in (*in_path, *in_query)):
@@ -95,7 +95,6 @@ def _check_values(request: HttpRequest, path_values: Sequence[Any]) -> None:
 
 
 def page_name(request: HttpRequest) -> str:
-    """Return the URL name of a request, such as predictions_draw_changelist."""
     return (request.resolver_match and request.resolver_match.url_name) or ""
 
 
@@ -113,7 +112,6 @@ def _is_due_to_url(
 
 
 def _has_object(request: HttpRequest, model_admin: Any, key: str) -> bool:
-    """Return True if the object of a page exists, which rules out its key as the cause."""
     if not isinstance(model_admin, ModelAdmin):
         return False
     try:

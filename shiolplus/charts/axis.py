@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-STEPS = (1, 2, 5, 10)  # times a power of ten: the allowed distances between ticks
+STEPS = (1, 2, 5, 10)  # allowed distances between ticks, times a power of ten
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Axis:
-    """Ticks every `step` from `low` to `high`, both of which are ticks."""
+    """Ticks every `step` from `low` to `high`, inclusive."""
 
     low: float
     high: float
@@ -23,7 +23,7 @@ class Axis:
 
     @classmethod
     def around(cls, values: Iterable[float], ticks: int = 5) -> "Axis":
-        """Return an axis of about `ticks` intervals that covers all values; equal values are centered."""
+        """Return an axis of about `ticks` intervals that covers all values; center equal values."""
         values = list(values)
         low, high = min(values), max(values)
         if low == high:
@@ -35,7 +35,6 @@ class Axis:
         return cls(math.floor(low / step) * step, math.ceil(high / step) * step, step)
 
     def fraction(self, value: float) -> float:
-        """Return the position of a value along the axis, from 0 at `low` to 1 at `high`."""
         return (value - self.low) / (self.high - self.low)
 
     @property

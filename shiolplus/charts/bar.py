@@ -7,13 +7,13 @@ from dataclasses import dataclass
 BAR_PITCH = 15
 BAR_WIDTH = 11
 PLOT_HEIGHT = 150
-LEFT = 48  # margin for the labels of the axis
+LEFT = 48  # margin for axis labels
 HEADROOM = 1.15  # ratio of the plot's height to the highest bar
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The value that the bars are compared with, what it means, and its axis label."""
+    """The value of the reference line, its meaning, and its axis label."""
 
     value: float
     meaning: str
@@ -33,7 +33,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Bar:
-    """One ball: its value and the comparison with the reference as texts, and its rectangle."""
+    """One ball: its rectangle, and its value and comparison with the reference as texts."""
 
     ball: int
     value: str

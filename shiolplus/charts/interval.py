@@ -13,8 +13,6 @@ RIGHT = 198  # margin for the texts
 
 @dataclass(frozen=True)
 class Estimate:
-    """A named mean, the ends of its interval, and a text with both."""
-
     name: str
     mean: float
     low: float

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from shiolplus.charts.axis import Axis, Tick
 
 # Units of the SVG view box.
-WIDTH, HEIGHT = 620, 240  # of the plot without margins
-LEFT, TOP, BOTTOM = 58, 14, 30  # margins for the labels of the axes
-RIGHT = 190  # margin for the names of the series
+WIDTH, HEIGHT = 620, 240  # without margins
+LEFT, TOP, BOTTOM = 58, 14, 30  # margins for axis labels
+RIGHT = 190  # margin for series names
 LABEL_DISTANCE = 14  # minimum distance between two names
 
 
@@ -54,10 +54,10 @@ def line_chart(
     marks: Sequence[int] = (),
     form: str = "+.3f",
 ) -> LineChart:
-    """Return a chart with one line per series; all series have the same length and at least one point.
+    """Return a chart with one line per series. All series have the same length of at least one point.
 
-    `places` maps indices of points to labels of the x axis, and `marks` are indices with a vertical line.
-    `meaning` describes the dashed line at `level`. `form` is the format specification of values.
+    `places` maps indices of points to x-axis labels; `marks` are indices with a vertical line. `meaning`
+    describes the dashed line at `level`; `form` is a format specification.
     """
     axis = Axis.around([level, *(value for values in series.values() for value in values)])
     last = max(len(next(iter(series.values()))) - 1, 1)
@@ -100,7 +100,7 @@ def _tick_label(value: float, axis: Axis, form: str) -> str:
 
 
 def _spread_labels(ys: Sequence[float]) -> list[float]:
-    """Move labels apart to at least LABEL_DISTANCE, within the plot and without changing their order."""
+    """Move labels at least LABEL_DISTANCE apart, within the plot and in their order."""
     order = sorted(range(len(ys)), key=lambda index: ys[index])
     spread = [0.0] * len(ys)
     previous = float(TOP - LABEL_DISTANCE)

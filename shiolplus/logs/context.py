@@ -1,4 +1,4 @@
-"""Ids of the current run, batch and request, for log lines and stored rows."""
+"""Ids of the current run, batch and request."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +9,7 @@ _ids: ContextVar[dict[str, str]] = ContextVar("log_ids", default={})  # noqa: B0
 
 @contextmanager
 def log_ids(**ids: object) -> Iterator[None]:
-    """Add ids such as `run`, `batch` or `request` to all log lines within the block.
-
-    An empty id is omitted: not all work originates from a request.
-    """
+    """Add ids such as `run`, `batch` or `request` to all log lines within the block; omit empty ids."""
     added = {name: str(value) for name, value in ids.items() if value != ""}
     token = _ids.set(_ids.get() | added)
     try:
@@ -22,7 +19,6 @@ def log_ids(**ids: object) -> Iterator[None]:
 
 
 def current_request() -> str:
-    """Return the id of the current request, or an empty string."""
     return _ids.get().get("request", "")
 
 

@@ -1,4 +1,4 @@
-"""Request id middleware, and the logging filters that add context ids and drop tracebacks of bad requests."""
+"""Request id middleware and logging filters."""
 
 import logging
 import re
@@ -14,13 +14,13 @@ _VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 def request_id_of(headers: Mapping[str, Any]) -> str:
-    """Return the id that a client or proxy sent as X-Request-ID if it is well-formed, else a new one."""
+    """Return the X-Request-ID header if it is well-formed, else a new id."""
     request_id = headers.get("HTTP_X_REQUEST_ID", "")
     return request_id if _VALID_REQUEST_ID.fullmatch(request_id) else uuid.uuid4().hex
 
 
 class RequestIdMiddleware:
-    """Set `request.request_id`, and add it to log lines and to the response as X-Request-ID."""
+    """Set `request.request_id`, also in log lines and in the X-Request-ID response header."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -35,11 +35,11 @@ class RequestIdMiddleware:
 
 
 class ContextFilter(logging.Filter):
-    """Add `named_ids` to a record, and `ids` as text: " [run=… batch=…]", or an empty string."""
+    """Set `named_ids` on a record, and `ids` as text: " [run=… batch=…]", or an empty string."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         ids = dict(current_ids())
-        # Django logs some lines after the middleware has returned, but attaches the request.
+        # Some lines are logged after the middleware has returned, but have the request attached.
         if request_id := getattr(getattr(record, "request", None), "request_id", None):
             ids["request"] = request_id
         text = " ".join(f"{name}={value}" for name, value in ids.items())
@@ -49,10 +49,7 @@ class ContextFilter(logging.Filter):
 
 
 class SecurityTracebackFilter(logging.Filter):
-    """Drop the traceback of a request that Django rejects, such as one for an unknown host.
-
-    The cause is the client and not the code, and a scanner would fill the log with tracebacks.
-    """
+    """Drop the traceback of a request that Django rejects; a scanner would fill the log with them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name.startswith("django.security."):

@@ -1,6 +1,6 @@
-"""Log lines as JSON for log collectors (SHIOL_LOG_FORMAT=json).
+"""Log lines as JSON for log collectors.
 
-Imports nothing from this project: gunicorn's master process loads it, and does not reload it with the code.
+Imports nothing from this project: gunicorn's master process loads this module and never reloads it.
 """
 
 import json
@@ -10,10 +10,7 @@ from typing import Any
 
 
 class JsonFormatter(logging.Formatter):
-    """Format a record as one object: time, level, logger, message, the context ids, and any exception.
-
-    The output is ASCII, so each record is exactly one line in any encoding.
-    """
+    """Format a record as one line of ASCII: time, level, logger, message, context ids and any exception."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, Any] = {
@@ -33,7 +30,7 @@ class JsonFormatter(logging.Formatter):
 def _message(record: logging.LogRecord) -> str:
     try:
         return _escape_surrogates(record.getMessage())
-    except (TypeError, ValueError, KeyError):  # arguments that do not match the format: keep the line
+    except (TypeError, ValueError, KeyError):  # arguments do not match the format
         return _escape_surrogates(f"{record.msg} {record.args!r}")
 
 

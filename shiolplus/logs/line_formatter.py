@@ -1,20 +1,18 @@
-"""Log records as plain text, in which untrusted data cannot forge a line."""
+"""Log records as plain text in which untrusted data cannot forge a line."""
 
 import logging
 from types import TracebackType
 
 from shiolplus.logs.safe_text import sanitize_line
 
-INDENT = "    "  # so that no line of a traceback, which may quote untrusted data, looks like a record
+INDENT = "    "  # prevents a traceback that quotes untrusted data from looking like a record
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
 class LineFormatter(logging.Formatter):
-    """Escape control characters in a record's line, and indent its traceback."""
-
     def format(self, record: logging.LogRecord) -> str:
         if record.exc_info:
-            record.exc_text = None  # may be cached, unsanitized, by another handler's formatter
+            record.exc_text = None  # may be cached unsanitized by another handler's formatter
         return super().format(record)
 
     def formatMessage(self, record: logging.LogRecord) -> str:

@@ -1,8 +1,6 @@
-"""Outages: an unavailable, read-only or full database, a full disk, or an unavailable Redis.
+"""Detect outages of the database, the disk and Redis, and condense their log records.
 
-`outage_of` classifies an error. `OutageFilter` condenses the records of an outage, per process and place in
-the code: the first is logged as one line without traceback, then one line with a count every ten minutes, and
-one when the outage has ended.
+The first record of an outage is logged without its traceback, then a count every ten minutes, then the end.
 """
 
 import errno
@@ -26,8 +24,8 @@ DISK_FULL = "disk full"
 REDIS_AWAY = "Redis away"
 REDIS_PASSWORD = "Redis password"
 
-REPEATED_EVERY = 600.0  # seconds between two lines about a continuing outage
-ENDED_AFTER = 30.0  # seconds without a record after which an outage counts as ended
+REPEATED_EVERY = 600.0  # seconds between two lines about one outage
+ENDED_AFTER = 30.0  # seconds without a record
 FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
 READ_ONLY_STATES, FULL_STATES = {"25006"}, {"53100"}  # SQLSTATE of PostgreSQL
 
@@ -71,7 +69,7 @@ def _database_outage(error: Exception) -> str:
 
 @dataclass
 class _Outage:
-    """An outage of one kind at one place in the code; times are of the monotonic clock."""
+    """An outage of one kind at one place in the code; times are monotonic."""
 
     text: str
     logger: str
@@ -85,8 +83,8 @@ class _Outage:
 class OutageFilter(logging.Filter):
     """Drop repeated records of an outage. All handlers of a process share one instance.
 
-    An outage is recognized by a record's exception or by an exception among its arguments. A locked database
-    is not treated as an outage: each such record is about different work.
+    An outage is recognized by the record's exception or an exception among its arguments. Records of a locked
+    database are not dropped, since each is about different work.
     """
 
     def __init__(self) -> None:
@@ -95,7 +93,7 @@ class OutageFilter(logging.Filter):
         self._lock = Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if (decision := getattr(record, "is_outage_logged", None)) is not None:  # by another handler
+        if (decision := getattr(record, "is_outage_logged", None)) is not None:  # decided by another handler
             return bool(decision)
         self.log_ended()
         kind = _outage_kind(record)
@@ -104,7 +102,6 @@ class OutageFilter(logging.Filter):
         return is_logged
 
     def log_ended(self) -> None:
-        """Log the end of each outage of which records were suppressed."""
         if not self._outages:
             return
         cutoff = time.monotonic() - ENDED_AFTER
@@ -119,7 +116,7 @@ class OutageFilter(logging.Filter):
                 )
 
     def _is_logged(self, record: logging.LogRecord, kind: str) -> bool:
-        """Count a record. If it is to be logged, replace its traceback by one line and return True."""
+        """Count a record. If it must be logged, replace its traceback by one line and return True."""
         error = record.exc_info[1] if record.exc_info else None
         record.exc_info = record.exc_text = None
         text = _one_line(record.getMessage())
@@ -151,7 +148,7 @@ def tell_ended_outages() -> None:
 
 
 class LogFile(ConcurrentRotatingFileHandler):
-    """The rotating log file. Report on stderr that it cannot be written, once per REPEATED_EVERY seconds."""
+    """Rotating log file that reports write errors on stderr, at most once per REPEATED_EVERY seconds."""
 
     last_reported_at = -REPEATED_EVERY
 
@@ -165,7 +162,7 @@ class LogFile(ConcurrentRotatingFileHandler):
                 sys.stderr.write(f"the log file {self.baseFilename} cannot be written: {error}\n")
 
 
-# django-q2's message about a failed task, which contains the worker's traceback.
+# Contains the worker's traceback.
 _FAILED_TASK = re.compile(
     r"(?P<first>.*?) : Traceback .*\n\S*(OperationalError|InterfaceError|InternalError): .*\Z", re.DOTALL
 )

@@ -1,16 +1,16 @@
-"""Sanitizing of untrusted text for storage and logs, and validation of names.
+"""Sanitize untrusted text for storage and logs, and validate names.
 
-Imports no Django, since gunicorn's master process and the fit processes use it too.
+Imports no Django: gunicorn's master process and the fit processes use this module.
 """
 
 import re
 from typing import Any
 
-MAX_STORED = 10_000  # characters of an error or a summary
-MARKER = " […]"  # ends a truncated text
+MAX_STORED = 10_000  # characters
+MARKER = " […]"
 
 # PostgreSQL rejects NUL, and both databases reject lone surrogates. C0, DEL, C1 and the Unicode line
-# separators can start new lines in logs; bidi controls change the order in which a line is displayed.
+# separators can start new lines in logs; bidi controls change the displayed order.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _UNSAFE_IN_LINE = re.compile(_UNSAFE.pattern + "|[\t\n]")
 
@@ -25,10 +25,7 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def sanitize_text(text: str, max_length: int = MAX_STORED) -> str:
-    """Escape the characters of a text that are unsafe to store, and truncate it to `max_length`.
-
-    Newlines and tabs are kept. A truncated text ends in MARKER.
-    """
+    """Escape characters that are unsafe to store, and truncate to `max_length`. Keep newlines and tabs."""
     safe = _UNSAFE.sub(_escape, text[: max_length + 1])  # an error text may be megabytes long
     if len(safe) <= max_length:
         return safe
@@ -36,12 +33,12 @@ def sanitize_text(text: str, max_length: int = MAX_STORED) -> str:
 
 
 def sanitize_line(text: str) -> str:
-    """Escape unsafe characters, newlines and tabs, so that the text stays one line of a log."""
+    """Escape unsafe characters, newlines and tabs."""
     return _UNSAFE_IN_LINE.sub(_escape, text)
 
 
 def sanitize_json(value: Any) -> Any:
-    """Apply `sanitize_text` to all strings in a JSON value, including keys."""
+    """Apply `sanitize_text` to all strings and keys of a JSON value."""
     if isinstance(value, str):
         return sanitize_text(value)
     if isinstance(value, dict):
@@ -55,7 +52,7 @@ def sanitize_json(value: Any) -> Any:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an exception as "Type: text", safe to store, even if its `__str__` raises."""
+    """Return "Type: text", safe to store, even if the error's `__str__` raises."""
     try:
         text = str(error)
     except Exception as str_error:  # noqa: BLE001 - recording a failure must not fail
@@ -64,12 +61,10 @@ def describe_error(error: BaseException) -> str:
 
 
 def is_storable(text: str) -> bool:
-    """Return True if both databases can store a text: no NUL and no lone surrogate."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def is_name(text: str) -> bool:
-    """Return True if a text is not blank and contains no control characters."""
     return bool(text.strip()) and not _UNSAFE_IN_LINE.search(text)
 
 
@@ -84,5 +79,5 @@ def check_name(field: str, name: object, max_length: int) -> str:
 
 
 def _shortened(value: object) -> str:
-    text = sanitize_line(repr(value))  # repr escapes whatever cannot be printed
+    text = sanitize_line(repr(value))
     return text if len(text) <= 80 else f"{text[:80]}…"

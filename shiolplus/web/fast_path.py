@@ -1,4 +1,4 @@
-"""WSGI fast path that serves `/tickets/cached` from memory, without the cost of Django's request handling."""
+"""WSGI fast path that serves `/tickets/cached` from memory."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -39,16 +39,16 @@ Application = Callable[[Environ, Start], Iterable[bytes]]
 
 
 class CachedTicketsFastPath:
-    """Wrap Django's WSGI application and send a cached response where Django would send the same.
+    """Serve a cached response without Django if Django would send the same.
 
-    That is the case for a GET without an API key, for an allowed host, over TLS if it is required, within the
-    rate limit. All other requests go to Django. The remaining headers are copied from Django's last response.
+    Only for GET without an API key, an allowed host, TLS if required, and within the rate limit. Headers are
+    copied from Django's last response.
     """
 
     def __init__(self, application: Application) -> None:
         self.application = application
         self.proxies = Proxies()
-        self.headers: dict[bool, Headers] = {}  # by whether the request used TLS
+        self.headers: dict[bool, Headers] = {}  # key: whether the request used TLS
 
     def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
         if environ["PATH_INFO"] != CACHED_TICKETS or environ["REQUEST_METHOD"] != "GET":
@@ -60,7 +60,7 @@ class CachedTicketsFastPath:
         is_secure = (origin.scheme or environ["wsgi.url_scheme"]) == "https"
         response = self._lookup(environ, is_secure)
         if response is not None and not (window := hit(origin.address, bool(origin.unknown))).is_over:
-            # For the access log. Only here: Django would take it for the address of the peer.
+            # For the access log; Django itself would take it for the peer's IP address.
             environ["REMOTE_ADDR"] = origin.address
             headers = {"X-Request-ID": request_id_of(environ), "ETag": response.etag} | window.headers()
             all_headers = [*self.headers[is_secure], *headers.items()]

@@ -11,7 +11,7 @@ SVG = (
 )
 
 
-@csrf_exempt  # read-only
+@csrf_exempt
 @require_safe
 @cache_control(public=True, max_age=86_400)
 def favicon(request: HttpRequest) -> HttpResponse:

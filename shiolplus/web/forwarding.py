@@ -1,7 +1,7 @@
-"""Parsers for X-Forwarded-For and Forwarded (RFC 7239), the headers in which proxies name the client.
+"""Parse X-Forwarded-For and Forwarded (RFC 7239).
 
-A hop's address is None if the header contains no IP address: `unknown`, an obfuscated identifier such as
-`_hidden`, or a malformed value. The headers are untrusted input, so no parser raises.
+A hop's address is None if the header contains no IP address, for example `unknown` or an obfuscated
+identifier. The headers are untrusted input, so no parser raises.
 """
 
 import ipaddress
@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# RFC 7239, section 6: an IP address, IPv6 in brackets, and optionally a port, which may be obfuscated.
+# RFC 7239, section 6: an IP address, IPv6 in brackets, and an optional port.
 _NODE = re.compile(
     r"(?: \[ (?P<ipv6> [^][]+ ) ] | (?P<ipv4> [0-9.]+ ) ) (?: : (?: [0-9]{1,5} | _[A-Za-z0-9._-]+ ) )?",
     re.VERBOSE,
 )
-# Also accepts common values that RFC 7239 requires to be quoted, such as for=[2001:db8::1]:443.
+# Also accepts values that RFC 7239 requires to be quoted, such as for=[2001:db8::1]:443.
 _PAIR = re.compile(
     r"""[ \t]* (?P<name> [!#$%&'*+.^_`|~0-9A-Za-z-]+ )
         = (?: "(?P<quoted> (?: [^"\\] | \\. )* )" | (?P<plain> [^\s",;]+ ) )
@@ -27,14 +27,12 @@ _ESCAPED = re.compile(r"\\(.)")
 
 
 class Hop(NamedTuple):
-    """The IP address and the scheme ("" if not stated) from which one proxy received the request."""
-
     address: Address | None
     scheme: str = ""
 
 
 def parse_address(text: str) -> Address | None:
-    """Return an IP address, or None. IPv4-mapped IPv6 is returned as IPv4, and a zone id is dropped."""
+    """Return an IP address, or None. Convert IPv4-mapped IPv6 to IPv4 and drop a zone id."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -65,10 +63,9 @@ def _unquoted(text: str) -> str:
 
 
 def parse_forwarded(value: str) -> list[Hop]:
-    """Return one hop per element of a Forwarded header, the client's side first.
+    """Return one hop per element, the client's side first, or one unknown hop for a malformed header.
 
-    A malformed header is returned as one unknown hop: after an unbalanced quotation mark from a client, the
-    part that a proxy appended cannot be identified.
+    After an unbalanced quotation mark from a client, the part that a proxy appended cannot be identified.
     """
     elements = _split_elements(value)
     if elements is None:
@@ -77,7 +74,6 @@ def parse_forwarded(value: str) -> list[Hop]:
 
 
 def _split_elements(value: str) -> list[dict[str, str]] | None:
-    """Return the parameters of each element by their lower-case names; None if the header is malformed."""
     elements: list[dict[str, str]] = [{}]
     position, end = 0, ";"
     while end:

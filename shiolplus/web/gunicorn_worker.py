@@ -1,4 +1,4 @@
-"""gunicorn worker and loggers: uninterrupted reloads, and log lines in this project's format."""
+"""gunicorn worker with uninterrupted reloads, and loggers in this project's format."""
 
 import mmap
 import selectors
@@ -16,7 +16,7 @@ from shiolplus.logs.line_formatter import LineFormatter
 
 # Shorter than graceful_timeout, so that stopping the server during a reload does not cut off requests.
 HANDOVER_SECONDS = 15
-IDLE_CONNECTION_SECONDS = 5  # until a new connection without a request is closed
+IDLE_CONNECTION_SECONDS = 5
 INT64 = struct.Struct("q")
 
 
@@ -41,7 +41,7 @@ class LineLogger(Logger):
 
 
 class SharedMaximum:
-    """The highest worker age (gunicorn's counter of started workers), shared by all forked processes."""
+    """The highest worker age (gunicorn's counter of started workers) over all processes."""
 
     def __init__(self) -> None:
         self.memory = mmap.mmap(-1, INT64.size)
@@ -59,8 +59,8 @@ newest_started, newest_ready = SharedMaximum(), SharedMaximum()
 class GracefulReloadWorker(ThreadWorker):
     """Keep serving during a reload until a replacement is ready.
 
-    gunicorn starts the new workers and stops the old ones at the same moment, so nobody would accept
-    connections while the new ones load the code.
+    gunicorn stops the old workers as soon as it starts the new ones, so no process would accept connections
+    while the new ones load the code.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -71,7 +71,7 @@ class GracefulReloadWorker(ThreadWorker):
     def enqueue_req(self, conn: Any) -> None:
         """Assign a thread to a new connection only when a request arrives.
 
-        Browsers open connections in advance, and each of them would occupy a thread for five seconds.
+        Browsers open connections in advance, each of which would occupy a thread for five seconds.
         """
         if conn.initialized or conn.data_ready:
             super().enqueue_req(conn)
@@ -87,13 +87,13 @@ class GracefulReloadWorker(ThreadWorker):
         super().run()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Handle SIGTERM, which a reload may send more than once."""
+        """Start the handover on the first SIGTERM; a reload may send several."""
         self.handover_deadline = self.handover_deadline or time.monotonic() + HANDOVER_SECONDS
         if not self.should_keep_serving():
             super().handle_exit(sig, frame)
 
     def notify(self) -> None:
-        """Send the heartbeat, and stop once the handover is over: the main loop calls this every second."""
+        """Send the heartbeat, and stop after the handover. Called by the main loop every second."""
         super().notify()
         if self.handover_deadline and not self.should_keep_serving():
             self.alive = False
@@ -101,7 +101,7 @@ class GracefulReloadWorker(ThreadWorker):
     def should_keep_serving(self) -> bool:
         """Return True during a reload until a replacement is ready or the handover deadline passes.
 
-        A worker among the newest `cfg.workers` is not being replaced: the server is stopping.
+        A worker among the newest `cfg.workers` has no replacement: the server is stopping.
         """
         newest_replaced = newest_started.get() - self.cfg.workers
         return (

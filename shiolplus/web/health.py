@@ -1,8 +1,7 @@
 """Health probes for load balancers and monitors.
 
-`/healthz` reports only that this process responds. `/readyz` probes each part of the installation. By default
-only those are required without which a web process cannot serve, since it serves stored tickets even while
-no worker runs.
+`/healthz` only responds; `/readyz` probes each part. By default only the parts that a web process needs are
+required, since it serves stored tickets even while no worker runs.
 """
 
 import logging
@@ -37,12 +36,12 @@ logger = logging.getLogger(__name__)
 OK, FAILED, UNKNOWN = "ok", "failed", "unknown"
 REQUIRED = ("database", "migrations", "disk")
 WITHOUT_DATABASE = {"disk", "cache", "heartbeats"}
-HEARTBEAT_TIMEOUT = 60  # seconds; an idle cluster sends a heartbeat every 12 seconds, a busy one every 5
+HEARTBEAT_TIMEOUT = 60  # seconds; an idle cluster sends a heartbeat every 12 s, a busy one every 5 s
 
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """The state of one part: `detail` for people, `figures` for programs."""
+    """The state of one part, as text and as figures for programs."""
 
     status: str
     detail: str
@@ -128,7 +127,6 @@ def _disk() -> ProbeResult:
 
 
 def _cache() -> ProbeResult:
-    """Probe the shared cache. The service continues without it."""
     kind = "redis" if probes.has_redis() else "memory"
     text = "Redis accepts writes." if probes.has_redis() else "One cache per process (no CACHE_URL)."
     return _result_from(conditions.cache_conditions(), text, {"kind": kind})
@@ -146,7 +144,7 @@ def _heartbeats() -> ProbeResult:
 
 
 def _result_from(found: Iterable[Condition], ok_text: str, figures: dict[str, Any]) -> ProbeResult:
-    """Return a result with the summaries of all conditions; a disk that is only low on space is still OK."""
+    """Return a result that summarizes all conditions. A disk that is only low on space is OK."""
     problems = list(found)
     if not problems:
         return ProbeResult(OK, ok_text, figures)

@@ -1,7 +1,6 @@
 """/metrics for Prometheus, computed from the database at scrape time.
 
-Every web process on every host reports the same values, and a restart loses none. No query reads the ticket
-table or one row per claim.
+All web processes report the same values. No query reads the ticket table or one row per claim.
 """
 
 import platform
@@ -37,13 +36,13 @@ from tickets.monitoring.collector import draw_calendar_at, worker_status_at
 from tickets.monitoring.history import mode_histories
 from tickets.monitoring.workload import workload_at
 
-Sample = tuple[Sequence[str], float]  # label values, value; an unknown value has no sample, rather than zero
+Sample = tuple[Sequence[str], float]  # label values, value; unknown values have no sample
 Family = TypeVar("Family", GaugeMetricFamily, CounterMetricFamily)
 FINISHED = (PipelineRun.Status.COMPLETED, PipelineRun.Status.FAILED)
 
 
 class SnapshotCollector(Collector):
-    """Collect all metrics from the database. Only claim totals of past draws are kept between scrapes."""
+    """Collect all metrics from the database. Only claim totals of past draws are cached between scrapes."""
 
     def __init__(self) -> None:
         self.claims = ClaimTotals()

@@ -1,6 +1,6 @@
-"""Session, CSRF, authentication and message middleware that skip the API.
+"""Middleware that skips the API.
 
-The API has no sessions, and the four accounted for a sixth of the response time of a ticket request.
+The API has no sessions, and these four took a sixth of the response time of a ticket request.
 """
 
 from typing import Any
@@ -16,8 +16,6 @@ API_PREFIX = "/api/"
 
 
 class SkipApiMixin(MiddlewareMixin):
-    """Mixin, listed before a middleware class, that bypasses it for API requests."""
-
     def __call__(self, request: HttpRequest) -> Any:
         handle = self.get_response if request.path_info.startswith(API_PREFIX) else super().__call__
         return handle(request)

@@ -8,10 +8,10 @@ from django.utils.http import parse_header_parameters
 
 
 class TolerantContentTypeMixin:
-    """Mixin, listed before a request class, that always decodes requests as UTF-8.
+    """Decode all requests as UTF-8.
 
-    Django decodes the query string with the charset of the body. An unknown charset raises before any
-    middleware runs, which the web server turns into a plain 500.
+    Django decodes the query string with the charset of the body; an unknown charset raises before any
+    middleware.
     """
 
     content_type: str | None

@@ -1,7 +1,4 @@
-"""Middleware for the Content-Security-Policy and Permissions-Policy headers.
-
-SECURE_CSP maps directives to sources, as in Django 6, which has this built in.
-"""
+"""Content-Security-Policy and Permissions-Policy headers, until Django 6 provides SECURE_CSP."""
 
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -12,17 +9,17 @@ from django.http import HttpRequest, HttpResponse
 Policy = Mapping[str, Sequence[str]]
 
 SELF, NONE = "'self'", "'none'"
-# With SHIOL_DEBUG on, Django's error pages contain inline styles and scripts.
+# With DEBUG on, Django's error pages contain inline styles and scripts.
 DEBUG_PAGES = {HTTPStatus.NOT_FOUND, HTTPStatus.INTERNAL_SERVER_ERROR}
 
 
 def policy_text(policy: Policy) -> str:
-    """Return the header's value, such as `default-src 'self'; img-src 'self' data:`."""
+    """Return a value such as `default-src 'self'; img-src 'self' data:`."""
     return "; ".join(" ".join([directive, *sources]) for directive, sources in policy.items())
 
 
 class HeadersMiddleware:
-    """Add both headers to each response that does not set them itself.
+    """Add both headers to responses that lack them.
 
     SECURE_CSP_PATHS maps a path prefix to directives that override those of SECURE_CSP.
     """

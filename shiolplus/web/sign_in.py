@@ -1,7 +1,7 @@
 """Sign-in and sign-out: lock-out after failures, and validation of the redirect target.
 
-django-axes counts and stores the failures. This module first sanitizes its input, so that both databases can
-store it and it cannot forge log lines.
+django-axes stores the failures. Its input is sanitized first, so that both databases can store it and it
+cannot forge log lines.
 """
 
 import ipaddress
@@ -22,9 +22,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from shiolplus.logs.safe_text import sanitize_line
 from shiolplus.web.trusted_proxies import parse_address
 
-MAX_USERNAME_LENGTH = 255  # of the columns of django-axes; PostgreSQL rejects longer values
+MAX_USERNAME_LENGTH = 255  # length of django-axes' columns; PostgreSQL rejects longer values
 STORED_HEADERS = ("HTTP_USER_AGENT", "HTTP_ACCEPT", "PATH_INFO")
-IPV6_PREFIX = 64  # the network of one subscriber, who can use any IP address in it
+IPV6_PREFIX = 64  # one subscriber can use any IP address in a /64 network
 # Admin URLs that respond to GET with an error or a redirect.
 NOT_LANDING_PAGES = {"login", "logout", "jsi18n", "autocomplete", "view_on_site"}
 
@@ -35,7 +35,7 @@ def client_username(request: HttpRequest, credentials: Mapping[str, Any] | None)
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """Return the IP address under which failures are counted: of IPv6 the /64 network; None if unknown."""
+    """Return the IP address to count failures by, or None: for IPv6, that of the /64 network."""
     address = parse_address(request.META.get("REMOTE_ADDR", ""))
     if isinstance(address, ipaddress.IPv6Address):
         network = ipaddress.ip_network((int(address), IPV6_PREFIX), strict=False)
@@ -53,7 +53,7 @@ class SignInLimit(AxesStandaloneBackend):
         password: str | None = None,
         **kwargs: Any,
     ) -> None:
-        if request is None:  # called by a program: there is no IP address to count by
+        if request is None:  # no IP address to count by
             return
         for header in STORED_HEADERS:
             if header in request.META:
@@ -88,7 +88,7 @@ def is_landing_page(url: str, request: HttpRequest) -> bool:
         match = resolve(path)
     except Resolver404:
         return False
-    if match.url_name is None or match.url_name in NOT_LANDING_PAGES:  # None: the admin's catch-all view
+    if match.url_name is None or match.url_name in NOT_LANDING_PAGES:  # None: catch-all view
         return False
     return path.isprintable() and ("admin" in match.namespaces or match.url_name == "dashboard")
 

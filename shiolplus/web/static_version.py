@@ -1,6 +1,6 @@
-"""A version in STATIC_URL, so that browsers may cache static files indefinitely without a collectstatic step.
+"""A version in STATIC_URL, which lets browsers cache static files indefinitely without collectstatic.
 
-All files share one version, as a prefix of their paths, so relative URLs between them need no rewriting.
+All files share one version, so relative URLs between them need no rewriting.
 """
 
 import hashlib
@@ -12,13 +12,12 @@ from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.templatetags.static import static
 from django.views.decorators.cache import never_cache
 
-# Packages with static files.
 PACKAGES = ("django", "djangorestframework", "drf-spectacular-sidecar", "django-q2")
 DIGITS = 8
 
 
 def static_version(project: Path) -> str:
-    """Return a digest of the versions of PACKAGES and of the contents of the project's own static files."""
+    """Return a digest of the versions of PACKAGES and of the project's own static files."""
     digest = hashlib.sha256("".join(map(version, PACKAGES)).encode())
     for path in sorted([*project.glob("*/static/**/*"), *project.glob("*/*/static/**/*")]):
         if path.is_file():
@@ -30,7 +29,7 @@ def static_version(project: Path) -> str:
 def redirect_to_current_version(request: HttpRequest, digest: str, name: str) -> HttpResponseRedirect:
     """Redirect to the current version of a file, for pages rendered by a process with other code.
 
-    Raise Http404 for the current version: WhiteNoise did not find the file.
+    Raise Http404 for the current version, which WhiteNoise did not find.
     """
     if f"/{digest}/" in settings.STATIC_URL:
         raise Http404

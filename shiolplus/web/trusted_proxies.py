@@ -1,4 +1,4 @@
-"""The client's IP address and scheme, from the forwarding headers of the proxies in SHIOL_TRUSTED_PROXIES."""
+"""The client's IP address and scheme, from the headers of the proxies in SHIOL_TRUSTED_PROXIES."""
 
 import ipaddress
 import re
@@ -16,16 +16,16 @@ from tickets.api.callers import UNKNOWN_CLIENT_KEY
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 PeerAllowlist = tuple[frozenset[Network], bool]
 
-UNIX = "unix"  # stands for peers on a Unix socket, which have no IP address
-# Keys of request.META. No header of a request can have these names.
-SCHEME_KEY = "shiolplus.scheme"  # the scheme according to a trusted proxy; read by `request.is_secure()`
-UNTRUSTED_KEY = "shiolplus.untrusted"  # an untrusted proxy: REMOTE_ADDR is not the client's IP address
+UNIX = "unix"  # a peer on a Unix socket, which has no IP address
+# Keys of request.META that no request header can have.
+SCHEME_KEY = "shiolplus.scheme"  # for `request.is_secure()`
+UNTRUSTED_KEY = "shiolplus.untrusted"  # the peer, an untrusted proxy whose REMOTE_ADDR is not the client's
 
-CONFLICT = "conflict"  # in place of a scheme
+CONFLICT = "conflict"
 
 
 class AmbiguousScheme(SuspiciousOperation):
-    """Whether a request used TLS is unclear, so a redirect to https could loop forever."""
+    """It is unclear whether a request used TLS, so a redirect to https could loop forever."""
 
 
 def parse_peers(setting: str, words: Iterable[str]) -> PeerAllowlist:
@@ -45,7 +45,7 @@ def parse_peers(setting: str, words: Iterable[str]) -> PeerAllowlist:
 
 
 def _parse_network(word: str) -> Network:
-    """Return a network, an IPv4-mapped one as IPv4, as `parse_address` does with IP addresses."""
+    """Return a network. Convert IPv4-mapped IPv6 to IPv4, as `parse_address` does."""
     network = ipaddress.ip_network(word)
     first = network.network_address
     if isinstance(first, ipaddress.IPv6Address) and first.ipv4_mapped and network.prefixlen >= 96:
@@ -64,16 +64,16 @@ def is_trusted_peer(peer: str, peers: PeerAllowlist) -> bool:
 
 class Origin(NamedTuple):
     address: str  # empty for a Unix socket and for an unknown client
-    scheme: str = ""  # "https" or "http" if a trusted proxy sent it, CONFLICT if two headers differ
+    scheme: str = ""  # "https", "http", or CONFLICT if two headers differ
     unknown: str = ""  # why the client is unknown
 
 
 class Proxies:
-    """Determine a request's client and scheme from its peer and, if that is trusted, its forwarding headers.
+    """Determine a request's client and scheme from its peer and, if that is trusted, its headers.
 
-    Both headers are read from the right: each proxy appends the IP address it received the request from, so
-    the first untrusted one is the client, and everything to its left may be forged. The client is unknown if
-    that entry is not an IP address, or if X-Forwarded-For and Forwarded name different clients.
+    Each proxy appends the IP address that it received the request from. So the last untrusted address is the
+    client, and everything before it may be forged. The client is unknown if that entry is not an IP address,
+    or if X-Forwarded-For and Forwarded name different clients.
     """
 
     def __init__(self) -> None:
@@ -126,17 +126,15 @@ def _combine_schemes(x_forwarded_proto: str, forwarded: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _normalized(peer: str) -> str:
-    """Return a peer's IP address in canonical form, or the empty string of a Unix socket unchanged."""
     return str(parse_address(peer) or peer)
 
 
 def forwarded_proto(headers: Mapping[str, Any]) -> str:
-    """Return X-Forwarded-Proto, which may come from an untrusted peer."""
     return str(headers.get("HTTP_X_FORWARDED_PROTO", "")).strip().lower()
 
 
 class TrustedProxies:
-    """Middleware that sets the client's IP address in REMOTE_ADDR and its scheme in SCHEME_KEY."""
+    """Set the client's IP address in REMOTE_ADDR and its scheme in SCHEME_KEY."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -165,7 +163,7 @@ class TrustedProxies:
 
 
 def _check_scheme(peer: str, headers: Mapping[str, Any], scheme: str, is_trusted: bool) -> None:
-    """Raise AmbiguousScheme if a redirect to https would come back unchanged, in an endless loop."""
+    """Raise AmbiguousScheme if a redirect to https would loop forever."""
     if not is_trusted:
         hops = parse_forwarded(headers.get("HTTP_FORWARDED", ""))
         if "https" in {forwarded_proto(headers), *(hop.scheme for hop in hops)}:
