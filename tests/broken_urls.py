@@ -1,4 +1,4 @@
-"""A site whose addresses fail, each in its way, for tests of what is answered then."""
+"""URL configuration whose views raise errors, for tests of error responses."""
 
 from collections.abc import Callable
 from typing import NoReturn
@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 
 def raising(error: Exception) -> Callable[[HttpRequest], NoReturn]:
-    """A view that fails with this error."""
+    """Return a view that raises an error."""
 
     def view(request: HttpRequest) -> NoReturn:
         raise error

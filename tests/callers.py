@@ -1,4 +1,4 @@
-"""Programs that call a running server over its socket, one or many at once."""
+"""Clients that call a running server over its socket."""
 
 import http.client
 import json
@@ -24,7 +24,7 @@ class Answer:
 def ask(
     port: int, path: str, method: str = "GET", headers: dict[str, str] | None = None, body: Any = None
 ) -> Answer:
-    """One request on a connection of its own; ConnectionError or HTTPException when no answer comes."""
+    """Send one request on its own connection. Raise ConnectionError or HTTPException without a response."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         sent = None if body is None else json.dumps(body)
@@ -38,7 +38,7 @@ def ask(
 
 
 def at_once(callers: int, call: Callable[[Item], T], items: Iterable[Item]) -> list[T]:
-    """What a call returns for each item, by so many threads with a database connection each."""
+    """Return the results of a call per item, from a number of threads with their own database connections."""
 
     def closing(item: Item) -> T:
         try:

@@ -1,4 +1,4 @@
-"""Commands as an operator runs them: in this process, or in one of their own where the exit code matters."""
+"""Run management commands in this process, or in a new one where the exit code matters."""
 
 import subprocess
 import sys
@@ -11,14 +11,14 @@ from tests.processes import environment
 
 
 def call(command: str, *arguments: str) -> tuple[str, str]:
-    """A command in this process: what it wrote to stdout and stderr."""
+    """Run a command in this process. Return its stdout and stderr."""
     out, err = StringIO(), StringIO()
     call_command(command, *arguments, stdout=out, stderr=err)
     return out.getvalue(), err.getvalue()
 
 
 def manage(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
-    """A command in a process of its own, on the tests' database."""
+    """Run a command in a new process on the test database."""
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=settings.BASE_DIR,

@@ -1,4 +1,4 @@
-"""The tests' own world: a temporary `var/`, a file database there, and real draws.
+"""Test settings: a temporary `var/` and a SQLite file in it.
 
 Set before Django reads its settings, so that no test can reach the project's own files.
 """
@@ -20,7 +20,7 @@ os.environ |= {
     "DJANGO_SETTINGS_MODULE": "shiolplus.settings",
     "SHIOL_VAR": str(VAR),
     "SHIOL_SECRET_KEY": "tests-Jq3vTn8wXc2yLr6zBk5mHd9sFg4p",
-    # A lease is renewed from a thread, which must not meet a test's long transaction on SQLite.
+    # On SQLite, the thread that renews a lease would wait for a test's long transaction.
     "SHIOL_LEASE_SECONDS": "300",
 }
 OURS = (
@@ -29,7 +29,7 @@ OURS = (
 )
 for name in ("CACHE_URL", "WEB_CONCURRENCY", *(f"SHIOL_{one}" for one in OURS)):
     os.environ.pop(name, None)
-ON_GIVEN_DATABASE = bool(os.environ.get("SHIOL_TESTS_ON_GIVEN_DATABASE"))  # the suite, run by itself
+ON_GIVEN_DATABASE = bool(os.environ.get("SHIOL_TESTS_ON_GIVEN_DATABASE"))  # run by a test of this suite
 if not ON_GIVEN_DATABASE:
     os.environ.pop("DATABASE_URL", None)
 
@@ -48,7 +48,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes() -> None:
-    """Each worker makes a world of its own: what is set above for this process must not reach it."""
+    """Let each worker create its own environment."""
     for name in ("DJANGO_SETTINGS_MODULE", "SHIOL_VAR"):
         os.environ.pop(name, None)
 
@@ -59,7 +59,7 @@ def pytest_report_header() -> str:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The longest test first, so that all cores end together; on a given database only tests that use it."""
+    """Run the longest test first, to keep all cores busy. On a given database, run only tests that use it."""
     items.sort(key=lambda item: not item.nodeid.startswith("tests/test_postgres.py"))
     if ON_GIVEN_DATABASE:
         config.hook.pytest_deselected(items=[item for item in items if not uses_database(item)])
@@ -67,10 +67,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def uses_database(item: pytest.Item) -> bool:
-    """Whether pytest-django lets a test reach its database: to all others it is closed.
-
-    A browser's tests do, and see nothing of which database it is.
-    """
+    """Return whether pytest-django lets a test use its database. Browser tests do not depend on its type."""
     if item.nodeid.startswith("tests/browser/"):
         return False
     fixtures = getattr(item, "fixturenames", [])
@@ -93,12 +90,12 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _policies_outlive_an_emptied_database() -> None:
-    """A test of transactions empties all tables, also of what a migration stored for the next test."""
+    """Restore the policies from the migration after a transactional test has emptied all tables."""
     post_migrate.connect(make_policies, sender=apps.get_app_config("tickets"))
 
 
 def make_policies(**kwargs: object) -> None:
-    """Give each mode the policy that the migration gives it."""
+    """Create the policy per mode that the migration creates."""
     from predictions.modes.registry import MODE_NAMES
     from tickets.models.policies import ModePolicy
 
@@ -118,7 +115,7 @@ def real_draws(db: None) -> None:
 
 @pytest.fixture
 def admin() -> "Client":
-    """A browser in which a superuser has logged in."""
+    """Return a client logged in as a superuser."""
     from tests.staff import superuser
 
     return superuser()
@@ -126,7 +123,7 @@ def admin() -> "Client":
 
 @pytest.fixture(autouse=True)
 def _unremembered_sales() -> None:
-    """A process reads the sales of past draws once; here each test has a past of its own."""
+    """Clear the demand models, which a process computes once from past sales."""
     from tickets.demand.inventory import demand_models
 
     demand_models.forget()
@@ -141,14 +138,14 @@ def on_tuesday() -> Iterator[None]:
 
 @pytest.fixture
 def small_models(settings: LazySettings) -> None:
-    """Real models that are much smaller, for tests of what is done with them."""
+    """Use real but much smaller models."""
     small = {"random_forest": {"trees": 4}, "lstm": {"units": 4, "epochs": 1}, "v2": {"rounds": 5}}
     settings.MODE_PARAMETERS = {**settings.MODE_PARAMETERS, **small}
 
 
 @pytest.fixture(autouse=True)
 def _log_levels() -> Iterator[None]:
-    """Commands set how much is logged; the next test starts as a fresh process would."""
+    """Restore the log levels that commands change."""
     changed = [*(logging.getLogger(name) for name in APPS), *logging.getLogger().handlers]
     before = [one.level for one in changed]
     yield

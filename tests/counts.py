@@ -1,4 +1,4 @@
-"""What the batches say that they hold, against what is there."""
+"""Check the stored counts of batches against the tickets."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tickets.store import get_batch_ticket_stats
 
 
 def assert_every_count_is_true() -> None:
-    """`stored` of each batch, and each sum of the stats, against COUNT(*)."""
+    """Compare each batch's `stored` and each sum of the statistics with COUNT(*)."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT batch_id, COUNT(*) FROM pre_generated_tickets GROUP BY batch_id")
         really = dict(cursor.fetchall())

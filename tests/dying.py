@@ -1,6 +1,6 @@
-"""Settings of a server that dies amid a request, as a power cut or the system's memory killer ends one.
+"""Settings of a server that dies during a request, as in a power failure or an out-of-memory kill.
 
-`SHIOL_TESTS_DIES` says when: "before the commit" of a claim, or "after the commit" and before its answer.
+`SHIOL_TESTS_DIES` is "before the commit" of a claim or "after the commit", before its response.
 """
 
 import os
@@ -18,7 +18,7 @@ LAST_STATEMENT = "INSERT INTO tickets_claimhour"  # of a claim's transaction
 
 
 class Dies:
-    """Outside all other middleware: what is answered within has been committed."""
+    """The outermost middleware: everything is committed when it gets the response."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -1,4 +1,4 @@
-"""Real rows, as short as they come."""
+"""Factories of minimal model instances."""
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -31,7 +31,7 @@ from tickets.models import ApiClient, ApiKey, Claim, ClaimHour, PreGeneratedTick
 from tickets.models.claims import COUNTER_SHARDS
 
 WEDNESDAY = date(2026, 11, 25)
-THIRDS = (23, 46)  # the cuts of 1-23, 24-46 and 47-69
+THIRDS = (23, 46)  # cut points of 1-23, 24-46 and 47-69
 
 
 def draw_on_sale() -> date:
@@ -40,7 +40,7 @@ def draw_on_sale() -> date:
 
 
 def tilted_component(strategy: str = "random_forest", share: float = 1.0) -> Component:
-    """A law that prefers high balls a little: every ball's weight differs from every other's."""
+    """Return a component that slightly prefers high balls; all weights differ."""
     return Component(
         strategy,
         share,
@@ -50,28 +50,28 @@ def tilted_component(strategy: str = "random_forest", share: float = 1.0) -> Com
 
 
 def random_component(seed: int) -> Component:
-    """Weights without ties or order, as a model gives them."""
+    """Return a component with random weights without ties or order, like a model's."""
     numbers = generator_for(seed).random(95)
     return Component("random", 1.0, tuple(0.5 + numbers[:69]), tuple(0.5 + numbers[69:]))
 
 
 def peaked_component(strategy: str = "random_forest") -> Component:
-    """As concentrated as the law allows: some tickets come again and again."""
+    """Return a component of maximum concentration, which produces duplicate tickets."""
     return Component(strategy, 1.0, (20.0,) * 5 + (1.0,) * 64, (20.0,) + (1.0,) * 25)
 
 
 def stratified_component(component: Component) -> Component:
-    """A law with its five balls spread as `range_balanced` spreads them."""
+    """Return the component with strata as in `range_balanced`."""
     return replace(component, strata=Strata(THIRDS, balanced_table(THIRDS, 0.5)))
 
 
 def dealt_component(strategy: str = "deck", share: float = 1.0) -> Component:
-    """Tickets in decks, each of them uniform."""
+    """Return a uniform component that is dealt in decks."""
     return replace(uniform_component(strategy), share=share, dealt=True)
 
 
 def component_with(**changes: Any) -> Component:
-    """The uniform law, changed."""
+    """Return the uniform component with changes."""
     return Component.from_json(uniform_component().as_json() | changes)
 
 
@@ -99,7 +99,7 @@ def make_prediction(
     draw_date: date | None = None,
     components: list[Component] | None = None,
 ) -> Prediction:
-    """A stored law for a draw (the upcoming one), with the model and the pipeline run it needs."""
+    """Create a prediction, by default for the upcoming draw, with its model and pipeline run."""
     draw_date = draw_date or draw_on_sale()
     run = PipelineRun.objects.create(
         pipeline_run_id=new_run_id("test"), draw_date=draw_date, source="none", modes=[mode]
@@ -115,13 +115,13 @@ def make_prediction(
 
 
 def fair_history(draws: int, seed: int | None = None) -> History:
-    """So many simulated fair draws."""
+    """Return simulated fair draws."""
     drawn = sample(uniform_component(), draws, generator_for(seed or draws)).astype(int)
     return History(drawn[:, :5], drawn[:, 5])
 
 
 def store_fair_draws(count: int) -> list[Draw]:
-    """As many in the database, on the last draw days through 2025-12-22."""
+    """Store simulated fair draws on the last draw days through 2025-12-22."""
     history, days = fair_history(count), list(scheduled_draws(CURRENT_ERA.since, date(2025, 12, 22)))[-count:]
     return Draw.objects.bulk_create(
         Draw(
@@ -135,7 +135,7 @@ def store_fair_draws(count: int) -> list[Draw]:
 
 
 def make_report(draws: int = 200, draws_through: date = date(2025, 12, 22)) -> RandomnessReport:
-    """A stored report of so many simulated fair draws."""
+    """Store a randomness report of simulated fair draws."""
     found = randomness_report(fair_history(draws))
     return RandomnessReport.objects.create(
         draws=draws,
@@ -149,9 +149,9 @@ def make_report(draws: int = 200, draws_through: date = date(2025, 12, 22)) -> R
 def make_backtest(
     gains: dict[str, tuple[float, float]], draws: int = 40, refit_every: int = 20, **values: Any
 ) -> Backtest:
-    """A backtest that has ended, of modes that gain so much on uniform and vary so much from draw to draw.
+    """Store a finished backtest of modes with these mean gains over uniform and their spreads.
 
-    Their losses are made up, and stored and compared as measured ones are.
+    The losses are synthetic, but are stored and compared like measured ones.
     """
     history, known = fair_history(draws), 700
     backtest = Backtest.objects.create(
@@ -185,19 +185,19 @@ def make_backtest(
 
 
 def queued_batch(size: int = 100, **values: object) -> TicketBatch:
-    """A batch with a fixed seed, created but not made."""
+    """Create a queued batch with a fixed seed."""
     result = BatchTicketGenerator(size, ["random_forest"]).generate_batch(draw_date=draw_on_sale())
     TicketBatch.objects.filter(run=result["generation_run_id"]).update(**({"seed": 7} | values))
     return TicketBatch.objects.get(run=result["generation_run_id"])
 
 
 def ticket(n1: int, n2: int, n3: int, n4: int, n5: int, powerball: int, **values: Any) -> dict[str, Any]:
-    """A ticket as `insert_batch_tickets` takes it."""
+    """Return a ticket in the format of `insert_batch_tickets`."""
     return {"white_balls": [n1, n2, n3, n4, n5], "powerball": powerball} | values
 
 
 def some_tickets(count: int, powerball: int = 1) -> list[dict[str, Any]]:
-    """Different valid tickets, the same ones each time; another Powerball makes others."""
+    """Return different valid tickets, always the same ones; another Powerball gives others."""
     return [ticket(*balls, powerball) for balls in islice(combinations(range(1, 70), 5), count)]
 
 
@@ -206,12 +206,12 @@ def make_client(name: str = "shop", **values: Any) -> ApiClient:
 
 
 def make_key(client: ApiClient, **values: Any) -> str:
-    """A new key of a client, as it sends it."""
+    """Create an API key and return its text."""
     return ApiKey.objects.create_key(**{"name": "test", "client": client} | values)[1]
 
 
 def claim_tickets(batch: TicketBatch, count: int) -> Claim:
-    """The first tickets of a batch that are still free, given to a client for good."""
+    """Allocate the first available tickets of a batch to a client."""
     client = ApiClient.objects.filter(name="shop").first() or make_client()
     tickets = list(PreGeneratedTicket.objects.filter(batch=batch, claim=None).order_by("id")[:count])
     claim = Claim.objects.create(
@@ -235,7 +235,7 @@ def claim_tickets(batch: TicketBatch, count: int) -> Claim:
 def make_draw(
     day: date | None = None, white_balls: tuple[int, ...] = (5, 12, 33, 41, 60), powerball: int = 7
 ) -> Draw:
-    """An official draw (of the upcoming date), as if it had been held."""
+    """Create an official draw, by default on the upcoming date."""
     day = day or draw_on_sale()
     numbers = dict(zip(("n1", "n2", "n3", "n4", "n5"), white_balls, strict=True))
     return Draw.objects.create(draw_date=day, powerball=powerball, source="test", **numbers)
@@ -247,7 +247,7 @@ def count_claims(
     draw_date: date | None = None,
     **counts: int,
 ) -> ClaimHour:
-    """Create the counts of an hour: `claims`, their `tickets`, and the `refused` claims."""
+    """Create the counts of an hour: `claims`, their `tickets`, and `refused` claims."""
     values = {"shard": 0, "claims": 10, "tickets": 50} | counts
     return ClaimHour.objects.create(
         mode=mode,

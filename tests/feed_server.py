@@ -1,4 +1,4 @@
-"""A real web server on loopback that publishes draws, well or badly."""
+"""A local web server that publishes draws, well-formed or not."""
 
 import threading
 import time
@@ -20,14 +20,14 @@ class Answer:
 
 
 class FeedServer(ThreadingHTTPServer):
-    """A web server on a free loopback port: gives its answers in turn, the last one for ever."""
+    """A web server on a free loopback port. It sends its responses in turn, and repeats the last one."""
 
     daemon_threads = True
 
     def __init__(self, *answers: Answer) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: Sequence[Answer] = answers
-        self.requests: list[Message] = []  # the headers of each
+        self.requests: list[Message] = []  # headers per request
         self.url = f"http://127.0.0.1:{self.server_port}/draws"
 
     def __enter__(self) -> "FeedServer":
@@ -54,8 +54,8 @@ class _Handler(BaseHTTPRequestHandler):
             for start in range(0, len(answer.body), 1 if answer.drip else 65536):
                 time.sleep(answer.drip)
                 self.wfile.write(answer.body[start : start + (1 if answer.drip else 65536)])
-        except OSError:  # the client has hung up, as some tests want it to
+        except OSError:  # the client has disconnected, as some tests require
             return
 
     def log_message(self, *args: object) -> None:
-        """A test's output is no place for an access log."""
+        """Suppress the access log."""

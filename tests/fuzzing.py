@@ -1,8 +1,8 @@
-"""`make fuzz`: requests made up from the API's schema, sound and broken, against a real server.
+"""`make fuzz`: send valid and invalid requests generated from the API's schema to a real server.
 
-Schemathesis makes them and judges the answers: no 5xx, and no status, content type, header or body that the
-schema does not name; no bad value taken, no key ignored, no method but those that are there. That a sound
-value is never refused is not asked: which days have draws, and what a cursor holds, no schema can say.
+Schemathesis fails on a 5xx, on a status, content type, header or body that is not in the schema, on an
+accepted invalid value, an ignored key, or an undocumented method. It does not check that valid values are
+accepted: the schema cannot know which days have draws or what a cursor contains.
 """
 
 import argparse
@@ -39,14 +39,14 @@ api_key = "Api-Key %s"
 [checks.negative_data_rejection]
 expected-statuses = [400, 401, 404, 405, 413, 414, 415, 422, 431]
 """
-SHARES = 20  # a sequence's requests are two thirds of those to the 12 operations alone
-# Of the server: no rate in the way, and claims that are open whenever the tests are run.
+SHARES = 20  # requests per example: two thirds of those to the 12 operations belong to sequences
+# Server settings: no rate limit, and claims that are open at any time of day.
 SERVER = {"SHIOL_ANONYMOUS_RATE": "10000000", "SHIOL_SALES_CUTOFF": "22:59"}
 
 
 @dataclass
 class Fuzzed:
-    """What became of the requests: how many, their answers by operation, and what Schemathesis says."""
+    """Number of requests, responses by operation, and output of Schemathesis."""
 
     cases: int
     failures: list[Any]
@@ -54,12 +54,12 @@ class Fuzzed:
     text: str
 
     def never_succeeded(self) -> list[str]:
-        """Operations of which only errors were seen: nothing is known of their answers."""
+        """Return operations without a successful response."""
         return [name for name, found in self.answers.items() if not any(status < 300 for status in found)]
 
 
 def stock() -> str:
-    """Fill the database with something of everything; the key of a client that may claim all of it."""
+    """Fill the database with every kind of data. Return the key of a client with a sufficient quota."""
     from django.test import override_settings
 
     from predictions.draws.sources import import_source, upcoming_draw
@@ -79,13 +79,13 @@ def stock() -> str:
     insert_batch_tickets(some_tickets(50), "v1", draw_date=past)
     score_if_drawn(past)
     client = make_client(rate=1_000_000, daily_quota=10_000_000)
-    with override_settings(SALES_CUTOFF=time(22, 59)):  # as the server's
+    with override_settings(SALES_CUTOFF=time(22, 59)):  # as on the server
         claim_tickets(client, ClaimRequest("v1", 5), "stocked")
     return make_key(client)
 
 
 def fuzz(port: int, key: str, folder: Path, seed: int, examples: int, phases: str = PHASES) -> Fuzzed:
-    """Run Schemathesis; `examples` is about how many requests each operation gets beside the fixed ones."""
+    """Run Schemathesis; `examples` is the approximate number of generated requests per operation."""
     from django.conf import settings
 
     files = ("config.toml", "schema.yaml", "report.json", "answers.har")
@@ -114,7 +114,7 @@ def fuzz(port: int, key: str, folder: Path, seed: int, examples: int, phases: st
 
 
 def _answers(entries: list[Any]) -> dict[str, Counter[int]]:
-    """Statuses by operation; requests with a method or an address of no operation are left out."""
+    """Count statuses by operation, without requests for unknown methods or paths."""
     from tickets.api.schema_views import schema_text
 
     paths = json.loads(schema_text("json"))["paths"]
@@ -132,7 +132,6 @@ def _answers(entries: list[Any]) -> dict[str, Counter[int]]:
 
 
 def main() -> None:
-    """A database and a server of their own, for as long as it takes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=5000, help="requests, about")
     parser.add_argument("--seed", type=int, default=1)

@@ -1,4 +1,4 @@
-"""A real PostgreSQL of the tests' own, in a temporary folder, stopped and started at will."""
+"""A PostgreSQL server for tests, in a temporary folder."""
 
 import os
 import pwd
@@ -18,7 +18,7 @@ from tests.processes import dies_with_parent, needs_program, wait_until
 
 @dataclass(frozen=True)
 class PostgresServer:
-    """A server's folder and address; `start` and `stop` return when it is up and when it is down."""
+    """A server's folder and port. `start` and `stop` wait for completion."""
 
     folder: Path
     port: int
@@ -41,12 +41,14 @@ class PostgresServer:
                 cwd=self.folder,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is for the tests, which then stop it
+                start_new_session=True,  # Ctrl-C must reach only the tests, which stop the server
             )
         wait_until(lambda: self._accepts_connections(process), 30, "the start of PostgreSQL")
 
     def _as_nobody(self) -> list[str]:
-        """Return the start of a command line that runs a server, which refuses root, and ends it with us."""
+        """Return the start of a command line that drops root, which PostgreSQL refuses, and ties the server's
+        life to ours.
+        """
         if os.geteuid() != 0:
             return dies_with_parent("QUIT")
         nobody = pwd.getpwnam("nobody")
@@ -62,11 +64,11 @@ class PostgresServer:
         return True
 
     def stop(self, mode: str = "fast") -> None:
-        """`fast` ends its connections and writes all out; `immediate` is a crash, mended when it starts."""
+        """Stop the server: `fast` writes all data, `immediate` simulates a crash."""
         self.run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop")
 
     def run(self, name: str, *arguments: str) -> None:
-        """Run one of its programs; it refuses root, so root lends the folder to `nobody`."""
+        """Run a PostgreSQL program, as `nobody` if the tests run as root."""
         subprocess.run(
             [str(program(name)), *arguments],
             cwd=self.folder,
@@ -78,9 +80,9 @@ class PostgresServer:
 
 @contextmanager
 def postgres_server(*settings: str) -> Iterator[PostgresServer]:
-    """An empty server, with settings like "fsync=off", gone with its folder when the block ends."""
+    """Start an empty server with settings such as "fsync=off"; delete it with its folder afterwards."""
     needs_program(program("initdb") and program("pg_ctl"), "PostgreSQL (initdb, pg_ctl)")
-    folder = Path(tempfile.mkdtemp(prefix="shiol-postgres-", dir="/tmp"))  # short: it holds a socket
+    folder = Path(tempfile.mkdtemp(prefix="shiol-postgres-", dir="/tmp"))  # short, as it contains a socket
     if os.geteuid() == 0:
         nobody = pwd.getpwnam("nobody")
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
@@ -96,7 +98,7 @@ def postgres_server(*settings: str) -> Iterator[PostgresServer]:
 
 
 def program(name: str) -> Path | None:
-    """A PostgreSQL program, on the PATH or where Debian keeps it."""
+    """Return the path of a PostgreSQL program, from PATH or Debian's location."""
     if found := shutil.which(name):
         return Path(found)
     return next(iter(sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)), None)

@@ -1,4 +1,4 @@
-"""Real processes for tests: clusters on the test database, ended whatever happens."""
+"""Processes for tests, such as clusters on the test database, which always end with the test."""
 
 import http.client
 import os
@@ -18,16 +18,16 @@ from django.db import connection
 
 
 def dies_with_parent(signal_name: str = "TERM") -> list[str]:
-    """Return the start of a command line: the program gets a signal when the process that started it dies.
+    """Return a command prefix that sends the program a signal when its parent dies.
 
-    Without it, a test run that is killed would leave its servers behind.
+    Otherwise a killed test run would leave its servers running.
     """
     program = shutil.which("setpriv")
     return [program, "--pdeathsig", signal_name] if program else []
 
 
 def database_url() -> str:
-    """The address of the test database, for another process."""
+    """Return the URL of the test database for another process."""
     database = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{database['NAME']}"
@@ -35,13 +35,13 @@ def database_url() -> str:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """The environment of a process that shares the test's database and folders."""
+    """Return the environment of a process that shares the test's database and folders."""
     return os.environ | {"DATABASE_URL": database_url()} | extra
 
 
 @contextmanager
 def cluster(queue: str, log: Path, **extra: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A real qcluster in a process group of its own."""
+    """Run a qcluster in its own process group."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             [*dies_with_parent(), sys.executable, "manage.py", "qcluster"],
@@ -64,7 +64,9 @@ def cluster(queue: str, log: Path, **extra: str) -> Iterator[subprocess.Popen[by
 
 @contextmanager
 def web_server(log: Path, *options: str, unix: Path | None = None, **extra: str) -> Iterator[tuple[int, int]]:
-    """(process group, port) of a gunicorn with one worker on the test database; port 0 with a Unix socket."""
+    """Run gunicorn with one worker on the test database. Yield (process group, port); port 0 with a Unix
+    socket.
+    """
     with (
         socket.socket(socket.AF_UNIX if unix else socket.AF_INET) as listener,
         log.open("ab") as output,
@@ -85,11 +87,11 @@ def web_server(log: Path, *options: str, unix: Path | None = None, **extra: str)
             yield process.pid, 0 if unix else listener.getsockname()[1]
         finally:
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait(40)  # a worker that is just being born may miss it, and is killed after 30
+            process.wait(40)  # a worker that is starting may miss it, and is killed after 30 s
 
 
 def get(port: int, path: str, session: str = "") -> tuple[int, bytes]:
-    """Status and body of a page of that web server."""
+    """Return status and body of a page."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("GET", path, headers={"Cookie": f"sessionid={session}"} if session else {})
     response = connection.getresponse()
@@ -104,22 +106,20 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
 
 
 def group_of(leader: int) -> list[int]:
-    """The processes of a process group."""
     return _where(2, leader)
 
 
 def children_of(parent: int) -> list[int]:
-    """The processes that a process has started."""
     return _where(1, parent)
 
 
 def _where(field: int, value: int) -> list[int]:
-    """The processes with a value in a field of their stat, counted from the state."""
+    """Return the processes with a value in a field of /proc/PID/stat, counted from the state."""
     members = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = status.read_text().rpartition(")")[2].split()
-        except OSError:  # it ended while we looked
+        except OSError:  # it has ended meanwhile
             continue
         if int(fields[field]) == value:
             members.append(int(status.parent.name))
@@ -127,7 +127,7 @@ def _where(field: int, value: int) -> list[int]:
 
 
 def needs_program(found: str | Path | None, name: str) -> None:
-    """Skip with a reason where a program is missing; fail where CI says that it must be there."""
+    """Skip the test if a program is missing, or fail if CI requires it."""
     if not found:
         reason = f"{name} is not installed"
         if os.environ.get("SHIOL_TESTS_REQUIRE_SERVICES"):

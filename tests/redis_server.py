@@ -1,4 +1,4 @@
-"""A real Redis of the tests' own, gone when its block ends."""
+"""A Redis server for tests."""
 
 import shutil
 import subprocess
@@ -34,7 +34,7 @@ class RedisServer:
 
 @contextmanager
 def redis_server(folder: Path) -> Iterator[RedisServer]:
-    """An empty Redis that writes nothing, on a loopback port."""
+    """Run an empty Redis without persistence on a loopback port."""
     program = shutil.which("redis-server")
     needs_program(program, "Redis (redis-server)")
     port = free_port()

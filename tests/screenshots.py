@@ -1,7 +1,6 @@
-"""`make screenshots`: the dashboard with the demo's data, as the README shows it.
+"""`make screenshots`: take the README's pictures of the dashboard with the demo's data.
 
-What `make demo` left in var/ is copied to a temporary folder and served from there; no cluster runs, so the
-pages say so.
+A copy of var/ from `make demo` is served without a cluster, so the pages report none.
 """
 
 import os
@@ -10,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 FOLDER = Path("docs/images")
-# Name, width, height, whether dark, and what stands at its top.
+# Name, width, height, dark mode, and the element at the top.
 PICTURES = (
     ("dashboard-wide.png", 1280, 1000, False, "#header"),
     ("dashboard-narrow.png", 360, 1500, False, "#header"),
@@ -20,7 +19,7 @@ MOST_BYTES = 200_000
 
 
 def take_pictures(var: Path) -> None:
-    """Migrate the copy, serve it to a browser of its own, and write what that shows."""
+    """Migrate the copy, serve it and save screenshots."""
     os.environ |= {"DJANGO_SETTINGS_MODULE": "shiolplus.settings", "SHIOL_VAR": str(var)}
     os.environ.pop("DATABASE_URL", None)
     import django

@@ -1,4 +1,4 @@
-"""The application, in workers that load it only when a file is there: SHIOL_TESTS_GATE."""
+"""The application, in workers that load it only once the file SHIOL_TESTS_GATE exists."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""People who use the admin."""
+"""Logged-in clients of the admin, and texts of its pages."""
 
 import re
 from typing import Any
@@ -8,7 +8,7 @@ from django.test import Client
 
 
 def client_of(name: str, *permissions: Permission, is_superuser: bool = False) -> Client:
-    """A browser in which a member of staff with these permissions has logged in."""
+    """Return a client logged in as a member of staff with these permissions."""
     user = User.objects.create(username=name, is_staff=True, is_superuser=is_superuser)
     user.user_permissions.set(permissions)
     client = Client()
@@ -21,17 +21,17 @@ def superuser() -> Client:
 
 
 def staff_who_may(*codenames: str) -> Client:
-    """May look at everything, and what is named: `add_draw`, `delete_pregeneratedticket`."""
+    """Return a client that may view everything and has the named permissions, such as `add_draw`."""
     may_look = Permission.objects.filter(codename__startswith="view_")
     return client_of("staff", *may_look, *Permission.objects.filter(codename__in=codenames))
 
 
 def text_of(page: Any) -> str:
-    """A page's source on one line, so that where its template breaks lines does not matter."""
+    """Return a page's source on one line."""
     return " ".join(page.content.decode().split())
 
 
 def heard_of(page: Any) -> str:
-    """What a page says, without its tags."""
+    """Return a page's text without tags."""
     apart = re.sub("</t[dh]>|<br>|</p>", " ", text_of(page))
     return " ".join(re.sub("<[^>]*>", "", apart).split())

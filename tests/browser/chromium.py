@@ -1,4 +1,4 @@
-"""A real Chromium without a window: where it goes, what it shows, what it says, and whom it asks."""
+"""A headless Chromium for browser tests."""
 
 import json
 import shutil
@@ -25,25 +25,24 @@ WIDE, NARROW = 1400, 360  # CSS pixels
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"),
-    # Nothing but loopback has an address, so a page that asks elsewhere fails here as it would offline.
+    # Resolve loopback names only, so that requests to other hosts fail.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 
 
 @dataclass
 class Chromium:
-    """One browser, and the site that it is at, such as http://127.0.0.1:8000."""
+    """One browser, and the base URL of the site under test."""
 
     driver: webdriver.Chrome
     downloads: Path
     site: str = ""
 
     def open(self, path: str) -> None:
-        """Go to a page and wait until it is loaded."""
         self.driver.get(f"{self.site}{path}")
 
     def screen(self, width: int = WIDE, height: int = 900, *, dark: bool = False) -> None:
-        """Look through a screen of that width, as somebody who prefers dark or light pages."""
+        """Set the viewport and the preferred color scheme."""
         self.tell(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -55,7 +54,7 @@ class Chromium:
         self.tell("Emulation.setEmulatedMedia", features=[scheme])
 
     def come_as(self, client: Client) -> None:
-        """With the session in which a member of staff has logged in."""
+        """Set the session cookie of a logged-in test client."""
         self.tell(
             "Network.setCookie",
             url=self.site,
@@ -65,9 +64,9 @@ class Chromium:
         )
 
     def begin_at(self, site: str) -> None:
-        """Forget everything that pages left here, and whom they asked; go to no page yet."""
+        """Clear cookies, downloads and logs, and set the base URL without loading a page."""
         self.driver.get("about:blank")
-        self.tell("Emulation.setScrollbarsHidden", hidden=True)  # or they take 15 of 360 pixels
+        self.tell("Emulation.setScrollbarsHidden", hidden=True)  # scroll bars take 15 of 360 pixels
         self.tell("Network.clearBrowserCookies")
         for file in self.downloads.iterdir():
             file.unlink()
@@ -75,7 +74,7 @@ class Chromium:
         self.asked()
         self.site = site
 
-    # What a person does
+    # User actions
 
     def find(self, css: str) -> WebElement:
         return self.driver.find_element(By.CSS_SELECTOR, css)
@@ -84,7 +83,7 @@ class Chromium:
         return self.driver.find_elements(By.CSS_SELECTOR, css)
 
     def press(self, name: str) -> None:
-        """Click the button or link of that name, and wait for the page that it leads to."""
+        """Click the button or link with this name, and wait for the next page."""
         quoted = json.dumps(name)
         paths = (f"//{tag}[normalize-space()={quoted}]" for tag in ("a", "button"))
         path = "|".join((*paths, f"//input[@type='submit'][@value={quoted}]"))
@@ -95,28 +94,27 @@ class Chromium:
 
     @contextmanager
     def leaving(self) -> Iterator[None]:
-        """Wait until what is done here has led to another page."""
+        """Wait until the code in the block has led to another page."""
         before = self.find("html")
         yield
         self.wait(lambda: _is_gone(before), "another page")
 
     def type(self, *keys: str) -> None:
-        """Into whatever has the focus; "\\t" and "\\n" are the keys Tab and Enter."""
+        r"""Send keys to the focused element; "\t" and "\n" are Tab and Enter."""
         text = "".join(keys).replace("\t", Keys.TAB).replace("\n", Keys.ENTER)
         ActionChains(self.driver, duration=0).send_keys(text).perform()
 
     def fill(self, name: str, text: str) -> None:
-        """Write into the field of that name instead of what it held."""
+        """Replace the text of a field."""
         field = self.find(f"[name={name}]")
         field.clear()
         field.send_keys(text)
 
     def choose(self, name: str, choice: str) -> None:
-        """Of the list of that name."""
         Select(self.find(f"select[name={name}]")).select_by_visible_text(choice)
 
     def downloaded(self) -> Path:
-        """The one file that a click brought, when it is whole."""
+        """Wait for the only download to complete, and return it."""
         self.wait(lambda: self._whole_files(), "a file")
         (file,) = self.downloads.iterdir()
         return file
@@ -135,23 +133,23 @@ class Chromium:
     def wait(self, condition: Any, what: str, seconds: float = 20) -> None:
         WebDriverWait(self.driver, seconds, poll_frequency=0.1).until(lambda _: condition(), what)
 
-    # What only tests do
+    # DevTools and logs
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
 
     def tell(self, command: str, **values: Any) -> dict[str, Any]:
-        """A command of the DevTools protocol."""
+        """Run a command of the DevTools protocol."""
         answer: dict[str, Any] = self.driver.execute_cdp_cmd(command, values)
         return answer
 
     def said(self) -> list[str]:
-        """The warnings and errors in its console since this was last asked."""
+        """Return the console's warnings and errors since the last call."""
         entries = self.driver.get_log("browser")
         return [one["message"] for one in entries if one["level"] in ("WARNING", "SEVERE")]
 
     def asked(self) -> set[str]:
-        """The sites that pages asked for anything since this was last asked."""
+        """Return the sites that pages requested since the last call."""
         messages = [json.loads(one["message"])["message"] for one in self.driver.get_log("performance")]
         urls = [
             urlsplit(one["params"].get("request", one["params"]).get("url", ""))
@@ -164,7 +162,7 @@ class Chromium:
 
 
 def _is_gone(element: WebElement) -> bool:
-    """Whether its page has been left; in the midst of that, Chromium's own words for it come through."""
+    """Return True if the element's page has been left. During navigation, Chromium's own errors may occur."""
     try:
         element.is_enabled()
     except StaleElementReferenceException:
@@ -178,7 +176,7 @@ def _is_gone(element: WebElement) -> bool:
 
 @contextmanager
 def chromium(folder: Path) -> Iterator[Chromium]:
-    """A browser whose profile and downloads lie in that folder; skips where it is not installed."""
+    """Start a browser with its profile and downloads in a folder. Skip the test if it is not installed."""
     program, driver = shutil.which("chromium"), shutil.which("chromedriver")
     needs_program(program and driver, "Chromium with its driver")
     options = webdriver.ChromeOptions()

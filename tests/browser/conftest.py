@@ -1,7 +1,6 @@
-"""One browser for all tests of a process, empty when a test starts; each test has a web server of its own.
+"""One browser per test process, reset for each test, and one web server per test.
 
-A server remembers the keys of content types, which a test of transactions makes anew when it empties the
-tables.
+A server caches the ids of content types, which change when a transactional test empties the tables.
 """
 
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ def kept_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]
 
 @pytest.fixture
 def browser(kept_browser: Chromium, transactional_db: None, tmp_path: Path) -> Iterator[Chromium]:
-    """The browser on a wide, light screen; whatever a test does, no page may complain or ask elsewhere."""
+    """Return the browser with a wide, light viewport. Fail on console warnings and external requests."""
     with web_server(tmp_path / "web", "--graceful-timeout", "1") as (_, port):
         kept_browser.begin_at(f"http://127.0.0.1:{port}")
         kept_browser.screen()

@@ -1,4 +1,4 @@
-"""What is wrong with a page for those who see little, hear it read, or have no mouse."""
+"""Accessibility checks of a page."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ from tests.browser.chromium import Chromium
 
 SCRIPTS = Path(__file__).parent
 CONTRAST, KEYBOARD = ((SCRIPTS / name).read_text() for name in ("contrast.js", "keyboard.js"))
-# Roles of what one can press, choose or write in.
+# Roles of interactive elements.
 CONTROLS = {
     *("button", "link", "textbox", "searchbox", "checkbox", "radio", "combobox", "listbox", "spinbutton"),
     *("switch", "slider", "menuitem", "tab", "Date", "DateTime", "InputTime", "DisclosureTriangle"),
 }
-# What lies outside its parents, by `position: absolute`, is not held by their scrolling either.
+# An absolutely positioned element is not contained by its parents' scrolling.
 TOO_WIDE = """
 const root = document.documentElement, edge = root.clientWidth;
 if (root.scrollWidth <= edge) return [];
@@ -27,26 +27,26 @@ return [...document.body.querySelectorAll('*')]
 
 
 def hard_to_read(browser: Chromium) -> list[str]:
-    """Texts with too little contrast, by WCAG 2.2 AA."""
+    """Return texts with too little contrast according to WCAG 2.2 AA."""
     found: list[str] = browser.run(CONTRAST)
     return found
 
 
 def wider_than_the_screen(browser: Chromium) -> list[str]:
-    """What makes the whole page scroll sideways; a table may do so in a box of its own."""
+    """Return elements that make the page scroll sideways. A table may scroll within its own box."""
     found: list[str] = browser.run(TOO_WIDE)
     return found
 
 
 def out_of_reach(browser: Chromium) -> list[str]:
-    """Visible controls that Tab does not come to."""
-    browser.tab(browser.run(KEYBOARD) + 10)  # boxes that scroll are stops, too
+    """Return visible controls that cannot be reached with Tab."""
+    browser.tab(browser.run(KEYBOARD) + 10)  # scrollable boxes are tab stops too
     found: list[str] = browser.run("return window.keyboardTest.end()")
     return found
 
 
 def without_a_name(browser: Chromium) -> list[str]:
-    """Controls of which a screen reader could only say what kind they are."""
+    """Return controls without an accessible name."""
     nodes = browser.tell("Accessibility.getFullAXTree")["nodes"]
     return [
         f"{node['role']['value']}: {_source(browser, node['backendDOMNodeId'])}"

@@ -1,4 +1,4 @@
-"""A database in which every list of the admin has rows, of every state that looks different."""
+"""Test data with rows in every list of the admin, in every state that looks different."""
 
 from datetime import date, timedelta
 
@@ -39,7 +39,6 @@ SATURDAY = date(2025, 12, 27)
 
 
 def furnish() -> None:
-    """One of everything, and of what has states one of each."""
     store_fair_draws(30)
     make_report()
     make_backtest({"v1": (0.001, 0.01)})
@@ -66,7 +65,7 @@ def _runs() -> None:
 
 
 def _batches() -> None:
-    """One in each state: made, failed for want of a law, waiting, running, cancelled."""
+    """Create a batch in each state: ready, failed without a prediction, queued, running, cancelled."""
     generator = BatchTicketGenerator(120, ["random_forest", "v1"])
     generator.generate_batch("made", async_mode=False, draw_date=draw_on_sale())
     for status, generated in (("queued", 0), ("running", 60), ("cancelled", 0)):

@@ -1,8 +1,7 @@
-"""Run the suite, and every process that it starts, at another instant: SHIOL_TESTS_NOW=2028-02-29T12:00Z.
+"""Run the test suite, with every process that it starts, at SHIOL_TESTS_NOW=2028-02-29T12:00Z.
 
-The clocks of databases and browsers ignore patches made in Python, so a library that shifts the wall clock is
-compiled and preloaded. pytest loads this plugin before it captures output, when the process can still replace
-itself.
+Databases and browsers ignore clocks patched in Python, so a library that shifts the wall clock is compiled
+and preloaded. pytest loads this plugin before it captures output, when the process can still replace itself.
 """
 
 import os
@@ -35,12 +34,12 @@ def shifted_environment(instant: str) -> dict[str, str]:
 
 
 def compile_library() -> Path:
-    """Compile the preloaded library into a temporary folder that other users can read."""
+    """Compile the library into a temporary folder that other users can read."""
     compiler = shutil.which("cc")
     if compiler is None:
         raise pytest.UsageError("SHIOL_TESTS_NOW needs a C compiler (Debian: apt-get install gcc libc6-dev)")
     folder = Path(tempfile.mkdtemp(prefix="shiol-clock-"))
-    folder.chmod(0o755)  # PostgreSQL, which does not run as root, loads the library as well
+    folder.chmod(0o755)  # PostgreSQL, which does not run as root, also loads the library
     library = folder / "shift_clock.so"
     source = Path(__file__).with_name("shift_clock.c")
     subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], check=True)

@@ -1,7 +1,7 @@
 """Components with equal weights within blocks of balls, so that all cases can be enumerated.
 
-One set of balls represents all sets with the same counts per block. Two blocks make up one stratum of 1-23,
-24-46 and 47-69.
+A set of balls represents all sets with the same counts per block. Two blocks form one stratum (1-23, 24-46,
+47-69).
 """
 
 import math

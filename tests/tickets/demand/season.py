@@ -1,11 +1,10 @@
 """A simulated season of one mode: claims per minute, and replenishment by the production code.
 
 Claims arrive at gamma-Poisson rates: a level per draw and weekday, ten-fold for 5 % of the draws, a daily
-cycle, five times as many claims in the last three hours, and a gamma factor per hour. A claim is of 1 to 50
-tickets. The season begins without history; after each draw its claims per hour are known, as in production.
-The pipeline's own batch is in stock when a sale opens. Replenishment runs after each minute with claims,
-where the watchdog runs it every ten seconds, and is delivered a minute later. A refused claim is lost: nobody
-retries.
+cycle, five times as many claims in the last three hours, and a gamma factor per hour. A claim is for 1 to 50
+tickets. After each draw its claims per hour are known, as in production. The pipeline's own batch is in stock
+when a sale opens. Replenishment runs after each minute with claims and is delivered a minute later. Refused
+claims are not retried.
 """
 
 import math
@@ -204,5 +203,4 @@ class Totals:
 
     @property
     def made_a_claimed(self) -> float:
-        """Return tickets generated per ticket claimed."""
         return self.made / self.claimed
