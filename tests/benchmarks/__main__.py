@@ -1,6 +1,6 @@
-"""`make bench`: the figures that README and notes quote, on a temporary database, printed and never asserted.
+"""`make bench`: print the main figures of README and notes, measured on a temporary database.
 
-Each figure stands beside another of the same run, since the machine's speed drifts: quote the ratio.
+The machine's speed drifts, so each figure has a reference from the same run: quote the ratio.
 """
 
 import os
@@ -19,7 +19,7 @@ TICKETS = 1_000_000
 
 
 def seconds(work: Callable[[], object], times: int = 5) -> float:
-    """The median of several timed calls, after one that is not counted."""
+    """Return the median duration of several calls after a warm-up call."""
     work()
     taken = []
     for _ in range(times):
@@ -34,7 +34,7 @@ def show(what: str, figure: str, beside: str) -> None:
 
 
 def sampling() -> None:
-    """One core, one million tickets, beside NumPy's own choice without replacement."""
+    """Sample one million tickets on one core, compared with NumPy's choice without replacement."""
     from predictions.distributions.confidence import ConfidenceScale
     from predictions.distributions.sampling import component_order, draw_tickets, generator_for, sample
     from tests.factories import tilted_component
@@ -65,7 +65,7 @@ def sampling() -> None:
 
 
 def mixing() -> None:
-    """Of a mixture as `v1` has it: the scales made anew, beside the scales of an earlier batch."""
+    """Sample `v1`'s mixture with new confidence scales and with those of an earlier batch."""
     from predictions.distributions.components import Component, uniform_component
     from predictions.distributions.confidence import ConfidenceScale, scale_of
     from predictions.distributions.sampling import component_order, deal, draw_tickets, generator_for
@@ -85,7 +85,7 @@ def mixing() -> None:
 
 
 def pipeline() -> None:
-    """All five modes from official draws to stored predictions, as an operator runs it."""
+    """Run all five modes from official draws to stored predictions."""
     from predictions.models import PipelineRun
     from predictions.pipeline.runner import accept_run, execute
 
@@ -99,7 +99,7 @@ def pipeline() -> None:
 
 
 def fitting() -> None:
-    """Child processes and imports included, beside a bare interpreter that imports scikit-learn."""
+    """Fit in child processes, imports included, compared with an interpreter that imports scikit-learn."""
     import subprocess
 
     from predictions.draws.sources import known_draws
@@ -129,7 +129,7 @@ def fitting() -> None:
 
 
 def storing() -> None:
-    """1,000 tickets from a stored prediction to committed rows, beside a bare executemany of as many."""
+    """Store 1,000 tickets from a prediction, compared with a plain executemany of as many rows."""
     from django.db import connection, transaction
 
     from predictions.modes.registry import MODE_NAMES

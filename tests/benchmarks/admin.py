@@ -1,8 +1,7 @@
-"""`make bench-admin`: the server's time for each list of the admin, at a million tickets in 500 batches.
+"""`make bench-admin`: print the server's time per list of the admin, with a million tickets in 500 batches.
 
-In this process and without a network: what is timed is the query and the page. Prints, asserts nothing. With
-SHIOL_BENCH_FOLDER it takes the database that lies there, such as the ten million of `make bench-serving`
-(beside which it stores a user `admin`): use a copy.
+Measures queries and rendering in this process, without a network. SHIOL_BENCH_FOLDER names a folder with an
+existing database, such as that of `make bench-serving`; use a copy, since a user `admin` is added.
 """
 
 import os
@@ -61,7 +60,7 @@ PAGES = [
 
 
 def fill() -> None:
-    """A big batch of one mode, and many small ones of another."""
+    """Create a big batch of one mode and many small ones of another."""
     from tests.factories import WEDNESDAY, make_prediction
     from tickets.generation.generator import BatchTicketGenerator
 
@@ -88,7 +87,7 @@ def milliseconds(browser: "Client", page: str) -> list[float]:
 
 
 def export(browser: "Client") -> None:
-    """All tickets as JSON Lines, read to the end in this process."""
+    """Export all tickets as JSON Lines."""
     started = time.perf_counter()
     answer = browser.post(f"{TICKET_LIST}export/", {"format": "jsonl"})
     rows = sum(part.count(b"\n") for part in answer.streaming_content)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""A benchmark's own world: an empty migrated database in a temporary folder, gone when the block ends."""
+"""A temporary database for a benchmark."""
 
 import os
 import tempfile
@@ -8,9 +8,9 @@ from contextlib import contextmanager, nullcontext
 
 @contextmanager
 def own_database(kept: str = "", **extra: str) -> Iterator[None]:
-    """Django set up on SQLite, its logs silent; `extra` are further environment variables.
+    """Set up Django on SQLite without logs; `extra` are further environment variables.
 
-    With a `kept` folder, the database that lies there. To be entered before anything of Django's is imported.
+    With `kept`, use the database in that folder. Enter this before importing anything of Django.
     """
     with nullcontext(kept) if kept else tempfile.TemporaryDirectory(prefix="shiol-bench-") as folder:
         os.environ |= {

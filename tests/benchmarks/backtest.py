@@ -1,7 +1,8 @@
-"""`python -m tests.benchmarks.backtest`: the default backtest, every mode over the newest 200 bundled draws.
+"""`python -m tests.benchmarks.backtest`: the default backtest of every mode over the newest 200 bundled
+draws.
 
-Its time stands beside that of one uniform fold, which is a bare child process, since the machine's speed
-drifts. Takes minutes.
+Takes minutes. Compares its time with that of one uniform fold, a bare child process, since the machine's
+speed drifts.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""`make bench-claims`: claims of 5 tickets by 16 API clients at once, on PostgreSQL and on SQLite.
+"""`make bench-claims`: claims of 5 tickets by 16 concurrent API clients, on PostgreSQL and on SQLite.
 
-Two gunicorn workers; the load program (wrk) and the database share the machine with them. Afterwards the
-tables are asked whether a ticket was given twice and whether each quota is exact.
+Two gunicorn workers share the machine with the load program (wrk) and the database. Afterwards the tables are
+checked for tickets claimed twice and for wrong quotas.
 """
 
 import os
@@ -18,7 +18,7 @@ from tests.postgres_server import postgres_server
 CLIENTS, COUNT, SECONDS, STOCK = 16, 5, 10, 200_000
 PORT = 8397
 
-# Each request has an Idempotency-Key of its own and the next client's key.
+# Each request has its own Idempotency-Key and the next client's key.
 SCRIPT = """
 local keys = { %s }
 local number = 0
@@ -55,7 +55,7 @@ print(f"{sum(given.values()):,} tickets given, {sum(one > 1 for one in given.val
 
 
 def run(script: str, folder: str) -> str:
-    """What a script prints, in a process of its own."""
+    """Run a script in a new process and return its output."""
     environment = os.environ | {"SHIOL_VAR": folder}
     done = subprocess.run([sys.executable, "-c", script], env=environment, check=True, capture_output=True)
     return done.stdout.decode().strip()

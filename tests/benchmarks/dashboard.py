@@ -1,7 +1,7 @@
-"""`make bench-dashboard`: the server's time for what is looked at again and again, at a million tickets.
+"""`make bench-dashboard`: print the server's time for pages that are polled, with a million tickets.
 
-A million tickets in 500 batches, three months of claims by the hour, forty scored draws and a backtest. In
-this process and without a network: what is timed is the queries and the page. Prints, asserts nothing.
+The data are 500 batches, three months of hourly claims, forty scored draws and a backtest. Measures queries
+and rendering in this process, without a network.
 """
 
 import re
@@ -14,11 +14,11 @@ from tests.benchmarks.admin import ROUNDS, milliseconds
 from tests.benchmarks.alone import own_database
 
 PAGES = ["/admin/dashboard/", "/metrics", "/readyz", "/healthz"]
-DRAWS = 40  # sold before the next one
+DRAWS = 40  # past draws with sales
 
 
 def fill() -> None:
-    """What the admin's benchmark has, and what the dashboard reads beside it."""
+    """Create the admin benchmark's data and what else the dashboard reads."""
     from django.utils import timezone
 
     from predictions.models import Cluster
@@ -36,7 +36,7 @@ def fill() -> None:
 
 
 def sell(draws: int) -> None:
-    """Claims of every mode in each hour before so many draws, in all the rows that share an hour."""
+    """Create claims of every mode for each hour before the draws, in all counter rows of an hour."""
     from django.utils import timezone
 
     from predictions.modes.registry import MODE_NAMES
@@ -59,7 +59,7 @@ def sell(draws: int) -> None:
 
 
 def weight(page: bytes) -> int:
-    """Bytes of a page with its scripts and style sheets, not compressed."""
+    """Return the uncompressed size in bytes of a page with its scripts and style sheets."""
     from django.contrib.staticfiles import finders
 
     names = re.findall(rb'(?:src|href)="/static/[0-9a-f]+/([^"]+\.(?:js|css|svg))"', page)

@@ -1,8 +1,7 @@
-"""`make bench-demand`: the simulated season of tests/tickets/demand/season.py, its curve and its totals.
+"""`make bench-demand`: print the learning curve and the totals of tests/tickets/demand/season.py.
 
-The curve is of the committed seed, a line for each tenth of the season and one for its ten-fold draws. Other
-seeds show that it is no lucky one; then the same seed beside the baseline, a floor that forecasts nothing,
-and with slower deliveries than the floor is made for.
+The curve uses the committed seed: a line per tenth of the season and one for its ten-fold draws. Other seeds,
+a baseline with a fixed minimum, and slower deliveries follow for comparison.
 """
 
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ def show(what: str, outcomes: Sequence[Outcome]) -> None:
 
 
 def curve(outcomes: Sequence[Outcome]) -> None:
-    """A line for each tenth of a season, then its ten-fold draws, then all of it."""
+    """Print a line per tenth of a season, one for its ten-fold draws, and one for the season."""
     for tenth in range(TENTHS):
         first, last = (len(outcomes) * part // TENTHS for part in (tenth, tenth + 1))
         show(f"seed {SEED}, draws {first + 1} to {last}", outcomes[first:last])

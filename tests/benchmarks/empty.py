@@ -1,4 +1,4 @@
-"""The same stack with nothing in it: one DRF view that answers `{}`, to see what the frame alone costs."""
+"""The same stack with one DRF view that returns `{}`, to measure the cost of the framework."""
 
 import os
 

@@ -1,8 +1,8 @@
-"""`make bench-large`: a million tickets made, purged and served meanwhile, on SQLite and on PostgreSQL.
+"""`make bench-large`: generate, serve and purge a million tickets, on SQLite and on PostgreSQL.
 
-What makes tickets runs in a process of its own, so that its memory is its own. Each figure stands beside a
-plainer one of the same run, since the machine's speed drifts: quote the ratio. `python -m
-tests.benchmarks.large memory` (or `workers`, `serving`) runs one part.
+Tickets are generated in a new process to measure its memory. The machine's speed drifts, so each figure has a
+reference from the same run: quote the ratio. `python -m tests.benchmarks.large memory` (or `workers`,
+`serving`) runs one part.
 """
 
 import json
@@ -23,18 +23,18 @@ from tests.benchmarks.steady import Latency, steady_load
 from tests.postgres_server import postgres_server, program
 
 TICKETS = 1_000_000
-CHUNK = 5000  # rows a transaction, as batches are made
+CHUNK = 5000  # rows per transaction, as in batches
 MODES = ("random_forest", "lstm", "v1", "v2")
-RATE = 200  # requests a second
+RATE = 200  # requests per second
 IDLE_SECONDS = 20
 PORT = 8396
 
 
-# What the processes do
+# Steps, each run in a new process
 
 
 def plan(tickets: str, *modes: str) -> None:
-    """An empty database, and a run that nobody makes yet."""
+    """Create an empty database and a run that is not processed yet."""
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0, skip_checks=True)
@@ -48,7 +48,7 @@ def plan(tickets: str, *modes: str) -> None:
 
 
 def work() -> None:
-    """Make whatever is to be made."""
+    """Process all queued batches."""
     from tickets.generation.worker import run_next_batch
     from tickets.models import TicketBatch
 
@@ -61,7 +61,7 @@ def work() -> None:
 
 
 def purge() -> None:
-    """Delete all of it."""
+    """Purge all batches."""
     from tickets.models import TicketBatch
     from tickets.store import purge_batch
 
@@ -72,7 +72,7 @@ def purge() -> None:
 
 
 def bare() -> None:
-    """The same rows, with no check and no count, into a table of the same columns, keys and indexes."""
+    """Insert the same rows without checks and counts into a table with the same columns, keys and indexes."""
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -117,7 +117,7 @@ STEPS: dict[str, Callable[..., None]] = {"plan": plan, "work": work, "purge": pu
 
 
 def peak_memory() -> float:
-    """Megabytes that this process had resident at most."""
+    """Return the peak resident memory of this process in megabytes."""
     kilobytes = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
     return int(kilobytes.group(1)) / 1024 if kilobytes else 0.0
 
@@ -132,12 +132,12 @@ def step(name: str, *arguments: str) -> None:
     STEPS[name](*arguments)
 
 
-# What is measured
+# Measurements
 
 
 @contextmanager
 def database(vendor: str) -> Iterator[str]:
-    """A folder and an empty database, named in the environment."""
+    """Create a folder and an empty database, and set the environment for them."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="shiol-bench-"))
         os.environ["SHIOL_VAR"] = folder
@@ -153,7 +153,7 @@ def start(*arguments: str) -> "subprocess.Popen[str]":
 
 
 def end(process: "subprocess.Popen[str]") -> dict[str, float]:
-    """What a step says of itself; a failed one ends the benchmark."""
+    """Return the output of a step. Exit if it failed."""
     said = process.communicate()[0]
     if process.returncode:
         sys.exit(f"a step failed with {process.returncode}")
@@ -161,7 +161,7 @@ def end(process: "subprocess.Popen[str]") -> dict[str, float]:
 
 
 def memory(vendor: str) -> None:
-    """A million of one mode, its peak memory, and the same rows inserted barely."""
+    """Measure time and peak memory of a million tickets of one mode, compared with a plain insert."""
     with database(vendor):
         end(start("plan", str(TICKETS), "random_forest"))
         made, plain, purged = (end(start(name)) for name in ("work", "bare", "purge"))
@@ -177,7 +177,7 @@ def memory(vendor: str) -> None:
 
 
 def workers(vendor: str) -> None:
-    """Four modes at once: two workers beside one."""
+    """Compare two workers with one on four modes."""
     taken = []
     for count in (1, 2):
         with database(vendor):
@@ -195,12 +195,12 @@ def workers(vendor: str) -> None:
 
 
 def serving(vendor: str) -> None:
-    """GET cached at a fixed rate: idle, while a million are made, and while they are purged."""
-    os.environ["GUNICORN_CMD_ARGS"] = "--threads 4"  # as `make serve` starts it
+    """GET cached tickets at a fixed rate: idle, during generation, and during a purge."""
+    os.environ["GUNICORN_CMD_ARGS"] = "--threads 4"  # as in `make serve`
     with database(vendor) as folder:
         end(start("plan", str(TICKETS), "random_forest"))
         with web_server(folder, PORT):
-            _load_for(3)  # the first requests load what they need
+            _load_for(3)  # warm-up
             for what, name in (("idle", None), ("while made", "work"), ("while purged", "purge")):
                 idle = _load_for(IDLE_SECONDS) if name is None else _load_during(name)
                 print(f"{vendor}: {RATE} requests/s {what:12} {idle}", flush=True)
@@ -227,7 +227,7 @@ def main(parts: list[str]) -> None:
     vendors = ["SQLite", "PostgreSQL"] if program("initdb") and program("pg_ctl") else ["SQLite"]
     for name in parts or list(PARTS):
         for vendor in vendors:
-            if (name, vendor) != ("workers", "SQLite"):  # its writers take turns anyway
+            if (name, vendor) != ("workers", "SQLite"):  # SQLite's writers take turns anyway
                 print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
                 PARTS[name](vendor)
 

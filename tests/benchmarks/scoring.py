@@ -1,7 +1,7 @@
-"""`python -m tests.benchmarks.scoring`: a million tickets scored, in seconds and peak memory.
+"""`python -m tests.benchmarks.scoring`: time and peak memory of scoring a million tickets.
 
-Scoring runs in a process of its own, so that its memory is its own; beside it stands a count of the same rows
-in the same minute, since the machine's speed drifts: quote the ratio.
+Scoring runs in its own process. The machine's speed drifts, so a count of the same rows is timed in the same
+minute: quote the ratio.
 """
 
 import os

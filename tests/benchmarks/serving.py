@@ -1,8 +1,8 @@
-"""`make bench-serving`: requests a second of gunicorn, with few and with ten million stored tickets.
+"""`make bench-serving`: requests per second of gunicorn, with few and with ten million stored tickets.
 
-The load program (wrk, 16 connections) shares the machine with the server. Each figure stands beside that of
-an empty DRF view of the same stack in the same minute, since the machine's speed drifts: quote the ratio.
-`python -m tests.benchmarks.serving 1000000` takes as many tickets instead of ten million.
+The load program (wrk, 16 connections) shares the machine with the server. The machine's speed drifts, so an
+empty DRF view of the same stack is measured in the same minute: quote the ratio. An argument sets another
+number of tickets: `python -m tests.benchmarks.serving 1000000`.
 """
 
 import os
@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 FEW, MANY = 1_000, 10_000_000
-SECONDS = 2  # of load at a time; the addresses take turns, ROUNDS times, and medians are shown
+SECONDS = 2  # per load; URLs alternate for ROUNDS rounds, and medians are printed
 ROUNDS = 5
 PORT, EMPTY_PORT, MANY_PORT = 8397, 8398, 8399
 EMPTY = "/api/empty"
 CACHED = "/api/v1/tickets/cached?mode=random_forest&limit=10"
 STATUS = "/api/v1/tickets/batch-status"
-# One worker has a core of its own and the load program another. Left to the scheduler they chase each other
-# from core to core, and each request takes twice as long.
+# Pin the worker and the load program to different cores. Otherwise the scheduler moves them between cores,
+# and each request takes twice as long.
 SERVER_CORE, LOAD_CORE = {0}, {1}
 MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
@@ -35,7 +35,7 @@ MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 def web_server(
     folder: str, port: int, application: str = "shiolplus.wsgi", workers: int = 1, **extra: str
 ) -> Iterator[int]:
-    """The process number of a gunicorn whose database is in `folder`; nobody asks it too often."""
+    """Run gunicorn on the database in `folder`, without a rate limit. Yield its process id."""
     process = subprocess.Popen(
         [*(sys.executable, "-m", "gunicorn", application), "--bind", f"127.0.0.1:{port}", "-w", str(workers)],
         env=os.environ | {"SHIOL_VAR": folder, "SHIOL_ANONYMOUS_RATE": "10000000"} | extra,
@@ -52,13 +52,13 @@ def web_server(
 
 
 def pin(process: subprocess.Popen[Any], cores: set[int]) -> None:
-    """Keep a process, and those that it starts, on some cores, where the system can and has them."""
+    """Pin a process and its children to cores if the system supports it."""
     if hasattr(os, "sched_setaffinity") and cores <= os.sched_getaffinity(0):
         os.sched_setaffinity(process.pid, cores)
 
 
 class Load(NamedTuple):
-    """What a few seconds of load came to: requests a second, and milliseconds."""
+    """Requests per second, and latencies in milliseconds."""
 
     rate: float
     p50: float
@@ -66,7 +66,7 @@ class Load(NamedTuple):
 
 
 def load(address: str, cores: set[int] = LOAD_CORE) -> Load:
-    """Load one address; whatever is not a 2xx ends the benchmark."""
+    """Load one URL. Exit on any response other than 2xx."""
     command = ["wrk", "-t1", "-c16", f"-d{SECONDS}s", "--latency", f"http://127.0.0.1:{address}"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     pin(process, cores)
@@ -77,7 +77,7 @@ def load(address: str, cores: set[int] = LOAD_CORE) -> Load:
 
 
 def load_told(text: str) -> Load:
-    """The load that wrk reports."""
+    """Parse wrk's output."""
     rate = re.search(r"Requests/sec:\s+(\S+)", text)
     p50, p99 = (re.search(rf"{share}%\s+([\d.]+)(us|ms|s)", text) for share in (50, 99))
     if not (rate and p50 and p99):
@@ -86,7 +86,7 @@ def load_told(text: str) -> Load:
 
 
 def in_turns(addresses: dict[str, str], cores: set[int] = LOAD_CORE) -> dict[str, Load]:
-    """The medians of each address's rounds."""
+    """Return the median load per URL over all rounds."""
     rounds = [{name: load(address, cores) for name, address in addresses.items()} for _ in range(ROUNDS)]
     return {
         name: Load(*map(statistics.median, zip(*(one[name] for one in rounds), strict=True)))
@@ -95,14 +95,14 @@ def in_turns(addresses: dict[str, str], cores: set[int] = LOAD_CORE) -> dict[str
 
 
 def worker_memory(arbiter: int) -> float:
-    """Resident megabytes of the arbiter's one worker."""
+    """Return the resident megabytes of the only worker."""
     worker = Path(f"/proc/{arbiter}/task/{arbiter}/children").read_text().split()[0]
     kilobytes = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{worker}/status").read_text())
     return int(kilobytes.group(1)) / 1024 if kilobytes else 0.0
 
 
 def fill(folder: str, tickets: int) -> None:
-    """A database with this many tickets for the next draw, made in a process of its own."""
+    """Create a database with this many tickets for the next draw, in a new process."""
     script = (
         "import django; django.setup()\n"
         "from django.core.management import call_command\n"
@@ -122,7 +122,7 @@ def fill(folder: str, tickets: int) -> None:
 
 
 def kept(few: str) -> None:
-    """One worker, answers kept for a second, beside an empty view."""
+    """Measure cached responses of one worker, compared with an empty view."""
     with web_server(few, PORT) as arbiter, web_server(few, EMPTY_PORT, "tests.benchmarks.empty"):
         load(f"{PORT}{CACHED}")
         early = worker_memory(arbiter)
@@ -140,7 +140,7 @@ def two_workers(few: str) -> None:
 
 
 def by_size(few: str, many: str, tickets: int) -> None:
-    """Every answer from the database: what the size of the table costs."""
+    """Measure uncached responses with few and with many tickets."""
     fresh = {"SHIOL_ANSWER_SECONDS": "0"}
     with web_server(few, PORT, **fresh), web_server(many, MANY_PORT, **fresh):
         for name, path in (("cached, limit 10", CACHED), ("batch-status", STATUS)):
@@ -180,7 +180,7 @@ def main(tickets: int = MANY) -> None:
 
 @contextmanager
 def filled(tickets: int) -> Iterator[str]:
-    """A folder with a database of so many tickets; SHIOL_BENCH_FOLDER names one that is kept for later."""
+    """Yield a folder with a filled database: SHIOL_BENCH_FOLDER, which is reused, or a temporary one."""
     if kept_folder := os.environ.get("SHIOL_BENCH_FOLDER"):
         if not (Path(kept_folder) / "db.sqlite3").exists():
             fill(kept_folder, tickets)

@@ -1,7 +1,6 @@
-"""Requests at a fixed rate, whatever the answers take: a slow one delays no other, and hides none.
+"""Requests at a fixed rate that does not depend on the response time.
 
-Each latency is counted from the moment at which its request was due, so time spent waiting for a free
-connection is in it.
+Latency is measured from the moment at which a request is due, so it includes waiting for a free connection.
 """
 
 import statistics
@@ -15,7 +14,7 @@ CONNECTIONS = 16
 
 
 class Latency(NamedTuple):
-    """What some seconds of requests came to, in milliseconds."""
+    """Number of requests, and latencies in milliseconds."""
 
     requests: int
     p50: float
@@ -30,7 +29,7 @@ class Latency(NamedTuple):
 
 
 def steady_load(port: int, path: str, rate: float, go_on: Callable[[], bool]) -> Latency:
-    """GET a path at so many requests a second for as long as `go_on` says; RuntimeError but for a 200."""
+    """GET a path at a fixed rate while `go_on()`. Raise RuntimeError for a status other than 200."""
     start = time.monotonic() + 0.1
 
     def one_connection(number: int) -> list[float]:

@@ -1,4 +1,4 @@
-"""Staff order tickets, watch them being made, try again, pause and purge, in a real browser."""
+"""Browser tests: generate, watch, retry, pause and purge batches."""
 
 from pathlib import Path
 
@@ -30,23 +30,23 @@ def test_a_batch_is_ordered_and_watched_until_it_is_made(browser: Chromium, tmp_
     browser.press("Dashboard")
     browser.run("window.loadedOnce = true")
     assert "1 batch queued" in browser.text()
-    TicketBatch.objects.update(chunk_size=200)  # many, so that one is surely met half-way
+    TicketBatch.objects.update(chunk_size=200)  # many chunks, so that the browser sees an intermediate state
 
     with cluster(clusters.DEFAULT, tmp_path / "log"):
         wait_until(lambda: TicketBatch.objects.filter(generated__gt=0).exists(), 30, "the first chunk")
-        with transaction.atomic():  # on SQLite nobody else writes meanwhile
+        with transaction.atomic():  # blocks other writers on SQLite
             made = TicketBatch.objects.get().generated
             assert 0 < made < ORDERED
             browser.wait(lambda: f"{made:,} of {ORDERED:,} tickets" in browser.text(), "the progress")
         browser.wait(lambda: "Idle" in browser.find("#now").text, "the end", 40)
 
     assert f"{ORDERED:,} tickets in " in browser.text()
-    assert browser.run("return window.loadedOnce")  # no page was loaded in between
+    assert browser.run("return window.loadedOnce")  # no page was loaded meanwhile
     assert PreGeneratedTicket.objects.count() == ORDERED
 
 
 def _log_in(browser: Chromium, password: str) -> None:
-    """By the keys alone: the page's first field has the focus."""
+    """Sign in with the keyboard only; the page focuses its first field."""
     browser.open(DASHBOARD)
     with browser.leaving():
         browser.type("admin", "\t", password, "\n")
@@ -86,7 +86,7 @@ def test_tickets_are_purged_when_it_was_confirmed_and_not_before(browser: Chromi
 
 def test_a_failed_batch_is_tried_again_and_its_mode_paused_and_made_anew(browser: Chromium) -> None:
     draw_date = draw_on_sale()
-    BatchTicketGenerator(100, ["random_forest"]).generate_batch(draw_date=draw_date)  # without a law
+    BatchTicketGenerator(100, ["random_forest"]).generate_batch(draw_date=draw_date)  # no prediction
     make_prediction(draw_date=draw_date)
     browser.come_as(superuser())
     browser.open("/admin/tickets/ticketbatch/?status__exact=failed")
@@ -119,7 +119,7 @@ def test_a_failed_batch_is_tried_again_and_its_mode_paused_and_made_anew(browser
     new = TicketBatch.objects.latest("id")
 
     assert (new.status, new.replaces) == ("queued", [old])
-    assert PreGeneratedTicket.objects.filter(batch=old).count() == 100  # until the new ones are ready
+    assert PreGeneratedTicket.objects.filter(batch=old).count() == 100  # until the new tickets are ready
 
 
 def _tick_only(browser: Chromium, *modes: str) -> None:

@@ -1,4 +1,4 @@
-"""Draws come as a file, and lists leave as files, in a real browser."""
+"""Browser tests: upload draws and export lists."""
 
 import csv
 import json

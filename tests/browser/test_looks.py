@@ -1,4 +1,4 @@
-"""The checks of the pages find what they are there to find."""
+"""Tests of the accessibility checks themselves."""
 
 from tests.browser.chromium import NARROW, Chromium
 from tests.browser.looks import hard_to_read, out_of_reach, wider_than_the_screen, without_a_name

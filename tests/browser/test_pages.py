@@ -1,4 +1,4 @@
-"""Every page of the admin, on a phone and a desk, light and dark, by eye, by ear and by keyboard."""
+"""Accessibility of every admin page, wide and narrow, light and dark."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from tests.browser.world import furnish
 from tests.factories import draw_on_sale
 from tests.staff import superuser
 
-# What actions show before they are done, which no link leads to.
+# Previews of actions, which no link leads to.
 PREVIEWS = (
     f"/admin/tickets/generationrun/generate/?modes=random_forest&modes=v1&batch_size=50&draw_date={draw_on_sale()}",
     "/admin/tickets/generationrun/generate/?modes=none&batch_size=0",
@@ -21,7 +21,7 @@ PREVIEWS = (
     "/admin/predictions/pipelinerun/run/?source=none&modes=v1",
     "/admin/tickets/apiclient/make-key/?client=shop&name=till",
 )
-# Django's own, on pages of which nothing is ours.
+# Known problems of Django's own pages.
 KNOWN = {
     r'^textbox: <input [^>]*class="v(Date|Time)Field"': "its two fields of an instant share one heading",
     r'^link: <a href="#" id="(calendar|clock)link': "an icon that its style sheet draws",
@@ -31,9 +31,9 @@ OPEN_ALL = "document.querySelectorAll('details').forEach(one => { one.open = tru
 
 
 def kinds_of_pages(browser: Chromium, start: str) -> Iterator[str]:
-    """Open every kind of page that links lead to.
+    """Open one page of every kind that links lead to.
 
-    Of addresses that differ in a number one is opened, and one of Django's pages of history and deletion.
+    URLs that differ only in a number are one kind, and so are Django's history and deletion pages.
     """
     waiting, seen = [start], set()
     while waiting:
@@ -48,21 +48,20 @@ def kinds_of_pages(browser: Chromium, start: str) -> Iterator[str]:
 
 
 def opened(browser: Chromium, paths: Iterable[str]) -> Iterator[str]:
-    """Open one after the other."""
     for path in paths:
         browser.open(path)
         yield path
 
 
 def faults(browser: Chromium) -> list[str]:
-    """Of the page that is open, those that are not known."""
+    """Return the unknown problems of the current page."""
     browser.run(OPEN_ALL)
     found = []
     for width, dark in ((WIDE, False), (WIDE, True), (NARROW, True), (NARROW, False)):
         browser.screen(width, dark=dark)
         seen = hard_to_read(browser) + wider_than_the_screen(browser)
         found += [f"{width} {'dark' if dark else 'light'}: {one}" for one in seen]
-    found += without_a_name(browser) + out_of_reach(browser)  # here, Django's long list of lists is hidden
+    found += without_a_name(browser) + out_of_reach(browser)  # Django's long list of models is hidden here
     return [one for one in found if not any(re.search(known, one) for known in KNOWN)]
 
 
@@ -77,7 +76,7 @@ def test_every_page_can_be_read_and_used_by_all(browser: Chromium) -> None:
 
     browser.screen(WIDE)
     browser.open("/admin/tickets/")
-    found += out_of_reach(browser)  # that list, too
+    found += out_of_reach(browser)  # including that list
 
     assert not found, "\n".join(found)
     assert len(looked_at) > 60

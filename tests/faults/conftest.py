@@ -1,6 +1,6 @@
-"""Worlds for tests: the models' database is the world's while the test runs.
+"""Fixtures that connect the models to a world's database.
 
-Models are imported inside the fixtures, for pytest reads this file before Django is ready.
+pytest reads this file before Django is ready, so models are imported inside the fixtures.
 """
 
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def postgres_template(
 def world(
     request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> "Iterator[World]":
-    """On SQLite, unless a test asks for "postgres" by an indirect parameter."""
+    """Return a world on SQLite, or on PostgreSQL with the indirect parameter "postgres"."""
     from tests.faults.world import new_world
 
     template: Template = request.getfixturevalue(f"{request.param}_template")

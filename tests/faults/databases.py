@@ -1,4 +1,4 @@
-"""A migrated database with draws and predictions, made once and copied for each world."""
+"""A migrated database with draws and predictions, created once and copied for each world."""
 
 import os
 import shutil
@@ -24,15 +24,15 @@ from tests.factories import dealt_component, make_prediction, random_component, 
 from tests.postgres_server import PostgresServer, postgres_server
 from tickets.cluster.scheduler import sync_schedules
 
-# A draw that is over by any clock, so that no completed pipeline run of a world is taken for a missed one.
-# The bundled draws end before it, so no batch for it is scored.
+# A past draw, so that no completed pipeline run is taken for a missed one, and later than the bundled draws,
+# so that no batch is scored.
 DRAW = date(2026, 8, 22)
 MODES = ("random_forest", "v1", "v2")
 
 
 @contextmanager
 def connected(url: str) -> Iterator[None]:
-    """Let this thread's models live in another database for as long as the block runs."""
+    """Connect this thread's models to another database within the block."""
     before = connections["default"]
     connections["default"] = _connection(url)
     try:
@@ -51,7 +51,7 @@ def _connection(url: str) -> object:
 
 
 class Template(ABC):
-    """What worlds are copied from."""
+    """A database to copy for worlds."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -59,7 +59,7 @@ class Template(ABC):
 
     @abstractmethod
     def copy(self) -> str:
-        """Make a database like it; returns its address."""
+        """Create a copy of the database and return its URL."""
 
     def _fill(self, url: str) -> None:
         for command in ("migrate", "import_draws"):
@@ -76,7 +76,7 @@ class Template(ABC):
             make_prediction("v2", DRAW, [random_component(7)])
             PipelineRun.objects.update(status=PipelineRun.Status.COMPLETED)
             sync_schedules()
-            Schedule.objects.update(repeats=0)  # paused: what the clock sends belongs to no scenario
+            Schedule.objects.update(repeats=0)  # paused: scheduled tasks belong to no scenario
 
 
 class SqliteTemplate(Template):
@@ -109,7 +109,7 @@ class PostgresTemplate(Template):
 
 @contextmanager
 def new_template(database: str, folder: Path) -> Iterator[Template]:
-    """A template on "sqlite", or on "postgresql" with a server of its own."""
+    """Create a template on "sqlite", or on "postgresql" with a new server."""
     if database == "sqlite":
         yield SqliteTemplate(folder)
         return

@@ -1,4 +1,4 @@
-"""A host of a world: one `run_cluster` with a var/ of its own, and every process that came of it, by role."""
+"""A simulated host: one `run_cluster` with its own var/, and its processes by role."""
 
 import os
 import re
@@ -20,13 +20,13 @@ from tickets.cluster.qcluster_main import DRAIN_SECONDS
 
 LEASE_SECONDS = 5
 START_SECONDS = 60
-# What each of the queue's processes says when it begins.
+# First log message of each kind of django-q2 process.
 SAYINGS = {"ready for work at": "worker", "monitoring at": "monitor", "pushing tasks at": "pusher"}
 
 
 @dataclass(frozen=True)
 class Member:
-    """A process of a host: what it is for and, in a cluster, whose queue it serves."""
+    """A process of a host, its role and the queue of its cluster."""
 
     pid: int
     role: str  # watchdog, main, sentinel, worker, monitor, pusher, fit; other
@@ -34,7 +34,7 @@ class Member:
 
 
 class Host:
-    """One `run_cluster` in a session of its own; `start` may be called again after it has ended."""
+    """One `run_cluster` in its own session. `start` may be called again after it has ended."""
 
     def __init__(self, var: Path, url: str, **environment: str) -> None:
         self.var, self.log = var, var / "log"
@@ -62,7 +62,7 @@ class Host:
             )
 
     def is_up(self) -> bool:
-        """Whether both of its clusters have shown that they get work done."""
+        """Return whether both clusters have sent a heartbeat."""
         assert self.process is not None
         rows = Cluster.objects.filter(
             holder__contains=f"/{self.process.pid}-", last_heartbeat_at__isnull=False
@@ -73,7 +73,7 @@ class Host:
         wait_until(self.is_up, START_SECONDS, "the start of both clusters")
 
     def members(self) -> list[Member]:
-        """Its living processes, orphans too: they share its var/ in their environment."""
+        """Return the living processes, including orphans, by the var/ in their environment."""
         sayings = self._sayings()
         found = [_member(pid, values, sayings) for pid, values in _environments(self.var)]
         return [member for member in found if member]
@@ -83,13 +83,13 @@ class Host:
         return {int(pid): SAYINGS[saying] for saying, pid in found}
 
     def find(self, role: str, queue: str = clusters.DEFAULT) -> int | None:
-        """The process of a role in the cluster of a queue, if there is one now."""
+        """Return the process with a role in a queue's cluster, or None."""
         if role == "watchdog":
             return self.process.pid if self.process and self.process.poll() is None else None
         return next((one.pid for one in self.members() if (one.role, one.queue) == (role, queue)), None)
 
     def kill(self, role: str, queue: str = clusters.DEFAULT, seconds: float = START_SECONDS) -> int:
-        """SIGKILL to the process of a role, waited for so long; "group" is the whole cluster."""
+        """Wait for the process with a role and send it SIGKILL; "group" means the whole cluster."""
         wanted, strike = ("main", os.killpg) if role == "group" else (role, os.kill)
         killed: list[int] = []
 
@@ -104,13 +104,15 @@ class Host:
         return killed[0]
 
     def worker_at(self, task: str) -> int:
-        """The worker that began a task last, by the task's name."""
+        """Return the worker that last started the task with this name."""
         begun = re.findall(rf"(Process-\w+) processing {task} ", self.log.read_text())
         pids = dict(re.findall(r"(Process-\w+) ready for work at (\d+)", self.log.read_text()))
         return int(pids[begun[-1]])
 
     def end(self, seconds: float = DRAIN_SECONDS + 15) -> float:
-        """SIGTERM to the watchdog; the seconds until it has ended, AssertionError after so many."""
+        """Send SIGTERM to the watchdog and return the seconds until it ended. Raise AssertionError on
+        timeout.
+        """
         process, started = self.process, time.monotonic()
         assert process is not None
         process.send_signal(signal.SIGTERM)
@@ -118,14 +120,14 @@ class Host:
         return time.monotonic() - started
 
     def wait_until_gone(self, seconds: float = 3) -> None:
-        """Fail unless no process of it is left so long after its end."""
+        """Raise AssertionError if any process of the host is left after some seconds."""
         try:
             wait_until(lambda: not self.members(), seconds, "the end of all its processes")
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.members()}") from error
 
     def clear(self) -> None:
-        """SIGKILL to whoever is left, for a scenario that failed."""
+        """Send SIGKILL to all remaining processes."""
         while members := self.members():
             for member in members:
                 with _ended_meanwhile():
@@ -144,7 +146,7 @@ def _ended_meanwhile() -> Iterator[None]:
 
 
 def _environments(var: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Every process that was started with this var/, and what else its environment says."""
+    """Yield each process that was started with this var/, with its environment."""
     for path in Path("/proc").glob("[0-9]*"):
         pid = int(path.name)
         values = dict(part.split("=", 1) for part in _read(pid, "environ").split("\0") if "=" in part)
@@ -153,7 +155,7 @@ def _environments(var: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _member(pid: int, values: dict[str, str], sayings: dict[int, str]) -> Member | None:
-    """What a process is for; None when it has ended meanwhile."""
+    """Return the role of a process, or None if it has ended."""
     stat, command = _read(pid, "stat").rpartition(")")[2].split(), _read(pid, "cmdline")
     if not stat:
         return None
@@ -170,7 +172,7 @@ def _member(pid: int, values: dict[str, str], sayings: dict[int, str]) -> Member
 
 
 def _read(pid: int, name: str) -> str:
-    """A file of a process; empty when it has ended."""
+    """Return a file of a process in /proc, or an empty string if it has ended."""
     try:
         return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
     except OSError:

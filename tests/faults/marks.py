@@ -1,4 +1,4 @@
-"""Which tests run where, and when."""
+"""Marks of fault tests."""
 
 import os
 

@@ -1,9 +1,9 @@
-"""`make faults`, its second half: many runs on real clusters, each killed at random or delivered too often.
+"""`make faults`, second part: many runs on real clusters, each killed at random or delivered too often.
 
-A run is killed with SIGKILL once, at a moment drawn uniformly over the life it would have had, at a process
-drawn by its weight in TARGETS; the seed says which and when. One `run_cluster` a database serves all its runs
-one after another, so what one leaves hanging is the next one's trouble. Both databases go at the same time.
-Ctrl-C lets the present runs end, drains and reports.
+Each run is hit by one SIGKILL, at a time drawn uniformly over its expected duration, in a process drawn by
+its weight in TARGETS; the seed makes this reproducible. One `run_cluster` per database processes all its runs
+in turn, so that any damage affects later runs. Both databases run in parallel. Ctrl-C finishes the current
+runs and reports.
 """
 
 import argparse
@@ -27,25 +27,26 @@ if TYPE_CHECKING:
     from tickets.models import GenerationRun
 
 TARGETS = {"worker": 4, "pusher": 2, "monitor": 2, "sentinel": 2, "main": 2, "group": 2, "watchdog": 1}
-# Noticing a hang (27), ending (5), the longest pause before a start (60), starting, a lease, the work itself.
+# Detecting a hang (27), ending (5), the longest delay before a start (60), starting, a lease, the work
+# itself.
 FINAL_SECONDS = 180
 
 
 @dataclass
 class Outcome:
-    """What was done to a run and what became of it."""
+    """The fault of a run and its result."""
 
     number: int
     database: str
     fault: str
-    moment: float  # seconds after it was ordered
-    life: float  # seconds it should take undisturbed
+    moment: float  # seconds after it was enqueued
+    life: float  # expected duration in seconds
     tickets: int
     modes: int
     is_amid: bool = True  # whether the fault came before its end
-    seconds: float = 0.0  # until it was in a final state
+    seconds: float = 0.0  # until a final state
     attempts: int = 0
-    restarts: int = 0  # of clusters meanwhile
+    restarts: int = 0  # of clusters during the run
     result: str = "ok"
 
     def row(self) -> list[str]:
@@ -74,7 +75,7 @@ class Sweep:
         self.outcomes: list[Outcome] = []
 
     def _measured(self, size: int = 30_000) -> float:
-        """Seconds a ticket takes, from the order to the final state, when nothing happens."""
+        """Return the seconds per ticket of an undisturbed run."""
         run = self.world.order(size)
         return self.world.wait_until_ended(run, seconds=FINAL_SECONDS) / size
 
@@ -90,7 +91,7 @@ class Sweep:
                 self.host.start()  # at once, as systemd would, while the old clusters drain
 
     def deliver_often(self, number: int) -> None:
-        """At once, once more at some moment, and once more when it is over."""
+        """Deliver a run's tasks several times at once, once more at some moment, and once after its end."""
         from tickets.generation.lifecycle import enqueue
 
         times = self.random.randint(2, 4)
@@ -114,7 +115,7 @@ class Sweep:
 
     @contextmanager
     def _followed(self, outcome: Outcome, run: "GenerationRun") -> Iterator[None]:
-        """Do what is done to a run, then write down how long it took and what came of it."""
+        """Record the duration and the result of a run to which the block applies a fault."""
         from tests.faults.world import troubles
 
         started, restarts = time.monotonic(), self._restarts()
@@ -138,7 +139,7 @@ class Sweep:
         return self.host.log.read_text().count("Restarting cluster")
 
     def finish(self) -> list[str]:
-        """End the host; what is wrong then with all runs together."""
+        """End the host. Return the problems of all runs together."""
         from tests.faults.world import doubles
         from tickets.cluster.qcluster_main import DRAIN_SECONDS
         from tickets.models import PreGeneratedTicket, TicketBatch
@@ -146,7 +147,7 @@ class Sweep:
         found = []
         try:
             print(f"{self.database}: drained in {self.host.end():.1f} s", flush=True)
-            self.host.wait_until_gone(DRAIN_SECONDS + 5)  # as the clusters of a killed watchdog may take
+            self.host.wait_until_gone(DRAIN_SECONDS + 5)  # may take as long as clusters of a killed watchdog
         except AssertionError as error:
             found.append(f"{self.database}: {error}")
         if twice := doubles(PreGeneratedTicket.objects.all()):
@@ -165,7 +166,7 @@ def is_running(run: "GenerationRun") -> bool:
 def sweep(
     database: str, runs: int, doubled: int, seed: int, folder: Path, ended: Event
 ) -> tuple[list[Outcome], list[str]]:
-    """All runs of one database, or those until `ended` is set."""
+    """Run all runs of one database, or until `ended` is set."""
     from tests.faults.databases import new_template
     from tests.faults.world import new_world
 
@@ -253,7 +254,7 @@ def main() -> int:
 
 
 def share(runs: int, place: int, places: int) -> int:
-    """One of several databases' part of some runs; together they make all of them."""
+    """Return how many of the runs one database gets; the shares add up to all runs."""
     return (runs + places - 1 - place) // places
 
 

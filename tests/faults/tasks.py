@@ -1,4 +1,4 @@
-"""Tasks that do their worker harm, enqueued by their dotted paths."""
+"""Tasks that harm their worker."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 def die() -> None:
-    """As the kernel ends a process that takes too much memory."""
+    """Die as in an out-of-memory kill."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -17,12 +17,12 @@ def leave() -> None:
 
 
 def sleep(seconds: float) -> None:
-    """Deaf to everything but its time limit."""
+    """Sleep until the task's time limit, whatever signals arrive."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         time.sleep(1)
 
 
 def answer_with_a_function() -> Callable[[], None]:
-    """A result that cannot be pickled, so it cannot be sent to the monitor."""
+    """Return a result that cannot be pickled for the monitor."""
     return lambda: None

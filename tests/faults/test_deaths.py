@@ -1,4 +1,4 @@
-"""Processes killed with SIGKILL while a batch is made: it is made all the same, once, to the last ticket."""
+"""Processes killed during a batch: the batch is completed, without duplicates."""
 
 import os
 import signal
@@ -29,18 +29,18 @@ def test_a_batch_whose_worker_is_killed_amid_an_insert_goes_on_from_its_last_com
     world.wait_until_ended(run)
     world.check(run)
     batch.refresh_from_db()
-    assert batch.attempts == 1  # counted anew with every committed chunk
+    assert batch.attempts == 1  # reset by every committed chunk
     assert f"batch {batch.pk} of random_forest is overdue" in host.log.read_text()
     host.end()
     host.wait_until_gone()
 
 
 def _is_stopped_amid_an_insert(worker: int) -> bool:
-    """Whether the worker was met with its transaction open: then it stands still there."""
+    """Stop the worker if it is in a write transaction, and return whether it is."""
     if not is_writing():
         return False
     os.kill(worker, signal.SIGSTOP)
-    if is_writing(0.2):  # longer than anybody else writes
+    if is_writing(0.2):  # longer than other processes write
         return True
     os.kill(worker, signal.SIGCONT)
     return False
@@ -113,7 +113,7 @@ def test_a_batch_goes_on_when_a_process_of_its_cluster_is_killed(world: World, r
 
 
 def _amid_a_batch(world: World) -> tuple[Host, GenerationRun]:
-    """A host that has made a part of a batch."""
+    """Return a host and a run in the middle of its batch."""
     run = world.order(40_000)
     batch = run.batches.get()
     host = world.host()

@@ -1,4 +1,4 @@
-"""Tasks that come more than once, harm their worker, or meet the end of their cluster; two hosts at once."""
+"""Duplicate deliveries, harmful tasks, the end of a cluster, and two hosts at once."""
 
 import re
 from pathlib import Path
@@ -30,12 +30,11 @@ def test_a_batch_delivered_four_times_is_made_once(world: World) -> None:
 
 
 def _waiting() -> list[OrmQ]:
-    """The tasks for batches that are still in the queue."""
     return [one for one in OrmQ.objects.all() if one.task["name"].startswith("batch")]
 
 
 def _times_made(*logs: Path) -> dict[int, int]:
-    """How often each batch was finished, by what was logged."""
+    """Return how often each batch was finished, according to the logs."""
     made = [int(pk) for log in logs for pk in re.findall(r": Batch (\d+) \(\w+\) ready", log.read_text())]
     return {pk: made.count(pk) for pk in made}
 
@@ -104,7 +103,7 @@ def test_a_task_that_harms_its_worker_time_and_again_does_not_stop_the_others(
     host = world.host(FAULT_TIMEOUT="5", FAULT_RETRY="30")
 
     world.wait_until_ended(first)
-    if path != "tests.faults.tasks.nothing_of_this_name":  # that one is a failure with a record, and is gone
+    if path != "tests.faults.tasks.nothing_of_this_name":  # this one is recorded as a failure and removed
         wait_until(lambda: host.log.read_text().count("processing harm") > 1, 90, "its next delivery")
     second = world.order(5000)
     world.wait_until_ended(second)

@@ -1,4 +1,4 @@
-"""A database that is full, read-only or away: a clear error, nothing corrupted, and the work goes on."""
+"""A full, read-only or unavailable database gives a clear error, corrupts nothing, and work resumes."""
 
 import os
 import subprocess
@@ -35,7 +35,7 @@ def test_a_batch_that_fills_the_disk_says_so_and_goes_on_when_there_is_room(worl
     assert (batch.status, batch.error) == ("queued", "OperationalError: database or disk is full")
     assert batch.stored == batch.tickets.count() == 5000
     assert _pragma("integrity_check") == "ok"
-    assert not run_batch(batch.pk)  # not at once: the disk is still full
+    assert not run_batch(batch.pk)  # not immediately: the disk is still full
 
     _pragma(f"max_page_count = {most}")
     _wait_for_lease(batch)
@@ -112,7 +112,7 @@ def test_a_batch_goes_on_after_postgresql_was_read_only(world: World, server: Po
 
 
 def _refuse_writes(away: psycopg.Connection, name: str, value: str) -> None:
-    """What a database lets new sessions do; the old ones are ended."""
+    """Set whether new sessions are read-only, and end the existing ones."""
     away.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {value}")
     away.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
     connection.close()
@@ -153,7 +153,7 @@ def _small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
 
 
 def _begun(world: World, size: int) -> GenerationRun:
-    """A run of one batch, after its first tickets."""
+    """Return a run of one batch that has its first tickets."""
     run = world.order(size)
     world.host().wait_until_up()
     wait_until(lambda: TicketBatch.objects.get().generated > 0, 60, "the first tickets")

@@ -1,4 +1,4 @@
-"""Pipelines whose processes are killed, or ended by a time limit, while a mode is fitted."""
+"""Pipelines whose processes are killed or time out during a fit."""
 
 from predictions.models import PipelineRun, PipelineStep, Training
 from predictions.pipeline.runner import accept_run
@@ -55,7 +55,7 @@ def test_a_fit_that_takes_too_long_is_killed_and_says_so(world: World) -> None:
 
 
 def _amid_a_fit(world: World, **environment: str) -> tuple[PipelineRun, Host]:
-    """A run of one mode, while the process that fits it runs."""
+    """Return a run of one mode and its host while the fit process runs."""
     run, _ = accept_run(source="none", draw_date=DRAW, modes=["random_forest"], pipeline_run_id="killed")
     host = world.host(**environment)
     wait_until(lambda: host.find("fit", clusters.HEAVY) is not None, 60, "the fit")
@@ -63,7 +63,7 @@ def _amid_a_fit(world: World, **environment: str) -> tuple[PipelineRun, Host]:
 
 
 def _ended_steps(run: PipelineRun) -> dict[str, tuple[object, object]]:
-    """The steps that have ended, in order, each with its two times."""
+    """Return start and end of the finished steps, in order."""
     steps = PipelineStep.objects.filter(run=run, finished_at__isnull=False).order_by("number")
     return {step.name: (step.started_at, step.finished_at) for step in steps}
 

@@ -1,4 +1,4 @@
-"""The watchdog: it notices a cluster that hangs, and its own death leaves nothing behind."""
+"""The watchdog detects a hung cluster, and its own death leaves no processes behind."""
 
 import time
 
@@ -13,7 +13,7 @@ def test_a_cluster_that_hangs_since_its_idle_worker_was_killed_works_again_withi
 ) -> None:
     host = world.host()
     host.wait_until_up()
-    time.sleep(1)  # the canary's worker is idle again, and waits with the queue's lock in its hand
+    time.sleep(1)  # the canary's worker is idle again and waits with the queue's lock
     host.kill("worker")
     run = world.order(1000)
 

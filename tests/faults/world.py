@@ -1,4 +1,4 @@
-"""A world to break: a copied database, hosts that work on it, and what must hold afterwards."""
+"""A world for fault injection: a copied database, hosts that use it, and checks of the result."""
 
 import shutil
 import sqlite3
@@ -18,7 +18,7 @@ from tickets.generation.lifecycle import enqueue
 from tickets.generation.verification import verify_batch
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 
-FINAL_SECONDS = 90  # a hung cluster included: 25 s until it is noticed, 5 s to end, a start, a lease
+FINAL_SECONDS = 90  # includes a hung cluster: 25 s until it is detected, 5 s to end it, a start and a lease
 
 
 class World:
@@ -29,14 +29,14 @@ class World:
         self.hosts: list[Host] = []
 
     def host(self, name: str = "host", **environment: str) -> Host:
-        """Another host, started."""
+        """Start another host."""
         host = Host(self.folder / name, self.url, **environment)
         self.hosts.append(host)
         host.start()
         return host
 
     def move(self, folder: Path) -> None:
-        """Move its SQLite database into another folder; its hosts are started after this."""
+        """Move the SQLite database to another folder before any host is started."""
         connection.close()
         file = Path(connection.settings_dict["NAME"])
         self.url = f"sqlite:///{shutil.copy(file, folder)}"
@@ -45,7 +45,7 @@ class World:
     def order(
         self, size: int = 20_000, *modes: str, chunk_size: int = 5000, deliveries: int = 1
     ) -> GenerationRun:
-        """A run, enqueued; each of its tasks as often as asked."""
+        """Enqueue a run, with each of its tasks `deliveries` times."""
         with transaction.atomic():
             generator = BatchTicketGenerator(size, modes or MODES[:1])
             result = generator.generate_batch(draw_date=DRAW)
@@ -56,7 +56,7 @@ class World:
         return run
 
     def wait_until_ended(self, *runs: GenerationRun, seconds: float = FINAL_SECONDS) -> float:
-        """The seconds until each of the runs is in a final state; AssertionError after so many."""
+        """Return the seconds until all runs are in a final state. Raise AssertionError on timeout."""
         started = time.monotonic()
         unfinished = GenerationRun.objects.filter(pk__in=[run.pk for run in runs], status="running")
         while unfinished.exists():
@@ -72,13 +72,13 @@ class World:
         return "\n".join((*rows, *logs))
 
     def check(self, *runs: GenerationRun) -> None:
-        """Assert that each run is completed with exactly its tickets, none twice, each explained."""
+        """Assert that each run is completed with exactly its tickets, no duplicates, each reproducible."""
         assert [trouble for run in runs for trouble in troubles(run)] == []
         assert doubles(PreGeneratedTicket.objects.all()) == 0
 
 
 def troubles(run: GenerationRun) -> list[str]:
-    """What is wrong with a run that should be completed, each with "lost" or "doubled" before it."""
+    """Return the problems of a run that should be completed, prefixed by "lost" or "doubled"."""
     run.refresh_from_db()
     found = [] if (run.status, run.error) == ("completed", "") else [f"lost: {run.status} {run.error}"]
     for batch in run.batches.select_related("run", "prediction"):
@@ -95,13 +95,13 @@ def troubles(run: GenerationRun) -> list[str]:
 
 
 def doubles(tickets: QuerySet[PreGeneratedTicket]) -> int:
-    """How many tickets are there more than once; the unique key says none."""
+    """Return the number of duplicate tickets, which the unique key should prevent."""
     numbers = ("draw_date", "n1", "n2", "n3", "n4", "n5", "powerball")
     return tickets.count() - tickets.order_by().values(*numbers).distinct().count()
 
 
 def is_writing(seconds: float = 0.0) -> bool:
-    """Whether another connection has a writing transaction open, now and for so long."""
+    """Return whether another connection has an open write transaction for this many seconds."""
     deadline = time.monotonic() + seconds
     while _writes():
         if time.monotonic() >= deadline:
@@ -136,7 +136,7 @@ def _sqlite_is_locked(sqlite: sqlite3.Connection) -> bool:
 
 @contextmanager
 def new_world(template: Template, folder: Path) -> Iterator[World]:
-    """A world of its own, whose processes are all gone when the block ends, whatever happened in it."""
+    """Create a world, and kill all its processes when the block ends."""
     with ExitStack() as exits:
         url = template.copy()
         exits.enter_context(connected(url))
