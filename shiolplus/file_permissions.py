@@ -125,7 +125,6 @@ def sqlite_file() -> Path | None:
 
 
 def tighten_installation() -> None:
-    """Tighten files that an earlier version or another program created."""
     if changed := tighten(settings.VAR, sqlite_file()):
         logger.warning("Removed the permissions of other users from %d paths in %s", changed, settings.VAR)
 
@@ -160,7 +159,7 @@ def check_file_permissions(app_configs: Any, **kwargs: Any) -> list[CheckMessage
 def _owner(folder: Path) -> int:
     try:
         return os.geteuid() if is_shared(folder) else folder.stat().st_uid
-    except OSError:  # missing or inaccessible
+    except OSError:
         return os.geteuid()
 
 

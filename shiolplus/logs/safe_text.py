@@ -38,7 +38,6 @@ def sanitize_line(text: str) -> str:
 
 
 def sanitize_json(value: Any) -> Any:
-    """Apply `sanitize_text` to all strings and keys of a JSON value."""
     if isinstance(value, str):
         return sanitize_text(value)
     if isinstance(value, dict):

@@ -65,15 +65,15 @@ def is_trusted_peer(peer: str, peers: PeerAllowlist) -> bool:
 class Origin(NamedTuple):
     address: str  # empty for a Unix socket and for an unknown client
     scheme: str = ""  # "https", "http", or CONFLICT if two headers differ
-    unknown: str = ""  # why the client is unknown
+    unknown: str = ""
 
 
 class Proxies:
     """Determine a request's client and scheme from its peer and, if that is trusted, its headers.
 
-    Each proxy appends the IP address that it received the request from. So the last untrusted address is the
-    client, and everything before it may be forged. The client is unknown if that entry is not an IP address,
-    or if X-Forwarded-For and Forwarded name different clients.
+    Each proxy appends the IP address that sent the request, so the last untrusted one is the client, and all
+    before it may be forged. The client is unknown if that entry is not an IP address, or if X-Forwarded-For
+    and Forwarded name different clients.
     """
 
     def __init__(self) -> None:
@@ -157,7 +157,7 @@ class TrustedProxies:
         return self.get_response(request)
 
     def will_redirect(self, request: HttpRequest) -> bool:
-        """Return True if Django's SecurityMiddleware will redirect the request to https."""
+        """Return True if SecurityMiddleware will redirect the request to https."""
         is_insecure = settings.SECURE_SSL_REDIRECT and not request.is_secure()
         return is_insecure and not self.redirect_exempt.search(request.path.lstrip("/"))
 

@@ -1,6 +1,6 @@
-"""`make bench-demand`: print the learning curve and the totals of tests/tickets/demand/season.py.
+"""`make bench-demand`: print totals, by time and by seed, of tests/tickets/demand/season.py.
 
-The curve uses the committed seed: a line per tenth of the season and one for its ten-fold draws. Other seeds,
+The committed seed comes first: a line per tenth of the season and one for its ten-fold draws. Other seeds,
 a baseline with a fixed minimum, and slower deliveries follow for comparison.
 """
 

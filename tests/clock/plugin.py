@@ -34,7 +34,6 @@ def shifted_environment(instant: str) -> dict[str, str]:
 
 
 def compile_library() -> Path:
-    """Compile the library into a temporary folder that other users can read."""
     compiler = shutil.which("cc")
     if compiler is None:
         raise pytest.UsageError("SHIOL_TESTS_NOW needs a C compiler (Debian: apt-get install gcc libc6-dev)")

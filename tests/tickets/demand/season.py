@@ -33,7 +33,7 @@ MOST = 100_000  # a policy's default
 LEVEL, LEVEL_SHAPE = 20.0, 4.0  # claims per hour outside the surge, and the shape of its gamma factor
 HOUR_SHAPE = 6.0  # of the gamma factor per hour
 BY_WEEKDAY = {0: 0.9, 2: 0.8, 5: 1.3}
-RUSHES, RUSH = round(0.05 * DRAWS), 10.0  # number of ten-fold draws
+RUSHES, RUSH = round(0.05 * DRAWS), 10.0
 SURGE_MINUTES, SURGE = 180, 5.0
 SIZES, SIZE_CHANCES = (1, 2, 5, 10, 50), (0.3, 0.25, 0.25, 0.15, 0.05)
 
@@ -77,7 +77,6 @@ class Outcome:
 
 
 def days(seed: int) -> Iterator[Day]:
-    """Yield the demand of each draw of a season."""
     generator = np.random.default_rng(seed)
     draw_date, rushes = FIRST_DRAW, generator.choice(DRAWS, RUSHES, replace=False)
     for number in range(DRAWS):
@@ -105,8 +104,6 @@ def fixed_floor(policy: ReorderPolicy, available: int, on_order: int) -> int:
 
 
 class Shelf:
-    """The stock and the claim counters of one draw while it is on sale."""
-
     def __init__(self, window: SalesWindow, model: DemandModel, decide: Decide, delivery: int) -> None:
         self.model, self.history, self.decide = model, window.history([]), decide
         self.due = deque([0] * delivery)  # deliveries of the next minutes
@@ -184,8 +181,6 @@ def season(seed: int, decide: Decide = ReorderPolicy.order_quantity, delivery: i
 
 @dataclass(frozen=True)
 class Totals:
-    """Sums over several draws."""
-
     claims: int
     missed: int
     claimed: int
