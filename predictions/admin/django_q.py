@@ -24,9 +24,9 @@ class SuperuserOnlyMixin(RememberedFiltersAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.is_superuser and super().has_delete_permission(request, obj)
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        # Django Q's "Resubmit" action checks no permission.
-        actions: dict[str, Any] = super().get_actions(request)
+    def get_actions(self, request: HttpRequest, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        # Django Q's "Resubmit" action checks no permission. Django 6 passes a second argument.
+        actions: dict[str, Any] = super().get_actions(request, *args, **kwargs)
         return actions if request.user.is_superuser else {}
 
 
