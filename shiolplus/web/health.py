@@ -194,7 +194,7 @@ def _stock() -> ProbeResult:
     draw_date = levels[0].draw_date
     figures = {
         "draw_date": draw_date.isoformat(),
-        "free": {level.mode: level.available for level in levels},
+        "available": {level.mode: level.available for level in levels},
         "paused": [level.mode for level in levels if level.is_paused],
     }
     if empty:

@@ -6,6 +6,7 @@ All web processes report the same values. No query reads the ticket table or one
 import platform
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from datetime import datetime
 from functools import lru_cache
 from typing import TypeVar
@@ -39,6 +40,14 @@ from tickets.monitoring.workload import workload_at
 Sample = tuple[Sequence[str], float]  # label values, value; unknown values have no sample
 Family = TypeVar("Family", GaugeMetricFamily, CounterMetricFamily)
 FINISHED = (PipelineRun.Status.COMPLETED, PipelineRun.Status.FAILED)
+# Names before 1.0.0, which are exported as well until 1.1.0.
+DEPRECATED_NAMES = {
+    "shiolplus_available_tickets": "shiolplus_free_tickets",
+    "shiolplus_on_order_tickets": "shiolplus_coming_tickets",
+    "shiolplus_reorder_point_tickets": "shiolplus_stock_floor_tickets",
+    "shiolplus_stored_tickets": "shiolplus_stock_tickets",
+    "shiolplus_cluster_heartbeat_age_seconds": "shiolplus_cluster_sign_age_seconds",
+}
 
 
 class SnapshotCollector(Collector):
@@ -48,6 +57,15 @@ class SnapshotCollector(Collector):
         self.claims = ClaimTotals()
 
     def collect(self) -> Iterator[Metric]:
+        for metric in self._current_metrics():
+            yield metric
+            if name := DEPRECATED_NAMES.get(metric.name):
+                deprecated = copy(metric)
+                deprecated.name, deprecated.documentation = name, f"Deprecated: use {metric.name}."
+                deprecated.samples = [sample._replace(name=name) for sample in metric.samples]
+                yield deprecated
+
+    def _current_metrics(self) -> Iterator[Metric]:
         now = timezone.now()
         yield from _stock(stock_levels(now))
         yield from _batches()
@@ -114,12 +132,12 @@ def _total_by_mode(name: str, text: str, values: Mapping[str, float]) -> Metric:
 
 def _stock(levels: Sequence[StockLevel]) -> Iterator[Metric]:
     available = {level.mode: level.available for level in levels}
-    yield _by_mode("free_tickets", "Available tickets for the next draw.", available)
+    yield _by_mode("available_tickets", "Available tickets for the next draw.", available)
     on_order = {level.mode: level.on_order for level in levels}
-    yield _by_mode("coming_tickets", "Tickets on order for the next draw.", on_order)
+    yield _by_mode("on_order_tickets", "Tickets on order for the next draw.", on_order)
     reorder_points = {level.mode: level.outlook.reorder_point for level in levels}
     text = "Reorder point for the next draw: the minimum of available tickets and tickets on order."
-    yield _by_mode("stock_floor_tickets", text, reorder_points)
+    yield _by_mode("reorder_point_tickets", text, reorder_points)
     paused = {level.mode: float(level.is_paused) for level in levels}
     yield _by_mode("mode_paused", "Whether the mode is paused.", paused)
 
@@ -134,7 +152,7 @@ def _batches() -> Iterator[Metric]:
         for mode in MODE_NAMES
     }
     stored = {mode: sum(total.stored for total in group) for mode, group in totals_by_mode.items()}
-    yield _by_mode("stock_tickets", "Stored tickets for all draws, claimed ones included.", stored)
+    yield _by_mode("stored_tickets", "Stored tickets for all draws, claimed ones included.", stored)
     generated = {mode: sum(total.generated for total in group) for mode, group in totals_by_mode.items()}
     yield _total_by_mode("tickets_generated", "Tickets generated; a purge does not reduce it.", generated)
     text = "Duration of ready batches, from start to finish."
@@ -215,7 +233,7 @@ def _clusters(now: datetime) -> Iterator[Metric]:
         for cluster in workers.watched
         if cluster.last_heartbeat_seconds is not None
     )
-    yield _gauge("cluster_sign_age_seconds", "Time since the last heartbeat.", ages, labels)
+    yield _gauge("cluster_heartbeat_age_seconds", "Time since the last heartbeat.", ages, labels)
 
 
 def _pipeline() -> Iterator[Metric]:

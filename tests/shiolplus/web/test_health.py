@@ -121,7 +121,7 @@ def test_where_all_is_well_each_part_says_so_with_its_figures(client: Client) ->
     }
     assert parts["stock"]["figures"] == {
         "draw_date": "2026-11-25",
-        "free": dict.fromkeys(MODE_NAMES, 1),
+        "available": dict.fromkeys(MODE_NAMES, 1),
         "paused": [],
     }
     assert parts["draws"]["detail"] == "Newest draw 2026-11-23, 1 day old."

@@ -81,11 +81,11 @@ def test_a_scrape_tells_stock_batches_claims_models_draws_and_clusters(client: C
 
     draw = datetime(2026, 11, 24, 3, 59, tzinfo=UTC)  # Monday's, 22:59 in New York
     expected = {
-        "free_tickets{mode=random_forest}": 23,
-        "stock_tickets{mode=random_forest}": 30,
-        "coming_tickets{mode=random_forest}": 50,
-        "stock_floor_tickets{mode=random_forest}": 100,
-        "stock_floor_tickets{mode=v2}": 0,
+        "available_tickets{mode=random_forest}": 23,
+        "stored_tickets{mode=random_forest}": 30,
+        "on_order_tickets{mode=random_forest}": 50,
+        "reorder_point_tickets{mode=random_forest}": 100,
+        "reorder_point_tickets{mode=v2}": 0,
         "mode_paused{mode=v2}": 1,
         "mode_paused{mode=v1}": 0,
         "batches{mode=random_forest,status=ready}": 1,
@@ -115,7 +115,7 @@ def test_a_scrape_tells_stock_batches_claims_models_draws_and_clusters(client: C
         "clusters{queue=heavy}": 0,
         "cluster_up{host=a,queue=shiolplus}": 1,
         "cluster_up{host=a,queue=heavy}": 0,
-        "cluster_sign_age_seconds{host=a,queue=shiolplus}": 4,
+        "cluster_heartbeat_age_seconds{host=a,queue=shiolplus}": 4,
         "pipeline_last_success_timestamp_seconds": NOON.timestamp(),
         "pipeline_last_run{status=failed}": 1,
         "pipeline_last_run{status=completed}": 0,
@@ -136,7 +136,22 @@ def test_what_is_not_known_has_no_sample_and_what_is_none_is_zero(client: Client
     assert [name for name in samples if name.startswith(unknown)] == []
     states = [f"batches{{mode={mode},status={status}}}" for mode in MODE_NAMES for status in STATES]
     assert [samples[name] for name in states] == [0] * len(states)
-    assert (samples["free_tickets{mode=v1}"], samples["clusters{queue=heavy}"]) == (0, 0)
+    assert (samples["available_tickets{mode=v1}"], samples["clusters{queue=heavy}"]) == (0, 0)
+
+
+@pytest.mark.django_db
+def test_renamed_metrics_keep_their_old_names(client: Client) -> None:
+    make_cluster(sign_age=4)
+
+    samples = scrape(client)
+
+    for name, deprecated_name in metrics.DEPRECATED_NAMES.items():
+        assert values_by_labels(samples, deprecated_name) == values_by_labels(samples, name) != {}
+
+
+def values_by_labels(samples: dict[str, float], metric: str) -> dict[str, float]:
+    prefix = metric.removeprefix("shiolplus_") + "{"
+    return {name.removeprefix(prefix): value for name, value in samples.items() if name.startswith(prefix)}
 
 
 @pytest.mark.django_db
