@@ -20,12 +20,11 @@ def test_a_batch_whose_worker_is_killed_amid_an_insert_goes_on_from_its_last_com
     wait_until(lambda: TicketBatch.objects.get().generated == 20_000, 60, "the first chunk")
     worker = host.worker_at(f"batch {batch.pk}")
     wait_until(lambda: _is_stopped_amid_an_insert(worker), 60, "an insert")
-    committed = TicketBatch.objects.get().generated
-    assert committed < 60_000
     os.kill(worker, signal.SIGKILL)
 
+    # PostgreSQL completes a commit that the worker has already sent.
     wait_until(lambda: not is_writing(), 5, "the end of its transaction")
-    assert batch.tickets.count() == TicketBatch.objects.get().generated == committed
+    assert batch.tickets.count() == TicketBatch.objects.get().generated < 60_000
     world.wait_until_ended(run)
     world.check(run)
     batch.refresh_from_db()
