@@ -11,6 +11,14 @@ import pytest
 from django.conf import settings
 
 DELAYS = (0.1, 0.7, 1.3, 2.2)  # seconds; how far the process is by then depends on the machine
+# Until manage.py has installed its handler, Python itself would print a traceback.
+LAUNCHER = """
+import os, runpy, signal, sys
+signal.signal(signal.SIGINT, lambda number, frame: os._exit(128 + number))
+print("started", flush=True)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 # Negative if the signal arrived while the interpreter was shutting down.
 EXITS = {0, 1, *(128 + number for number in (signal.SIGINT, signal.SIGTERM)), -signal.SIGINT, -signal.SIGTERM}
 
@@ -27,7 +35,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def _command(*arguments: str) -> list[str]:
-    return [sys.executable, str(Path(settings.BASE_DIR) / "manage.py"), *arguments]
+    return [sys.executable, "-c", LAUNCHER, str(Path(settings.BASE_DIR) / "manage.py"), *arguments]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -45,6 +53,8 @@ def test_a_command_that_is_interrupted_early_leaves_no_traceback(
             text=True,
             start_new_session=True,
         )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
         time.sleep(delay)
         os.killpg(process.pid, number)
         try:
