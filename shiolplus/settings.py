@@ -268,8 +268,6 @@ Q_CLUSTER: dict[str, Any] = {
     "guard_cycle": 0.5,  # django-q2 tests the hard timeout for exactly zero, which other values miss
     "poll": 0.5,
     "catch_up": False,
-    # One bad row silently stops django-q2's scheduler; tickets.cluster.scheduler replaces it.
-    "scheduler": False,
     "ALT_CLUSTERS": {
         # Pipelines and fits, run by a cluster started with Q_CLUSTER_NAME=heavy. Fits are child processes, so
         # the worker does not grow; recycling it would delay a shutdown.

@@ -29,7 +29,7 @@ from tests.factories import (
     store_fair_draws,
     ticket,
 )
-from tickets.cluster.scheduler import sync_schedules
+from tickets.cluster.schedules import sync_schedules
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import TicketBatch
 from tickets.scoring.scorer import score_draw

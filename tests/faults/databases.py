@@ -22,7 +22,7 @@ from django_q.models import Schedule
 from predictions.models import PipelineRun
 from tests.factories import dealt_component, make_prediction, random_component, tilted_component
 from tests.postgres_server import PostgresServer, postgres_server
-from tickets.cluster.scheduler import sync_schedules
+from tickets.cluster.schedules import sync_schedules
 
 # A past draw, so that no completed pipeline run is taken for a missed one, and later than the bundled draws,
 # so that no batch is scored.

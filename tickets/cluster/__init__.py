@@ -1,1 +1,1 @@
-"""Processes that run the queue: watchdog, scheduler, reaper and the local stack."""
+"""Processes that run the queue: watchdog, schedules, reaper and the local stack."""

@@ -16,7 +16,7 @@ from predictions.workqueue import clusters
 from predictions.workqueue.leases import DATABASE_OUTAGES
 from shiolplus.logs.outages import tell_ended_outages
 from tickets.cluster.reaper import reap
-from tickets.cluster.scheduler import enqueue_due, sync_schedules
+from tickets.cluster.schedules import postpone_invalid, sync_schedules
 from tickets.cluster.supervised import TERM_SECONDS, SupervisedCluster, stop_all
 from tickets.generation.replenishment import Replenisher
 from tickets.models import TicketBatch
@@ -82,7 +82,7 @@ class Watchdog:
                 self._check_cluster(cluster)
             if time.monotonic() - self.last_periodic >= PERIODIC_SECONDS:
                 reaped = reap()
-                enqueue_due()
+                postpone_invalid()
                 self.replenisher.run_if_due()
                 truncate_log()
                 self.resent += reaped.batches + reaped.runs + reaped.signalled

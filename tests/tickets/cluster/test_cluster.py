@@ -14,7 +14,7 @@ from predictions.pipeline.runner import accept_run
 from predictions.workqueue import clusters
 from tests.factories import draw_on_sale, make_prediction
 from tests.processes import cluster, group_of, wait_until
-from tickets.cluster.scheduler import enqueue_due, sync_schedules
+from tickets.cluster.schedules import sync_schedules
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.generation.verification import verify_batch
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
@@ -87,16 +87,27 @@ def test_the_generating_worker_never_loads_the_libraries_that_models_need(tmp_pa
         assert not any(f"/{name}/" in maps for name in ("sklearn", "scipy", "tensorflow", "h5py", "xgboost"))
 
 
-def test_what_is_due_by_the_clock_is_done_by_a_cluster(tmp_path: Path) -> None:
+def test_what_is_due_by_the_clock_is_done_once_by_a_cluster_of_its_queue(tmp_path: Path) -> None:
     long_ago = timezone.now() - timedelta(days=30)
     Task.objects.create(id="old", name="old", func="math.floor", started=long_ago, stopped=long_ago)
     sync_schedules()
     Schedule.objects.filter(cluster=clusters.DEFAULT).update(next_run=long_ago)
+    for queue in (clusters.HEAVY, None):
+        Schedule.objects.create(func="math.ceil", args="0.5", cluster=queue, next_run=long_ago)
 
-    assert enqueue_due() == 2
-    with cluster(clusters.DEFAULT, tmp_path / "log"):
-        wait_until(lambda: Task.objects.exclude(pk="old").count() == 2, 30, "both tasks")
+    with (
+        cluster(clusters.DEFAULT, tmp_path / "a"),
+        cluster(clusters.DEFAULT, tmp_path / "b"),
+        cluster(clusters.HEAVY, tmp_path / "heavy"),
+    ):
+        wait_until(lambda: Task.objects.exclude(pk="old").count() >= 4, 60, "the four tasks")
+        wait_until(lambda: not OrmQ.objects.exists(), 10, "the acknowledgements")
 
-    done = dict(Task.objects.values_list("func", "success"))
-    assert done == {"tickets.tasks.clean_up_tickets": True, "predictions.tasks.prune_queue": True}
-    assert not OrmQ.objects.exists()
+    done = sorted(Task.objects.values_list("func", "cluster", "success"), key=str)
+    assert done == [
+        ("math.ceil", "heavy", True),
+        ("math.ceil", "shiolplus", True),
+        ("predictions.tasks.prune_queue", "shiolplus", True),
+        ("tickets.tasks.clean_up_tickets", "shiolplus", True),
+    ]
+    assert not Schedule.objects.filter(next_run__lt=timezone.now()).exists()

@@ -1,4 +1,4 @@
-"""Scheduled jobs: installed once, enqueued once, and one bad row stops no other."""
+"""Scheduled jobs: installed once, enqueued once by django-q2, and one bad row stops no other."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 from django.utils.module_loading import import_string
+from django_q import scheduler as django_q_scheduler
 from django_q.conf import Conf
-from django_q.models import Failure, OrmQ, Schedule, Task
+from django_q.models import Failure, OrmQ, Schedule
+from django_q.scheduler import scheduler
 
 from predictions.workqueue import clusters
 from tests.staff import superuser
-from tickets.cluster.scheduler import JOBS, Job, enqueue_due, sync_schedules
+from tickets.cluster.schedules import JOBS, Job, postpone_invalid, sync_schedules
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -25,7 +27,9 @@ NIGHTLY = Job("nightly", "math.floor", "17 8 * * *", clusters.DEFAULT, "A test's
 
 
 @pytest.fixture(autouse=True)
-def _at_noon() -> Iterator[None]:
+def _at_noon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # It would close the connection whose transaction the test rolls back.
+    monkeypatch.setattr(django_q_scheduler, "close_old_django_connections", lambda: None)
     with time_machine.travel(NOW, tick=False):
         yield
 
@@ -41,6 +45,15 @@ def schedule(**values: Any) -> Schedule:
 
 def tasks() -> list[dict[str, Any]]:
     return [queued.task for queued in OrmQ.objects.order_by("id")]
+
+
+def enqueue_due() -> int:
+    """Enqueue what is due as the watchdog and a default cluster do, and return the number of new tasks."""
+    before = OrmQ.objects.count()
+    postpone_invalid()
+    with time_machine.travel(timezone.now() + timedelta(seconds=1), tick=False):
+        scheduler()
+    return OrmQ.objects.count() - before
 
 
 # Installing
@@ -128,9 +141,9 @@ def at_once(work: Callable[[], object], threads: int = 6) -> None:
 # Sending
 
 
-def test_the_queue_s_own_scheduler_is_off() -> None:
-    assert settings.Q_CLUSTER["scheduler"] is False
-    assert Conf.SCHEDULER is False
+def test_the_queue_s_own_scheduler_is_on_and_does_not_catch_up() -> None:
+    assert Conf.SCHEDULER is True
+    assert Conf.CATCH_UP is False
 
 
 def test_what_is_due_is_sent_once_and_what_is_not_due_or_paused_is_not() -> None:
@@ -146,9 +159,12 @@ def test_what_is_due_is_sent_once_and_what_is_not_due_or_paused_is_not() -> None
     assert (due.task, due.next_run, due.repeats) == (task["id"], NOW - MINUTE + DAY, -1)
 
 
-def test_a_schedule_is_due_at_its_very_time() -> None:
-    schedule(next_run=NOW)
+def test_the_default_cluster_leaves_what_belongs_to_another_queue() -> None:
+    schedule(name="heavy", cluster=clusters.HEAVY)
+    schedule(name="default", cluster=clusters.DEFAULT)
+
     assert enqueue_due() == 1
+    assert [task["group"] for task in tasks()] == ["default"]
 
 
 # From the minute before noon on Tuesday, 24 November 2026, as `next_run` or, for what lasts, years ago.
@@ -216,9 +232,14 @@ def test_once_with_a_number_of_repeats_is_once_and_the_row_stays() -> None:
 def test_repeats_are_counted_down_to_the_end() -> None:
     row = schedule(schedule_type=Schedule.MINUTES, repeats=2)
 
-    assert [enqueue_due(NOW + place * MINUTE) for place in range(4)] == [1, 1, 0, 0]
+    assert [enqueue_at(NOW + place * MINUTE) for place in range(4)] == [1, 1, 0, 0]
     row.refresh_from_db()
     assert row.repeats == 0
+
+
+def enqueue_at(now: datetime) -> int:
+    with time_machine.travel(now, tick=False):
+        return enqueue_due()
 
 
 @pytest.mark.parametrize(
@@ -251,10 +272,9 @@ def test_arguments_are_read_as_the_queue_reads_them(
     ("values", "queue"),
     [
         ({}, "shiolplus"),
-        ({"cluster": "heavy"}, "heavy"),
         ({"kwargs": "q_options={'cluster': 'heavy'}"}, "heavy"),
         ({"kwargs": "q_options={'broker_name': 'heavy'}"}, "heavy"),
-        ({"cluster": "heavy", "kwargs": "q_options={'cluster': 'other'}"}, "heavy"),
+        ({"cluster": "shiolplus", "kwargs": "q_options={'cluster': 'other'}"}, "shiolplus"),
     ],
 )
 def test_the_row_s_queue_comes_first_then_its_option_then_the_default(
@@ -267,29 +287,28 @@ def test_the_row_s_queue_comes_first_then_its_option_then_the_default(
     assert OrmQ.objects.get().key == queue
 
 
-def test_the_queue_s_options_are_honoured_but_nothing_is_done_here_and_now() -> None:
-    options = {"group": "ours", "timeout": 5, "task_name": "called so", "sync": True}
+def test_the_queue_s_options_are_honoured() -> None:
+    options = {"group": "ours", "timeout": 5, "task_name": "called so"}
     schedule(kwargs=f"x=1, q_options={options}", hook="math.ceil")
 
     assert enqueue_due() == 1
 
     (task,) = tasks()
-    shown = {name: task[name] for name in ("group", "timeout", "name", "hook", "sync")}
-    assert shown == {"group": "ours", "timeout": 5, "name": "called so", "hook": "math.ceil", "sync": False}
+    shown = {name: task[name] for name in ("group", "timeout", "name", "hook")}
+    assert shown == {"group": "ours", "timeout": 5, "name": "called so", "hook": "math.ceil"}
     assert task["kwargs"] == {"x": 1}
-    assert not Task.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_watchdogs_that_look_at_once_send_each_task_once() -> None:
+def test_clusters_that_look_at_once_send_each_task_once() -> None:
     for number in range(5):
         schedule(name=f"schedule {number}")
-    sent: list[int] = []
+    schedule(name="once", schedule_type=Schedule.ONCE)
 
-    at_once(lambda: sent.append(enqueue_due()))
+    at_once(scheduler)
 
-    assert sum(sent) == 5
-    assert sorted(task["group"] for task in tasks()) == [f"schedule {number}" for number in range(5)]
+    names = ["once", *(f"schedule {number}" for number in range(5))]
+    assert sorted(task["group"] for task in tasks()) == names
 
 
 # Bad rows
@@ -300,7 +319,11 @@ BAD_ROWS = [
     ({"kwargs": "x=oops"}, "ValueError: malformed node"),
     ({"kwargs": "5"}, "ValueError: kwargs '5': not a dict or keyword arguments such as x=1"),
     ({"kwargs": "5, x=1"}, "SyntaxError"),
-    ({"kwargs": "q_options=5"}, "TypeError"),
+    ({"kwargs": "{1: 2}"}, "TypeError"),
+    ({"kwargs": "func='math.ceil'"}, "TypeError: multiple values for argument 'func'"),
+    ({"kwargs": "q_options=5"}, "TypeError: q_options 5: not a dict"),
+    ({"kwargs": "q_options={'sync': True}"}, "ValueError: options not allowed in a schedule: sync"),
+    ({"kwargs": "broker=5"}, "ValueError: options not allowed in a schedule: broker"),
     ({"func": "tickets.tasks.gone"}, "ValueError: func 'tickets.tasks.gone': no such function"),
     ({"func": "nowhere.at.all"}, "ValueError: func 'nowhere.at.all': no such function"),
     ({"func": "math.pi"}, "ValueError: func 'math.pi': no such function"),
@@ -322,9 +345,9 @@ def test_a_bad_row_is_reported_and_put_off_and_stops_nobody(
     assert (failure.name, failure.func) == ("bad", bad.func)
     assert failure.result.startswith(f"schedule bad could not be enqueued: {error}")
     bad.refresh_from_db()
-    assert (bad.task, bad.next_run) == (failure.pk, NOW - HOUR + DAY)
+    assert (bad.task, bad.next_run) == (failure.pk, NOW + HOUR)
     assert bad.repeats == -1
-    assert f"Schedule {bad.pk} cannot be enqueued" in caplog.text
+    assert "Schedule bad cannot be enqueued, postponed by 1:00:00" in caplog.text
     good.refresh_from_db()
     assert good.next_run > NOW
 
@@ -348,7 +371,7 @@ def test_a_row_that_cannot_say_when_it_is_next_due_is_put_off_for_an_hour(values
     row.refresh_from_db()
     assert (row.next_run, row.task) == (NOW + HOUR, Failure.objects.get().pk)
     assert [task["group"] for task in tasks()] == ["good"]
-    assert enqueue_due(NOW + HOUR) == 0
+    assert enqueue_at(NOW + HOUR) == 0
     assert Failure.objects.count() == 2
 
 
@@ -364,12 +387,26 @@ def test_a_module_that_does_not_import_is_reported_and_does_not_end_the_watchdog
 
 
 @pytest.mark.django_db(transaction=True)
-def test_watchdogs_that_look_at_once_report_a_bad_row_once() -> None:
-    schedule(args="oops")
+def test_watchdogs_that_look_at_once_report_a_bad_row_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Both have read the row before either has checked its function.
+    (tmp_path / "slow_to_fail.py").write_text("import time; time.sleep(1); raise ImportError")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    schedule(func="slow_to_fail.now")
 
-    at_once(enqueue_due)
+    at_once(postpone_invalid, threads=2)
 
     assert Failure.objects.count() == 1
+
+
+def test_a_bad_row_is_found_before_it_is_due() -> None:
+    row = schedule(args="oops", next_run=NOW + MINUTE / 2)
+    schedule(name="later", args="oops", next_run=NOW + 2 * MINUTE)
+
+    postpone_invalid()
+
+    assert Failure.objects.get().pk == Schedule.objects.get(pk=row.pk).task
 
 
 def test_a_row_that_was_mended_is_sent_again() -> None:
