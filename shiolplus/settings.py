@@ -6,13 +6,13 @@ from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
 
+from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, validate
 
 from shiolplus.databases import SQLITE, tune_cache, tune_database
 from shiolplus.file_permissions import make_directory, restrict_umask
 from shiolplus.secret_key import SecretKeyError, read_secret_key
-from shiolplus.web.security_headers import NONE, SELF, Policy
 from shiolplus.web.static_version import static_version
 from shiolplus.web.trusted_proxies import SCHEME_KEY, parse_peers
 
@@ -106,7 +106,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "shiolplus.logs.filters.RequestIdMiddleware",
-    "shiolplus.web.security_headers.HeadersMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
     # Before any middleware that reads the client's IP address or scheme.
     "shiolplus.web.trusted_proxies.TrustedProxies",
     "tickets.api.problems.ProblemJsonMiddleware",
@@ -138,16 +139,18 @@ if not (HTTPS or _public):
     # TLS is not needed on the loopback interface.
     SILENCED_SYSTEM_CHECKS += [f"security.{check}" for check in ("W004", "W008", "W010", "W012", "W016")]
 
-SECURE_CSP: Policy = {
-    "default-src": [SELF],
-    "base-uri": [NONE],
-    "form-action": [SELF],
-    "frame-ancestors": [NONE],
-    "object-src": [NONE],
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "object-src": [NONE],
+    }
 }
-# Overrides by path prefix. Swagger's style sheet contains images.
-SECURE_CSP_PATHS: dict[str, Policy] = {"/api/docs": {"img-src": [SELF, "data:"]}}
-PERMISSIONS_POLICY = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
+PERMISSIONS_POLICY: dict[str, list[str]] = {
+    feature: [] for feature in ("camera", "display-capture", "geolocation", "microphone", "payment", "usb")
+}
 
 ROOT_URLCONF = "shiolplus.urls"
 WSGI_APPLICATION = "shiolplus.wsgi.application"

@@ -4,6 +4,8 @@ import json
 from functools import lru_cache
 from typing import Any
 
+from csp.constants import SELF
+from csp.decorators import csp_update
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
@@ -44,6 +46,7 @@ def schema_text(schema_format: str) -> bytes:
 
 
 @csrf_exempt  # read-only
+@csp_update({"img-src": [SELF, "data:"]})  # Swagger's style sheet contains images
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     return render(request, "tickets/docs.html")
