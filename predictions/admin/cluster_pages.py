@@ -16,4 +16,4 @@ class ClusterActionPage(ActionPage):
 
     def page_context(self, preview: dict[str, Any] | None) -> dict[str, Any]:
         needs_cluster = self.needs_cluster or bool(preview and preview.get("needs_cluster"))
-        return {"warn_of_cluster": needs_cluster and not clusters.alive()}
+        return {"no_cluster_alive": needs_cluster and not clusters.alive()}

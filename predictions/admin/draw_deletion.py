@@ -19,7 +19,7 @@ from predictions.draws.deletion import (
 )
 from predictions.models import Draw
 from shiolplus.adminsite.action_pages import ActionPage, ActionRefused
-from shiolplus.adminsite.changelist import log_about
+from shiolplus.adminsite.changelist import log_list_action
 
 
 class DrawDates(forms.CharField):
@@ -91,7 +91,7 @@ class DeletePage(ActionPage):
                     cleaned_data["draw_dates"], cleaned_data["reason"], request.user.get_username()
                 )
                 message = f"Deleted {deletion.summary()}. Reason: {cleaned_data['reason']}"
-                log_about(request, Draw, message, action_flag=DELETION)
+                log_list_action(request, Draw, message, action_flag=DELETION)
         except ValueError as error:
             raise _refused(error) from error
         self.model_admin.message_user(request, f"{message}.", messages.SUCCESS)

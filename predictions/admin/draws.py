@@ -17,7 +17,7 @@ from predictions.draws.importer import ImportedDraw, ImportRefused, ImportReport
 from predictions.draws.sources import SOURCES, import_content, import_source
 from predictions.models import Draw
 from shiolplus.adminsite.action_pages import ActionAdmin, ActionPage, ActionRefused, Button, choice_field
-from shiolplus.adminsite.changelist import log_about
+from shiolplus.adminsite.changelist import log_list_action
 from shiolplus.adminsite.columns import ReadOnlyAdminMixin, date_column
 from shiolplus.adminsite.export import BALLS, ExportColumn, ExportMixin
 
@@ -110,7 +110,7 @@ class ImportPage(ActionPage):
         options = ", replacing stored draws that differ" if cleaned_data["overwrite"] else ""
         options += ", valid rows only" if cleaned_data["partial"] else ""
         message = f"Imported draws from {source}{options}. {report.summary()}"
-        log_about(request, Draw, message, report.summary())
+        log_list_action(request, Draw, message, report.summary())
         level = messages.WARNING if report.is_incomplete else messages.SUCCESS
         self.model_admin.message_user(request, f"{report.summary()}.", level)
 

@@ -28,7 +28,7 @@ from predictions.training.subprocesses import (
     FitError,
     FitResult,
     build_request,
-    end_children,
+    kill_children,
     run_in_subprocess,
 )
 
@@ -170,7 +170,7 @@ def _run_folds(backtest: Backtest, history: History) -> Generator[BacktestFold, 
                     yield _store_fold(backtest, fits[fit], fit, fits)
         except BaseException:  # mainly Ctrl-C: start no more folds, and end those that run
             threads.shutdown(wait=False, cancel_futures=True)
-            end_children()
+            kill_children()
             raise
 
 

@@ -83,7 +83,7 @@ def _run_child(request: FitRequest, folder: Path) -> str:
     return f"exit code {child.returncode}; {last_line or 'no output'}"
 
 
-def end_children() -> None:
+def kill_children() -> None:
     """Kill all running children; the threads that wait for them get a FitError."""
     for child in list(_running):
         child.kill()

@@ -21,7 +21,7 @@ from predictions.training.subprocesses import (
     FitError,
     FitResult,
     build_request,
-    end_children,
+    kill_children,
     run_in_subprocess,
 )
 from predictions.workqueue.leases import LeaseLost, renewing
@@ -87,7 +87,7 @@ def _fit_all(trainings: Sequence[Training], known: DrawHistory, seed: int) -> It
         finally:
             if unfinished := [training for training in trainings if training.token]:
                 threads.shutdown(wait=False, cancel_futures=True)
-                end_children()
+                kill_children()
                 for training in unfinished:
                     fit_leases.finish_fit(training, Training.Status.FAILED, error="stopped")
             threads.shutdown()

@@ -8,7 +8,7 @@ from django.db import InterfaceError, InternalError, OperationalError, connectio
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 
-from shiolplus.logs.outages import tell_ended_outages
+from shiolplus.logs.outages import log_ended_outages
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class QueueBroker(ORM):
             logger.warning("Could not fetch a task from the queue: %s", error)
             self._reconnect_later()
             return None
-        tell_ended_outages()
+        log_ended_outages()
         return tasks
 
     def acknowledge(self, task_id: Any) -> None:

@@ -86,7 +86,7 @@ class RememberedFiltersAdmin(admin.ModelAdmin):
         request.session[SESSION_KEY] = others | ({self.opts.label_lower: query} if query else {})
 
 
-def log_about(
+def log_list_action(
     request: HttpRequest, model: type[Model], message: str, title: str = "", action_flag: int = CHANGE
 ) -> None:
     """Add an admin log entry about an action on a list rather than on one object."""
@@ -148,9 +148,9 @@ class DrawMonthFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if self.value() is None:
             return queryset
-        return self.of_days(queryset, [day for day in self.days() if f"{day:%Y-%m}" == self.value()])
+        return self.filter_by_days(queryset, [day for day in self.days() if f"{day:%Y-%m}" == self.value()])
 
-    def of_days(self, rows: Any, days: list[date]) -> Any:
+    def filter_by_days(self, rows: Any, days: list[date]) -> Any:
         return rows.filter(draw_date__in=days)
 
     @classmethod

@@ -67,9 +67,9 @@ class DrawDateFilter(admin.SimpleListFilter):
             day = date.fromisoformat(value)
         except ValueError as error:
             raise IncorrectLookupParameters(error) from error
-        return self.of_draw(queryset, day)
+        return self.filter_by_draw(queryset, day)
 
-    def of_draw(self, rows: QuerySet[Any], day: date) -> QuerySet[Any]:
+    def filter_by_draw(self, rows: QuerySet[Any], day: date) -> QuerySet[Any]:
         return rows.filter(draw_date=day)
 
 
@@ -80,10 +80,10 @@ def date_column(field: str, title: str = "") -> Column:
 
 def datetime_column(field: str, title: str = "") -> Column:
     """Return a sortable column of UTC times such as 2026-11-23 12:07."""
-    return _date_column(field, title, minute_text)
+    return _date_column(field, title, format_minute)
 
 
-def minute_text(instant: datetime) -> str:
+def format_minute(instant: datetime) -> str:
     return format_html("{} {}", _nowrap_date(instant), f"{instant:%H:%M}")
 
 

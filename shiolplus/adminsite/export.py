@@ -29,7 +29,7 @@ from shiolplus.adminsite.action_pages import choice_field
 from shiolplus.adminsite.changelist import (
     RememberedFiltersAdmin,
     describe_filters,
-    log_about,
+    log_list_action,
     persistent_query,
 )
 
@@ -123,7 +123,7 @@ class ExportMixin(RememberedFiltersAdmin):
         name = f"{slugify(str(self.opts.verbose_name_plural))}-{timezone.now():%Y-%m-%d}.{file_format}"
         filters = describe_filters(changelist) or "all"
         message = f"Exported {describe_row_count(changelist)} as {file_format.upper()} ({filters})."
-        log_about(request, self.model, message)
+        log_list_action(request, self.model, message)
         fields = [field for column in self.exported for field in column.fields]
         # Avoid running the filter again if the paginator has already found all ids.
         ids: list[int] | None = getattr(changelist.paginator, "ids", None)

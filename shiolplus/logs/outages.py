@@ -17,11 +17,11 @@ from concurrent_log_handler import ConcurrentRotatingFileHandler
 from django.db import InterfaceError, InternalError, OperationalError
 from redis import AuthenticationError, RedisError
 
-DATABASE_AWAY = "database away"
+DATABASE_UNREACHABLE = "database away"
 DATABASE_LOCKED = "database locked"
 READ_ONLY = "database read-only"
 DISK_FULL = "disk full"
-REDIS_AWAY = "Redis away"
+REDIS_UNREACHABLE = "Redis away"
 REDIS_PASSWORD = "Redis password"
 
 REPEATED_EVERY = 600.0  # seconds between two lines about one outage
@@ -54,7 +54,7 @@ def _redis_outage(error: RedisError) -> str:
     is_refused = isinstance(error, AuthenticationError) or str(error).startswith(
         ("WRONGPASS", "NOAUTH", "NOPERM")
     )
-    return REDIS_PASSWORD if is_refused else REDIS_AWAY
+    return REDIS_PASSWORD if is_refused else REDIS_UNREACHABLE
 
 
 def _database_outage(error: Exception) -> str:
@@ -64,7 +64,7 @@ def _database_outage(error: Exception) -> str:
         return READ_ONLY
     if state in FULL_STATES or name == "SQLITE_FULL":
         return DISK_FULL
-    return DATABASE_LOCKED if name.startswith("SQLITE_BUSY") else DATABASE_AWAY
+    return DATABASE_LOCKED if name.startswith("SQLITE_BUSY") else DATABASE_UNREACHABLE
 
 
 @dataclass
@@ -139,7 +139,7 @@ class OutageFilter(logging.Filter):
         return True
 
 
-def tell_ended_outages() -> None:
+def log_ended_outages() -> None:
     """Log ended outages. Call this periodically in a process that may log nothing else for hours."""
     filters = {log_filter for handler in logging.getLogger().handlers for log_filter in handler.filters}
     for log_filter in filters:
@@ -177,7 +177,7 @@ def _outage_kind(record: logging.LogRecord) -> str | None:
     message = record.msg
     if record.name == "django-q" and isinstance(message, str) and (match := _FAILED_TASK.match(message)):
         record.msg, record.args = match["first"], None
-        return DATABASE_AWAY
+        return DATABASE_UNREACHABLE
     return None
 
 

@@ -168,15 +168,15 @@ def _migrations() -> ProbeResult:
 def _worker() -> ProbeResult:
     workers = worker_status_at(timezone.now())
     heartbeats: dict[str, list[float]] = {clusters.DEFAULT: [], clusters.HEAVY: []}
-    for cluster in workers.watched:
+    for cluster in workers.supervised:
         if cluster.last_heartbeat_seconds is not None:
             heartbeats.setdefault(cluster.queue, []).append(cluster.last_heartbeat_seconds)
     figures = {
         queue: {"clusters": len(ages), "last_heartbeat_seconds": round(min(ages), 1) if ages else None}
         for queue, ages in heartbeats.items()
     }
-    if workers.unwatched:
-        return ProbeResult(OK, f"Clusters without a watchdog: {', '.join(workers.unwatched)}.", figures)
+    if workers.unsupervised:
+        return ProbeResult(OK, f"Clusters without a watchdog: {', '.join(workers.unsupervised)}.", figures)
     stalled = [
         queue
         for queue, ages in heartbeats.items()

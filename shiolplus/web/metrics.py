@@ -220,17 +220,17 @@ def _draws(now: datetime) -> Iterator[Metric]:
 
 def _clusters(now: datetime) -> Iterator[Metric]:
     workers, labels = worker_status_at(now), ["queue", "host"]
-    queues = [cluster.queue for cluster in workers.watched]
+    queues = [cluster.queue for cluster in workers.supervised]
     counts = (([queue], queues.count(queue)) for queue in dict.fromkeys(queues + workers.unserved))
     yield _gauge("clusters", "Running clusters with a watchdog.", counts, ["queue"])
-    running = {(cluster.queue, cluster.host) for cluster in workers.watched}
+    running = {(cluster.queue, cluster.host) for cluster in workers.supervised}
     not_stopped = Cluster.objects.exclude(status=Cluster.Status.STOPPED).order_by()
     expected = sorted(running.union(not_stopped.values_list("queue", "host")))
     text = "Whether a host's cluster is running; an orderly stopped cluster has no sample."
     yield _gauge("cluster_up", text, ((key, float(key in running)) for key in expected), labels)
     ages = (
         ([cluster.queue, cluster.host], cluster.last_heartbeat_seconds)
-        for cluster in workers.watched
+        for cluster in workers.supervised
         if cluster.last_heartbeat_seconds is not None
     )
     yield _gauge("cluster_heartbeat_age_seconds", "Time since the last heartbeat.", ages, labels)

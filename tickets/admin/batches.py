@@ -85,7 +85,7 @@ class TicketBatchAdmin(ReadOnlyAdminMixin, ExportMixin, ActionAdmin):
         # Called by Django for actions with permissions=["purge"].
         return request.user.has_perm(PurgePage.permission)
 
-    def has_steer_permission(self, request: HttpRequest) -> bool:
+    def has_change_batch_permission(self, request: HttpRequest) -> bool:
         # Not has_change_permission, which is False for everybody because rows are read-only.
         return request.user.has_perm(CHANGE_BATCH_PERMISSION)
 
@@ -93,11 +93,11 @@ class TicketBatchAdmin(ReadOnlyAdminMixin, ExportMixin, ActionAdmin):
     def purge_selected(self, request: HttpRequest, batches: Batches) -> HttpResponse | None:
         return self._redirect_to_preview(request, PURGE, batches)
 
-    @admin.action(description="Retry the selected batches", permissions=["steer"])
+    @admin.action(description="Retry the selected batches", permissions=["change_batch"])
     def retry_selected(self, request: HttpRequest, batches: Batches) -> HttpResponse | None:
         return self._redirect_to_preview(request, RETRY, batches)
 
-    @admin.action(description="Cancel the selected batches", permissions=["steer"])
+    @admin.action(description="Cancel the selected batches", permissions=["change_batch"])
     def cancel_selected(self, request: HttpRequest, batches: Batches) -> HttpResponse | None:
         return self._redirect_to_preview(request, CANCEL, batches)
 
@@ -110,10 +110,10 @@ class TicketBatchAdmin(ReadOnlyAdminMixin, ExportMixin, ActionAdmin):
         return HttpResponseRedirect(preview_url(page, sorted(pks)))
 
     def row_actions(self, request: HttpRequest, batch: TicketBatch) -> list[Button]:
-        may_steer, may_purge = self.has_steer_permission(request), self.has_purge_permission(request)
+        may_change, may_purge = self.has_change_batch_permission(request), self.has_purge_permission(request)
         actions = [
-            ("Retry", RETRY, may_steer and batch.status in RETRYABLE),
-            ("Cancel", CANCEL, may_steer and batch.status in TicketBatch.UNFINISHED),
+            ("Retry", RETRY, may_change and batch.status in RETRYABLE),
+            ("Cancel", CANCEL, may_change and batch.status in TicketBatch.UNFINISHED),
             ("Purge tickets", PURGE, may_purge),
         ]
         return [(title, preview_url(page, [batch.pk])) for title, page, is_allowed in actions if is_allowed]

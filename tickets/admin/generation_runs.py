@@ -20,7 +20,7 @@ from shiolplus.adminsite.columns import (
     ReadOnlyAdminMixin,
     date_column,
     datetime_column,
-    minute_text,
+    format_minute,
     truncated_column,
 )
 from tickets.admin.batches import PROGRESS_CSS, progress_bar
@@ -119,7 +119,7 @@ class BatchInline(ReadOnlyAdminMixin, admin.TabularInline):
 
     @admin.display(description="finished (UTC)")
     def finished(self, batch: TicketBatch) -> str:
-        return EMPTY if batch.finished_at is None else minute_text(batch.finished_at)
+        return EMPTY if batch.finished_at is None else format_minute(batch.finished_at)
 
 
 @admin.register(GenerationRun)

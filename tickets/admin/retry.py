@@ -8,7 +8,7 @@ from django.utils.html import format_html
 
 from predictions.draws.sources import upcoming_draw
 from predictions.models import Prediction
-from shiolplus.adminsite.columns import minute_text
+from shiolplus.adminsite.columns import format_minute
 from tickets.admin.batch_pages import BatchesPage, BatchIds, PreviewRow
 from tickets.generation.lifecycle import retry_batch
 from tickets.models import TicketBatch
@@ -54,4 +54,4 @@ def _prediction_text(batch: TicketBatch) -> str:
         prediction, text = Prediction.objects.newest(batch.mode, batch.draw_date), "the newest prediction"
     if prediction is None:
         return "no prediction for its draw, so it will fail again; run the pipeline first"
-    return format_html("{} of {}", text, minute_text(prediction.created_at))
+    return format_html("{} of {}", text, format_minute(prediction.created_at))

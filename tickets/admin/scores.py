@@ -16,7 +16,7 @@ from shiolplus.adminsite.columns import (
     ReadOnlyAdminMixin,
     date_column,
     datetime_column,
-    minute_text,
+    format_minute,
 )
 from tickets.models.scores import BatchScore
 from tickets.scoring.results import MIN_DRAWS, mode_results
@@ -42,7 +42,7 @@ class ScoreFieldsMixin(ReadOnlyAdminMixin):
 
     @admin.display(description="scored (UTC)")
     def scored(self, score: BatchScore) -> str:
-        return minute_text(score.scored_at)
+        return format_minute(score.scored_at)
 
     @admin.display(description="tickets per prize tier")
     def tiers(self, score: BatchScore) -> str:

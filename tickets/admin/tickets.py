@@ -128,7 +128,7 @@ class StockedDrawFilter(DrawDateFilter):
     def days(self, model_admin: "admin.ModelAdmin[Any]") -> Iterable[date]:
         return stocked_draws()[:DRAWS_OFFERED]
 
-    def of_draw(self, tickets: Any, day: date) -> QuerySet[PreGeneratedTicket]:
+    def filter_by_draw(self, tickets: Any, day: date) -> QuerySet[PreGeneratedTicket]:
         return tickets.filter_keeping_id_order(draw_date=day)
 
 
@@ -137,7 +137,7 @@ class StockedMonthFilter(DrawMonthFilter):
     def days(cls) -> Iterable[date]:
         return stocked_draws()
 
-    def of_days(self, tickets: Any, days: list[date]) -> QuerySet[PreGeneratedTicket]:
+    def filter_by_days(self, tickets: Any, days: list[date]) -> QuerySet[PreGeneratedTicket]:
         return tickets.filter_keeping_id_order(draw_date__in=days)
 
 

@@ -33,7 +33,7 @@ class LocalStack:
     url: str
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def ended(self) -> str | None:
+    def find_exited(self) -> str | None:
         """Return which process has exited and its exit code, or None while all are running."""
         for name, process in self.processes.items():
             if (code := process.poll()) is not None:
@@ -130,8 +130,8 @@ def _start(stack: LocalStack, name: str, command: list[str], pass_fds: tuple[int
 def _wait_until_up(stack: LocalStack, host: str, port: int) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not (_responds(host, port) and _clusters_running()):
-        if ended := stack.ended():
-            raise StartError(ended)
+        if exited := stack.find_exited():
+            raise StartError(exited)
         if time.monotonic() > deadline:
             raise StartError(f"not up after {START_SECONDS} seconds; see {settings.VAR / 'logs'}")
         time.sleep(0.2)

@@ -124,7 +124,7 @@ class SupervisedCluster:
             os.close(self.parent_pipe)
         self.process = self.parent_pipe = None
 
-    def record_stopped(self, trouble: str = "") -> None:
+    def record_stopped(self, restart_reason: str = "") -> None:
         """Record that all processes have exited, and release their leases.
 
         Tasks that the cluster had fetched are lost, so all unleased work is enqueued again.
@@ -135,7 +135,9 @@ class SupervisedCluster:
                 rows.redeliver_now()
         except DATABASE_OUTAGES as error:
             logger.warning("Leases of cluster %s are left to expire: %s", self.name, error)
-        self._update_row(Status.STOPPED, last_heartbeat_at=None, restarts=self.restarts, trouble=trouble)
+        self._update_row(
+            Status.STOPPED, last_heartbeat_at=None, restarts=self.restarts, trouble=restart_reason
+        )
         self.last_heartbeat = None
 
     def schedule_restart(self) -> None:

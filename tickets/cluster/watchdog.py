@@ -14,7 +14,7 @@ from django.db import connection
 from predictions.models import LeasedQuerySet, PipelineRun
 from predictions.workqueue import clusters
 from predictions.workqueue.leases import DATABASE_OUTAGES
-from shiolplus.logs.outages import tell_ended_outages
+from shiolplus.logs.outages import log_ended_outages
 from tickets.cluster.reaper import reap
 from tickets.cluster.schedules import postpone_invalid, sync_schedules
 from tickets.cluster.supervised import TERM_SECONDS, SupervisedCluster, stop_all
@@ -63,8 +63,8 @@ class Watchdog:
     def restarts(self) -> int:
         return sum(cluster.restarts for cluster in self.clusters)
 
-    def run(self, ended: Event) -> None:
-        """Supervise until `ended` is set, then drain. No cluster process survives, even after an error."""
+    def run(self, stopped: Event) -> None:
+        """Supervise until `stopped` is set, then drain. No cluster process survives, even after an error."""
         with ExitStack() as exits:
             exits.callback(stop_all, self.clusters)
             sync_schedules()
@@ -72,7 +72,7 @@ class Watchdog:
                 cluster.register()
                 cluster.start()
             self.last_tick = time.monotonic()
-            while not ended.wait(TICK_SECONDS):
+            while not stopped.wait(TICK_SECONDS):
                 self._tick()
 
     def _tick(self) -> None:
@@ -87,7 +87,7 @@ class Watchdog:
                 truncate_log()
                 self.resent += reaped.batches + reaped.runs + reaped.signalled
                 self.last_periodic = time.monotonic()
-            tell_ended_outages()
+            log_ended_outages()
         except DATABASE_OUTAGES as error:
             logger.warning("Database unavailable: %s", error)
             connection.close()
@@ -111,13 +111,13 @@ class Watchdog:
             if time.monotonic() >= cluster.start_at:
                 cluster.start()
             return
-        trouble = cluster.check() or self._check_backlog(cluster.queue)
-        if not trouble:
+        restart_reason = cluster.check() or self._check_backlog(cluster.queue)
+        if not restart_reason:
             return
-        logger.error("Restarting cluster %s: %s", cluster.name, trouble)
+        logger.error("Restarting cluster %s: %s", cluster.name, restart_reason)
         cluster.terminate()
         cluster.wait_or_kill(TERM_SECONDS)
-        cluster.record_stopped(trouble)
+        cluster.record_stopped(restart_reason)
         cluster.schedule_restart()
 
     def _check_backlog(self, queue: str) -> str:

@@ -42,7 +42,7 @@ def take_snapshot(now: datetime) -> Snapshot:
     days = recent_days(now)
     last_run, last_completed_run = _finished_pipelines()
     workers = worker_status_at(now)
-    others = [(worker.queue, worker.host) for worker in workers.watched if worker.has_other_key]
+    others = [(worker.queue, worker.host) for worker in workers.supervised if worker.has_other_key]
     return Snapshot(
         at=now,
         draws=draw_calendar_at(now),
@@ -79,8 +79,8 @@ def worker_status_at(now: datetime) -> Workers:
         (cluster for cluster in recent if cluster.is_alive),
         key=lambda cluster: (cluster.queue, cluster.host),
     )
-    if not alive and (unwatched := clusters.started_by_hand()):
-        return Workers([], unwatched, [], None)
+    if not alive and (unsupervised := clusters.started_by_hand()):
+        return Workers([], unsupervised, [], None)
     served = {cluster.queue for cluster in alive}
     unserved = [queue for queue in (clusters.DEFAULT, clusters.HEAVY) if queue not in served]
     last_seen_at = recent[0].seen_at if recent and not alive else None
@@ -96,7 +96,7 @@ def _worker(cluster: Cluster, now: datetime) -> Worker:
         started_at=cluster.started_at,
         last_heartbeat_seconds=None if heartbeat is None else max(0.0, (now - heartbeat).total_seconds()),
         restarts=cluster.restarts,
-        trouble=cluster.trouble,
+        restart_reason=cluster.trouble,
         has_other_key=clusters.has_other_key(cluster),
     )
 

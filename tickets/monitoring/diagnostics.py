@@ -61,7 +61,7 @@ def _diagnose_conditions(snapshot: Snapshot) -> Iterator[Diagnostic]:
 
 def _diagnose_workers(snapshot: Snapshot) -> Iterator[Diagnostic]:
     yield from _diagnose_unserved_queues(snapshot)
-    for name in snapshot.workers.unwatched:
+    for name in snapshot.workers.unsupervised:
         yield Diagnostic(
             "warning",
             "unwatched_worker",
@@ -69,14 +69,14 @@ def _diagnose_workers(snapshot: Snapshot) -> Iterator[Diagnostic]:
             "Run `manage.py run_cluster` instead of `qcluster`.",
             name,
         )
-    for worker in snapshot.workers.watched:
+    for worker in snapshot.workers.supervised:
         uptime = snapshot.at - worker.started_at
         if worker.restarts and uptime < RECENT_RESTART:
             yield Diagnostic(
                 "warning",
                 "restarted_worker",
                 f"Cluster {worker.queue} on {worker.host} was restarted "
-                f"{duration(uptime.total_seconds())} ago: {worker.trouble or 'it exited'}.",
+                f"{duration(uptime.total_seconds())} ago: {worker.restart_reason or 'it exited'}.",
                 "Run `grep ERROR var/logs/shiol.log`.",
                 worker.queue,
             )

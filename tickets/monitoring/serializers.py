@@ -42,13 +42,13 @@ class WorkerSerializer(Body):
     started_at = UTCDateTimeField()
     last_heartbeat_seconds = serializers.FloatField()
     restarts = serializers.IntegerField()
-    restart_reason = serializers.CharField(source="trouble")
+    restart_reason = serializers.CharField()
     has_other_key = serializers.BooleanField()
 
 
 class WorkersSerializer(Body):
-    watched = WorkerSerializer(many=True)
-    unwatched = serializers.ListField(child=serializers.CharField())
+    watched = WorkerSerializer(many=True, source="supervised")
+    unwatched = serializers.ListField(child=serializers.CharField(), source="unsupervised")
     unserved = serializers.ListField(child=serializers.CharField())
     last_seen_at = UTCDateTimeField()
 

@@ -29,7 +29,7 @@ class Draws:
 
 @dataclass(frozen=True)
 class Worker:
-    """A cluster under a watchdog; `trouble` is the reason of its last restart."""
+    """A cluster under a watchdog; `restart_reason` is that of its last restart."""
 
     queue: str
     host: str
@@ -37,7 +37,7 @@ class Worker:
     started_at: datetime
     last_heartbeat_seconds: float | None
     restarts: int
-    trouble: str
+    restart_reason: str
     has_other_key: bool = False  # cannot read the tasks that this process signs
 
     @property
@@ -47,10 +47,10 @@ class Worker:
 
 @dataclass(frozen=True)
 class Workers:
-    watched: list[Worker]
-    unwatched: list[str]
+    supervised: list[Worker]
+    unsupervised: list[str]
     unserved: list[str]
-    last_seen_at: datetime | None  # of the latest watched cluster, if none is alive
+    last_seen_at: datetime | None  # of the latest supervised cluster, if none is alive
 
 
 @dataclass(frozen=True)

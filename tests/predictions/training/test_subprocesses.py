@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 
 from predictions.training import subprocesses
-from predictions.training.subprocesses import FitError, build_request, end_children, run_in_subprocess
+from predictions.training.subprocesses import FitError, build_request, kill_children, run_in_subprocess
 from tests.factories import fair_history
 from tests.processes import children_of, wait_until
 
@@ -22,7 +22,7 @@ def test_children_that_are_given_up_end_at_once_and_who_waits_gets_an_error() ->
         fit = threads.submit(run_in_subprocess, request, history)
         wait_until(lambda: bool(subprocesses._running), 5, "a child")
         (child,) = subprocesses._running
-        end_children()
+        kill_children()
         with pytest.raises(FitError, match="lstm: backtest process ended without a result: exit code -9"):
             fit.result(timeout=2)
 

@@ -56,8 +56,8 @@ SNAPSHOT = Snapshot(
         missing=1,
     ),
     workers=Workers(
-        watched=[Worker("heavy", "host", "running", NOW - timedelta(hours=2), 3.0, 1, "it hung", True)],
-        unwatched=["host/1"],
+        supervised=[Worker("heavy", "host", "running", NOW - timedelta(hours=2), 3.0, 1, "it hung", True)],
+        unsupervised=["host/1"],
         unserved=["shiolplus"],
         last_seen_at=None,
     ),

@@ -142,7 +142,7 @@ def wait_for(stack: LocalStack, is_finished: Callable[[], bool], timeout: float,
     """Raise CommandError if a process of the stack exits or the timeout passes first."""
     deadline = time.monotonic() + timeout
     while not is_finished():
-        if failure := stack.ended():
+        if failure := stack.find_exited():
             raise CommandError(f"{subject} cannot finish: {failure}")
         if time.monotonic() > deadline:
             raise CommandError(f"{subject} has not finished after {timeout} seconds; see var/logs/.")

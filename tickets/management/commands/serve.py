@@ -41,7 +41,7 @@ class Command(BaseCommand):
                 ):
                     write_line(self.stdout, verbosity, line)
                 self.stdout.flush()
-                while not (failure := stack.ended()):
+                while not (failure := stack.find_exited()):
                     time.sleep(1)
                 raise CommandError(failure)
         except StartError as error:

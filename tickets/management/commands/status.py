@@ -114,12 +114,12 @@ def _lines_by_title(snapshot: Snapshot) -> dict[str, list[str]]:
 
 
 def _describe_workers(snapshot: Snapshot) -> list[str]:
-    watched = []
-    for worker in snapshot.workers.watched:
+    supervised = []
+    for worker in snapshot.workers.supervised:
         seconds = worker.last_heartbeat_seconds
         heartbeat = "no heartbeat yet" if seconds is None else f"last heartbeat {duration(seconds)} ago"
-        watched.append(f"{worker.queue} on {worker.host}: {worker.state}, {heartbeat}")
-    return [*watched, *snapshot.workers.unwatched] or ["none"]
+        supervised.append(f"{worker.queue} on {worker.host}: {worker.state}, {heartbeat}")
+    return [*supervised, *snapshot.workers.unsupervised] or ["none"]
 
 
 def _describe_workload(snapshot: Snapshot) -> list[str]:
