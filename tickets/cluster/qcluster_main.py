@@ -13,7 +13,7 @@ from threading import Thread
 DRAIN_SECONDS = 30  # from SIGTERM to SIGKILL; leases of killed workers expire
 
 
-def _exit_with_parent(pipe: int) -> None:
+def exit_with_parent(pipe: int) -> None:
     os.read(pipe, 1)  # returns when the write end is closed
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(DRAIN_SECONDS)
@@ -26,7 +26,7 @@ def main(pipe: int) -> None:
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shiolplus.settings")
     django.setup()
-    Thread(target=_exit_with_parent, args=(pipe,), name="lifeline", daemon=True).start()
+    Thread(target=exit_with_parent, args=(pipe,), name="lifeline", daemon=True).start()
     call_command("qcluster")
 
 

@@ -28,19 +28,19 @@ def reap() -> ReapResult:
     exhausted_runs = PipelineRun.objects.out_of_attempts()
     return ReapResult(
         failed=sum(fail_if_exhausted(batch) for batch in exhausted_batches)
-        + sum(_fail_exhausted_run(run) for run in exhausted_runs),
-        batches=_enqueue_overdue(TicketBatch.objects.generated(), lambda batch: enqueue([batch])),
-        runs=_enqueue_overdue(PipelineRun.objects.all(), enqueue_run),
+        + sum(fail_exhausted_run(run) for run in exhausted_runs),
+        batches=enqueue_overdue(TicketBatch.objects.generated(), lambda batch: enqueue([batch])),
+        runs=enqueue_overdue(PipelineRun.objects.all(), enqueue_run),
         signalled=enqueue_missing_batches(),
     )
 
 
-def _fail_exhausted_run(run: PipelineRun) -> bool:
+def fail_exhausted_run(run: PipelineRun) -> bool:
     last_error = run.error or "worker process killed"
     return fail_abandoned(run, f"no progress after {run.attempts} attempts; last error: {last_error}")
 
 
-def _enqueue_overdue(rows: LeasedQuerySet, enqueue: Callable[[Any], None]) -> int:
+def enqueue_overdue(rows: LeasedQuerySet, enqueue: Callable[[Any], None]) -> int:
     count = 0
     for row in rows.overdue():
         with transaction.atomic():

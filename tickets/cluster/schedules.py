@@ -94,7 +94,7 @@ def postpone_invalid() -> None:
         try:
             check_schedule(schedule)
         except Exception as error:  # noqa: BLE001 - whatever the evaluation of a field raises
-            _postpone(schedule, now, error)
+            postpone_after_error(schedule, now, error)
 
 
 def check_schedule(schedule: Schedule) -> None:
@@ -103,7 +103,7 @@ def check_schedule(schedule: Schedule) -> None:
         raise ValueError(f"func {schedule.func!r}: no such function")
     if schedule.args:
         ast.literal_eval(schedule.args)
-    kwargs = _parse_kwargs(schedule.kwargs) if schedule.kwargs else {}
+    kwargs = parse_kwargs(schedule.kwargs) if schedule.kwargs else {}
     inspect.signature(async_task).bind(schedule.func, **kwargs)
     options = kwargs.get("q_options", {})
     if not isinstance(options, dict):
@@ -114,7 +114,7 @@ def check_schedule(schedule: Schedule) -> None:
         schedule.calculate_next_run()
 
 
-def _parse_kwargs(text: str) -> dict[Any, Any]:
+def parse_kwargs(text: str) -> dict[Any, Any]:
     """Parse a dict literal or keyword arguments such as `x=1, name='John'`.
 
     django-q2 ignores what it cannot parse and would run the task without it.
@@ -128,7 +128,7 @@ def _parse_kwargs(text: str) -> dict[Any, Any]:
     return kwargs
 
 
-def _postpone(schedule: Schedule, now: datetime, error: Exception) -> None:
+def postpone_after_error(schedule: Schedule, now: datetime, error: Exception) -> None:
     label = schedule.name or str(schedule.pk)
     name, task_id = uuid()
     with transaction.atomic():

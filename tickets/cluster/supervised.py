@@ -72,6 +72,10 @@ class SupervisedCluster:
         self.last_canary = 0.0
         logger.info("Cluster %s started as process %d", self.name, self.process.pid)
 
+    def start_if_due(self) -> None:
+        if time.monotonic() >= self.start_at:
+            self.start()
+
     def check(self) -> str:
         """Return why the cluster must be restarted, or "". Send a canary if its heartbeat is late.
 
@@ -82,7 +86,7 @@ class SupervisedCluster:
         if row.last_heartbeat_at != self.last_heartbeat:
             self.last_heartbeat, self.last_progress = row.last_heartbeat_at, now
         silence = now - self.last_progress
-        self._update_row(Status.STARTING if row.last_heartbeat_at is None else Status.RUNNING)
+        self.update_row(Status.STARTING if row.last_heartbeat_at is None else Status.RUNNING)
         if self.process is not None and (code := self.process.poll()) is not None:
             return f"main process exited with code {code}"
         if silence > HUNG_AFTER:
@@ -93,7 +97,7 @@ class SupervisedCluster:
             clusters.send_canary(self.queue, self.name, time.time() + HUNG_AFTER)
         return ""
 
-    def _update_row(self, status: str, **values: object) -> None:
+    def update_row(self, status: str, **values: object) -> None:
         """Update the row; a database outage is only logged, since nobody could read the row then."""
         try:
             Cluster.objects.filter(holder=self.name).update(status=status, seen_at=timezone.now(), **values)
@@ -106,7 +110,7 @@ class SupervisedCluster:
 
     def terminate(self) -> None:
         """Send SIGTERM to the main process only; django-q2 hangs if its whole group receives it."""
-        self._update_row(Status.STOPPING)
+        self.update_row(Status.STOPPING)
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
 
@@ -135,10 +139,17 @@ class SupervisedCluster:
                 rows.redeliver_now()
         except DATABASE_OUTAGES as error:
             logger.warning("Leases of cluster %s are left to expire: %s", self.name, error)
-        self._update_row(
+        self.update_row(
             Status.STOPPED, last_heartbeat_at=None, restarts=self.restarts, trouble=restart_reason
         )
         self.last_heartbeat = None
+
+    def stop_and_restart_later(self, restart_reason: str) -> None:
+        logger.error("Restarting cluster %s: %s", self.name, restart_reason)
+        self.terminate()
+        self.wait_or_kill(TERM_SECONDS)
+        self.record_stopped(restart_reason)
+        self.schedule_restart()
 
     def schedule_restart(self) -> None:
         now = time.monotonic()

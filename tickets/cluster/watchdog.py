@@ -17,7 +17,7 @@ from predictions.workqueue.leases import DATABASE_OUTAGES
 from shiolplus.logs.outages import log_ended_outages
 from tickets.cluster.reaper import reap
 from tickets.cluster.schedules import postpone_invalid, sync_schedules
-from tickets.cluster.supervised import TERM_SECONDS, SupervisedCluster, stop_all
+from tickets.cluster.supervised import SupervisedCluster, stop_all
 from tickets.generation.replenishment import Replenisher
 from tickets.models import TicketBatch
 from tickets.store.write_ahead_log import truncate_log
@@ -36,6 +36,13 @@ class BacklogTimer:
         self.rows = rows
         self.since: dict[int, float] = {}
 
+    def check(self) -> str:
+        """Return why the queue's cluster must be restarted, or ""."""
+        if (seconds := self.seconds()) <= STALL_TIMEOUT:
+            return ""
+        self.reset_timer()
+        return f"work has waited for {seconds:.0f} seconds while no worker is busy"
+
     def seconds(self) -> float:
         """Return how long the oldest work has waited, or 0 while any worker of the queue is busy."""
         now, unleased = time.monotonic(), self.rows.unleased().values_list("pk", flat=True)
@@ -44,7 +51,7 @@ class BacklogTimer:
             return 0.0
         return now - min(self.since.values())
 
-    def reset(self) -> None:
+    def reset_timer(self) -> None:
         self.since = {}
 
 
@@ -59,10 +66,6 @@ class Watchdog:
         self.last_periodic = self.last_tick = 0.0
         self.resent = 0
 
-    @property
-    def restarts(self) -> int:
-        return sum(cluster.restarts for cluster in self.clusters)
-
     def run(self, stopped: Event) -> None:
         """Supervise until `stopped` is set, then drain. No cluster process survives, even after an error."""
         with ExitStack() as exits:
@@ -73,13 +76,16 @@ class Watchdog:
                 cluster.start()
             self.last_tick = time.monotonic()
             while not stopped.wait(TICK_SECONDS):
-                self._tick()
+                self.tick()
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
         try:
-            self._detect_suspend()
+            self.detect_suspend()
             for cluster in self.clusters:
-                self._check_cluster(cluster)
+                if cluster.process is None:
+                    cluster.start_if_due()
+                elif restart_reason := cluster.check() or self.backlogs[cluster.queue].check():
+                    cluster.stop_and_restart_later(restart_reason)
             if time.monotonic() - self.last_periodic >= PERIODIC_SECONDS:
                 reaped = reap()
                 postpone_invalid()
@@ -91,46 +97,26 @@ class Watchdog:
         except DATABASE_OUTAGES as error:
             logger.warning("Database unavailable: %s", error)
             connection.close()
-            self._reset_timers()
+            self.reset_timers()
 
-    def _detect_suspend(self) -> None:
+    def detect_suspend(self) -> None:
         """Reset the timers if the machine or this process was suspended since the last tick."""
         now = time.monotonic()
         if now - self.last_tick > 5 * TICK_SECONDS:
-            self._reset_timers()
+            self.reset_timers()
         self.last_tick = now
 
-    def _reset_timers(self) -> None:
+    def reset_timers(self) -> None:
         for cluster in self.clusters:
             cluster.reset_timer()
         for backlog in self.backlogs.values():
-            backlog.reset()
-
-    def _check_cluster(self, cluster: SupervisedCluster) -> None:
-        if cluster.process is None:
-            if time.monotonic() >= cluster.start_at:
-                cluster.start()
-            return
-        restart_reason = cluster.check() or self._check_backlog(cluster.queue)
-        if not restart_reason:
-            return
-        logger.error("Restarting cluster %s: %s", cluster.name, restart_reason)
-        cluster.terminate()
-        cluster.wait_or_kill(TERM_SECONDS)
-        cluster.record_stopped(restart_reason)
-        cluster.schedule_restart()
-
-    def _check_backlog(self, queue: str) -> str:
-        backlog = self.backlogs[queue]
-        if (seconds := backlog.seconds()) <= STALL_TIMEOUT:
-            return ""
-        backlog.reset()
-        return f"work has waited for {seconds:.0f} seconds while no worker is busy"
+            backlog.reset_timer()
 
 
 def summary(watchdog: Watchdog, seconds: float) -> str:
     hours, rest = divmod(int(seconds), 3600)
+    restarts = sum(cluster.restarts for cluster in watchdog.clusters)
     return (
         f"clusters stopped after {hours} h {rest // 60:02d} min {rest % 60:02d} s; "
-        f"{watchdog.restarts} restarts, {watchdog.resent} tasks enqueued again"
+        f"{restarts} restarts, {watchdog.resent} tasks enqueued again"
     )

@@ -115,7 +115,7 @@ def test_a_machine_that_slept_says_nothing_about_its_clusters(clock: Clock) -> N
     for cluster in watchdog.clusters:
         cluster.process = object()  # type: ignore[assignment]
 
-    watchdog._detect_suspend()
+    watchdog.detect_suspend()
 
     assert [clock.now - cluster.last_progress for cluster in watchdog.clusters] == [0, 0]
 

@@ -256,7 +256,7 @@ def test_the_watchdog_s_pass_replenishes() -> None:
         cluster.register()
         cluster.start_at = time.monotonic() + 3600  # start no process
 
-    watchdog._tick()
+    watchdog.tick()
 
     assert [mode for mode, _ in orders()] == ["random_forest"]
 
