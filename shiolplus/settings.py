@@ -1,7 +1,5 @@
-"""Django settings, read from environment variables. See "Settings" in the README."""
+"""Django settings. docs/configuration.md describes the environment variables."""
 
-import secrets
-import sys
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,31 +10,13 @@ from environs import Env, EnvError, validate
 
 from shiolplus.databases import SQLITE, tune_cache, tune_database
 from shiolplus.file_permissions import make_directory, restrict_umask
-from shiolplus.secret_key import SecretKeyError, read_secret_key
+from shiolplus.secret_key import read_secret_key
 from shiolplus.web.static_version import static_version
 from shiolplus.web.trusted_proxies import SCHEME_KEY, parse_peers
 
 WAL_BYTES = 8_000_000  # size limit of SQLite's write-ahead log; automatic checkpoints start at 4 MB
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
-
-
-def _read_secret_key(key_file: Path) -> str:
-    if key := env.str("SHIOL_SECRET_KEY", ""):
-        return key
-    try:
-        return read_secret_key(key_file)
-    except FileNotFoundError:
-        pass
-    except SecretKeyError as error:
-        raise ImproperlyConfigured(str(error)) from error
-    if sys.argv[1:2] == ["init"]:
-        return secrets.token_urlsafe(50)
-    raise ImproperlyConfigured(
-        f"There is no secret key: run `python manage.py init`, which writes {key_file}, "
-        "or set SHIOL_SECRET_KEY."
-    )
-
 
 try:
     VAR = Path(env.str("SHIOL_VAR", str(BASE_DIR / "var"))).resolve()
@@ -59,11 +39,8 @@ try:
     )
     FIT_PROCESSES = env.int("SHIOL_FIT_PROCESSES", 2, validate=validate.Range(min=1, max=64))
     KEEP_MODELS = env.int("SHIOL_KEEP_MODELS", 5, validate=validate.Range(min=1, max=10_000))
-    _hybrid_share = env.float(
-        "SHIOL_HYBRID_V2_SHARE",
-        0.7,
-        validate=validate.Range(min=0, max=1, min_inclusive=False, max_inclusive=False),
-    )
+    _inner_share = validate.Range(min=0, max=1, min_inclusive=False, max_inclusive=False)
+    _hybrid_share = env.float("SHIOL_HYBRID_V2_SHARE", 0.7, validate=_inner_share)
     CLAIM_KEEP_DAYS = env.int("SHIOL_CLAIM_KEEP_DAYS", 90, validate=validate.Range(min=1, max=36_500))
     LEASE_SECONDS = env.int("SHIOL_LEASE_SECONDS", 60, validate=validate.Range(min=2, max=3600))
     # New York time, at the latest the time of the draw.
@@ -82,7 +59,7 @@ try:
 except OSError as error:
     raise ImproperlyConfigured(f"SHIOL_VAR: the folder {VAR} cannot be created: {error.strerror}.") from error
 
-SECRET_KEY = _read_secret_key(VAR / "secret-key")
+SECRET_KEY = env.str("SHIOL_SECRET_KEY", "") or read_secret_key(VAR / "secret-key")
 
 INSTALLED_APPS = [
     "shiolplus.apps.SiteConfig",  # django.contrib.admin
@@ -282,6 +259,7 @@ MODE_PARAMETERS = {"hybrid": {"v2_share": _hybrid_share}}
 FIT_TIME_LIMIT = 600  # seconds until a fit process is killed
 MODELS_DIR = VAR / "models"
 
+_handler_options = {"formatter": LOG_FORMAT, "filters": ["ids", "refusals", "outages"]}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -299,21 +277,15 @@ LOGGING = {
         "outages": {"()": "shiolplus.logs.outages.OutageFilter"},
     },
     "handlers": {
-        "console": {
-            "class": "logging.StreamHandler",
-            "formatter": LOG_FORMAT,
-            "filters": ["ids", "refusals", "outages"],
-        },
+        "console": {"class": "logging.StreamHandler", **_handler_options},
         "file": {
-            # Shared by all processes; a lock serializes its rotation.
-            "class": "shiolplus.logs.outages.LogFile",
+            "class": "shiolplus.logs.outages.LogFile",  # shared by all processes
             "filename": VAR / "logs" / "shiol.log",
             "maxBytes": 10_000_000,
             "backupCount": 5,
             "chmod": 0o600,  # also of the lock file, which would otherwise be executable
             "encoding": "utf-8",
-            "formatter": LOG_FORMAT,
-            "filters": ["ids", "refusals", "outages"],
+            **_handler_options,
         },
     },
     "root": {"handlers": ["console", "file"], "level": "WARNING"},
