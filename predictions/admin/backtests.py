@@ -12,9 +12,9 @@ from predictions.evaluation.backtest import BASELINE, comparisons, complete_figu
 from predictions.evaluation.comparison import CalibrationBin, Comparison, log_loss_gains
 from predictions.models import Backtest
 from predictions.powerball import CURRENT_ERA, EXPECTED_WHITE_MATCHES, POWERBALL_MAX
+from shiolplus.adminsite.changelist import RememberedFiltersAdmin
 from shiolplus.adminsite.columns import (
     EMPTY,
-    ExtraContextMixin,
     ReadOnlyAdminMixin,
     date_column,
     datetime_column,
@@ -25,7 +25,7 @@ from shiolplus.charts.line import LineChart, line_chart
 
 
 @admin.register(Backtest)
-class BacktestAdmin(ReadOnlyAdminMixin, ExtraContextMixin):
+class BacktestAdmin(ReadOnlyAdminMixin, RememberedFiltersAdmin):
     list_display = [
         datetime_column("created_at", "created"),
         "status",

@@ -18,7 +18,7 @@ from predictions.draws.deletion import (
     preview_deletion,
 )
 from predictions.models import Draw
-from shiolplus.adminsite.action_pages import ActionPage, ActionRefused
+from shiolplus.adminsite.action_pages import ActionPage, ActionRefused, refusing, validating
 from shiolplus.adminsite.changelist import log_list_action
 
 
@@ -54,10 +54,8 @@ class DeleteForm(forms.Form):
     )
 
     def clean_reason(self) -> str:
-        try:
+        with validating("Reason"):
             return clean_reason(self.cleaned_data["reason"])
-        except ValueError as error:
-            raise forms.ValidationError(f"Reason: {error}.") from error
 
     def clean(self) -> dict[str, Any]:
         cleaned_data = self.cleaned_data
@@ -74,28 +72,19 @@ class DeletePage(ActionPage):
     template = "admin/predictions/draw/delete.html"
 
     def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
-        try:
+        with refusing("Nothing was deleted"):
             deletion = preview_deletion(draws_to_delete(cleaned_data["draw_dates"], cleaned_data["source"]))
-        except ValueError as error:
-            raise _refused(error) from error
         dates = " ".join(str(draw.draw_date) for draw in deletion.draws)
         return {"deletion": deletion, "confirm": {"draw_dates": dates}}
 
     def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
         if not cleaned_data["draw_dates"]:
             raise ActionRefused("Nothing was deleted: enter dates, or preview the draws of the source first.")
-        try:
-            with transaction.atomic():
-                draws_to_delete(cleaned_data["draw_dates"], cleaned_data["source"])
-                deletion = delete_draws(
-                    cleaned_data["draw_dates"], cleaned_data["reason"], request.user.get_username()
-                )
-                message = f"Deleted {deletion.summary()}. Reason: {cleaned_data['reason']}"
-                log_list_action(request, Draw, message, action_flag=DELETION)
-        except ValueError as error:
-            raise _refused(error) from error
+        with refusing("Nothing was deleted"), transaction.atomic():
+            draws_to_delete(cleaned_data["draw_dates"], cleaned_data["source"])
+            deletion = delete_draws(
+                cleaned_data["draw_dates"], cleaned_data["reason"], request.user.get_username()
+            )
+            message = f"Deleted {deletion.summary()}. Reason: {cleaned_data['reason']}"
+            log_list_action(request, Draw, message, action_flag=DELETION)
         self.model_admin.message_user(request, f"{message}.", messages.SUCCESS)
-
-
-def _refused(error: ValueError) -> ActionRefused:
-    return ActionRefused(f"Nothing was deleted: {error}.")

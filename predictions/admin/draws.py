@@ -6,7 +6,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.utils.html import format_html
-from django.utils.http import urlencode
 
 from predictions.admin.balls import BALLS_CSS, render_row_balls
 from predictions.admin.draw_deletion import DeletePage
@@ -166,7 +165,7 @@ class DrawAdmin(ReadOnlyAdminMixin, ExportMixin, ActionAdmin):
         page = DeletePage(self)
         if not page.is_allowed(request):
             return []
-        return [("Delete this draw", f"{page.url}?{urlencode({'draw_dates': str(draw.draw_date)})}")]
+        return [("Delete this draw", page.url(draw_dates=str(draw.draw_date)))]
 
     @admin.display(ordering="n1")
     def numbers(self, draw: Draw) -> str:

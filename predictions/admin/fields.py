@@ -9,7 +9,7 @@ from predictions.draws.sources import upcoming_draw
 from predictions.models import RUN_ID_LENGTH, new_run_id
 from predictions.models.fields import validate_name
 from predictions.powerball import check_ticket_day
-from shiolplus.adminsite.action_pages import DateField
+from shiolplus.adminsite.action_pages import DateField, validating
 
 
 class TicketDayField(DateField):
@@ -22,10 +22,8 @@ class TicketDayField(DateField):
 
     def clean(self, value: Any) -> date:
         draw_date: date = super().clean(value) or upcoming_draw()
-        try:
+        with validating("Draw date"):
             check_ticket_day(draw_date)
-        except ValueError as error:
-            raise forms.ValidationError(f"Draw date: {error}.") from error
         return draw_date
 
 

@@ -16,7 +16,7 @@ from predictions.models import PipelineRun, PipelineStep, TrainedModel
 from predictions.modes.registry import MODE_NAMES
 from predictions.pipeline.runner import SOURCES, accept_run
 from predictions.pipeline.steps import STEPS
-from shiolplus.adminsite.action_pages import ActionAdmin, ActionRefused, choice_field, modes_field
+from shiolplus.adminsite.action_pages import ActionAdmin, choice_field, modes_field, refusing
 from shiolplus.adminsite.columns import (
     EMPTY,
     DrawDateFilter,
@@ -58,14 +58,12 @@ class RunPage(ClusterActionPage):
         }
 
     def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
-        try:
+        with refusing():
             run, created = accept_run(
                 source=cleaned_data["source"],
                 modes=cleaned_data["modes"],
                 pipeline_run_id=cleaned_data["run_id"] or None,
             )
-        except ValueError as error:
-            raise ActionRefused(str(error)) from error
         if not created:
             text = f"Run {run} already exists; nothing was enqueued."
             self.model_admin.message_user(request, text, messages.WARNING)

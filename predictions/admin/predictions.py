@@ -10,10 +10,10 @@ from predictions.admin.prediction_charts import probability_charts
 from predictions.distributions.components import UNIFORM_LOG_LOSS, components_from_json
 from predictions.models import Prediction
 from predictions.powerball import CURRENT_ERA
+from shiolplus.adminsite.changelist import RememberedFiltersAdmin
 from shiolplus.adminsite.columns import (
     EMPTY,
     DrawDateFilter,
-    ExtraContextMixin,
     ReadOnlyAdminMixin,
     date_column,
     datetime_column,
@@ -21,7 +21,7 @@ from shiolplus.adminsite.columns import (
 
 
 @admin.register(Prediction)
-class PredictionAdmin(ReadOnlyAdminMixin, ExtraContextMixin):
+class PredictionAdmin(ReadOnlyAdminMixin, RememberedFiltersAdmin):
     list_display = [
         "mode",
         date_column("draw_date"),

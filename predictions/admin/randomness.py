@@ -10,9 +10,9 @@ from django.http import HttpRequest
 from predictions.draws.randomness import AT_LEVEL, BALLS, chi_square_text, p_text
 from predictions.models import RandomnessReport
 from predictions.powerball import CURRENT_ERA, POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
+from shiolplus.adminsite.changelist import RememberedFiltersAdmin
 from shiolplus.adminsite.columns import (
     EMPTY,
-    ExtraContextMixin,
     ReadOnlyAdminMixin,
     date_column,
     datetime_column,
@@ -35,7 +35,7 @@ class StatisticalTest:
 
 
 @admin.register(RandomnessReport)
-class RandomnessReportAdmin(ReadOnlyAdminMixin, ExtraContextMixin):
+class RandomnessReportAdmin(ReadOnlyAdminMixin, RememberedFiltersAdmin):
     list_display = [
         date_column("draws_through"),
         "draws",

@@ -7,11 +7,10 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 
 from predictions.models import TrainedModel, Training
 from predictions.training.trainer import activate_by_hand, check_usable
-from shiolplus.adminsite.action_pages import ActionAdmin, ActionPage, ActionRefused, Button
+from shiolplus.adminsite.action_pages import ActionAdmin, ActionPage, Button, refusing
 from shiolplus.adminsite.changelist import RememberedFiltersAdmin
 from shiolplus.adminsite.columns import (
     EMPTY,
@@ -48,7 +47,8 @@ class ActivatePage(ActionPage):
         model: TrainedModel = cleaned_data["model"]
         active = TrainedModel.objects.active(model.mode)
         if not _is_in_effect(model):
-            _check(model)
+            with refusing(f"Model {model.pk}, {model}, cannot be activated"):
+                check_usable(model)
         return {
             "model": model,
             "pins": not _is_newest(model),
@@ -82,10 +82,8 @@ class ActivatePage(ActionPage):
             self.model_admin.message_user(request, text, messages.WARNING)
             return
         with transaction.atomic():
-            try:
+            with refusing(f"Model {model.pk}, {model}, cannot be activated"):
                 activate_by_hand(model)
-            except ValueError as error:
-                raise _refusal(model, error) from error
             effect = (
                 "pinned until another model is activated" if model.pinned else "the next training replaces it"
             )
@@ -101,17 +99,6 @@ def _is_newest(model: TrainedModel) -> bool:
 def _is_in_effect(model: TrainedModel) -> bool:
     """Return True if activating the model would change neither the active model nor the pin."""
     return model.active and model.pinned != _is_newest(model)
-
-
-def _check(model: TrainedModel) -> None:
-    try:
-        check_usable(model)
-    except ValueError as error:
-        raise _refusal(model, error) from error
-
-
-def _refusal(model: TrainedModel, reason: ValueError) -> ActionRefused:
-    return ActionRefused(f"Model {model.pk}, {model}, cannot be activated: {reason}.")
 
 
 def _parameters(model: TrainedModel) -> str:
@@ -171,10 +158,14 @@ class TrainedModelAdmin(ReadOnlyAdminMixin, ActionAdmin):
         if len(pks) != 1:
             self.message_user(request, "Select exactly one model to activate.", messages.ERROR)
             return None
-        return HttpResponseRedirect(_activation_url(pks[0]))
+        return HttpResponseRedirect(ActivatePage(self).url(model=pks[0]))
 
     def row_actions(self, request: HttpRequest, model: TrainedModel) -> list[Button]:
-        return [("Activate", _activation_url(model.pk))] if self.has_activate_permission(request) else []
+        return (
+            [("Activate", ActivatePage(self).url(model=model.pk))]
+            if self.has_activate_permission(request)
+            else []
+        )
 
     @admin.display(ordering="active")
     def predicts(self, model: TrainedModel) -> str:
@@ -217,10 +208,6 @@ class TrainedModelAdmin(ReadOnlyAdminMixin, ActionAdmin):
     @admin.display(ordering="seconds")
     def fit_seconds(self, model: TrainedModel) -> str:
         return f"{model.seconds:.1f}"
-
-
-def _activation_url(pk: int) -> str:
-    return f"{reverse('admin:predictions_trainedmodel_activate')}?model={pk}"
 
 
 @admin.register(Training)

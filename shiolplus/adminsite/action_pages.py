@@ -1,7 +1,8 @@
 """Admin pages that preview an action and perform it after confirmation."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from django import forms
@@ -21,6 +22,24 @@ PREVIEW_MARKER = "_asked"  # distinguishes a POST for a preview from a confirmat
 
 class ActionRefused(Exception):
     """Raised if an action cannot be previewed or performed now. Its text is shown to the user."""
+
+
+@contextmanager
+def refusing(prefix: str = "") -> Iterator[None]:
+    """Raise ActionRefused instead of a ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        raise ActionRefused(f"{prefix}: {error}." if prefix else str(error)) from error
+
+
+@contextmanager
+def validating(name: str) -> Iterator[None]:
+    """Raise a ValidationError that names the field instead of a ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        raise forms.ValidationError(f"{name}: {error}.") from error
 
 
 class ActionPage(ABC):
@@ -54,12 +73,11 @@ class ActionPage(ABC):
     def url_name(self) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{self.slug}"
 
-    @property
-    def url(self) -> str:
-        return reverse(f"admin:{self.url_name}")
+    def url(self, **query: Any) -> str:
+        return reverse(f"admin:{self.url_name}", query=query)
 
     def url_for_list(self, request: HttpRequest) -> str:
-        return self.url
+        return self.url()
 
     def is_allowed(self, request: HttpRequest) -> bool:
         return request.user.has_perm(self.permission)
@@ -153,17 +171,8 @@ class ActionAdmin(RememberedFiltersAdmin):
         buttons = [(page.title, page.url_for_list(request)) for page in pages if page.is_allowed(request)]
         return super().changelist_view(request, (extra_context or {}) | {"buttons": buttons})
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Any = None,
-    ) -> HttpResponse:
-        buttons = [] if obj is None else self.row_actions(request, obj)
-        return super().render_change_form(request, context | {"buttons": buttons}, add, change, form_url, obj)
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        return {"buttons": self.row_actions(request, row)}
 
 
 # Form fields shared by several actions

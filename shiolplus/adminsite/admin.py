@@ -7,9 +7,10 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from shiolplus.adminsite.changelist import RememberedFiltersAdmin
+from shiolplus.adminsite.columns import ReadOnlyAdminMixin
 
 
-class SignInRecordAdmin(RememberedFiltersAdmin):
+class SignInRecordAdmin(ReadOnlyAdminMixin, RememberedFiltersAdmin):
     search_fields = ["username", "ip_address"]
     search_help_text = "User name or IP address"
     ordering = ["-attempt_time", "-pk"]
@@ -19,15 +20,6 @@ class SignInRecordAdmin(RememberedFiltersAdmin):
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.is_active and request.user.is_superuser)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(AccessAttempt)

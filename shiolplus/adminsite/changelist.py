@@ -19,6 +19,7 @@ from django.urls import reverse
 
 SESSION_KEY = "admin-lists"  # {"tickets.claim": "mode=v1"}
 TRANSIENT_PARAMETERS = (PAGE_VAR, ERROR_FLAG, IS_FACETS_VAR, ALL_VAR)
+NOT_FILTERS = (*TRANSIENT_PARAMETERS, ORDER_VAR, IS_POPUP_VAR)
 MAX_QUERY_LENGTH = 1000  # longer queries are not remembered
 
 Links = dict[str, Any]
@@ -55,6 +56,22 @@ class RememberedFiltersAdmin(admin.ModelAdmin):
             "filtered_by": describe_filters(changelist),
             "hierarchy": self.hierarchy.links(changelist) if self.hierarchy else None,
         }
+
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """Return additional template context of an object's page."""
+        return {}
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        extra_context = {} if obj is None else self.page_context(request, obj)
+        return super().render_change_form(request, context | extra_context, add, change, form_url, obj)
 
     def get_paginator(
         self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **options: Any
@@ -123,7 +140,7 @@ def describe_filters(changelist: ChangeList) -> str:
     texts += [
         f"{name.replace('__', ' ').replace('_', ' ')} {value}"
         for name, value in params.items()
-        if name not in (*TRANSIENT_PARAMETERS, ORDER_VAR, SEARCH_VAR, IS_POPUP_VAR)
+        if name not in (*NOT_FILTERS, SEARCH_VAR)
     ]
     if changelist.query:
         texts.append(f"search “{changelist.query}”")

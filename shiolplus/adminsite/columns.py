@@ -7,10 +7,8 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.html import format_html
-
-from shiolplus.adminsite.changelist import RememberedFiltersAdmin
 
 EMPTY = "-"
 DRAWS_OFFERED = 30
@@ -27,23 +25,6 @@ class ReadOnlyAdminMixin:
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
-
-
-class ExtraContextMixin(RememberedFiltersAdmin):
-    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        return {}
-
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Any = None,
-    ) -> HttpResponse:
-        extra_context = {} if obj is None else self.page_context(request, obj)
-        return super().render_change_form(request, context | extra_context, add, change, form_url, obj)
 
 
 class DrawDateFilter(admin.SimpleListFilter):

@@ -15,10 +15,11 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.views.main import ERROR_FLAG, ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect, StreamingHttpResponse
+from django.http.request import QueryDict
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -87,22 +88,20 @@ class ExportMixin(RememberedFiltersAdmin):
         return f"{self.opts.app_label}_{self.opts.model_name}_{page}"
 
     def list_context(self, request: HttpRequest, changelist: ChangeList) -> dict[str, Any]:
-        query = persistent_query(request.GET)
-        url = reverse(f"admin:{self._url_name('export')}")
-        return super().list_context(request, changelist) | {"export_url": f"{url}?{query}" if query else url}
+        url = reverse(f"admin:{self._url_name('export')}", query=QueryDict(persistent_query(request.GET)))
+        return super().list_context(request, changelist) | {"export_url": url}
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        query = persistent_query(request.GET)
-        request.GET = type(request.GET)(query)
-        list_url = reverse(f"admin:{self._url_name('changelist')}")
+        request.GET = QueryDict(persistent_query(request.GET))
+        list_name = f"admin:{self._url_name('changelist')}"
         try:
             changelist = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
             text = "Nothing was exported: the URL has a filter that this list does not support."
             self.message_user(request, text, messages.ERROR)
-            return HttpResponseRedirect(f"{list_url}?e=1")
+            return HttpResponseRedirect(reverse(list_name, query={ERROR_FLAG: 1}))
         form = ExportForm(request.POST if request.method == "POST" else None, initial={"format": "csv"})
         if form.is_valid():
             return self._stream(request, changelist, form.cleaned_data["format"])
@@ -113,7 +112,7 @@ class ExportMixin(RememberedFiltersAdmin):
             "rows": describe_row_count(changelist),
             "filtered_by": describe_filters(changelist),
             "columns": [header for column in self.exported for header in column.headers],
-            "return_url": f"{list_url}?{query}" if query else list_url,
+            "return_url": reverse(list_name, query=request.GET),
         }
         return TemplateResponse(request, "adminsite/export.html", context)
 

@@ -143,8 +143,8 @@ def _rejection(request: HttpRequest, model_admin: Any, path_values: Sequence[Any
                 request, "Nothing was exported: the URL has a filter that this list does not support."
             )
         opts = model_admin.opts
-        list_url = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
-        return HttpResponseRedirect(f"{list_url}?{ERROR_FLAG}=1")
+        name = f"admin:{opts.app_label}_{opts.model_name}_changelist"
+        return HttpResponseRedirect(reverse(name, query={ERROR_FLAG: 1}))
     if path_values:
         raise Http404("No such object.")
     raise BadRequest("A value in the URL is malformed.")

@@ -11,7 +11,6 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.http import urlencode
 
 from predictions.admin.cluster_pages import ClusterActionPage
 from shiolplus.adminsite.action_pages import ActionRefused
@@ -132,4 +131,4 @@ def _count_text(number: int) -> str:
 
 def preview_url(page: str, batches: Sequence[object]) -> str:
     """Return the URL of an action page such as `ticketbatch_retry`, previewing these batches."""
-    return f"{reverse(f'admin:tickets_{page}')}?{urlencode({'batches': ' '.join(map(str, batches))})}"
+    return reverse(f"admin:tickets_{page}", query={"batches": " ".join(map(str, batches))})

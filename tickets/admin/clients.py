@@ -9,12 +9,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import urlencode
 from rest_framework_api_key.admin import APIKey
 
 from predictions.modes.registry import MODE_NAMES
 from shiolplus.adminsite.action_pages import ActionAdmin, ActionRefused, Button, modes_field
-from shiolplus.adminsite.columns import ExtraContextMixin
 from tickets.admin.keys import CreateKeyPage, RevokeKeyPage
 from tickets.admin.policies import WholeNumber
 from tickets.claims.allocation import quota_of
@@ -45,7 +43,7 @@ class ClientForm(forms.ModelForm):
 
 
 @admin.register(ApiClient)
-class ApiClientAdmin(ExtraContextMixin, ActionAdmin):
+class ApiClientAdmin(ActionAdmin):
     form = ClientForm
     list_display = ["name", "may_claim", "quota", "used", "requests", "active", "keys"]
     list_filter = ["active"]
@@ -82,18 +80,18 @@ class ApiClientAdmin(ExtraContextMixin, ActionAdmin):
     def row_actions(self, request: HttpRequest, client: ApiClient) -> list[Button]:
         if not request.user.has_perm(CreateKeyPage.permission):
             return []
-        return [(CreateKeyPage.title, _action_url(CreateKeyPage.slug, client=client.name))]
+        return [(CreateKeyPage.title, CreateKeyPage(self).url(client=client.name))]
 
     def page_context(self, request: HttpRequest, client: ApiClient) -> dict[str, Any]:
         quota, now = quota_of(client), timezone.now()
         keys = client.keys.order_by("revoked", "-created")[:KEYS_SHOWN]
-        return {
+        return super().page_context(request, client) | {
             "quota": f"{quota.used:,} of {quota.limit:,} tickets",
             "resets_at": quota.resets_at,
             "keys": [(key, key.status(now)) for key in keys],
-            "revoke_url": _action_url(RevokeKeyPage.slug),
+            "revoke_url": RevokeKeyPage(self).url(),
             "claims": client.claims.defer("numbers", "ticket_details")[:CLAIMS_SHOWN],
-            "claims_url": f"{reverse('admin:tickets_claim_changelist')}?{urlencode({'q': client.name})}",
+            "claims_url": reverse("admin:tickets_claim_changelist", query={"q": client.name}),
         }
 
     def delete_view(
@@ -125,8 +123,3 @@ def _check_without_claims(client: ApiClient) -> None:
             f"Client {client} has claims, which are kept permanently, so it cannot be deleted. "
             "Deactivate it instead; none of its keys is accepted then."
         )
-
-
-def _action_url(slug: str, **params: str) -> str:
-    url = reverse(f"admin:tickets_apiclient_{slug}")
-    return f"{url}?{urlencode(params)}" if params else url

@@ -13,7 +13,7 @@ from predictions.admin.cluster_pages import ClusterActionPage
 from predictions.admin.fields import TicketDayField, run_id_field
 from predictions.models import Prediction
 from predictions.modes.registry import MODE_NAMES
-from shiolplus.adminsite.action_pages import ActionAdmin, ActionRefused, modes_field, number_field
+from shiolplus.adminsite.action_pages import ActionAdmin, modes_field, number_field, refusing
 from shiolplus.adminsite.columns import (
     EMPTY,
     DrawDateFilter,
@@ -83,7 +83,7 @@ class GeneratePage(ClusterActionPage):
         }
 
     def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
-        try:
+        with refusing():
             # The permission to generate does not include deletion, so no cleanup.
             generator = BatchTicketGenerator(
                 cleaned_data["batch_size"], cleaned_data["modes"], auto_cleanup=False
@@ -91,8 +91,6 @@ class GeneratePage(ClusterActionPage):
             result = generator.generate_batch(
                 cleaned_data["run_id"] or None, draw_date=cleaned_data["draw_date"]
             )
-        except ValueError as error:
-            raise ActionRefused(str(error)) from error
         run = GenerationRun.objects.get(pk=result["generation_run_id"])
         if not result["created"]:
             text = f"Run {run} already exists; no new batch was created."

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from shiolplus.adminsite.action_pages import ActionPage, ActionRefused, DateField
+from shiolplus.adminsite.action_pages import ActionPage, ActionRefused, DateField, refusing, validating
 from tickets.claims.api_keys import (
     MAX_NAME,
     PREFIX_LENGTH,
@@ -53,10 +53,8 @@ class CreateKeyForm(forms.Form):
 
     def clean_last_day(self) -> Any:
         day = self.cleaned_data["last_day"]
-        try:
+        with validating("Last day"):
             return None if day is None else key_expiry(day)
-        except ValueError as error:
-            raise forms.ValidationError(f"Last day: {error}.") from error
 
 
 class CreateKeyPage(ActionPage):
@@ -73,12 +71,10 @@ class CreateKeyPage(ActionPage):
 
     def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> HttpResponse:
         client: ApiClient = cleaned_data["client"]
-        try:
+        with refusing("No key was created"):
             key, text = create_key(
                 client, cleaned_data["name"], cleaned_data["last_day"], cleaned_data["begins"]
             )
-        except ValueError as error:
-            raise ActionRefused(f"No key was created: {error}.") from error
         expiry = _expiry_text(key.expiry_date)
         self.model_admin.log_change(request, client, f"Created key {key.prefix}, which {expiry}.")
         context = self.model_admin.admin_site.each_context(request) | {

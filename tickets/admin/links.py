@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.http import urlencode
 
 from shiolplus.adminsite.action_pages import Button
 from tickets.monitoring.diagnostics import Diagnostic
@@ -30,7 +29,7 @@ class AdminLink:
         name = f"admin:{self.page}"
         if self.param == ROW:
             return reverse(name, args=[subject])
-        return f"{reverse(name)}?{urlencode({self.param: subject})}" if self.param else reverse(name)
+        return reverse(name, query={self.param: subject} if self.param else None)
 
 
 CLUSTERS = AdminLink("Clusters", "predictions_cluster_changelist", ["predictions.view_cluster"])

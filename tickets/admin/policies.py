@@ -1,14 +1,11 @@
 """Admin pages for mode policies."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
-from django.utils.http import urlencode
 
 from shiolplus.adminsite.action_pages import ActionAdmin, Button
 from tickets.admin.pause import PausePage, ResumePage
@@ -87,18 +84,14 @@ class ModePolicyAdmin(ActionAdmin):
 
     @admin.action(description="Pause the selected modes", permissions=["change"])
     def pause_selected(self, request: HttpRequest, modes: QuerySet[ModePolicy]) -> HttpResponse:
-        return HttpResponseRedirect(_preview_url("pause", list(modes.values_list("mode", flat=True))))
+        return HttpResponseRedirect(PausePage(self).url(modes=modes.values_list("mode", flat=True)))
 
     @admin.action(description="Resume the selected modes", permissions=["change"])
     def resume_selected(self, request: HttpRequest, modes: QuerySet[ModePolicy]) -> HttpResponse:
-        return HttpResponseRedirect(_preview_url("resume", list(modes.values_list("mode", flat=True))))
+        return HttpResponseRedirect(ResumePage(self).url(modes=modes.values_list("mode", flat=True)))
 
     def row_actions(self, request: HttpRequest, policy: ModePolicy) -> list[Button]:
         if not self.has_change_permission(request, policy):
             return []
-        title, page = ("Resume", "resume") if policy.paused else ("Pause", "pause")
-        return [(title, _preview_url(page, [policy.mode]))]
-
-
-def _preview_url(page: str, modes: Sequence[str]) -> str:
-    return f"{reverse(f'admin:tickets_modepolicy_{page}')}?{urlencode({'modes': modes}, doseq=True)}"
+        title, page = ("Resume", ResumePage(self)) if policy.paused else ("Pause", PausePage(self))
+        return [(title, page.url(modes=policy.mode))]

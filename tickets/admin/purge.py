@@ -5,21 +5,19 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin.options import IS_FACETS_VAR, IS_POPUP_VAR
-from django.contrib.admin.views.main import ALL_VAR, ERROR_FLAG, ORDER_VAR, PAGE_VAR, SEARCH_VAR
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.http import HttpRequest, HttpResponse
-from django.utils.http import urlencode
 
 from predictions.admin.cluster_pages import ClusterActionPage
 from predictions.modes.registry import MODE_NAMES
 from predictions.powerball import check_ticket_day
-from shiolplus.adminsite.action_pages import DateField, number_field
+from shiolplus.adminsite.action_pages import DateField, number_field, validating
+from shiolplus.adminsite.changelist import NOT_FILTERS
 from tickets.admin.batch_pages import BatchIds
 from tickets.store import MAX_DAYS, days_ago, purge_batch
 from tickets.store.purge import PurgeCandidate, enqueue_purge, needs_background, purge_candidates
 
 FORM_FIELDS = {"mode__exact": "mode", "draw_date": "draw_date"}  # keyed by the list filter's parameter
-NOT_FILTERS = (PAGE_VAR, ORDER_VAR, ALL_VAR, ERROR_FLAG, IS_FACETS_VAR, IS_POPUP_VAR)
 UNSUPPORTED = "left_out"  # parameter with the unsupported list filters
 
 
@@ -37,11 +35,9 @@ class PurgeForm(forms.Form):
 
     def clean_draw_date(self) -> date | None:
         day: date | None = self.cleaned_data["draw_date"]
-        try:
-            if day is not None:
+        if day is not None:
+            with validating("Draw date"):
                 check_ticket_day(day)
-        except ValueError as error:
-            raise forms.ValidationError(f"Draw date: {error}.") from error
         return day
 
     def clean(self) -> dict[str, Any]:
@@ -62,10 +58,9 @@ class PurgePage(ClusterActionPage):
         filters = {
             name: value for name, value in request.GET.dict().items() if value and name not in NOT_FILTERS
         }
-        supported = [(FORM_FIELDS[name], value) for name, value in filters.items() if name in FORM_FIELDS]
-        unsupported = [(UNSUPPORTED, _filter_title(name)) for name in filters if name not in FORM_FIELDS]
-        query = urlencode(supported + list(dict.fromkeys(unsupported)))
-        return f"{self.url}?{query}" if query else self.url
+        supported = {FORM_FIELDS[name]: value for name, value in filters.items() if name in FORM_FIELDS}
+        unsupported = dict.fromkeys(_filter_title(name) for name in filters if name not in FORM_FIELDS)
+        return self.url(**supported, **{UNSUPPORTED: list(unsupported)})
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Warn instead of previewing if the list had filters that the purge does not support."""

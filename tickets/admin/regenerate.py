@@ -10,7 +10,7 @@ from predictions.admin.cluster_pages import ClusterActionPage
 from predictions.admin.fields import TicketDayField, run_id_field
 from predictions.models import new_run_id
 from predictions.modes.registry import MODE_NAMES
-from shiolplus.adminsite.action_pages import ActionRefused, choice_field, number_field
+from shiolplus.adminsite.action_pages import choice_field, number_field, refusing
 from tickets.generation.regeneration import regenerate, regeneration
 from tickets.models.policies import MAX_BATCH_SIZE
 
@@ -40,10 +40,8 @@ class RegeneratePage(ClusterActionPage):
         return super().is_allowed(request) and request.user.has_perm(self.delete_permission)
 
     def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
-        try:
+        with refusing(f"Mode {cleaned_data['mode']} cannot be regenerated"):
             planned = regeneration(cleaned_data["mode"], cleaned_data["draw_date"], cleaned_data["size"])
-        except ValueError as error:
-            raise _refusal(cleaned_data["mode"], error) from error
         return {
             "planned": planned,
             "size": f"{planned.size:,}",
@@ -56,12 +54,10 @@ class RegeneratePage(ClusterActionPage):
 
     def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
         mode, day = cleaned_data["mode"], cleaned_data["draw_date"]
-        try:
+        with refusing(f"Mode {mode} cannot be regenerated"):
             run, replaced = regenerate(
                 mode, day, cleaned_data["size"], cleaned_data["run_id"] or new_run_id("admin")
             )
-        except ValueError as error:
-            raise _refusal(cleaned_data["mode"], error) from error
         if replaced is None:
             text = f"Run {run} already exists; no new batch was created."
             self.model_admin.message_user(request, text, messages.WARNING)
@@ -74,7 +70,3 @@ class RegeneratePage(ClusterActionPage):
             text = f"Unclaimed tickets will be purged when batch {new.pk} is ready."
             self.model_admin.log_change(request, batch, text)
         self.model_admin.message_user(request, f"Run {run} enqueued: {summary}.", messages.SUCCESS)
-
-
-def _refusal(mode: str, reason: ValueError) -> ActionRefused:
-    return ActionRefused(f"Mode {mode} cannot be regenerated: {reason}.")
