@@ -41,7 +41,7 @@ def console(verbosity: int) -> Console:
     return Console(stderr=True, quiet=verbosity == 0)
 
 
-def _progress(verbosity: int, *columns: ProgressColumn, **options: Any) -> Progress:
+def make_progress(verbosity: int, *columns: ProgressColumn, **options: Any) -> Progress:
     screen = console(verbosity)
     disable = verbosity == 0 or not screen.is_terminal
     description = TextColumn("{task.description}")
@@ -49,12 +49,12 @@ def _progress(verbosity: int, *columns: ProgressColumn, **options: Any) -> Progr
 
 
 def progress(verbosity: int, unit: str) -> Progress:
-    return _progress(verbosity, MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn())
+    return make_progress(verbosity, MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn())
 
 
 def eta_progress(verbosity: int) -> Progress:
     """Return a progress bar with the remaining time, for steps of different duration."""
-    return _progress(
+    return make_progress(
         verbosity,
         TimeElapsedColumn(),
         TextColumn("left"),
@@ -76,7 +76,7 @@ class _Rate(ProgressColumn):
 
 
 def rate_progress(verbosity: int, unit: str) -> Progress:
-    return _progress(
+    return make_progress(
         verbosity,
         TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
         _Rate(unit),

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 SQLITE = "django.db.backends.sqlite3"
-# Detect a vanished PostgreSQL host after 20 s; the system's defaults take 15 minutes to 2 hours.
+# Detect a vanished PostgreSQL host after 20 s instead of 15 minutes to 2 hours.
 KEEPALIVE = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -16,7 +16,7 @@ KEEPALIVE = {
 
 
 def tune_database(database: dict[str, Any], pool_size: int, wal_bytes: int, test_file: Path) -> None:
-    """Add options for concurrent writers and for outages. Options in the URL take precedence."""
+    """Add options for concurrent writers and outages, unless the URL sets them."""
     database["CONN_MAX_AGE"] = database.get("CONN_MAX_AGE") or 600
     if database["ENGINE"] == SQLITE:
         options: dict[str, Any] = {  # otherwise concurrent tasks fail with "database is locked"
@@ -32,7 +32,6 @@ def tune_database(database: dict[str, Any], pool_size: int, wal_bytes: int, test
         options = dict(KEEPALIVE)
         if pool_size:
             database["CONN_MAX_AGE"] = 0  # each request returns its connection to the pool
-            # The next request reconnects after `reconnect_timeout`; the pool's own attempts back off further.
             options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 5, "reconnect_timeout": 5}
     database["OPTIONS"] = options | database.get("OPTIONS", {})
 
@@ -47,5 +46,5 @@ def tune_cache(cache: dict[str, Any], url: str) -> None:
         cache["LOCATION"] = parts._replace(query="").geturl()  # the parser drops a user and breaks IPv6
         cache["OPTIONS"] = {"socket_connect_timeout": 1, "socket_timeout": 1}  # seconds
     if "locmem" in cache["BACKEND"]:
-        # The default of 300 entries would evict the request counts of anonymous clients.
+        # 300, the default, would evict the request counts of anonymous clients.
         cache["OPTIONS"] = {"MAX_ENTRIES": 100_000}

@@ -1,14 +1,11 @@
-"""Restrict the files of an installation to its user: directories 0700, files 0600.
-
-Anyone who can read `db.sqlite3` or `secret-key` can become a superuser. The settings import this module, so
-it imports no app.
-"""
+"""Restrict the files of an installation to its user: who reads the database or key can become a superuser."""
 
 import logging
 import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -52,45 +49,32 @@ def is_shared(folder: Path) -> bool:
 
 
 def find_entries(var: Path, database: Path | None) -> Iterator[Entry]:
-    """Yield every file and directory that must be private.
-
-    The directory of a database outside `var` is not included.
-    """
+    """Yield every file and directory that must be private, but not the folder of a database elsewhere."""
     seen: set[Path] = set()
-    for path in (*_paths(var), *_database_files(database)):
-        entry = None if path in seen else _entry(path)
+    tops = [var / name for name in OWN_NAMES] if is_shared(var) else [var]
+    for path in (*chain.from_iterable(map(walk_tree, tops)), *database_files(database)):
+        entry = None if path in seen else read_entry(path)
         seen.add(path)
         if entry is not None:
             yield entry
 
 
-def _paths(var: Path) -> Iterator[Path]:
-    if is_shared(var):
-        for name in OWN_NAMES:
-            yield from _tree(var / name)
-    else:
-        yield from _tree(var)
-
-
-def _tree(top: Path) -> Iterator[Path]:
+def walk_tree(top: Path) -> Iterator[Path]:
     yield top
     for folder, folders, files in os.walk(top):
         for name in (*folders, *files):
             yield Path(folder, name)
 
 
-def _database_files(database: Path | None) -> Iterator[Path]:
+def database_files(database: Path | None) -> Iterator[Path]:
     if database is not None:
         real = database.resolve()
         for suffix in SQLITE_SUFFIXES:
             yield real.with_name(real.name + suffix)
 
 
-def _entry(path: Path) -> Entry | None:
-    """Return the entry of a file or directory, or None for other kinds and vanished paths.
-
-    The target of a symbolic link may be any file of the system, and a web server may need a socket.
-    """
+def read_entry(path: Path) -> Entry | None:
+    """Return a file or directory; None for links, sockets (a web server may need one) and vanished paths."""
     try:
         status = path.lstat()
     except OSError:
@@ -100,17 +84,14 @@ def _entry(path: Path) -> Entry | None:
 
 
 def tighten(var: Path, database: Path | None = None) -> int:
-    """Remove all permissions of the group and of others. Return the number of changed paths.
-
-    The system check reports paths that belong to another user.
-    """
+    """Remove all permissions of the group and of others. Return the number of changed paths."""
     changed = 0
     for entry in find_entries(var, database):
         if not entry.is_open:
             continue
         try:
             entry.path.chmod(stat.S_IMODE(entry.status.st_mode) & ~OTHERS)
-        except OSError:
+        except OSError:  # another user's; the system check reports it
             continue
         changed += 1
     return changed
@@ -137,17 +118,17 @@ def check_file_permissions(app_configs: Any, **kwargs: Any) -> list[CheckMessage
     if exposed := [entry.path for entry in entries if entry.is_open]:
         warnings.append(
             Warning(
-                f"Other users of this machine can access {_join(exposed)}.",
+                f"Other users of this machine can access {join_paths(exposed)}.",
                 hint="They may contain sessions, password hashes or the secret key. As root or their owner, "
                 f"run `chmod -R go= {settings.VAR}` (likewise for a SQLite file elsewhere).",
                 id="shiolplus.W030",
             )
         )
-    owner = _owner(settings.VAR)
+    owner = owner_of(settings.VAR)
     if foreign := [entry.path for entry in entries if entry.status.st_uid != owner]:
         warnings.append(
             Warning(
-                f"The owner of {settings.VAR} does not own {_join(foreign)}.",
+                f"The owner of {settings.VAR} does not own {join_paths(foreign)}.",
                 hint="A command was run as another user, for example with sudo. As root, run "
                 f"`chown -R {owner} {settings.VAR}`, and use `sudo -u` with the service's user in future.",
                 id="shiolplus.W031",
@@ -156,13 +137,13 @@ def check_file_permissions(app_configs: Any, **kwargs: Any) -> list[CheckMessage
     return warnings
 
 
-def _owner(folder: Path) -> int:
+def owner_of(folder: Path) -> int:
     try:
         return os.geteuid() if is_shared(folder) else folder.stat().st_uid
     except OSError:
         return os.geteuid()
 
 
-def _join(paths: list[Path]) -> str:
+def join_paths(paths: list[Path]) -> str:
     omitted = len(paths) - MAX_LISTED
     return ", ".join(map(str, paths[:MAX_LISTED])) + (f" and {omitted} more" if omitted > 0 else "")

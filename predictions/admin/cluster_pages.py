@@ -7,10 +7,7 @@ from shiolplus.adminsite.action_pages import ActionPage
 
 
 class ClusterActionPage(ActionPage):
-    """Warn on the page if the action needs a cluster and none is alive.
-
-    A preview can set `needs_cluster` for actions that only need one in some cases.
-    """
+    """Warn if the action needs a cluster, always or according to its preview, and none is alive."""
 
     needs_cluster: ClassVar[bool] = False
 

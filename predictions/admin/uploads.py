@@ -1,7 +1,6 @@
 """Draw files uploaded in the admin.
 
-The confirmation form carries the content of the previewed file. So exactly that file is imported, whichever
-web process handles the request, and files that nobody confirms are not stored.
+The confirmation form carries the content, so exactly the previewed file is imported and no other is stored.
 """
 
 import base64

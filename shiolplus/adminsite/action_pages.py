@@ -101,9 +101,9 @@ class ActionPage(ABC):
         except ActionRefused as refusal:
             self.model_admin.message_user(request, str(refusal), messages.ERROR)
             return self.render(request, self.form_class(request.POST), with_preview=False)
-        return response or HttpResponseRedirect(self._return_url(request))
+        return response or HttpResponseRedirect(self.return_url(request))
 
-    def _return_url(self, request: HttpRequest) -> str:
+    def return_url(self, request: HttpRequest) -> str:
         if self.model_admin.has_view_permission(request):
             return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
         return reverse("admin:index")
@@ -116,8 +116,8 @@ class ActionPage(ABC):
             "form": form,
             "uploads": self.uploads,
             "preview": preview,
-            "confirmed": [] if preview is None else _hidden_inputs(request, form, preview.get("confirm", {})),
-            "return_url": self._return_url(request),
+            "confirmed": [] if preview is None else hidden_inputs(request, form, preview.get("confirm", {})),
+            "return_url": self.return_url(request),
         }
         return TemplateResponse(request, self.template, context | self.page_context(preview))
 
@@ -132,13 +132,8 @@ class ActionPage(ABC):
             return None
 
 
-def _hidden_inputs(
-    request: HttpRequest, form: forms.Form, overrides: dict[str, str]
-) -> list[tuple[str, str]]:
-    """Return the values to post on confirmation: those submitted, `overrides`, and hidden fields' initials.
-
-    A hidden field such as a run id gets a new initial value with each preview.
-    """
+def hidden_inputs(request: HttpRequest, form: forms.Form, overrides: dict[str, str]) -> list[tuple[str, str]]:
+    """Return the values to post on confirmation: submitted, `overrides`, and hidden fields' initials."""
     params = request.POST if request.method == "POST" else request.GET
     names = [field.name for field in form.visible_fields() if field.name not in overrides]
     submitted = [(name, value) for name in names for value in params.getlist(name)]

@@ -40,11 +40,11 @@ class RememberedFiltersAdmin(admin.ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        if (query := self._remembered_query(request)) is not None:
+        if (query := self.remembered_query(request)) is not None:
             return HttpResponseRedirect(f"{request.path}?{query}")
         response = super().changelist_view(request, extra_context)
         if request.method == "GET" and IS_POPUP_VAR not in request.GET:
-            self._remember(request, response)
+            self.remember_query(request, response)
         if isinstance(response, TemplateResponse) and response.context_data is not None:
             changelist = response.context_data.get("cl")
             if changelist is not None:
@@ -76,11 +76,11 @@ class RememberedFiltersAdmin(admin.ModelAdmin):
     def get_paginator(
         self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **options: Any
     ) -> Paginator:
-        # An object's history view paginates log entries, which a custom paginator may not support.
+        # An object's history view paginates log entries.
         paginator_class = self.paginator if queryset.model is self.model else Paginator
         return paginator_class(queryset, per_page, *args, **options)
 
-    def _remembered_query(self, request: HttpRequest) -> str | None:
+    def remembered_query(self, request: HttpRequest) -> str | None:
         referer = urlsplit(request.headers.get("Referer", ""))
         if (
             request.method != "GET"
@@ -93,7 +93,7 @@ class RememberedFiltersAdmin(admin.ModelAdmin):
         query: str | None = request.session.get(SESSION_KEY, {}).get(self.opts.label_lower)
         return query
 
-    def _remember(self, request: HttpRequest, response: HttpResponse) -> None:
+    def remember_query(self, request: HttpRequest, response: HttpResponse) -> None:
         """Store this request's filters and sort order; forget them if the list rejected them."""
         query = "" if response.status_code != 200 else persistent_query(request.GET)
         remembered: dict[str, str] = request.session.get(SESSION_KEY, {})

@@ -56,24 +56,24 @@ class DrawDateFilter(admin.SimpleListFilter):
 
 def date_column(field: str, title: str = "") -> Column:
     """Return a sortable column of dates such as 2026-11-25."""
-    return _date_column(field, title, _nowrap_date)
+    return formatted_column(field, title, format_date)
 
 
 def datetime_column(field: str, title: str = "") -> Column:
     """Return a sortable column of UTC times such as 2026-11-23 12:07."""
-    return _date_column(field, title, format_minute)
+    return formatted_column(field, title, format_minute)
 
 
 def format_minute(instant: datetime) -> str:
-    return format_html("{} {}", _nowrap_date(instant), f"{instant:%H:%M}")
+    return format_html("{} {}", format_date(instant), f"{instant:%H:%M}")
 
 
-def _nowrap_date(day: date) -> str:
+def format_date(day: date) -> str:
     """Format a date so that a narrow column does not break it at its hyphens."""
     return format_html('<span class="nowrap">{}</span>', f"{day:%Y-%m-%d}")
 
 
-def _date_column(field: str, title: str, format_value: Callable[[Any], str]) -> Column:
+def formatted_column(field: str, title: str, format_value: Callable[[Any], str]) -> Column:
     @admin.display(description=title or field.replace("_", " "), ordering=field)
     def column(row: Model) -> str:
         value = getattr(row, field)

@@ -1,7 +1,6 @@
-"""Export of a filtered list as CSV or JSON Lines.
+"""Export of a filtered list as CSV or JSON Lines, without the rows stored after it started.
 
-Each chunk of rows is read by its own short query, so that a large export holds neither memory nor a
-transaction. Rows stored after the export started are not included.
+Each chunk is read by its own query, so that a large export holds neither memory nor a transaction.
 """
 
 import csv
@@ -169,32 +168,34 @@ def iter_chunks(
 
 def iter_csv(columns: Sequence[ExportColumn], chunks: Iterable[list[Row]]) -> Iterator[str]:
     """Yield a header line, then the lines of each chunk. Prefix formulas with an apostrophe."""
-    converters = {part.start: column.in_csv for column, part in _slices(columns) if column.in_csv is not None}
-    yield _csv_lines([[header for column in columns for header in column.headers]])
+    converters = {
+        part.start: column.in_csv for column, part in column_slices(columns) if column.in_csv is not None
+    }
+    yield csv_lines([[header for column in columns for header in column.headers]])
     for chunk in chunks:
-        yield _csv_lines(_csv_row(row, converters) for row in chunk)
+        yield csv_lines(csv_row(row, converters) for row in chunk)
 
 
-def _csv_row(row: Sequence[Any], converters: dict[int, Callable[[Any], Any]]) -> list[object]:
+def csv_row(row: Sequence[Any], converters: dict[int, Callable[[Any], Any]]) -> list[object]:
     if converters:
         row = [converters[index](value) if index in converters else value for index, value in enumerate(row)]
     return [value if type(value) in UNQUOTED_TYPES else csv_cell(value) for value in row]
 
 
-def _csv_lines(table: Iterable[Sequence[object]]) -> str:
+def csv_lines(table: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
     csv.writer(text).writerows(table)
     return text.getvalue()
 
 
 def iter_json_lines(columns: Sequence[ExportColumn], chunks: Iterable[list[Row]]) -> Iterator[str]:
-    slices, encode = _slices(columns), json.JSONEncoder(default=isoformat, ensure_ascii=False).encode
+    slices, encode = column_slices(columns), json.JSONEncoder(default=isoformat, ensure_ascii=False).encode
     for chunk in chunks:
         objects = ({column.name: column.json_value(row[part]) for column, part in slices} for row in chunk)
         yield "".join(f"{encode(item)}\n" for item in objects)
 
 
-def _slices(columns: Sequence[ExportColumn]) -> list[tuple[ExportColumn, slice]]:
+def column_slices(columns: Sequence[ExportColumn]) -> list[tuple[ExportColumn, slice]]:
     ends = list(accumulate(len(column.fields) for column in columns))
     return [(column, slice(end - len(column.fields), end)) for column, end in zip(columns, ends, strict=True)]
 

@@ -1,8 +1,7 @@
 """The admin site, which responds to an invalid value in a URL with a redirect or 4xx instead of 500.
 
-Django validates list filters only partly: a year out of range, an integer beyond 64 bits or a NUL character
-raises when the query is compiled or run, or when the template renders the date hierarchy. So each admin view
-is guarded together with its rendering.
+Django validates list filters only partly: a year out of range or a NUL character raises in the query or in
+the template. So each view is guarded together with its rendering.
 """
 
 import logging
@@ -44,10 +43,10 @@ class BadValue(ValueError):
 
 class Site(admin.AdminSite):
     def admin_view(self, view: View, cacheable: bool = False) -> View:
-        return super().admin_view(_guarded(view), cacheable)
+        return super().admin_view(guard_view(view), cacheable)
 
 
-def _guarded(view: View) -> View:
+def guard_view(view: View) -> View:
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         model_admin = getattr(view, "__self__", None)  # None unless the view is a ModelAdmin's method
@@ -55,31 +54,28 @@ def _guarded(view: View) -> View:
         if request.method == "GET" and not (path_values or request.GET):
             return view(request, *args, **kwargs)
         try:
-            _check_values(request, path_values)
-            with _savepoint():
+            check_values(request, path_values)
+            with savepoint_if_atomic():
                 response = view(request, *args, **kwargs)
                 if isinstance(response, SimpleTemplateResponse):
                     response.render()  # rendering a list runs queries too
                 return response
         except BAD_VALUE_ERRORS as error:
-            if not _is_due_to_url(request, model_admin, error, path_values):
+            if not is_due_to_url(request, model_admin, error, path_values):
                 raise
             logger.warning("Rejected a value in a URL of %s: %.200r", page_name(request) or view, error)
-            return _rejection(request, model_admin, path_values)
+            return rejection_response(request, model_admin, path_values)
 
     return cast(View, guarded)
 
 
-def _savepoint() -> AbstractContextManager[None]:
-    """Return a savepoint if a transaction is open, since a failed query would abort it on PostgreSQL.
-
-    In autocommit mode, a savepoint on SQLite would start a write transaction.
-    """
+def savepoint_if_atomic() -> AbstractContextManager[None]:
+    """Return a savepoint if a transaction is open, which a failed query would abort on PostgreSQL."""
     return transaction.atomic() if connection.in_atomic_block else nullcontext()
 
 
-def _check_values(request: HttpRequest, path_values: Sequence[Any]) -> None:
-    """Raise BadValue for values that the databases treat differently or that raise OperationalError."""
+def check_values(request: HttpRequest, path_values: Sequence[Any]) -> None:
+    """Raise BadValue for values that only one database rejects or that raise OperationalError."""
     in_path = [unquote(value) for value in path_values if isinstance(value, str)]
     in_query = [text for name, values in request.GET.lists() for text in (name, *values)]
     if any("\0" in text for text in (*in_path, *in_query)):
@@ -98,34 +94,34 @@ def page_name(request: HttpRequest) -> str:
     return (request.resolver_match and request.resolver_match.url_name) or ""
 
 
-def _is_due_to_url(
+def is_due_to_url(
     request: HttpRequest, model_admin: Any, error: Exception, path_values: Sequence[Any]
 ) -> bool:
     """Return True if a value in the URL may have caused the error, False if the error is a bug."""
     if isinstance(error, BadValue):
         return True
     if path_values:
-        return not _has_object(request, model_admin, str(path_values[0]))
+        return not has_object(request, model_admin, str(path_values[0]))
     if request.method in ("GET", "HEAD"):
         return bool(request.GET.keys() - {ERROR_FLAG})
-    return page_name(request).endswith(LISTS) and _has_bad_filter(request, model_admin)
+    return page_name(request).endswith(LISTS) and has_bad_filter(request, model_admin)
 
 
-def _has_object(request: HttpRequest, model_admin: Any, key: str) -> bool:
+def has_object(request: HttpRequest, model_admin: Any, key: str) -> bool:
     if not isinstance(model_admin, ModelAdmin):
         return False
     try:
-        with _savepoint():
+        with savepoint_if_atomic():
             return model_admin.get_object(request, unquote(key)) is not None
     except BAD_VALUE_ERRORS:
         return False
 
 
-def _has_bad_filter(request: HttpRequest, model_admin: "ModelAdmin[Any]") -> bool:
-    """Return True if selecting the rows of a list fails, as opposed to the action on them."""
+def has_bad_filter(request: HttpRequest, model_admin: "ModelAdmin[Any]") -> bool:
+    """Return True if selecting the rows fails, as opposed to the action on them."""
     selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
     try:
-        with _savepoint():
+        with savepoint_if_atomic():
             changelist = model_admin.get_changelist_instance(request)
             changelist.root_queryset.filter(pk__in=selected).exists()
     except BAD_VALUE_ERRORS:
@@ -133,7 +129,7 @@ def _has_bad_filter(request: HttpRequest, model_admin: "ModelAdmin[Any]") -> boo
     return False
 
 
-def _rejection(request: HttpRequest, model_admin: Any, path_values: Sequence[Any]) -> HttpResponse:
+def rejection_response(request: HttpRequest, model_admin: Any, path_values: Sequence[Any]) -> HttpResponse:
     page = page_name(request)
     if page == AUTOCOMPLETE:
         return JsonResponse({"results": [], "pagination": {"more": False}})

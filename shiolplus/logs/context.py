@@ -9,7 +9,7 @@ _ids: ContextVar[dict[str, str]] = ContextVar("log_ids", default={})  # noqa: B0
 
 @contextmanager
 def log_ids(**ids: object) -> Iterator[None]:
-    """Add ids such as `run`, `batch` or `request` to all log lines within the block; omit empty ids."""
+    """Add ids such as `run` or `request` to all log lines within the block."""
     added = {name: str(value) for name, value in ids.items() if value != ""}
     token = _ids.set(_ids.get() | added)
     try:

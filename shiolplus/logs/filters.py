@@ -35,11 +35,11 @@ class RequestIdMiddleware:
 
 
 class ContextFilter(logging.Filter):
-    """Set `named_ids` on a record, and `ids` as text: " [run=… batch=…]", or an empty string."""
+    """Set `named_ids` on a record, and `ids` as text: " [run=… batch=…]"."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         ids = dict(current_ids())
-        # Some lines are logged after the middleware has returned, but have the request attached.
+        # Some lines are logged after the middleware has returned.
         if request_id := getattr(getattr(record, "request", None), "request_id", None):
             ids["request"] = request_id
         text = " ".join(f"{name}={value}" for name, value in ids.items())
@@ -49,7 +49,7 @@ class ContextFilter(logging.Filter):
 
 
 class SecurityTracebackFilter(logging.Filter):
-    """Drop the traceback of a request that Django rejects; a scanner would fill the log with them."""
+    """Drop the tracebacks of requests that Django rejects."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name.startswith("django.security."):

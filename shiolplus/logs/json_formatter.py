@@ -1,7 +1,4 @@
-"""Log lines as JSON for log collectors.
-
-Imports nothing from this project: gunicorn's master process loads this module and never reloads it.
-"""
+"""Log lines as JSON, without imports from this project, since gunicorn's master never reloads it."""
 
 import json
 import logging
@@ -17,23 +14,23 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "level": record.levelname,
             "logger": record.name,
-            "message": _message(record),
+            "message": message_of(record),
         }
         entry |= getattr(record, "named_ids", {})
         if record.exc_info and not record.exc_text:
             record.exc_text = self.formatException(record.exc_info)
         if texts := [text for text in (record.exc_text, record.stack_info) if text]:
-            entry["exception"] = _escape_surrogates("\n".join(texts))
+            entry["exception"] = escape_surrogates("\n".join(texts))
         return json.dumps(entry)
 
 
-def _message(record: logging.LogRecord) -> str:
+def message_of(record: logging.LogRecord) -> str:
     try:
-        return _escape_surrogates(record.getMessage())
+        return escape_surrogates(record.getMessage())
     except (TypeError, ValueError, KeyError):  # arguments do not match the format
-        return _escape_surrogates(f"{record.msg} {record.args!r}")
+        return escape_surrogates(f"{record.msg} {record.args!r}")
 
 
-def _escape_surrogates(text: str) -> str:
+def escape_surrogates(text: str) -> str:
     """Escape lone surrogates, which strict JSON parsers reject."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -32,17 +32,17 @@ READ_ONLY_STATES, FULL_STATES = {"25006"}, {"53100"}  # SQLSTATE of PostgreSQL
 
 def outage_of(error: BaseException | None) -> str | None:
     """Return the kind of outage that an error or one of its causes indicates, or None."""
-    for cause in _chain(error):
+    for cause in causes_of(error):
         if isinstance(cause, OSError) and cause.errno in FULL_ERRNOS:
             return DISK_FULL
         if isinstance(cause, RedisError):
-            return _redis_outage(cause)
+            return redis_outage(cause)
         if isinstance(cause, OperationalError | InterfaceError | InternalError):
-            return _database_outage(cause)
+            return database_outage(cause)
     return None
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def causes_of(error: BaseException | None) -> Iterator[BaseException]:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -50,14 +50,14 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _redis_outage(error: RedisError) -> str:
+def redis_outage(error: RedisError) -> str:
     is_refused = isinstance(error, AuthenticationError) or str(error).startswith(
         ("WRONGPASS", "NOAUTH", "NOPERM")
     )
     return REDIS_PASSWORD if is_refused else REDIS_UNREACHABLE
 
 
-def _database_outage(error: Exception) -> str:
+def database_outage(error: Exception) -> str:
     cause = error.__cause__
     state, name = getattr(cause, "sqlstate", None), getattr(cause, "sqlite_errorname", "")
     if state in READ_ONLY_STATES or name.startswith("SQLITE_READONLY"):
@@ -69,7 +69,7 @@ def _database_outage(error: Exception) -> str:
 
 @dataclass
 class _Outage:
-    """An outage of one kind at one place in the code; times are monotonic."""
+    """An outage at one place in the code; times are monotonic."""
 
     text: str
     logger: str
@@ -83,8 +83,7 @@ class _Outage:
 class OutageFilter(logging.Filter):
     """Drop repeated records of an outage. All handlers of a process share one instance.
 
-    An outage is recognized by the record's exception or an exception among its arguments. Records of a locked
-    database are not dropped, since each is about different work.
+    Records of a locked database are not dropped, since each is about different work.
     """
 
     def __init__(self) -> None:
@@ -96,7 +95,7 @@ class OutageFilter(logging.Filter):
         if (decision := getattr(record, "is_outage_logged", None)) is not None:  # decided by another handler
             return bool(decision)
         self.log_ended()
-        kind = _outage_kind(record)
+        kind = kind_of_record(record)
         is_logged = kind is None or self._is_logged(record, kind)
         record.is_outage_logged = is_logged
         return is_logged
@@ -119,9 +118,9 @@ class OutageFilter(logging.Filter):
         """Count a record. If it must be logged, replace its traceback by one line and return True."""
         error = record.exc_info[1] if record.exc_info else None
         record.exc_info = record.exc_text = None
-        text = _one_line(record.getMessage())
+        text = join_lines(record.getMessage())
         if error is not None:
-            text = f"{text}: {_one_line(str(error))}"
+            text = f"{text}: {join_lines(str(error))}"
         now, key = time.monotonic(), (record.pathname, record.lineno, kind)
         with self._lock:
             outage = self._outages.get(key)
@@ -140,7 +139,7 @@ class OutageFilter(logging.Filter):
 
 
 def log_ended_outages() -> None:
-    """Log ended outages. Call this periodically in a process that may log nothing else for hours."""
+    """Log ended outages, from a process that may log nothing else for hours."""
     filters = {log_filter for handler in logging.getLogger().handlers for log_filter in handler.filters}
     for log_filter in filters:
         if isinstance(log_filter, OutageFilter):
@@ -168,7 +167,7 @@ _FAILED_TASK = re.compile(
 )
 
 
-def _outage_kind(record: logging.LogRecord) -> str | None:
+def kind_of_record(record: logging.LogRecord) -> str | None:
     args = record.args if isinstance(record.args, tuple) else ()
     error = record.exc_info[1] if record.exc_info else None
     for value in (error, record.msg, *args):
@@ -181,5 +180,5 @@ def _outage_kind(record: logging.LogRecord) -> str | None:
     return None
 
 
-def _one_line(text: str) -> str:
+def join_lines(text: str) -> str:
     return " ".join(text.split())

@@ -1,7 +1,4 @@
-"""Sanitize untrusted text for storage and logs, and validate names.
-
-Imports no Django: gunicorn's master process and the fit processes use this module.
-"""
+"""Sanitize untrusted text and validate names, without Django, for gunicorn's master and fit processes."""
 
 import re
 from typing import Any
@@ -9,8 +6,7 @@ from typing import Any
 MAX_STORED = 10_000  # characters
 MARKER = " […]"
 
-# PostgreSQL rejects NUL, and both databases reject lone surrogates. C0, DEL, C1 and the Unicode line
-# separators can start new lines in logs; bidi controls change the displayed order.
+# Databases reject NUL and lone surrogates; the others start lines in logs or change the displayed order.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _UNSAFE_IN_LINE = re.compile(_UNSAFE.pattern + "|[\t\n]")
 
@@ -25,7 +21,7 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def sanitize_text(text: str, max_length: int = MAX_STORED) -> str:
-    """Escape characters that are unsafe to store, and truncate to `max_length`. Keep newlines and tabs."""
+    """Escape characters unsafe to store, except newlines and tabs, and truncate."""
     safe = _UNSAFE.sub(_escape, text[: max_length + 1])  # an error text may be megabytes long
     if len(safe) <= max_length:
         return safe
@@ -71,12 +67,12 @@ def check_name(field: str, name: object, max_length: int) -> str:
     """Return the name. Raise ValueError unless it has 1 to `max_length` characters and passes `is_name`."""
     if not isinstance(name, str) or len(name) > max_length or not is_name(name):
         raise ValueError(
-            f"{field} {_shortened(name)}: allowed is a text of 1 to {max_length} characters, not blank and "
-            "without control characters"
+            f"{field} {shorten_value(name)}: allowed is a text of 1 to {max_length} characters, not blank "
+            "and without control characters"
         )
     return name
 
 
-def _shortened(value: object) -> str:
+def shorten_value(value: object) -> str:
     text = sanitize_line(repr(value))
     return text if len(text) <= 80 else f"{text[:80]}…"

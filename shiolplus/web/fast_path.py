@@ -39,11 +39,7 @@ Application = Callable[[Environ, Start], Iterable[bytes]]
 
 
 class CachedTicketsFastPath:
-    """Serve a cached response without Django if Django would send the same.
-
-    Only for GET without an API key, an allowed host, TLS if required, and within the rate limit. Headers are
-    copied from Django's last response.
-    """
+    """Serve a cached response if Django would send the same, with the headers of its last response."""
 
     def __init__(self, application: Application) -> None:
         self.application = application
@@ -58,19 +54,19 @@ class CachedTicketsFastPath:
         started = time.perf_counter()
         origin = self.proxies.client_address_and_scheme(environ)
         is_secure = (origin.scheme or environ["wsgi.url_scheme"]) == "https"
-        response = self._lookup(environ, is_secure)
+        response = self.find_response(environ, is_secure)
         if response is not None and not (window := hit(origin.address, bool(origin.unknown))).is_over:
-            # For the access log; Django itself would take it for the peer's IP address.
+            # For the access log; Django would take it for the peer's IP address.
             environ["REMOTE_ADDR"] = origin.address
             headers = {"X-Request-ID": request_id_of(environ), "ETag": response.etag} | window.headers()
             all_headers = [*self.headers[is_secure], *headers.items()]
-            return self._send(environ, start_response, response, started, all_headers)
-        return self.application(environ, self._capture_headers(is_secure, start_response))
+            return self.send_response(environ, start_response, response, started, all_headers)
+        return self.application(environ, self.capture_headers(is_secure, start_response))
 
-    def _lookup(self, environ: Environ, is_secure: bool) -> CachedResponse | None:
+    def find_response(self, environ: Environ, is_secure: bool) -> CachedResponse | None:
         if is_secure not in self.headers or (settings.SECURE_SSL_REDIRECT and not is_secure):
             return None
-        if not _is_allowed_host(environ.get("HTTP_HOST", "")):
+        if not is_allowed_host(environ.get("HTTP_HOST", "")):
             return None
         try:
             key = cache_key(validate_query(CachedQuery, environ["QUERY_STRING"]))
@@ -78,7 +74,7 @@ class CachedTicketsFastPath:
             return None
         return response_cache.get(key) if key else None
 
-    def _send(
+    def send_response(
         self,
         environ: Environ,
         start_response: Start,
@@ -93,7 +89,7 @@ class CachedTicketsFastPath:
         start_response("200 OK", [*headers, ("Content-Length", str(len(body)))])
         return [body]
 
-    def _capture_headers(self, is_secure: bool, start_response: Start) -> Start:
+    def capture_headers(self, is_secure: bool, start_response: Start) -> Start:
         """Return a `start_response` that stores the headers of Django's successful responses."""
 
         def start(status: str, headers: Headers, *error: Any) -> Any:
@@ -105,5 +101,5 @@ class CachedTicketsFastPath:
 
 
 @lru_cache(maxsize=256)
-def _is_allowed_host(host: str) -> bool:
+def is_allowed_host(host: str) -> bool:
     return validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS)

@@ -1,8 +1,4 @@
-"""Parse X-Forwarded-For and Forwarded (RFC 7239).
-
-A hop's address is None if the header contains no IP address, for example `unknown` or an obfuscated
-identifier. The headers are untrusted input, so no parser raises.
-"""
+"""Parse X-Forwarded-For and Forwarded (RFC 7239). The headers are untrusted, so no parser raises."""
 
 import ipaddress
 import re
@@ -15,7 +11,7 @@ _NODE = re.compile(
     r"(?: \[ (?P<ipv6> [^][]+ ) ] | (?P<ipv4> [0-9.]+ ) ) (?: : (?: [0-9]{1,5} | _[A-Za-z0-9._-]+ ) )?",
     re.VERBOSE,
 )
-# Also accepts values that RFC 7239 requires to be quoted, such as for=[2001:db8::1]:443.
+# Also accepts unquoted values such as for=[2001:db8::1]:443.
 _PAIR = re.compile(
     r"""[ \t]* (?P<name> [!#$%&'*+.^_`|~0-9A-Za-z-]+ )
         = (?: "(?P<quoted> (?: [^"\\] | \\. )* )" | (?P<plain> [^\s",;]+ ) )
@@ -24,10 +20,11 @@ _PAIR = re.compile(
 )
 _EMPTY = re.compile(r"[ \t]*(?P<end>[;,]|\Z)")
 _ESCAPED = re.compile(r"\\(.)")
+_QUOTED = re.compile(r'\A"(.*)"\Z', re.DOTALL)
 
 
 class Hop(NamedTuple):
-    address: Address | None
+    address: Address | None  # None for `unknown` and obfuscated identifiers
     scheme: str = ""
 
 
@@ -55,25 +52,18 @@ def parse_node(text: str) -> Address | None:
 
 def parse_x_forwarded_for(value: str) -> list[Hop]:
     """Return one hop per entry, the client's side first."""
-    return [Hop(parse_node(_unquoted(entry.strip()))) for entry in value.split(",")]
-
-
-def _unquoted(text: str) -> str:
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
+    return [Hop(parse_node(_QUOTED.sub(r"\1", entry.strip()))) for entry in value.split(",")]
 
 
 def parse_forwarded(value: str) -> list[Hop]:
-    """Return one hop per element, the client's side first, or one unknown hop for a malformed header.
-
-    After an unbalanced quotation mark from a client, the part that a proxy appended cannot be identified.
-    """
-    elements = _split_elements(value)
+    """Return one hop per element, the client's side first, or one unknown hop for a malformed header."""
+    elements = split_elements(value)
     if elements is None:
         return [Hop(None)]
     return [Hop(parse_node(element.get("for", "")), element.get("proto", "").lower()) for element in elements]
 
 
-def _split_elements(value: str) -> list[dict[str, str]] | None:
+def split_elements(value: str) -> list[dict[str, str]] | None:
     elements: list[dict[str, str]] = [{}]
     position, end = 0, ";"
     while end:

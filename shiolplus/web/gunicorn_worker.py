@@ -14,7 +14,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from shiolplus.logs.json_formatter import JsonFormatter
 from shiolplus.logs.line_formatter import LineFormatter
 
-# Shorter than graceful_timeout, so that stopping the server during a reload does not cut off requests.
+# Shorter than graceful_timeout, so that a stop during a reload cuts off no request.
 HANDOVER_SECONDS = 15
 IDLE_CONNECTION_SECONDS = 5
 INT64 = struct.Struct("q")
@@ -29,7 +29,7 @@ class JsonLogger(Logger):
 
 
 class LineLogger(Logger):
-    """Escape control characters in gunicorn's log lines, so that no request can forge one."""
+    """Escape control characters, so that no request can forge a log line."""
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
@@ -57,11 +57,7 @@ newest_started, newest_ready = SharedMaximum(), SharedMaximum()
 
 
 class GracefulReloadWorker(ThreadWorker):
-    """Keep serving during a reload until a replacement is ready.
-
-    gunicorn stops the old workers as soon as it starts the new ones, so no process would accept connections
-    while the new ones load the code.
-    """
+    """Keep serving during a reload until a replacement is ready; gunicorn would stop at once."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -69,10 +65,7 @@ class GracefulReloadWorker(ThreadWorker):
         newest_started.update(self.age)  # in the master process, before the fork
 
     def enqueue_req(self, conn: Any) -> None:
-        """Assign a thread to a new connection only when a request arrives.
-
-        Browsers open connections in advance, each of which would occupy a thread for five seconds.
-        """
+        """Assign a thread only when a request arrives, since browsers open connections in advance."""
         if conn.initialized or conn.data_ready:
             super().enqueue_req(conn)
             return
@@ -93,16 +86,14 @@ class GracefulReloadWorker(ThreadWorker):
             super().handle_exit(sig, frame)
 
     def notify(self) -> None:
-        """Send the heartbeat, and stop after the handover. Called by the main loop every second."""
+        """Send the heartbeat, and stop after the handover."""
         super().notify()
         if self.handover_deadline and not self.should_keep_serving():
             self.alive = False
 
     def should_keep_serving(self) -> bool:
-        """Return True during a reload until a replacement is ready or the handover deadline passes.
-
-        A worker among the newest `cfg.workers` has no replacement: the server is stopping.
-        """
+        """Return True during a reload until a replacement is ready or the handover deadline passes."""
+        # A worker among the newest has no replacement: the server is stopping.
         newest_replaced = newest_started.get() - self.cfg.workers
         return (
             max(self.age, newest_ready.get()) <= newest_replaced and time.monotonic() < self.handover_deadline

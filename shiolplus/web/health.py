@@ -1,7 +1,6 @@
-"""Health probes for load balancers and monitors.
+"""Health probes: `/healthz` only responds, `/readyz` probes each part.
 
-`/healthz` only responds; `/readyz` probes each part. By default only the parts that a web process needs are
-required, since it serves stored tickets even while no worker runs.
+Only the parts that serve stored tickets are required by default.
 """
 
 import logging
@@ -112,38 +111,38 @@ def run_probes() -> dict[str, ProbeResult]:
     return results
 
 
-def _database() -> ProbeResult:
+def probe_database() -> ProbeResult:
     started = time.perf_counter()
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     milliseconds = (time.perf_counter() - started) * 1000
     figures = {"engine": connection.vendor, "milliseconds": round(milliseconds, 1)}
-    return _result_from(conditions.database_conditions(), "Responding.", figures)
+    return summarize_conditions(conditions.database_conditions(), "Responding.", figures)
 
 
-def _disk() -> ProbeResult:
+def probe_disk() -> ProbeResult:
     free = {disk.name: disk.free for disk in probes.disks()}
-    return _result_from(conditions.disk_conditions(), "Enough free space.", {"free_bytes": free})
+    return summarize_conditions(conditions.disk_conditions(), "Enough free space.", {"free_bytes": free})
 
 
-def _cache() -> ProbeResult:
+def probe_cache() -> ProbeResult:
     kind = "redis" if probes.has_redis() else "memory"
     text = "Redis accepts writes." if probes.has_redis() else "One cache per process (no CACHE_URL)."
-    return _result_from(conditions.cache_conditions(), text, {"kind": kind})
+    return summarize_conditions(conditions.cache_conditions(), text, {"kind": kind})
 
 
-def _secret_key() -> ProbeResult:
+def probe_secret_key() -> ProbeResult:
     """Probe whether the running clusters can verify the tasks that this process signs."""
     others = [(cluster.queue, cluster.host) for cluster in clusters.with_other_key()]
     text = "All running clusters have the secret key of this process."
-    return _result_from(conditions.key_conditions(others), text, {})
+    return summarize_conditions(conditions.key_conditions(others), text, {})
 
 
-def _heartbeats() -> ProbeResult:
-    return _result_from(conditions.heartbeat_conditions(), "All heartbeat files are readable.", {})
+def probe_heartbeats() -> ProbeResult:
+    return summarize_conditions(conditions.heartbeat_conditions(), "All heartbeat files are readable.", {})
 
 
-def _result_from(found: Iterable[Condition], ok_text: str, figures: dict[str, Any]) -> ProbeResult:
+def summarize_conditions(found: Iterable[Condition], ok_text: str, figures: dict[str, Any]) -> ProbeResult:
     """Return a result that summarizes all conditions. A disk that is only low on space is OK."""
     problems = list(found)
     if not problems:
@@ -155,7 +154,7 @@ def _result_from(found: Iterable[Condition], ok_text: str, figures: dict[str, An
     return ProbeResult(OK if is_only_low else FAILED, detail, figures | {"codes": codes})
 
 
-def _migrations() -> ProbeResult:
+def probe_migrations() -> ProbeResult:
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     missing = [str(migration) for migration, _ in plan]
@@ -165,7 +164,7 @@ def _migrations() -> ProbeResult:
     return ProbeResult(FAILED, detail, {"missing": missing})
 
 
-def _worker() -> ProbeResult:
+def probe_workers() -> ProbeResult:
     workers = worker_status_at(timezone.now())
     heartbeats: dict[str, list[float]] = {clusters.DEFAULT: [], clusters.HEAVY: []}
     for cluster in workers.supervised:
@@ -188,7 +187,7 @@ def _worker() -> ProbeResult:
     return ProbeResult(OK, "Both queues have an active cluster.", figures)
 
 
-def _stock() -> ProbeResult:
+def probe_stock() -> ProbeResult:
     levels = stock_levels(timezone.now())
     empty = [level.mode for level in levels if level.available <= 0 and not level.is_paused]
     draw_date = levels[0].draw_date
@@ -202,7 +201,7 @@ def _stock() -> ProbeResult:
     return ProbeResult(OK, f"Every mode has available tickets for {draw_date}.", figures)
 
 
-def _draws() -> ProbeResult:
+def probe_draws() -> ProbeResult:
     newest = newest_draw_day()
     figures = {
         "newest": newest.isoformat() if newest else None,
@@ -213,13 +212,13 @@ def _draws() -> ProbeResult:
 
 
 PROBES: dict[str, Callable[[], ProbeResult]] = {
-    "database": _database,
-    "migrations": _migrations,
-    "disk": _disk,
-    "cache": _cache,
-    "secret_key": _secret_key,
-    "heartbeats": _heartbeats,
-    "worker": _worker,
-    "stock": _stock,
-    "draws": _draws,
+    "database": probe_database,
+    "migrations": probe_migrations,
+    "disk": probe_disk,
+    "cache": probe_cache,
+    "secret_key": probe_secret_key,
+    "heartbeats": probe_heartbeats,
+    "worker": probe_workers,
+    "stock": probe_stock,
+    "draws": probe_draws,
 }

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import datetime
 from functools import lru_cache
-from typing import TypeVar
 
 import django
 from django.conf import settings
@@ -38,7 +37,7 @@ from tickets.monitoring.history import mode_histories
 from tickets.monitoring.workload import workload_at
 
 Sample = tuple[Sequence[str], float]  # label values, value; unknown values have no sample
-Family = TypeVar("Family", GaugeMetricFamily, CounterMetricFamily)
+Family = type[GaugeMetricFamily] | type[CounterMetricFamily]
 FINISHED = (PipelineRun.Status.COMPLETED, PipelineRun.Status.FAILED)
 # Names before 1.0.0, which are exported as well until 1.1.0.
 DEPRECATED_NAMES = {
@@ -57,7 +56,7 @@ class SnapshotCollector(Collector):
         self.claims = ClaimTotals()
 
     def collect(self) -> Iterator[Metric]:
-        for metric in self._current_metrics():
+        for metric in self.current_metrics():
             yield metric
             if name := DEPRECATED_NAMES.get(metric.name):
                 deprecated = copy(metric)
@@ -65,17 +64,19 @@ class SnapshotCollector(Collector):
                 deprecated.samples = [sample._replace(name=name) for sample in metric.samples]
                 yield deprecated
 
-    def _current_metrics(self) -> Iterator[Metric]:
+    def current_metrics(self) -> Iterator[Metric]:
         now = timezone.now()
-        yield from _stock(stock_levels(now))
-        yield from _batches()
-        yield from _queue(now)
-        yield from _claims(self.claims.at(now))
-        yield from _models(now)
-        yield from _draws(now)
-        yield from _clusters(now)
-        yield from _pipeline()
-        yield _gauge("build_info", "Installed versions.", [(_build(), 1)], ["version", "django", "python"])
+        yield from stock_metrics(stock_levels(now))
+        yield from batch_metrics()
+        yield from queue_metrics(now)
+        yield from claim_metrics(self.claims.at(now))
+        yield from model_metrics(now)
+        yield from draw_metrics(now)
+        yield from cluster_metrics(now)
+        yield from pipeline_metrics()
+        yield make_metric(
+            "build_info", "Installed versions.", [(installed_versions(), 1)], ["version", "django", "python"]
+        )
 
 
 REGISTRY = CollectorRegistry()
@@ -103,58 +104,56 @@ def check_scraper_allowed(request: Request | HttpRequest) -> None:
         raise PermissionDenied(f"{address or 'A Unix socket'} is not in SHIOL_METRICS_FROM.")
 
 
-def _with_samples(family: Family, samples: Iterable[Sample]) -> Family:
-    for labels, value in samples:
-        family.add_metric(labels, value)
-    return family
+def make_metric(
+    name: str, text: str, samples: Iterable[Sample], labels: Sequence[str], family: Family = GaugeMetricFamily
+) -> Metric:
+    metric = family(f"shiolplus_{name}", text, labels=labels)
+    for values, value in samples:
+        metric.add_metric(values, value)
+    return metric
 
 
-def _gauge(name: str, text: str, samples: Iterable[Sample], labels: Sequence[str]) -> Metric:
-    return _with_samples(GaugeMetricFamily(f"shiolplus_{name}", text, labels=labels), samples)
+def single_metric(name: str, text: str, value: float | None) -> Metric:
+    return make_metric(name, text, [] if value is None else [((), value)], ())
 
 
-def _value(name: str, text: str, value: float | None) -> Metric:
-    return _gauge(name, text, [] if value is None else [((), value)], ())
+def timestamp_metric(name: str, text: str, instant: datetime | None) -> Metric:
+    return single_metric(f"{name}_timestamp_seconds", text, None if instant is None else instant.timestamp())
 
 
-def _instant(name: str, text: str, instant: datetime | None) -> Metric:
-    return _value(f"{name}_timestamp_seconds", text, None if instant is None else instant.timestamp())
+def mode_metric(
+    name: str, text: str, values: Mapping[str, float], family: Family = GaugeMetricFamily
+) -> Metric:
+    return make_metric(name, text, (([mode], value) for mode, value in values.items()), ["mode"], family)
 
 
-def _by_mode(name: str, text: str, values: Mapping[str, float]) -> Metric:
-    return _gauge(name, text, (([mode], value) for mode, value in values.items()), ["mode"])
-
-
-def _total_by_mode(name: str, text: str, values: Mapping[str, float]) -> Metric:
-    samples: Iterable[Sample] = (([mode], value) for mode, value in values.items())
-    return _with_samples(CounterMetricFamily(f"shiolplus_{name}", text, labels=["mode"]), samples)
-
-
-def _stock(levels: Sequence[StockLevel]) -> Iterator[Metric]:
+def stock_metrics(levels: Sequence[StockLevel]) -> Iterator[Metric]:
     available = {level.mode: level.available for level in levels}
-    yield _by_mode("available_tickets", "Available tickets for the next draw.", available)
+    yield mode_metric("available_tickets", "Available tickets for the next draw.", available)
     on_order = {level.mode: level.on_order for level in levels}
-    yield _by_mode("on_order_tickets", "Tickets on order for the next draw.", on_order)
+    yield mode_metric("on_order_tickets", "Tickets on order for the next draw.", on_order)
     reorder_points = {level.mode: level.outlook.reorder_point for level in levels}
     text = "Reorder point for the next draw: the minimum of available tickets and tickets on order."
-    yield _by_mode("reorder_point_tickets", text, reorder_points)
+    yield mode_metric("reorder_point_tickets", text, reorder_points)
     paused = {level.mode: float(level.is_paused) for level in levels}
-    yield _by_mode("mode_paused", "Whether the mode is paused.", paused)
+    yield mode_metric("mode_paused", "Whether the mode is paused.", paused)
 
 
-def _batches() -> Iterator[Metric]:
+def batch_metrics() -> Iterator[Metric]:
     totals = batch_totals()
     counts = ((key, total.batches) for key, total in totals.items())
     text = "Batches by current status; a retried batch leaves the failed status."
-    yield _gauge("batches", text, counts, ["mode", "status"])
+    yield make_metric("batches", text, counts, ["mode", "status"])
     totals_by_mode = {
         mode: [total for (total_mode, _), total in totals.items() if total_mode == mode]
         for mode in MODE_NAMES
     }
     stored = {mode: sum(total.stored for total in group) for mode, group in totals_by_mode.items()}
-    yield _by_mode("stored_tickets", "Stored tickets for all draws, claimed ones included.", stored)
+    yield mode_metric("stored_tickets", "Stored tickets for all draws, claimed ones included.", stored)
     generated = {mode: sum(total.generated for total in group) for mode, group in totals_by_mode.items()}
-    yield _total_by_mode("tickets_generated", "Tickets generated; a purge does not reduce it.", generated)
+    yield mode_metric(
+        "tickets_generated", "Tickets generated; a purge does not reduce it.", generated, CounterMetricFamily
+    )
     text = "Duration of ready batches, from start to finish."
     duration = SummaryMetricFamily("shiolplus_batch_duration_seconds", text, labels=["mode"])
     for mode in MODE_NAMES:
@@ -164,89 +163,91 @@ def _batches() -> Iterator[Metric]:
     histories = mode_histories()
     newest = {mode: history.last_success for mode, history in histories.items() if history.last_success}
     seconds = {mode: batch.seconds for mode, batch in newest.items() if batch.seconds is not None}
-    yield _by_mode("last_batch_duration_seconds", "Duration of the newest ready batch.", seconds)
+    yield mode_metric("last_batch_duration_seconds", "Duration of the newest ready batch.", seconds)
     ready_at = {mode: batch.finished_at.timestamp() for mode, batch in newest.items()}
-    yield _by_mode("last_batch_ready_timestamp_seconds", "When the newest batch became ready.", ready_at)
+    yield mode_metric("last_batch_ready_timestamp_seconds", "When the newest batch became ready.", ready_at)
 
 
-def _queue(now: datetime) -> Iterator[Metric]:
+def queue_metrics(now: datetime) -> Iterator[Metric]:
     workload = workload_at(now)
-    yield _value("waiting_batches", "Batches that no worker has started.", workload.waiting)
+    yield single_metric("waiting_batches", "Batches that no worker has started.", workload.waiting)
     text = "Waiting time of the oldest waiting batch; 0 if there is none."
-    yield _value("oldest_waiting_batch_seconds", text, workload.oldest_waiting_seconds or 0)
+    yield single_metric("oldest_waiting_batch_seconds", text, workload.oldest_waiting_seconds or 0)
     tasks = (([queue], count) for queue, count in tasks_waiting().items())
-    yield _gauge("queue_tasks", "Unfinished tasks in the queue.", tasks, ["queue"])
+    yield make_metric("queue_tasks", "Unfinished tasks in the queue.", tasks, ["queue"])
 
 
-def _claims(totals: Mapping[str, ClaimTotal]) -> Iterator[Metric]:
+def claim_metrics(totals: Mapping[str, ClaimTotal]) -> Iterator[Metric]:
     granted = {mode: total.granted for mode, total in totals.items()}
-    yield _total_by_mode("claims", "Claims granted.", granted)
+    yield mode_metric("claims", "Claims granted.", granted, CounterMetricFamily)
     tickets = {mode: total.tickets for mode, total in totals.items()}
-    yield _total_by_mode("claimed_tickets", "Tickets claimed.", tickets)
+    yield mode_metric("claimed_tickets", "Tickets claimed.", tickets, CounterMetricFamily)
     refused = {mode: total.refused for mode, total in totals.items()}
-    yield _total_by_mode("claims_refused", "Claims refused because of insufficient stock.", refused)
+    yield mode_metric(
+        "claims_refused", "Claims refused because of insufficient stock.", refused, CounterMetricFamily
+    )
 
 
-def _models(now: datetime) -> Iterator[Metric]:
+def model_metrics(now: datetime) -> Iterator[Metric]:
     profiles = mode_profiles()
     models = {profile.mode: profile.model for profile in profiles if profile.model}
-    ages = {mode: _age(now, model.created_at) for mode, model in models.items()}
-    yield _by_mode("model_age_seconds", "Time since the mode's model was fitted.", ages)
-    ages = {mode: _age(now, draw_instant(model.draws_through)) for mode, model in models.items()}
+    ages = {mode: age_seconds(now, model.created_at) for mode, model in models.items()}
+    yield mode_metric("model_age_seconds", "Time since the mode's model was fitted.", ages)
+    ages = {mode: age_seconds(now, draw_instant(model.draws_through)) for mode, model in models.items()}
     text = "Time since the newest draw in the training data of the mode's model."
-    yield _by_mode("model_draws_age_seconds", text, ages)
+    yield mode_metric("model_draws_age_seconds", text, ages)
     skills = {profile.mode: profile.skill for profile in profiles if profile.skill}
     nats = {mode: skill.difference for mode, skill in skills.items()}
     text = "Log-loss gain over the uniform baseline per draw, from the newest backtest."
-    yield _by_mode("model_skill_nats", text, nats)
+    yield mode_metric("model_skill_nats", text, nats)
     lows = {mode: skill.low for mode, skill in skills.items()}
-    yield _by_mode("model_skill_low_nats", "Lower end of the 95 % interval of the skill.", lows)
+    yield mode_metric("model_skill_low_nats", "Lower end of the 95 % interval of the skill.", lows)
     highs = {mode: skill.high for mode, skill in skills.items()}
-    yield _by_mode("model_skill_high_nats", "Upper end of the 95 % interval of the skill.", highs)
+    yield mode_metric("model_skill_high_nats", "Upper end of the 95 % interval of the skill.", highs)
 
 
-def _age(now: datetime, instant: datetime) -> float:
+def age_seconds(now: datetime, instant: datetime) -> float:
     return (now - instant).total_seconds()
 
 
-def _draws(now: datetime) -> Iterator[Metric]:
+def draw_metrics(now: datetime) -> Iterator[Metric]:
     draws = draw_calendar_at(now)
-    age = None if draws.newest is None else _age(now, draw_instant(draws.newest))
-    yield _value("newest_draw_age_seconds", "Time since the newest stored draw.", age)
-    yield _value("missing_draws", "Draws held since then that are not stored.", draws.missing)
-    yield _instant("next_draw", "Time of the next draw.", draws.drawn_at)
-    yield _instant("sales_close", "When claims for the next draw close.", draws.sales_close_at)
+    age = None if draws.newest is None else age_seconds(now, draw_instant(draws.newest))
+    yield single_metric("newest_draw_age_seconds", "Time since the newest stored draw.", age)
+    yield single_metric("missing_draws", "Draws held since then that are not stored.", draws.missing)
+    yield timestamp_metric("next_draw", "Time of the next draw.", draws.drawn_at)
+    yield timestamp_metric("sales_close", "When claims for the next draw close.", draws.sales_close_at)
 
 
-def _clusters(now: datetime) -> Iterator[Metric]:
+def cluster_metrics(now: datetime) -> Iterator[Metric]:
     workers, labels = worker_status_at(now), ["queue", "host"]
     queues = [cluster.queue for cluster in workers.supervised]
     counts = (([queue], queues.count(queue)) for queue in dict.fromkeys(queues + workers.unserved))
-    yield _gauge("clusters", "Running clusters with a watchdog.", counts, ["queue"])
+    yield make_metric("clusters", "Running clusters with a watchdog.", counts, ["queue"])
     running = {(cluster.queue, cluster.host) for cluster in workers.supervised}
     not_stopped = Cluster.objects.exclude(status=Cluster.Status.STOPPED).order_by()
     expected = sorted(running.union(not_stopped.values_list("queue", "host")))
     text = "Whether a host's cluster is running; an orderly stopped cluster has no sample."
-    yield _gauge("cluster_up", text, ((key, float(key in running)) for key in expected), labels)
+    yield make_metric("cluster_up", text, ((key, float(key in running)) for key in expected), labels)
     ages = (
         ([cluster.queue, cluster.host], cluster.last_heartbeat_seconds)
         for cluster in workers.supervised
         if cluster.last_heartbeat_seconds is not None
     )
-    yield _gauge("cluster_heartbeat_age_seconds", "Time since the last heartbeat.", ages, labels)
+    yield make_metric("cluster_heartbeat_age_seconds", "Time since the last heartbeat.", ages, labels)
 
 
-def _pipeline() -> Iterator[Metric]:
+def pipeline_metrics() -> Iterator[Metric]:
     finished = PipelineRun.objects.exclude(status=PipelineRun.Status.RUNNING).order_by("-id")
     last, completed = finished.first(), finished.filter(status=PipelineRun.Status.COMPLETED).first()
     text = "When the newest completed pipeline run finished."
-    yield _instant("pipeline_last_success", text, completed.finished_at if completed else None)
+    yield timestamp_metric("pipeline_last_success", text, completed.finished_at if completed else None)
     outcomes = (([status], float(last.status == status)) for status in FINISHED if last)
     text = "Status of the newest finished pipeline run: 1 for its status, 0 for the other."
-    yield _gauge("pipeline_last_run", text, outcomes, ["status"])
+    yield make_metric("pipeline_last_run", text, outcomes, ["status"])
 
 
 @lru_cache
-def _build() -> tuple[str, str, str]:
+def installed_versions() -> tuple[str, str, str]:
     project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]
     return project["version"], django.__version__, platform.python_version()

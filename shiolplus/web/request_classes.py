@@ -8,11 +8,7 @@ from django.utils.http import parse_header_parameters
 
 
 class TolerantContentTypeMixin:
-    """Decode all requests as UTF-8.
-
-    Django decodes the query string with the charset of the body; an unknown charset raises before any
-    middleware.
-    """
+    """Decode all requests as UTF-8; in Django an unknown charset raises before any middleware."""
 
     content_type: str | None
     content_params: dict[str, str] | None

@@ -1,7 +1,6 @@
 """Sign-in and sign-out: lock-out after failures, and validation of the redirect target.
 
-django-axes stores the failures. Its input is sanitized first, so that both databases can store it and it
-cannot forge log lines.
+What django-axes stores and logs is sanitized first.
 """
 
 import ipaddress
@@ -93,7 +92,7 @@ def is_landing_page(url: str, request: HttpRequest) -> bool:
     return path.isprintable() and ("admin" in match.namespaces or match.url_name == "dashboard")
 
 
-def _drop_bad_redirect(request: HttpRequest) -> None:
+def drop_bad_redirect(request: HttpRequest) -> None:
     for method in ("GET", "POST"):
         params: QueryDict = getattr(request, method)
         if any(not is_landing_page(url, request) for url in params.getlist(REDIRECT_FIELD_NAME)):
@@ -103,10 +102,10 @@ def _drop_bad_redirect(request: HttpRequest) -> None:
 
 
 def sign_in(request: HttpRequest) -> HttpResponse:
-    _drop_bad_redirect(request)
+    drop_bad_redirect(request)
     return admin.site.login(request)
 
 
 def sign_out(request: HttpRequest) -> HttpResponse:
-    _drop_bad_redirect(request)
+    drop_bad_redirect(request)
     return admin.site.logout(request)

@@ -1,7 +1,4 @@
-"""A version in STATIC_URL, which lets browsers cache static files indefinitely without collectstatic.
-
-All files share one version, so relative URLs between them need no rewriting.
-"""
+"""One version of all static files in STATIC_URL, so that browsers can cache them without collectstatic."""
 
 import hashlib
 from importlib.metadata import version
@@ -27,10 +24,7 @@ def static_version(project: Path) -> str:
 
 @never_cache
 def redirect_to_current_version(request: HttpRequest, digest: str, name: str) -> HttpResponseRedirect:
-    """Redirect to the current version of a file, for pages rendered by a process with other code.
-
-    Raise Http404 for the current version, which WhiteNoise did not find.
-    """
-    if f"/{digest}/" in settings.STATIC_URL:
+    """Redirect to the current version of a file, for pages rendered by a process with other code."""
+    if f"/{digest}/" in settings.STATIC_URL:  # WhiteNoise did not find it
         raise Http404
     return HttpResponseRedirect(static(name))

@@ -19,13 +19,13 @@ PeerAllowlist = tuple[frozenset[Network], bool]
 UNIX = "unix"  # a peer on a Unix socket, which has no IP address
 # Keys of request.META that no request header can have.
 SCHEME_KEY = "shiolplus.scheme"  # for `request.is_secure()`
-UNTRUSTED_KEY = "shiolplus.untrusted"  # the peer, an untrusted proxy whose REMOTE_ADDR is not the client's
+UNTRUSTED_KEY = "shiolplus.untrusted"  # the IP address of an untrusted proxy
 
-CONFLICT = "conflict"
+CONFLICT = "conflict"  # of two headers, and never secure
 
 
 class AmbiguousScheme(SuspiciousOperation):
-    """It is unclear whether a request used TLS, so a redirect to https could loop forever."""
+    """A redirect to https could loop forever."""
 
 
 def parse_peers(setting: str, words: Iterable[str]) -> PeerAllowlist:
@@ -36,7 +36,7 @@ def parse_peers(setting: str, words: Iterable[str]) -> PeerAllowlist:
             has_unix = True
             continue
         try:
-            networks.add(_parse_network(word))
+            networks.add(parse_network(word))
         except ValueError as error:
             raise ValueError(
                 f'"{setting}": {error}; allowed are IP addresses, networks and the word {UNIX}'
@@ -44,8 +44,8 @@ def parse_peers(setting: str, words: Iterable[str]) -> PeerAllowlist:
     return frozenset(networks), has_unix
 
 
-def _parse_network(word: str) -> Network:
-    """Return a network. Convert IPv4-mapped IPv6 to IPv4, as `parse_address` does."""
+def parse_network(word: str) -> Network:
+    """Return a network, IPv4-mapped IPv6 as IPv4."""
     network = ipaddress.ip_network(word)
     first = network.network_address
     if isinstance(first, ipaddress.IPv6Address) and first.ipv4_mapped and network.prefixlen >= 96:
@@ -71,9 +71,7 @@ class Origin(NamedTuple):
 class Proxies:
     """Determine a request's client and scheme from its peer and, if that is trusted, its headers.
 
-    Each proxy appends the IP address that sent the request, so the last untrusted one is the client, and all
-    before it may be forged. The client is unknown if that entry is not an IP address, or if X-Forwarded-For
-    and Forwarded name different clients.
+    Each proxy appends an IP address, so the last untrusted one is the client; all before may be forged.
     """
 
     def __init__(self) -> None:
@@ -83,15 +81,14 @@ class Proxies:
     def client_address_and_scheme(self, headers: Mapping[str, Any]) -> Origin:
         peer = headers.get("REMOTE_ADDR", "")
         if not self.is_trusted(peer):
-            return Origin(_normalized(peer))
-        scheme = _http_unless_https(forwarded_proto(headers))
-        hops = {
-            name: self._find_client(parse(headers[key])) for name, key, parse in HEADERS if key in headers
-        }
+            return Origin(normalize_address(peer))
+        scheme = normalize_scheme(forwarded_proto(headers))
+        hops = {name: self.find_client(parse(headers[key])) for name, key, parse in HEADERS if key in headers}
         if not hops:
-            return Origin(_normalized(peer), scheme)
+            return Origin(normalize_address(peer), scheme)
         if "Forwarded" in hops:
-            scheme = _combine_schemes(scheme, _http_unless_https(hops["Forwarded"].scheme))
+            schemes = {scheme, normalize_scheme(hops["Forwarded"].scheme)} - {""}
+            scheme = CONFLICT if len(schemes) > 1 else "".join(schemes)
         clients = {hop.address for hop in hops.values()}
         if len(clients) > 1:
             return Origin("", scheme, "X-Forwarded-For and Forwarded name different clients")
@@ -100,7 +97,7 @@ class Proxies:
             return Origin("", scheme, f"{' and '.join(hops)} gives no IP address")
         return Origin(str(client), scheme)
 
-    def _find_client(self, hops: list[Hop]) -> Hop:
+    def find_client(self, hops: list[Hop]) -> Hop:
         """Return the last hop that is not a trusted proxy, or the first hop if all are."""
         for hop in reversed(hops):
             if hop.address is None or not self.is_trusted(str(hop.address)):
@@ -114,18 +111,12 @@ HEADERS: list[tuple[str, str, Callable[[str], list[Hop]]]] = [
 ]
 
 
-def _http_unless_https(scheme: str) -> str:
+def normalize_scheme(scheme: str) -> str:
     return scheme and ("https" if scheme == "https" else "http")
 
 
-def _combine_schemes(x_forwarded_proto: str, forwarded: str) -> str:
-    """Return the scheme on which both headers agree, or CONFLICT, which is never secure."""
-    schemes = {scheme for scheme in (x_forwarded_proto, forwarded) if scheme}
-    return CONFLICT if len(schemes) > 1 else "".join(schemes)
-
-
 @lru_cache(maxsize=1024)
-def _normalized(peer: str) -> str:
+def normalize_address(peer: str) -> str:
     return str(parse_address(peer) or peer)
 
 
@@ -153,7 +144,7 @@ class TrustedProxies:
         if not is_trusted and any(key in request.META for _, key, _ in HEADERS):
             request.META[UNTRUSTED_KEY] = peer or UNIX
         if self.will_redirect(request):
-            _check_scheme(peer or UNIX, request.META, origin.scheme, is_trusted)
+            check_scheme(peer or UNIX, request.META, origin.scheme, is_trusted)
         return self.get_response(request)
 
     def will_redirect(self, request: HttpRequest) -> bool:
@@ -162,7 +153,7 @@ class TrustedProxies:
         return is_insecure and not self.redirect_exempt.search(request.path.lstrip("/"))
 
 
-def _check_scheme(peer: str, headers: Mapping[str, Any], scheme: str, is_trusted: bool) -> None:
+def check_scheme(peer: str, headers: Mapping[str, Any], scheme: str, is_trusted: bool) -> None:
     """Raise AmbiguousScheme if a redirect to https would loop forever."""
     if not is_trusted:
         hops = parse_forwarded(headers.get("HTTP_FORWARDED", ""))

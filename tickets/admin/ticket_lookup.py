@@ -1,7 +1,6 @@
 """Look up the newest tickets of a filtered list without reading the whole table.
 
-Most filters select whole batches, whose tickets are read in index order, newest batches first. If few tickets
-can contain the requested numbers, the unique index on the numbers is searched instead.
+Most filters select whole batches, read newest first; selective numbers are searched in the unique index.
 """
 
 from collections.abc import Iterator, Sequence
@@ -83,10 +82,7 @@ def _in_batches(tickets: PreGeneratedTicketQuerySet, batches: Sequence[_Batch]) 
 
 
 def _by_numbers(tickets: PreGeneratedTicketQuerySet, query: NumberQuery) -> list[int]:
-    """Search the unique index once per possible position of the balls in a ticket.
-
-    Sort in Python, since with ORDER BY the database may scan the whole table.
-    """
+    """Search the unique index once per possible position of the balls; ORDER BY could scan the table."""
     stocked = TicketBatch.objects.with_stock(**tickets.filters).order_by()
     draws = list(stocked.values_list("draw_date", flat=True).distinct())
     ids: list[int] = []

@@ -1,7 +1,6 @@
-"""Run a django-q2 cluster that exits with its parent process.
+"""Run a django-q2 cluster that exits with its parent, which holds the write end of a pipe.
 
-`python -m tickets.cluster.qcluster_main FD`: FD is the read end of a pipe whose write end only the parent
-holds. When the parent exits, the cluster drains for DRAIN_SECONDS, then its process group is killed.
+`python -m tickets.cluster.qcluster_main FD`: FD is the read end.
 """
 
 import os

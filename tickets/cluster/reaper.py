@@ -23,7 +23,7 @@ class ReapResult(NamedTuple):
 
 
 def reap() -> ReapResult:
-    """Run one pass. Safe on several hosts at once: a single UPDATE decides who makes each change."""
+    """Run one pass. A single UPDATE decides which of several hosts makes each change."""
     exhausted_batches = TicketBatch.objects.generated().out_of_attempts()
     exhausted_runs = PipelineRun.objects.out_of_attempts()
     return ReapResult(

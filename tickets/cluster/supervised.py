@@ -24,8 +24,7 @@ CANARY_AFTER = 8  # seconds without heartbeat before a canary is sent
 CANARY_EVERY = 4
 HUNG_AFTER = 25  # seconds without heartbeat
 TERM_SECONDS = 5  # from SIGTERM to SIGKILL of a hung cluster
-# A cluster that ran at least this long is restarted at once, others after a growing pause.
-STEADY_SECONDS = 20
+STEADY_SECONDS = 20  # a cluster that ran longer is restarted at once, others after a growing pause
 MAX_PAUSE = 30
 
 Status = Cluster.Status
@@ -98,14 +97,14 @@ class SupervisedCluster:
         return ""
 
     def update_row(self, status: str, **values: object) -> None:
-        """Update the row; a database outage is only logged, since nobody could read the row then."""
+        """Update the row; only log a database outage, when nobody could read it."""
         try:
             Cluster.objects.filter(holder=self.name).update(status=status, seen_at=timezone.now(), **values)
         except DATABASE_OUTAGES as error:
             logger.warning("Status of cluster %s could not be stored: %s", self.name, error)
 
     def reset_timer(self) -> None:
-        """Restart the timer after a time in which the watchdog itself could not check."""
+        """Restart the timer after the watchdog itself could not check."""
         self.last_progress = time.monotonic()
 
     def terminate(self) -> None:
@@ -131,7 +130,7 @@ class SupervisedCluster:
     def record_stopped(self, restart_reason: str = "") -> None:
         """Record that all processes have exited, and release their leases.
 
-        Tasks that the cluster had fetched are lost, so all unleased work is enqueued again.
+        Fetched tasks are lost, so all unleased work is enqueued again.
         """
         try:
             for rows in (TicketBatch.objects, PipelineRun.objects, Training.objects):
