@@ -23,9 +23,11 @@ def render_balls(white_balls: Sequence[int], powerball: int, drawn: Numbers | No
 
     Balls that match `drawn` are marked, for screen readers too.
     """
-    white = [_ball(ball, "ball", drawn is not None and ball in drawn.white_balls) for ball in white_balls]
+    white = [
+        render_ball(ball, "ball", drawn is not None and ball in drawn.white_balls) for ball in white_balls
+    ]
     is_hit = drawn is not None and powerball == drawn.powerball
-    balls = [*white, _ball(powerball, "ball powerball", is_hit, "Powerball ")]
+    balls = [*white, render_ball(powerball, "ball powerball", is_hit, "Powerball ")]
     return format_html(
         '<span class="{}">{}</span>',
         "balls" if drawn is None else "balls marked",
@@ -33,17 +35,17 @@ def render_balls(white_balls: Sequence[int], powerball: int, drawn: Numbers | No
     )
 
 
-def _ball(number: int, css_class: str, is_hit: bool, prefix: str = "") -> str:
+def render_ball(number: int, css_class: str, is_hit: bool, prefix: str = "") -> str:
     return format_html(
         '<span class="{}">{}{}{}</span>',
         f"{css_class} hit" if is_hit else css_class,
-        _screen_reader_only(prefix),
+        render_for_screen_readers(prefix),
         number,
-        _screen_reader_only(" hit" if is_hit else ""),
+        render_for_screen_readers(" hit" if is_hit else ""),
     )
 
 
-def _screen_reader_only(text: str) -> str:
+def render_for_screen_readers(text: str) -> str:
     return format_html('<span class="spoken">{}</span>', text) if text else ""
 
 

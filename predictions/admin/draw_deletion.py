@@ -71,13 +71,13 @@ class DeletePage(ActionPage):
     form_class = DeleteForm
     template = "admin/predictions/draw/delete.html"
 
-    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+    def preview_context(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
         with refusing("Nothing was deleted"):
             deletion = preview_deletion(draws_to_delete(cleaned_data["draw_dates"], cleaned_data["source"]))
         dates = " ".join(str(draw.draw_date) for draw in deletion.draws)
         return {"deletion": deletion, "confirm": {"draw_dates": dates}}
 
-    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
+    def perform_action(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
         if not cleaned_data["draw_dates"]:
             raise ActionRefused("Nothing was deleted: enter dates, or preview the draws of the source first.")
         with refusing("Nothing was deleted"), transaction.atomic():

@@ -83,14 +83,14 @@ class ImportPage(ActionPage):
     template = "admin/predictions/draw/import.html"
     uploads = True
 
-    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
-        report = _import(cleaned_data, dry_run=True)
+    def preview_context(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+        report = import_or_refuse(cleaned_data, dry_run=True)
         file: DrawsFile | None = cleaned_data["draws_file"]
         return {
             "report": report,
             "nothing_to_do": not (report.new or report.changed),
             "tables": [
-                (title, [_preview_row(row) for row in rows[:MAX_LISTED]], max(0, len(rows) - MAX_LISTED))
+                (title, [preview_row(row) for row in rows[:MAX_LISTED]], max(0, len(rows) - MAX_LISTED))
                 for title, rows in (
                     ("New", report.new_draws),
                     ("Changed", report.changed_draws),
@@ -102,8 +102,8 @@ class ImportPage(ActionPage):
             "confirm": {} if file is None else {"file_name": file.name, "packed": file.encoded},
         }
 
-    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
-        report = _import(cleaned_data, dry_run=False)
+    def perform_action(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
+        report = import_or_refuse(cleaned_data, dry_run=False)
         file: DrawsFile | None = cleaned_data["draws_file"]
         source = cleaned_data["source"] if file is None else file.description
         options = ", replacing stored draws that differ" if cleaned_data["overwrite"] else ""
@@ -114,7 +114,7 @@ class ImportPage(ActionPage):
         self.model_admin.message_user(request, f"{report.summary()}.", level)
 
 
-def _import(cleaned_data: dict[str, Any], *, dry_run: bool) -> ImportReport:
+def import_or_refuse(cleaned_data: dict[str, Any], *, dry_run: bool) -> ImportReport:
     file: DrawsFile | None = cleaned_data["draws_file"]
     flags = {name: cleaned_data[name] for name in ("overwrite", "partial")} | {"dry_run": dry_run}
     try:
@@ -129,17 +129,17 @@ def _import(cleaned_data: dict[str, Any], *, dry_run: bool) -> ImportReport:
         raise ActionRefused(f"The draws of {name} cannot be imported: {error}{hint}") from error
 
 
-def _preview_row(row: ImportedDraw | RejectedRow) -> dict[str, Any]:
+def preview_row(row: ImportedDraw | RejectedRow) -> dict[str, Any]:
     return {
         "line": row.line,
         "draw_date": row.incoming.draw_date if row.incoming else None,
-        "stored": _render_draw(row.stored),
-        "incoming": _render_draw(row.incoming),
+        "stored": render_draw(row.stored),
+        "incoming": render_draw(row.incoming),
         "reason": row.reason if isinstance(row, RejectedRow) and row.incoming is None else "",
     }
 
 
-def _render_draw(draw: ParsedDraw | None) -> str:
+def render_draw(draw: ParsedDraw | None) -> str:
     if draw is None:
         return ""
     multiplier = f" multiplier {draw.multiplier}" if draw.multiplier else ""

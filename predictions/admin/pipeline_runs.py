@@ -48,16 +48,16 @@ class RunPage(ClusterActionPage):
     template = "admin/predictions/pipelinerun/run.html"
     needs_cluster = True
 
-    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+    def preview_context(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
         return cleaned_data | {
             "draw_date": upcoming_draw(),
             "steps": list(STEPS),
             "known": freshness_text(known_draws().through),
             "unfinished": PipelineRun.objects.unfinished().count(),
-            "fits": [(mode, _pinned_or_newest_model(mode)) for mode in cleaned_data["modes"]],
+            "fits": [(mode, pinned_or_newest_model(mode)) for mode in cleaned_data["modes"]],
         }
 
-    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
+    def perform_action(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
         with refusing():
             run, created = accept_run(
                 source=cleaned_data["source"],
@@ -75,7 +75,7 @@ class RunPage(ClusterActionPage):
         self.model_admin.message_user(request, text, messages.SUCCESS)
 
 
-def _pinned_or_newest_model(mode: str) -> TrainedModel | None:
+def pinned_or_newest_model(mode: str) -> TrainedModel | None:
     return TrainedModel.objects.filter(mode=mode).order_by("-pinned", "-id").first()
 
 

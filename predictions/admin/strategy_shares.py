@@ -20,13 +20,13 @@ PLOTTED = 200  # newest rows
 def share_column(strategy: str) -> Column:
     @admin.display(description=strategy.replace("_", " "))
     def column(shares: StrategyShares) -> str:
-        return _percent(shares.shares.get(strategy))
+        return percent_text(shares.shares.get(strategy))
 
     column.__name__ = strategy
     return column
 
 
-def _percent(share: float | None) -> str:
+def percent_text(share: float | None) -> str:
     return EMPTY if share is None else f"{share:.2%}"
 
 
@@ -52,7 +52,7 @@ class StrategySharesAdmin(ReadOnlyAdminMixin, RememberedFiltersAdmin):
             (
                 (
                     strategy,
-                    _percent(share),
+                    percent_text(share),
                     f"{shares.log_losses[strategy]:.4f}" if strategy in shares.log_losses else EMPTY,
                 )
                 for strategy, share in shares.shares.items()

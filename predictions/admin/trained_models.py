@@ -43,21 +43,21 @@ class ActivatePage(ActionPage):
     template = "admin/predictions/trainedmodel/activate.html"
     model_admin: "TrainedModelAdmin"
 
-    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+    def preview_context(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
         model: TrainedModel = cleaned_data["model"]
         active = TrainedModel.objects.active(model.mode)
-        if not _is_in_effect(model):
+        if not is_in_effect(model):
             with refusing(f"Model {model.pk}, {model}, cannot be activated"):
                 check_usable(model)
         return {
             "model": model,
-            "pins": not _is_newest(model),
-            "unpins": active is not None and active.pinned and _is_newest(model),
-            "rows": self._comparison_rows(active, model),
-            "nothing_to_do": _is_in_effect(model),
+            "pins": not is_newest(model),
+            "unpins": active is not None and active.pinned and is_newest(model),
+            "rows": self.comparison_rows(active, model),
+            "nothing_to_do": is_in_effect(model),
         }
 
-    def _comparison_rows(
+    def comparison_rows(
         self, active: TrainedModel | None, model: TrainedModel
     ) -> list[tuple[str, list[str]]]:
         """Return the properties of the active model, if there is another one, and of the selected model."""
@@ -71,13 +71,13 @@ class ActivatePage(ActionPage):
             ("Held-out log-loss", [model_admin.log_loss(model) for model in models]),
             ("Gain over uniform ± s.e.", [model_admin.gain(model) or EMPTY for model in models]),
             ("Verdict", [model_admin.verdict(model) for model in models]),
-            ("Parameters", [_parameters(model) for model in models]),
+            ("Parameters", [parameters_text(model) for model in models]),
             ("Seed", [str(model.seed) for model in models]),
         ]
 
-    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
+    def perform_action(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
         model: TrainedModel = cleaned_data["model"]
-        if _is_in_effect(model):
+        if is_in_effect(model):
             text = f"Model {model.pk}, {model}, is already active; nothing was changed."
             self.model_admin.message_user(request, text, messages.WARNING)
             return
@@ -92,16 +92,16 @@ class ActivatePage(ActionPage):
         self.model_admin.message_user(request, text, messages.SUCCESS)
 
 
-def _is_newest(model: TrainedModel) -> bool:
+def is_newest(model: TrainedModel) -> bool:
     return not TrainedModel.objects.filter(mode=model.mode, pk__gt=model.pk).exists()
 
 
-def _is_in_effect(model: TrainedModel) -> bool:
+def is_in_effect(model: TrainedModel) -> bool:
     """Return True if activating the model would change neither the active model nor the pin."""
-    return model.active and model.pinned != _is_newest(model)
+    return model.active and model.pinned != is_newest(model)
 
 
-def _parameters(model: TrainedModel) -> str:
+def parameters_text(model: TrainedModel) -> str:
     return ", ".join(f"{name} {value}" for name, value in model.parameters.items()) or "none"
 
 

@@ -58,7 +58,7 @@ class ActionPage(ABC):
         self.opts = model_admin.opts
 
     @abstractmethod
-    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+    def preview_context(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
         """Return the template context that describes the action, without performing it.
 
         An optional `confirm` maps field names to the values to post on confirmation instead of those entered,
@@ -66,7 +66,7 @@ class ActionPage(ABC):
         """
 
     @abstractmethod
-    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> HttpResponse | None:
+    def perform_action(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> HttpResponse | None:
         """Perform and log the action. Add a message, or return a response to show instead of the list."""
 
     @property
@@ -85,19 +85,19 @@ class ActionPage(ABC):
     def view(self, request: HttpRequest) -> HttpResponse:
         if not self.is_allowed(request):
             raise PermissionDenied
-        return self._post(request) if request.method == "POST" else self.get(request)
+        return self.handle_post(request) if request.method == "POST" else self.get(request)
 
     def get(self, request: HttpRequest) -> HttpResponse:
         if self.requires_input and not request.GET.keys() & self.form_class.base_fields.keys():
             return self.render(request, self.form_class())
         return self.render(request, self.form_class(request.GET))
 
-    def _post(self, request: HttpRequest) -> HttpResponse:
+    def handle_post(self, request: HttpRequest) -> HttpResponse:
         form = self.form_class(request.POST, request.FILES)
         if (self.uploads and PREVIEW_MARKER in request.POST) or not form.is_valid():
             return self.render(request, form)
         try:
-            response = self.perform(request, form.cleaned_data)
+            response = self.perform_action(request, form.cleaned_data)
         except ActionRefused as refusal:
             self.model_admin.message_user(request, str(refusal), messages.ERROR)
             return self.render(request, self.form_class(request.POST), with_preview=False)
@@ -109,7 +109,9 @@ class ActionPage(ABC):
         return reverse("admin:index")
 
     def render(self, request: HttpRequest, form: forms.Form, with_preview: bool = True) -> HttpResponse:
-        preview = self._preview(request, form) if with_preview and form.is_bound and form.is_valid() else None
+        preview = (
+            self.try_preview(request, form) if with_preview and form.is_bound and form.is_valid() else None
+        )
         context = self.model_admin.admin_site.each_context(request) | {
             "title": self.title,
             "opts": self.opts,
@@ -124,9 +126,9 @@ class ActionPage(ABC):
     def page_context(self, preview: dict[str, Any] | None) -> dict[str, Any]:
         return {}
 
-    def _preview(self, request: HttpRequest, form: forms.Form) -> dict[str, Any] | None:
+    def try_preview(self, request: HttpRequest, form: forms.Form) -> dict[str, Any] | None:
         try:
-            return self.preview(form.cleaned_data)
+            return self.preview_context(form.cleaned_data)
         except ActionRefused as refusal:
             self.model_admin.message_user(request, str(refusal), messages.ERROR)
             return None

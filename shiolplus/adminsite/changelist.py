@@ -155,17 +155,19 @@ class DrawMonthFilter(admin.SimpleListFilter):
     day_parameter = "draw_date"
 
     @classmethod
-    def days(cls) -> Iterable[date]:
+    def draw_days(cls) -> Iterable[date]:
         raise NotImplementedError
 
     def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> list[tuple[str, str]]:
-        months = dict.fromkeys(f"{day:%Y-%m}" for day in self.days())
+        months = dict.fromkeys(f"{day:%Y-%m}" for day in self.draw_days())
         return [(month, month) for month in months]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if self.value() is None:
             return queryset
-        return self.filter_by_days(queryset, [day for day in self.days() if f"{day:%Y-%m}" == self.value()])
+        return self.filter_by_days(
+            queryset, [day for day in self.draw_days() if f"{day:%Y-%m}" == self.value()]
+        )
 
     def filter_by_days(self, rows: Any, days: list[date]) -> Any:
         return rows.filter(draw_date__in=days)
@@ -173,30 +175,32 @@ class DrawMonthFilter(admin.SimpleListFilter):
     @classmethod
     def links(cls, changelist: ChangeList) -> Links:
         """Return the context of Django's date hierarchy: the months, or the draws of the selected month."""
-        days = list(cls.days())
+        days = list(cls.draw_days())
         months = list(dict.fromkeys(f"{day:%Y-%m}" for day in days))
         selected_day = str(changelist.params.get(cls.day_parameter, ""))
         month = str(changelist.params.get(cls.parameter_name, "")) or selected_day[:7]
         if not month and len(months) == 1:
             month = months[0]
         if not month:
-            choices = [cls._link(changelist, month, cls.parameter_name, month) for month in reversed(months)]
+            choices = [
+                cls.make_link(changelist, month, cls.parameter_name, month) for month in reversed(months)
+            ]
             return {"show": bool(months), "choices": choices}
         has_back = len(months) > 1 or selected_day
         return {
             "show": bool(days),
-            "back": cls._link(changelist, "All draws") if has_back else None,
+            "back": cls.make_link(changelist, "All draws") if has_back else None,
             "choices": [
                 {"title": str(day)}
                 if str(day) == selected_day
-                else cls._link(changelist, str(day), cls.day_parameter, str(day))
+                else cls.make_link(changelist, str(day), cls.day_parameter, str(day))
                 for day in reversed(days)
                 if f"{day:%Y-%m}" == month
             ],
         }
 
     @classmethod
-    def _link(cls, changelist: ChangeList, title: str, parameter: str = "", value: str = "") -> Links:
+    def make_link(cls, changelist: ChangeList, title: str, parameter: str = "", value: str = "") -> Links:
         params = {parameter: value} if parameter else {}
         query = changelist.get_query_string(params, [cls.parameter_name, cls.day_parameter])
         return {"title": title, "link": query}

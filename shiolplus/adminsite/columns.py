@@ -33,12 +33,12 @@ class DrawDateFilter(admin.SimpleListFilter):
     title = "draw date"
     parameter_name = "draw_date"
 
-    def days(self, model_admin: "admin.ModelAdmin[Any]") -> Iterable[date]:
+    def draw_days(self, model_admin: "admin.ModelAdmin[Any]") -> Iterable[date]:
         rows = model_admin.model._default_manager.order_by("-draw_date")
         return rows.values_list("draw_date", flat=True).distinct()[:DRAWS_OFFERED]
 
     def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> list[tuple[str, str]]:
-        return [(str(day), str(day)) for day in self.days(model_admin)]
+        return [(str(day), str(day)) for day in self.draw_days(model_admin)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()

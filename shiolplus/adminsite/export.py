@@ -81,20 +81,20 @@ class ExportMixin(RememberedFiltersAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.export_view)
-        return [path("export/", view, name=self._url_name("export")), *super().get_urls()]
+        return [path("export/", view, name=self.url_name_of("export")), *super().get_urls()]
 
-    def _url_name(self, page: str) -> str:
+    def url_name_of(self, page: str) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{page}"
 
     def list_context(self, request: HttpRequest, changelist: ChangeList) -> dict[str, Any]:
-        url = reverse(f"admin:{self._url_name('export')}", query=QueryDict(persistent_query(request.GET)))
+        url = reverse(f"admin:{self.url_name_of('export')}", query=QueryDict(persistent_query(request.GET)))
         return super().list_context(request, changelist) | {"export_url": url}
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
         if not self.has_view_permission(request):
             raise PermissionDenied
         request.GET = QueryDict(persistent_query(request.GET))
-        list_name = f"admin:{self._url_name('changelist')}"
+        list_name = f"admin:{self.url_name_of('changelist')}"
         try:
             changelist = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
@@ -103,7 +103,7 @@ class ExportMixin(RememberedFiltersAdmin):
             return HttpResponseRedirect(reverse(list_name, query={ERROR_FLAG: 1}))
         form = ExportForm(request.POST if request.method == "POST" else None, initial={"format": "csv"})
         if form.is_valid():
-            return self._stream(request, changelist, form.cleaned_data["format"])
+            return self.stream_response(request, changelist, form.cleaned_data["format"])
         context = self.admin_site.each_context(request) | {
             "title": f"Export {self.opts.verbose_name_plural}",
             "opts": self.opts,
@@ -115,7 +115,7 @@ class ExportMixin(RememberedFiltersAdmin):
         }
         return TemplateResponse(request, "adminsite/export.html", context)
 
-    def _stream(
+    def stream_response(
         self, request: HttpRequest, changelist: ChangeList, file_format: str
     ) -> StreamingHttpResponse:
         name = f"{slugify(str(self.opts.verbose_name_plural))}-{timezone.now():%Y-%m-%d}.{file_format}"

@@ -83,49 +83,49 @@ class BatchesPage(ClusterActionPage):
         Return an empty string if the batch's state no longer allows the action.
         """
 
-    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+    def preview_context(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
         pks = cleaned_data["batches"]
-        batches = _ordered(TicketBatch.objects.filter(pk__in=pks) if pks else self.default_queryset())
+        batches = order_batches(TicketBatch.objects.filter(pk__in=pks) if pks else self.default_queryset())
         rows = [self.describe(batch) for batch in batches[:MAX_SELECTED]]
         eligible = [row.batch.pk for row in rows if not row.blocked_reason]
         return {
             "rows": rows,
-            "batches": _count_text(len(eligible)),
+            "batches": count_text(len(eligible)),
             "more": max(0, batches.count() - MAX_SELECTED),
             "nothing_to_do": not eligible,
             # Only the previewed batches, not those that match at the time of confirmation.
             "confirm": {"batches": " ".join(map(str, eligible))},
         }
 
-    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
+    def perform_action(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
         if not cleaned_data["batches"]:
             raise ActionRefused("Nothing was changed: enter batch ids, or preview the action first.")
         changed, unchanged = [], []
-        for batch in _ordered(TicketBatch.objects.filter(pk__in=cleaned_data["batches"])):
-            if self._apply_and_log(request, batch):
+        for batch in order_batches(TicketBatch.objects.filter(pk__in=cleaned_data["batches"])):
+            if self.apply_and_log(request, batch):
                 changed.append(str(batch))
             else:
                 batch.refresh_from_db(fields=["status"])
                 unchanged.append(f"{batch} is already {batch.status}")
         if changed:
-            text = f"{_count_text(len(changed))} {self.past_participle}: {', '.join(changed)}."
+            text = f"{count_text(len(changed))} {self.past_participle}: {', '.join(changed)}."
             self.model_admin.message_user(request, text, messages.SUCCESS)
         if unchanged:
             text = f"Not changed: {', '.join(unchanged)}."
             self.model_admin.message_user(request, text, messages.WARNING)
 
-    def _apply_and_log(self, request: HttpRequest, batch: TicketBatch) -> bool:
+    def apply_and_log(self, request: HttpRequest, batch: TicketBatch) -> bool:
         with transaction.atomic():
             if text := self.apply(request, batch):
                 self.model_admin.log_change(request, batch, text)
         return bool(text)
 
 
-def _ordered(batches: Any) -> Any:
+def order_batches(batches: Any) -> Any:
     return batches.select_related("run", "prediction").order_by("id")
 
 
-def _count_text(number: int) -> str:
+def count_text(number: int) -> str:
     return f"{number} batch" if number == 1 else f"{number} batches"
 
 

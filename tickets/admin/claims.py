@@ -49,13 +49,13 @@ class ClaimPaginator(CappedPaginator):
 
 
 class ClaimedDrawFilter(DrawDateFilter):
-    def days(self, model_admin: "admin.ModelAdmin[Any]") -> Iterable[date]:
+    def draw_days(self, model_admin: "admin.ModelAdmin[Any]") -> Iterable[date]:
         return claimed_draws()[:DRAWS_OFFERED]
 
 
 class ClaimedMonthFilter(DrawMonthFilter):
     @classmethod
-    def days(cls) -> Iterable[date]:
+    def draw_days(cls) -> Iterable[date]:
         return claimed_draws()
 
 
@@ -65,11 +65,11 @@ def claimed_draws() -> QuerySet[ClaimHour, date]:
     return hours.values_list("draw_date", flat=True).distinct()
 
 
-def _tickets_json(numbers: list[list[int]]) -> list[dict[str, Any]]:
+def tickets_json(numbers: list[list[int]]) -> list[dict[str, Any]]:
     return [{"white_balls": white_balls, "powerball": powerball} for *white_balls, powerball in numbers]
 
 
-def _tickets_cell(numbers: list[list[int]]) -> str:
+def tickets_cell(numbers: list[list[int]]) -> str:
     return "; ".join(f"{' '.join(map(str, white_balls))} +{powerball}" for *white_balls, powerball in numbers)
 
 
@@ -78,7 +78,7 @@ class ClaimAdmin(ReadOnlyAdminMixin, ExportMixin):
     exported = [
         *(ExportColumn("id"), ExportColumn("client", "client__name"), ExportColumn("mode")),
         *(ExportColumn("count"), ExportColumn("draw_date"), ExportColumn("created_at")),
-        ExportColumn("tickets", "numbers", in_json=_tickets_json, in_csv=_tickets_cell),
+        ExportColumn("tickets", "numbers", in_json=tickets_json, in_csv=tickets_cell),
     ]
     list_display = [
         "id",
@@ -143,7 +143,7 @@ class ClaimAdmin(ReadOnlyAdminMixin, ExportMixin):
                     render_balls(ticket["white_balls"], ticket["powerball"], draw),
                     ticket["strategy"],
                     f"{ticket['confidence']:.3f}",
-                    _prize_text(ticket["result"]),
+                    prize_text(ticket["result"]),
                 )
                 for ticket in tickets_of(claim, draw)
             ),
@@ -155,7 +155,7 @@ class ClaimAdmin(ReadOnlyAdminMixin, ExportMixin):
         )
 
 
-def _prize_text(result: dict[str, Any] | None) -> str:
+def prize_text(result: dict[str, Any] | None) -> str:
     if result is None:
         return "not drawn yet"
     prize = result["prize_usd"]

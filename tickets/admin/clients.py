@@ -106,18 +106,18 @@ class ApiClientAdmin(ActionAdmin):
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         # Check before Django collects and lists every claim; a client may have a million.
         for client in objs:
-            _check_without_claims(client)
+            check_without_claims(client)
         return super().get_deleted_objects(objs, request)
 
     def delete_model(self, request: HttpRequest, client: ApiClient) -> None:
         with transaction.atomic():
             # Wait for a concurrent claim, which holds the same lock, so that it is counted.
             ApiClient.objects.select_for_update().filter(pk=client.pk).first()
-            _check_without_claims(client)
+            check_without_claims(client)
             client.delete()
 
 
-def _check_without_claims(client: ApiClient) -> None:
+def check_without_claims(client: ApiClient) -> None:
     if client.claims.exists():
         raise ActionRefused(
             f"Client {client} has claims, which are kept permanently, so it cannot be deleted. "

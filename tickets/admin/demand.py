@@ -50,21 +50,21 @@ class StockRow:
             on_order=f"{stock.on_order:,}",
             reorder_point=f"{stock.outlook.reorder_point:,}",
             short_by=f"{stock.deficit:,}",
-            expected=_expected_text(stock),
-            lasts=_lasts_text(stock),
+            expected=expected_text(stock),
+            lasts=lasts_text(stock),
             refused_claims=f"{stock.refused_claims:,}",
-            replenished=_replenishment_text(stock, is_predicted),
+            replenished=replenishment_text(stock, is_predicted),
         )
 
 
-def _expected_text(stock: StockLevel) -> str:
+def expected_text(stock: StockLevel) -> str:
     if not stock.outlook.has_demand:
         return "never claimed"
     demand = stock.outlook.rest
     return f"{demand.mean:,.0f}, rarely over {demand.quantile(SHOWN_QUANTILE):,}"
 
 
-def _lasts_text(stock: StockLevel) -> str:
+def lasts_text(stock: StockLevel) -> str:
     if not (stock.outlook.has_demand and stock.outlook.is_open):
         return EMPTY
     hours = stock.hours_to_empty
@@ -74,7 +74,7 @@ def _lasts_text(stock: StockLevel) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _replenishment_text(stock: StockLevel, is_predicted: bool) -> str:
+def replenishment_text(stock: StockLevel, is_predicted: bool) -> str:
     if stock.is_paused:
         return "paused"
     if not stock.outlook.max_stock:
@@ -119,34 +119,34 @@ def demand_context(now: datetime) -> dict[str, Any]:
         "was_ever_claimed": any(level.outlook.has_demand for level in levels),
         "stock": [StockRow.of(level, level.mode in predicted) for level in levels],
         "modes": MODE_NAMES,
-        "hours": [_hour_row(counts, begin) for begin in reversed(_last_hours(now, TABLE_HOURS))],
-        "chart": _chart(counts, _last_hours(now, CHART_HOURS)) if counts else None,
+        "hours": [hour_row(counts, begin) for begin in reversed(last_hours(now, TABLE_HOURS))],
+        "chart": claims_chart(counts, last_hours(now, CHART_HOURS)) if counts else None,
         "lead_time_minutes": round(LEAD_TIME_HOURS * 60),
         "service_level": f"{SERVICE_LEVEL:.1%}",
     }
 
 
-def _last_hours(now: datetime, count: int) -> list[datetime]:
+def last_hours(now: datetime, count: int) -> list[datetime]:
     """Return the starts of the last `count` clock hours, including the current one."""
     current = floor_to_hour(now)
     return [current - HOUR * back for back in reversed(range(count))]
 
 
-def _hour_row(counts: Counts, begin: datetime) -> Hour:
-    return Hour(f"{begin:%Y-%m-%d %H}:00", [_claims_text(counts.get((mode, begin))) for mode in MODE_NAMES])
+def hour_row(counts: Counts, begin: datetime) -> Hour:
+    return Hour(f"{begin:%Y-%m-%d %H}:00", [claims_text(counts.get((mode, begin))) for mode in MODE_NAMES])
 
 
-def _claims_text(count: ClaimCount | None) -> str:
+def claims_text(count: ClaimCount | None) -> str:
     if count is None:
         return EMPTY
     text = f"{count.claims:,} ({count.tickets:,})"
     return text + (f", {count.refused:,} refused" if count.refused else "")
 
 
-def _chart(counts: Counts, hours: Sequence[datetime]) -> LineChart:
+def claims_chart(counts: Counts, hours: Sequence[datetime]) -> LineChart:
     """Chart the claims requested per hour, one line per mode. The current hour is incomplete."""
     series = {
-        mode: [_requested(counts.get((mode, begin))) for begin in hours]
+        mode: [requested_claims(counts.get((mode, begin))) for begin in hours]
         for mode in MODE_NAMES
         if any((mode, begin) in counts for begin in hours)
     }
@@ -161,5 +161,5 @@ def _chart(counts: Counts, hours: Sequence[datetime]) -> LineChart:
     )
 
 
-def _requested(count: ClaimCount | None) -> float:
+def requested_claims(count: ClaimCount | None) -> float:
     return 0.0 if count is None else float(count.claims + count.refused)

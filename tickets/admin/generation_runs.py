@@ -68,7 +68,7 @@ class GeneratePage(ClusterActionPage):
     template = "admin/tickets/generationrun/generate.html"
     needs_cluster = True
 
-    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+    def preview_context(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
         day, batch_size = cleaned_data["draw_date"], cleaned_data["batch_size"]
         rows = TicketBatch.objects.filter(draw_date=day).order_by().values("mode").annotate(sum=Sum("stored"))
         stored = {row["mode"]: row["sum"] for row in rows}
@@ -82,7 +82,7 @@ class GeneratePage(ClusterActionPage):
             "nothing_to_do": all(mode.paused for mode in modes),
         }
 
-    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
+    def perform_action(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
         with refusing():
             # The permission to generate does not include deletion, so no cleanup.
             generator = BatchTicketGenerator(

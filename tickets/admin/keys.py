@@ -66,16 +66,16 @@ class CreateKeyPage(ActionPage):
     form_class = CreateKeyForm
     template = "admin/tickets/apiclient/make_key.html"
 
-    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
-        return {"client": cleaned_data["client"], "expiry": _expiry_text(cleaned_data["last_day"])}
+    def preview_context(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+        return {"client": cleaned_data["client"], "expiry": expiry_text(cleaned_data["last_day"])}
 
-    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> HttpResponse:
+    def perform_action(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> HttpResponse:
         client: ApiClient = cleaned_data["client"]
         with refusing("No key was created"):
             key, text = create_key(
                 client, cleaned_data["name"], cleaned_data["last_day"], cleaned_data["begins"]
             )
-        expiry = _expiry_text(key.expiry_date)
+        expiry = expiry_text(key.expiry_date)
         self.model_admin.log_change(request, client, f"Created key {key.prefix}, which {expiry}.")
         context = self.model_admin.admin_site.each_context(request) | {
             "title": "API key created",
@@ -113,7 +113,7 @@ class RevokeKeyPage(ActionPage):
     form_class = RevokeKeyForm
     template = "admin/tickets/apiclient/revoke_key.html"
 
-    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+    def preview_context(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
         key: ApiKey = cleaned_data["begins"]
         return {
             "key": key,
@@ -121,7 +121,7 @@ class RevokeKeyPage(ActionPage):
             "nothing_to_do": key.revoked,
         }
 
-    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
+    def perform_action(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
         key: ApiKey = cleaned_data["begins"]
         if not revoke_key(key.prefix):
             raise ActionRefused(f"Key {key.prefix} is already revoked.")
@@ -130,5 +130,5 @@ class RevokeKeyPage(ActionPage):
         self.model_admin.message_user(request, text, messages.SUCCESS)
 
 
-def _expiry_text(expires_at: datetime | None) -> str:
+def expiry_text(expires_at: datetime | None) -> str:
     return "never expires" if expires_at is None else f"expires {expires_at:%Y-%m-%d %H:%M} UTC"

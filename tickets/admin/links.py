@@ -80,16 +80,16 @@ LINKS_BY_CODE: dict[str, Sequence[AdminLink]] = {
 
 
 def links_for_diagnostic(request: HttpRequest, diagnostic: Diagnostic) -> list[Button]:
-    return _allowed(request, LINKS_BY_CODE.get(diagnostic.code, ()), diagnostic.subject)
+    return allowed_buttons(request, LINKS_BY_CODE.get(diagnostic.code, ()), diagnostic.subject)
 
 
 def links_for_mode(request: HttpRequest, mode: ModeSnapshot) -> list[Button]:
-    return _allowed(request, [RESUME] if mode.is_paused else [GENERATE, REGENERATE, PAUSE], mode.mode)
+    return allowed_buttons(request, [RESUME] if mode.is_paused else [GENERATE, REGENERATE, PAUSE], mode.mode)
 
 
 def links_for_batch(request: HttpRequest, batch_id: int) -> list[Button]:
-    return _allowed(request, [CANCEL], batch_id)
+    return allowed_buttons(request, [CANCEL], batch_id)
 
 
-def _allowed(request: HttpRequest, links: Sequence[AdminLink], subject: str | int) -> list[Button]:
+def allowed_buttons(request: HttpRequest, links: Sequence[AdminLink], subject: str | int) -> list[Button]:
     return [(link.title, link.url(subject)) for link in links if link.is_allowed(request)]

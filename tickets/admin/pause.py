@@ -26,7 +26,7 @@ class _PauseStatePage(ActionPage):
     pauses: ClassVar[bool]
     past_participle: ClassVar[str]
 
-    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+    def preview_context(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
         policies = policies_by_mode()
         modes = [(mode, policies[mode].paused == self.pauses) for mode in cleaned_data["modes"]]
         changing = [mode for mode, is_unchanged in modes if not is_unchanged]
@@ -38,8 +38,8 @@ class _PauseStatePage(ActionPage):
             "nothing_to_do": not changing,
         }
 
-    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
-        changed = [mode for mode in cleaned_data["modes"] if self._set_paused(request, mode)]
+    def perform_action(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
+        changed = [mode for mode in cleaned_data["modes"] if self.set_paused(request, mode)]
         if changed:
             text = f"{self.past_participle.capitalize()}: {', '.join(changed)}."
             self.model_admin.message_user(request, text, messages.SUCCESS)
@@ -49,7 +49,7 @@ class _PauseStatePage(ActionPage):
                 request, f"Already {state}: {', '.join(unchanged)}.", messages.WARNING
             )
 
-    def _set_paused(self, request: HttpRequest, mode: str) -> bool:
+    def set_paused(self, request: HttpRequest, mode: str) -> bool:
         """Update the mode's policy and log the change. Return False if nothing changed."""
         with transaction.atomic():
             policy, _ = ModePolicy.objects.get_or_create(mode=mode)

@@ -59,7 +59,7 @@ class PurgePage(ClusterActionPage):
             name: value for name, value in request.GET.dict().items() if value and name not in NOT_FILTERS
         }
         supported = {FORM_FIELDS[name]: value for name, value in filters.items() if name in FORM_FIELDS}
-        unsupported = dict.fromkeys(_filter_title(name) for name in filters if name not in FORM_FIELDS)
+        unsupported = dict.fromkeys(filter_title(name) for name in filters if name not in FORM_FIELDS)
         return self.url(**supported, **{UNSUPPORTED: list(unsupported)})
 
     def get(self, request: HttpRequest) -> HttpResponse:
@@ -74,8 +74,8 @@ class PurgePage(ClusterActionPage):
         self.model_admin.message_user(request, text, messages.WARNING)
         return self.render(request, PurgeForm(initial=request.GET.dict()))
 
-    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
-        candidates = _candidates(cleaned_data, _created_before(cleaned_data))
+    def preview_context(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+        candidates = candidates_of(cleaned_data, created_before(cleaned_data))
         by_mode: dict[str, int] = {}
         for batch, tickets in candidates:
             by_mode[batch.mode] = by_mode.get(batch.mode, 0) + tickets
@@ -87,9 +87,9 @@ class PurgePage(ClusterActionPage):
             "needs_cluster": needs_background(candidates),
         }
 
-    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
-        before = _created_before(cleaned_data)
-        candidates = _candidates(cleaned_data, before)
+    def perform_action(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
+        before = created_before(cleaned_data)
+        candidates = candidates_of(cleaned_data, before)
         older = f" older than {cleaned_data['days']} days" if cleaned_data["days"] else ""
         if needs_background(candidates):
             enqueue_purge(candidates, before)
@@ -107,16 +107,16 @@ class PurgePage(ClusterActionPage):
         self.model_admin.message_user(request, text, messages.SUCCESS)
 
 
-def _filter_title(name: str) -> str:
+def filter_title(name: str) -> str:
     """Return a readable name of a list filter, such as "created at" for `created_at__gte`."""
     return "a search" if name == SEARCH_VAR else name.split("__")[0].replace("_", " ")
 
 
-def _created_before(cleaned_data: dict[str, Any]) -> datetime | None:
+def created_before(cleaned_data: dict[str, Any]) -> datetime | None:
     return days_ago(cleaned_data["days"]) if cleaned_data["days"] else None
 
 
-def _candidates(cleaned_data: dict[str, Any], before: datetime | None) -> list[PurgeCandidate]:
+def candidates_of(cleaned_data: dict[str, Any], before: datetime | None) -> list[PurgeCandidate]:
     return purge_candidates(
         cleaned_data["batches"], cleaned_data["mode"] or None, cleaned_data["draw_date"], before
     )

@@ -39,7 +39,7 @@ class RegeneratePage(ClusterActionPage):
     def is_allowed(self, request: HttpRequest) -> bool:
         return super().is_allowed(request) and request.user.has_perm(self.delete_permission)
 
-    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+    def preview_context(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
         with refusing(f"Mode {cleaned_data['mode']} cannot be regenerated"):
             planned = regeneration(cleaned_data["mode"], cleaned_data["draw_date"], cleaned_data["size"])
         return {
@@ -52,7 +52,7 @@ class RegeneratePage(ClusterActionPage):
             "confirm": {"draw_date": str(planned.draw_date), "size": str(planned.size)},
         }
 
-    def perform(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
+    def perform_action(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
         mode, day = cleaned_data["mode"], cleaned_data["draw_date"]
         with refusing(f"Mode {mode} cannot be regenerated"):
             run, replaced = regenerate(

@@ -31,8 +31,8 @@ class RetryPage(BatchesPage):
         failed = TicketBatch.objects.filter(status=TicketBatch.Status.FAILED)
         return failed.filter(draw_date__gte=upcoming_draw())
 
-    def preview(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
-        preview = super().preview(cleaned_data)
+    def preview_context(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
+        preview = super().preview_context(cleaned_data)
         return preview | {"needs_cluster": not preview["nothing_to_do"]}
 
     def describe(self, batch: TicketBatch) -> PreviewRow:
@@ -40,14 +40,14 @@ class RetryPage(BatchesPage):
             return PreviewRow(batch, blocked_reason=f"Already {batch.status}; nothing to retry")
         is_past = batch.draw_date < upcoming_draw()
         warning = "; the draw is over, so its tickets cannot be claimed" if is_past else ""
-        return PreviewRow(batch, format_html("{}{}", _prediction_text(batch), warning))
+        return PreviewRow(batch, format_html("{}{}", prediction_text(batch), warning))
 
     def apply(self, request: HttpRequest, batch: TicketBatch) -> str:
         progress = f"{batch.generated:,} of {batch.requested:,} tickets"
         return f"Queued again; continues at {progress}." if retry_batch(batch) else ""
 
 
-def _prediction_text(batch: TicketBatch) -> str:
+def prediction_text(batch: TicketBatch) -> str:
     """Describe the prediction that a retry samples from: the batch's own, otherwise the newest."""
     prediction, text = batch.prediction, "its prediction"
     if prediction is None:

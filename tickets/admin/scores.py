@@ -50,7 +50,7 @@ class ScoreFieldsMixin(ReadOnlyAdminMixin):
             "",
             "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
             (
-                (tier, _prize_text(tier), f"{count:,}", f"{float(score.tickets / tier.odds_one_in):,.2f}")
+                (tier, prize_text(tier), f"{count:,}", f"{float(score.tickets / tier.odds_one_in):,.2f}")
                 for tier, count in zip(PRIZE_TIERS, score.tiers, strict=True)
             ),
         )
@@ -70,7 +70,7 @@ class ScoreFieldsMixin(ReadOnlyAdminMixin):
         return ONE_DRAW
 
 
-def _prize_text(tier: PrizeTier) -> str:
+def prize_text(tier: PrizeTier) -> str:
     prize = prize_of(tier.white_matches, tier.powerball_match)
     return prize if isinstance(prize, str) else f"${prize:,}"
 

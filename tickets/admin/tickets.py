@@ -125,7 +125,7 @@ class StockedModeFilter(admin.SimpleListFilter):
 
 
 class StockedDrawFilter(DrawDateFilter):
-    def days(self, model_admin: "admin.ModelAdmin[Any]") -> Iterable[date]:
+    def draw_days(self, model_admin: "admin.ModelAdmin[Any]") -> Iterable[date]:
         return stocked_draws()[:DRAWS_OFFERED]
 
     def filter_by_draw(self, tickets: Any, day: date) -> QuerySet[PreGeneratedTicket]:
@@ -134,7 +134,7 @@ class StockedDrawFilter(DrawDateFilter):
 
 class StockedMonthFilter(DrawMonthFilter):
     @classmethod
-    def days(cls) -> Iterable[date]:
+    def draw_days(cls) -> Iterable[date]:
         return stocked_draws()
 
     def filter_by_days(self, tickets: Any, days: list[date]) -> QuerySet[PreGeneratedTicket]:
