@@ -25,7 +25,7 @@ def tune_database(database: dict[str, Any], pool_size: int, wal_bytes: int, test
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
             f"PRAGMA journal_size_limit={wal_bytes};",
         }
-        # A file, which a cluster in another process can share.
+        # A file can be shared with clusters.
         database["TEST"] = {"NAME": str(test_file)}
     else:
         database["CONN_HEALTH_CHECKS"] = True
@@ -37,7 +37,7 @@ def tune_database(database: dict[str, Any], pool_size: int, wal_bytes: int, test
 
 
 def tune_cache(cache: dict[str, Any], url: str) -> None:
-    """Add options of the default cache. Raise ValueError for a Redis URL without host or database number."""
+    """Add options of the default cache. Raise ValueError for an incomplete Redis URL."""
     cache.setdefault("KEY_PREFIX", "shiolplus")
     if "redis" in cache["BACKEND"]:
         parts = urlsplit(url)

@@ -97,7 +97,7 @@ def page_name(request: HttpRequest) -> str:
 def is_due_to_url(
     request: HttpRequest, model_admin: Any, error: Exception, path_values: Sequence[Any]
 ) -> bool:
-    """Return True if a value in the URL may have caused the error, False if the error is a bug."""
+    """Return True if a value in the URL may have caused the error."""
     if isinstance(error, BadValue):
         return True
     if path_values:

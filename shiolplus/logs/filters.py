@@ -14,13 +14,13 @@ _VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 def request_id_of(headers: Mapping[str, Any]) -> str:
-    """Return the X-Request-ID header if it is well-formed, else a new id."""
+    """Return a well-formed X-Request-ID header, else a new id."""
     request_id = headers.get("HTTP_X_REQUEST_ID", "")
     return request_id if _VALID_REQUEST_ID.fullmatch(request_id) else uuid.uuid4().hex
 
 
 class RequestIdMiddleware:
-    """Set `request.request_id`, also in log lines and in the X-Request-ID response header."""
+    """Set `request.request_id`, in log lines and in the X-Request-ID response header too."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

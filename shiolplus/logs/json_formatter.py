@@ -7,7 +7,7 @@ from typing import Any
 
 
 class JsonFormatter(logging.Formatter):
-    """Format a record as one line of ASCII: time, level, logger, message, context ids and any exception."""
+    """Format a record as one line of ASCII, with context ids and any exception."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, Any] = {
@@ -32,5 +32,5 @@ def message_of(record: logging.LogRecord) -> str:
 
 
 def escape_surrogates(text: str) -> str:
-    """Escape lone surrogates, which strict JSON parsers reject."""
+    # Strict JSON parsers reject lone surrogates.
     return text.encode("utf-8", "backslashreplace").decode()

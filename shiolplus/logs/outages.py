@@ -31,7 +31,7 @@ READ_ONLY_STATES, FULL_STATES = {"25006"}, {"53100"}  # SQLSTATE of PostgreSQL
 
 
 def outage_of(error: BaseException | None) -> str | None:
-    """Return the kind of outage that an error or one of its causes indicates, or None."""
+    """Return the kind of outage that an error or one of its causes indicates."""
     for cause in causes_of(error):
         if isinstance(cause, OSError) and cause.errno in FULL_ERRNOS:
             return DISK_FULL
@@ -115,7 +115,7 @@ class OutageFilter(logging.Filter):
                 )
 
     def _is_logged(self, record: logging.LogRecord, kind: str) -> bool:
-        """Count a record. If it must be logged, replace its traceback by one line and return True."""
+        """Count a record. If it must be logged, make it one line and return True."""
         error = record.exc_info[1] if record.exc_info else None
         record.exc_info = record.exc_text = None
         text = join_lines(record.getMessage())
@@ -147,7 +147,7 @@ def log_ended_outages() -> None:
 
 
 class LogFile(ConcurrentRotatingFileHandler):
-    """Rotating log file that reports write errors on stderr, at most once per REPEATED_EVERY seconds."""
+    """Rotating log file that reports write errors on stderr, once per REPEATED_EVERY seconds."""
 
     last_reported_at = -REPEATED_EVERY
 

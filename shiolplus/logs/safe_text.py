@@ -22,14 +22,13 @@ def _escape(match: re.Match[str]) -> str:
 
 def sanitize_text(text: str, max_length: int = MAX_STORED) -> str:
     """Escape characters unsafe to store, except newlines and tabs, and truncate."""
-    safe = _UNSAFE.sub(_escape, text[: max_length + 1])  # an error text may be megabytes long
+    safe = _UNSAFE.sub(_escape, text[: max_length + 1])  # may be megabytes long
     if len(safe) <= max_length:
         return safe
     return safe[: max(0, max_length - len(MARKER))] + MARKER[:max_length]
 
 
 def sanitize_line(text: str) -> str:
-    """Escape unsafe characters, newlines and tabs."""
     return _UNSAFE_IN_LINE.sub(_escape, text)
 
 
@@ -47,7 +46,7 @@ def sanitize_json(value: Any) -> Any:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return "Type: text", safe to store, even if the error's `__str__` raises."""
+    """Return "Type: text", even if the error's `__str__` raises."""
     try:
         text = str(error)
     except Exception as str_error:  # noqa: BLE001 - recording a failure must not fail
@@ -64,7 +63,7 @@ def is_name(text: str) -> bool:
 
 
 def check_name(field: str, name: object, max_length: int) -> str:
-    """Return the name. Raise ValueError unless it has 1 to `max_length` characters and passes `is_name`."""
+    """Return the name. Raise ValueError if it is too long or not a name."""
     if not isinstance(name, str) or len(name) > max_length or not is_name(name):
         raise ValueError(
             f"{field} {shorten_value(name)}: allowed is a text of 1 to {max_length} characters, not blank "

@@ -84,11 +84,11 @@ def sync_schedules(jobs: Sequence[Job] = JOBS) -> None:
 def postpone_invalid() -> None:
     """Postpone schedules due soon that django-q2 cannot enqueue, and record failed tasks for staff to see.
 
-    In each cluster django-q2 enqueues all due schedules in one transaction, so one failure would stop all.
+    django-q2 enqueues all due schedules in one transaction, so one failure would stop all.
     """
     now = timezone.now()
     active = Schedule.objects.exclude(repeats=0)
-    # django-q2 steps through all missed runs, with the schedules locked: one year of minutes took 11 seconds.
+    # django-q2 steps through missed runs while it locks the schedules: a year of minutes takes 11 seconds.
     active.filter(schedule_type=Schedule.MINUTES, next_run__lt=now - timedelta(days=1)).update(next_run=now)
     for schedule in active.filter(next_run__lt=now + LOOK_AHEAD):
         try:
@@ -115,10 +115,7 @@ def check_schedule(schedule: Schedule) -> None:
 
 
 def parse_kwargs(text: str) -> dict[Any, Any]:
-    """Parse a dict literal or keyword arguments such as `x=1, name='John'`.
-
-    django-q2 ignores what it cannot parse and would run the task without it.
-    """
+    """Parse a dict literal or `x=1, name='John'`. django-q2 would ignore what it cannot parse."""
     call = ast.parse(f"f({text})", mode="eval").body
     if isinstance(call, ast.Call) and not call.args:
         return {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}

@@ -76,12 +76,9 @@ class SupervisedCluster:
             self.start()
 
     def check(self) -> str:
-        """Return why the cluster must be restarted, or "". Send a canary if its heartbeat is late.
-
-        Silence is measured with this process's clock, from the last change of the heartbeat.
-        """
+        """Return why the cluster must be restarted, or "". Send a canary if its heartbeat is late."""
         row = Cluster.objects.get(holder=self.name)
-        now = time.monotonic()
+        now = time.monotonic()  # of this process, as hosts' clocks may differ
         if row.last_heartbeat_at != self.last_heartbeat:
             self.last_heartbeat, self.last_progress = row.last_heartbeat_at, now
         silence = now - self.last_progress
@@ -108,7 +105,7 @@ class SupervisedCluster:
         self.last_progress = time.monotonic()
 
     def terminate(self) -> None:
-        """Send SIGTERM to the main process only; django-q2 hangs if its whole group receives it."""
+        """Send SIGTERM to the main process only; django-q2 hangs if the whole group receives it."""
         self.update_row(Status.STOPPING)
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -158,7 +155,6 @@ class SupervisedCluster:
 
 
 def kill_group(leader: int) -> None:
-    """Send SIGKILL to a process group, even if its leader has exited."""
     try:
         os.killpg(leader, signal.SIGKILL)
     except ProcessLookupError:
