@@ -185,7 +185,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["tickets.api.parsers.StrictJSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tickets.api.negotiation.JsonNegotiation",
-    "DEFAULT_SCHEMA_CLASS": "tickets.api.schema.ApiSchema",
+    "DEFAULT_SCHEMA_CLASS": "tickets.api.openapi.auto_schema.ApiSchema",
     "DEFAULT_METADATA_CLASS": "tickets.api.metadata.OptionsMetadata",
     "EXCEPTION_HANDLER": "tickets.api.problems.problem_from_exception",
     "UNAUTHENTICATED_USER": None,
@@ -214,7 +214,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "tickets.api.schema.add_components",
+        "tickets.api.openapi.auto_schema.add_components",
     ],
 }
 

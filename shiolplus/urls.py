@@ -11,7 +11,7 @@ from shiolplus.web.sign_in import sign_in, sign_out
 from shiolplus.web.static_version import DIGITS, redirect_to_current_version
 from tickets.admin.dashboard import dashboard
 from tickets.api.not_found import NotFoundView
-from tickets.api.schema_views import SchemaView, docs
+from tickets.api.openapi.views import SchemaView, docs
 
 admin.site.site_header = "SHIOL+ batch tickets"
 admin.site.site_title = "SHIOL+"

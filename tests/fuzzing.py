@@ -115,7 +115,7 @@ def fuzz(port: int, key: str, folder: Path, seed: int, examples: int, phases: st
 
 def _answers(entries: list[Any]) -> dict[str, Counter[int]]:
     """Count statuses by operation, without requests for unknown methods or paths."""
-    from tickets.api.schema_views import schema_text
+    from tickets.api.openapi.views import schema_text
 
     paths = json.loads(schema_text("json"))["paths"]
     answers: dict[str, Counter[int]] = {

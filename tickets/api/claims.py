@@ -16,6 +16,7 @@ from rest_framework.viewsets import GenericViewSet
 from predictions.draws.sources import upcoming_draw
 from predictions.models import Draw
 from tickets.api.authentication import client_of
+from tickets.api.openapi.auto_schema import CLAIM_EXAMPLES, CLAIM_HEADERS, ROW_CURSOR, ROW_ID, extra_errors
 from tickets.api.pagination import ByIdPagination
 from tickets.api.parsers import parse_request_body
 from tickets.api.problems import InvalidParameters
@@ -30,7 +31,6 @@ from tickets.api.request_params import (
     validate_query,
 )
 from tickets.api.response_cache import response_cache
-from tickets.api.schema import CLAIM_EXAMPLES, CLAIM_HEADERS, ROW_CURSOR, ROW_ID, extra_errors
 from tickets.api.serializers import ClaimSerializer, QuotaSerializer
 from tickets.claims.allocation import ClaimRequest, claim_tickets, quota_of, tickets_of
 from tickets.models.claims import Claim

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from predictions.evaluation.mode_profiles import ModeProfile, StrategyShare
 from predictions.models import Draw
 from predictions.powerball import prize_of
-from tickets.api.response_schemas import PRIZE, ModePolicyUsed, Ticket, mode_field, white_balls_field
+from tickets.api.openapi.responses import PRIZE, ModePolicyUsed, Ticket, mode_field, white_balls_field
 from tickets.claims.allocation import Quota
 from tickets.models import GenerationRun, TicketBatch
 from tickets.models.claims import Claim

@@ -14,11 +14,7 @@ from rest_framework.viewsets import ReadOnlyModelViewSet, ViewSet
 
 from predictions.evaluation.mode_profiles import mode_profiles
 from predictions.models import Draw
-from tickets.api.pagination import ByIdPagination, NewestDraws
-from tickets.api.request_params import CachedQuery, CursorQuery, NoQuery, validate_query
-from tickets.api.response_cache import cache_key, render, response_cache, to_response
-from tickets.api.response_schemas import BatchStatus, CachedTickets
-from tickets.api.schema import (
+from tickets.api.openapi.auto_schema import (
     DRAW_CURSOR,
     DRAW_DATE,
     IF_NONE_MATCH,
@@ -27,6 +23,10 @@ from tickets.api.schema import (
     ROW_ID,
     STOCK_HEADERS,
 )
+from tickets.api.openapi.responses import BatchStatus, CachedTickets
+from tickets.api.pagination import ByIdPagination, NewestDraws
+from tickets.api.request_params import CachedQuery, CursorQuery, NoQuery, validate_query
+from tickets.api.response_cache import cache_key, render, response_cache, to_response
 from tickets.api.serializers import (
     DrawDetailSerializer,
     DrawSerializer,

@@ -22,8 +22,8 @@ from tests.factories import (
     make_prediction,
     some_tickets,
 )
-from tickets.api.error_catalogue import BY_SERVER, ERRORS
-from tickets.api.schema_views import schema_text
+from tickets.api.openapi.errors import BY_SERVER, ERRORS
+from tickets.api.openapi.views import schema_text
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import GenerationRun, TicketBatch
 from tickets.scoring.scorer import score_if_drawn

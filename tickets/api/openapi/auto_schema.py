@@ -16,11 +16,11 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers
 
 from tickets.api.authentication import SCHEME
-from tickets.api.error_catalogue import BY_SERVER, ERRORS, EVERYWHERE, MEANINGS, example
+from tickets.api.openapi.errors import BY_SERVER, ERRORS, EVERYWHERE, MEANINGS, example
+from tickets.api.openapi.introduction import INTRODUCTION
+from tickets.api.openapi.responses import Problem
 from tickets.api.problems import CONTENT_TYPE, title_of
 from tickets.api.request_params import KEY_HEADER, KEY_PATTERN
-from tickets.api.response_schemas import Problem
-from tickets.api.schema_description import INTRODUCTION
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 Json = dict[str, Any]

@@ -1,7 +1,7 @@
 """Introduction of the schema: rules that apply to all endpoints."""
 
 from tickets.api.authentication import SCHEME
-from tickets.api.error_catalogue import MEANINGS
+from tickets.api.openapi.errors import MEANINGS
 from tickets.api.problems import CONTENT_TYPE
 
 INTRODUCTION = f"""\
