@@ -12,7 +12,7 @@ from predictions.powerball import check_ticket_day
 from shiolplus.adminsite.action_pages import DateField, validating
 
 
-class TicketDayField(DateField):
+class TicketDateField(DateField):
     """The date of a draw that tickets can be generated for. An empty value means the next draw."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 EMPTY = "-"
-DRAWS_OFFERED = 30
+MAX_DRAW_CHOICES = 30
 
 Column = Callable[[Any], str]
 
@@ -35,7 +35,7 @@ class DrawDateFilter(admin.SimpleListFilter):
 
     def draw_days(self, model_admin: "admin.ModelAdmin[Any]") -> Iterable[date]:
         rows = model_admin.model._default_manager.order_by("-draw_date")
-        return rows.values_list("draw_date", flat=True).distinct()[:DRAWS_OFFERED]
+        return rows.values_list("draw_date", flat=True).distinct()[:MAX_DRAW_CHOICES]
 
     def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> list[tuple[str, str]]:
         return [(str(day), str(day)) for day in self.draw_days(model_admin)]

@@ -55,7 +55,7 @@ class CachedTicketsFastPath:
         origin = self.proxies.client_address_and_scheme(environ)
         is_secure = (origin.scheme or environ["wsgi.url_scheme"]) == "https"
         response = self.find_response(environ, is_secure)
-        if response is not None and not (window := hit(origin.address, bool(origin.unknown))).is_over:
+        if response is not None and not (window := hit(origin.address, bool(origin.unknown))).is_exceeded:
             # For the access log; Django would take it for the peer's IP address.
             environ["REMOTE_ADDR"] = origin.address
             headers = {"X-Request-ID": request_id_of(environ), "ETag": response.etag} | window.headers()

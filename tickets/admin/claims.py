@@ -17,7 +17,7 @@ from predictions.admin.balls import BALLS_CSS, render_balls
 from predictions.models import Draw
 from shiolplus.adminsite.changelist import DrawMonthFilter
 from shiolplus.adminsite.columns import (
-    DRAWS_OFFERED,
+    MAX_DRAW_CHOICES,
     DrawDateFilter,
     ReadOnlyAdminMixin,
     date_column,
@@ -50,7 +50,7 @@ class ClaimPaginator(CappedPaginator):
 
 class ClaimedDrawFilter(DrawDateFilter):
     def draw_days(self, model_admin: "admin.ModelAdmin[Any]") -> Iterable[date]:
-        return claimed_draws()[:DRAWS_OFFERED]
+        return claimed_draws()[:MAX_DRAW_CHOICES]
 
 
 class ClaimedMonthFilter(DrawMonthFilter):

@@ -10,7 +10,7 @@ from django.db.models import QuerySet, Sum
 from django.http import HttpRequest
 
 from predictions.admin.cluster_pages import ClusterActionPage
-from predictions.admin.fields import TicketDayField, run_id_field
+from predictions.admin.fields import TicketDateField, run_id_field
 from predictions.models import Prediction
 from predictions.modes.registry import MODE_NAMES
 from shiolplus.adminsite.action_pages import ActionAdmin, modes_field, number_field, refusing
@@ -38,7 +38,7 @@ class GenerateForm(forms.Form):
         required=False,
         help_text="Tickets per mode. Leave empty for the batch size of each mode's policy.",
     )
-    draw_date = TicketDayField()
+    draw_date = TicketDateField()
     run_id = run_id_field()
 
 

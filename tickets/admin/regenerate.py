@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 
 from predictions.admin.cluster_pages import ClusterActionPage
-from predictions.admin.fields import TicketDayField, run_id_field
+from predictions.admin.fields import TicketDateField, run_id_field
 from predictions.models import new_run_id
 from predictions.modes.registry import MODE_NAMES
 from shiolplus.adminsite.action_pages import choice_field, number_field, refusing
@@ -17,7 +17,7 @@ from tickets.models.policies import MAX_BATCH_SIZE
 
 class RegenerateForm(forms.Form):
     mode = choice_field("Mode", {mode: mode for mode in MODE_NAMES})
-    draw_date = TicketDayField()
+    draw_date = TicketDateField()
     size = number_field(
         "Size",
         MAX_BATCH_SIZE,

@@ -19,7 +19,7 @@ from predictions.modes.registry import MODE_NAMES
 from shiolplus.adminsite.action_pages import ActionAdmin
 from shiolplus.adminsite.changelist import DrawMonthFilter
 from shiolplus.adminsite.columns import (
-    DRAWS_OFFERED,
+    MAX_DRAW_CHOICES,
     DrawDateFilter,
     ReadOnlyAdminMixin,
     date_column,
@@ -126,7 +126,7 @@ class StockedModeFilter(admin.SimpleListFilter):
 
 class StockedDrawFilter(DrawDateFilter):
     def draw_days(self, model_admin: "admin.ModelAdmin[Any]") -> Iterable[date]:
-        return stocked_draws()[:DRAWS_OFFERED]
+        return stocked_draws()[:MAX_DRAW_CHOICES]
 
     def filter_by_draw(self, tickets: Any, day: date) -> QuerySet[PreGeneratedTicket]:
         return tickets.filter_keeping_id_order(draw_date=day)

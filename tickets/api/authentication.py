@@ -35,7 +35,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         try:
             return _authenticate(header), None
         except AuthenticationFailed:
-            if (window := count_anonymous_request(request)).is_over:
+            if (window := count_anonymous_request(request)).is_exceeded:
                 raise Throttled(window.resets_in) from None
             raise
 
@@ -62,7 +62,7 @@ def _authenticate(header: str) -> ApiClient:
     return cast(ApiClient, client)
 
 
-def client_of(request: Request) -> ApiClient:
+def require_client(request: Request) -> ApiClient:
     """Return the authenticated client. Raise NotAuthenticated for anonymous requests."""
     if not isinstance(request.user, ApiClient):
         raise NotAuthenticated(f"An API key is required: `Authorization: {SCHEME} <key>`.")

@@ -15,7 +15,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from predictions.draws.sources import upcoming_draw
 from predictions.models import Draw
-from tickets.api.authentication import client_of
+from tickets.api.authentication import require_client
 from tickets.api.openapi.auto_schema import CLAIM_EXAMPLES, CLAIM_HEADERS, ROW_CURSOR, ROW_ID, extra_errors
 from tickets.api.pagination import ByIdPagination
 from tickets.api.parsers import parse_request_body
@@ -51,10 +51,10 @@ class ClaimViewSet(GenericViewSet[Claim]):
     serializer_class = ClaimSerializer
     pagination_class = ByIdPagination
     lookup_value_regex = "[0-9]{1,18}"
-    needs_key = True
+    requires_api_key = True
 
     def get_queryset(self) -> QuerySet[Claim]:
-        return Claim.objects.filter(client=client_of(self.request))
+        return Claim.objects.filter(client=require_client(self.request))
 
     @extend_schema(
         operation_id="claim_tickets",
@@ -70,7 +70,7 @@ class ClaimViewSet(GenericViewSet[Claim]):
         Repeating a request with the same Idempotency-Key and body returns the same claim, at any time. A
         refused request may be repeated with the same key.
         """
-        client = client_of(request)
+        client = require_client(request)
         validate_query(NoQuery, request.META["QUERY_STRING"])
         key = _idempotency_key(request)
         claim_request = ClaimRequest(**validate_body(ClaimBody, parse_request_body(request)))
@@ -122,9 +122,9 @@ def _serialize(claims: Sequence[Claim]) -> list[dict[str, Any]]:
 class QuotaView(APIView):
     """Return the client's ticket quota for today."""
 
-    needs_key = True
+    requires_api_key = True
 
     @extend_schema(operation_id="quota", tags=["claims"], responses=QuotaSerializer)
     def get(self, request: Request) -> Response:
         validate_query(NoQuery, request.META["QUERY_STRING"])
-        return Response(QuotaSerializer(quota_of(client_of(request))).data)
+        return Response(QuotaSerializer(quota_of(require_client(request))).data)

@@ -64,7 +64,7 @@ def problem(
     """Return the body of a problem; `errors` lists the invalid values as {name, value, allowed}."""
     return {
         "type": "about:blank",
-        "title": title_of(status),
+        "title": status_title(status),
         "status": int(status),
         "detail": detail,
         "instance": request.path,
@@ -73,7 +73,7 @@ def problem(
     }
 
 
-def title_of(status: int) -> str:
+def status_title(status: int) -> str:
     """Return the reason phrase of RFC 9110; some phrases differ in Python before 3.13."""
     return _TITLES.get(status) or HTTPStatus(status).phrase
 

@@ -42,7 +42,7 @@ _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 class CachedResponse:
     """A response of `cached` without its last value, the response time."""
 
-    made_at: float  # time.monotonic() before the tickets were read
+    rendered_at: float  # time.monotonic() before the tickets were read
     body: bytes
     etag: str
     tickets: frozenset[tuple[int, ...]] = frozenset()
@@ -59,7 +59,7 @@ def render(
     mode: str, limit: int, draw_date: date | None = None, include_stats: bool = False
 ) -> CachedResponse:
     """Render a response of `cached`; its ETag depends on its content only."""
-    made_at = time.monotonic()
+    rendered_at = time.monotonic()
     day = draw_date or upcoming_draw()
     tickets = get_cached_tickets(mode, limit, day)
     content: dict[str, Any] = {
@@ -74,7 +74,7 @@ def render(
     body = _dumps(content).encode()[:-1] + b',"response_time_ms":'
     etag = f'W/"{blake2b(body, digest_size=12).hexdigest()}"'
     numbers = frozenset((*ticket["white_balls"], ticket["powerball"]) for ticket in tickets)
-    return CachedResponse(made_at, body, etag, numbers)
+    return CachedResponse(rendered_at, body, etag, numbers)
 
 
 def to_response(request: HttpRequest, cached: CachedResponse, started: float) -> HttpResponse:
@@ -107,30 +107,30 @@ class ResponseCache:
     """Responses cached in this process for `seconds`; 0 disables the cache."""
 
     seconds: float = 0.0
-    kept: dict[Key, CachedResponse] = field(default_factory=dict)
-    asked: dict[Key, float] = field(default_factory=dict)
+    responses: dict[Key, CachedResponse] = field(default_factory=dict)
+    requested_at: dict[Key, float] = field(default_factory=dict)
 
     def get(self, key: Key) -> CachedResponse | None:
         """Return the cached response unless it has expired, and record that the key was requested."""
         now = time.monotonic()
-        self.asked[key] = now
-        cached = self.kept.get(key)
-        return cached if cached is not None and now - cached.made_at < self.seconds else None
+        self.requested_at[key] = now
+        cached = self.responses.get(key)
+        return cached if cached is not None and now - cached.rendered_at < self.seconds else None
 
     def set(self, key: Key, response: CachedResponse) -> None:
         if self.seconds:
-            self.kept[key] = response
+            self.responses[key] = response
 
     def invalidate(self, claim: Claim) -> None:
         """Drop responses that contain a ticket of a claim just granted by this process."""
         claimed = {tuple(numbers) for numbers in claim.numbers}
-        for key, response in list(self.kept.items()):
+        for key, response in list(self.responses.items()):
             if not claimed.isdisjoint(response.tickets):
-                self.kept.pop(key, None)
+                self.responses.pop(key, None)
 
     def recent_keys(self) -> list[Key]:
         since = time.monotonic() - RECENT_SECONDS
-        return [key for key, requested_at in list(self.asked.items()) if requested_at > since]
+        return [key for key, instant in list(self.requested_at.items()) if instant > since]
 
     def warm(self, keys: Iterable[Key]) -> None:
         for key in keys:
@@ -151,8 +151,8 @@ class CacheRefresher(threading.Thread):
     """Refresh recent responses, and the default ones at startup and when a batch becomes ready."""
 
     def __init__(self) -> None:
-        super().__init__(name="warmer", daemon=True)
-        self.published: list[int] | None = None
+        super().__init__(name="cache-refresher", daemon=True)
+        self.ready_batches: list[int] | None = None
         self.is_unavailable = False
 
     def run(self) -> None:
@@ -172,7 +172,9 @@ class CacheRefresher(threading.Thread):
 
     def refresh(self) -> None:
         latest = TicketBatch.objects.order_by("-id").values_list("id", "status")[:WATCHED_BATCHES]
-        published = [pk for pk, status in latest if status == TicketBatch.Status.READY]
-        defaults = [] if published == self.published else [(mode, DEFAULT_LIMIT) for mode in MODE_NAMES]
+        ready_batches = [pk for pk, status in latest if status == TicketBatch.Status.READY]
+        defaults = (
+            [] if ready_batches == self.ready_batches else [(mode, DEFAULT_LIMIT) for mode in MODE_NAMES]
+        )
         response_cache.warm({*defaults, *response_cache.recent_keys()})
-        self.published = published
+        self.ready_batches = ready_batches

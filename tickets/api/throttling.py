@@ -41,7 +41,7 @@ class Window:
     resets_in: int  # seconds
 
     @property
-    def is_over(self) -> bool:
+    def is_exceeded(self) -> bool:
         return self.used > self.limit
 
     def headers(self) -> dict[str, str]:
@@ -63,7 +63,7 @@ class ClientRateThrottle(BaseThrottle):
             request._request.rate_window = self.window
         else:
             self.window = count_anonymous_request(request)
-        return not self.window.is_over
+        return not self.window.is_exceeded
 
     def wait(self) -> float:
         return self.window.resets_in

@@ -45,8 +45,8 @@ def _cached_for_a_second() -> Iterator[None]:
     yield
     request_started.connect(close_old_connections)
     response_cache.seconds = 0.0
-    response_cache.kept.clear()
-    response_cache.asked.clear()
+    response_cache.responses.clear()
+    response_cache.requested_at.clear()
 
 
 @pytest.fixture
@@ -223,7 +223,9 @@ def test_nothing_is_kept_where_nothing_shall_be(ask: Ask) -> None:
 
 def test_an_answer_is_given_from_memory_for_a_second_at_most(ask: Ask) -> None:
     ask()
-    key, cached = ("v1", 10), response_cache.kept["v1", 10]
-    response_cache.kept[key] = type(cached)(cached.made_at - 1.0, cached.body, cached.etag, cached.tickets)
+    key, cached = ("v1", 10), response_cache.responses["v1", 10]
+    response_cache.responses[key] = type(cached)(
+        cached.rendered_at - 1.0, cached.body, cached.etag, cached.tickets
+    )
 
     assert ask().by_django

@@ -32,8 +32,8 @@ def _kept_for_a_second() -> Iterator[None]:
     response_cache.seconds = 1.0
     yield
     response_cache.seconds = 0.0
-    response_cache.kept.clear()
-    response_cache.asked.clear()
+    response_cache.responses.clear()
+    response_cache.requested_at.clear()
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ def test_the_second_answer_comes_from_memory_and_is_the_same() -> None:
 
 def test_the_time_is_the_requests_own() -> None:
     ask()
-    kept = response_cache.kept["v1", 10]
+    kept = response_cache.responses["v1", 10]
 
     assert kept.body.endswith(b',"response_time_ms":')
     assert to_response(RequestFactory().get(V1), kept, time.perf_counter() - 7).content.startswith(
@@ -111,7 +111,7 @@ def test_a_ticket_that_this_process_hands_out_is_offered_no_more() -> None:
     with override_settings(SALES_CUTOFF=clock(22, 59)):
         mine = api.post("/api/v1/tickets/claims", {"mode": "v1", "count": 2}, "application/json").json()
 
-    assert set(response_cache.kept) == {("v2", 10)}  # what shows none of them stays
+    assert set(response_cache.responses) == {("v2", 10)}  # what shows none of them stays
     left = ask()[0].json()["tickets"]
 
     assert left == [ticket for ticket in offered if ticket not in mine["tickets"]]
@@ -152,7 +152,7 @@ def test_a_host_that_is_not_allowed_is_refused_also_from_memory() -> None:
 def test_who_has_the_answer_gets_304(warm: bool) -> None:
     etag = ask()[0]["ETag"]
     if not warm:
-        response_cache.kept.clear()
+        response_cache.responses.clear()
 
     for given in (etag, etag.removeprefix("W/"), f'"other", {etag}', "*"):
         response, _ = ask(V1, **{"If-None-Match": given})
@@ -163,10 +163,10 @@ def test_who_has_the_answer_gets_304(warm: bool) -> None:
 
 def test_the_etag_changes_with_what_is_shown_and_with_nothing_else() -> None:
     before = ask()[0]["ETag"]
-    response_cache.kept.clear()
+    response_cache.responses.clear()
     insert_batch_tickets(some_tickets(1, powerball=2), "v2")
     same = ask()[0]["ETag"]
-    response_cache.kept.clear()
+    response_cache.responses.clear()
     claim_tickets(TicketBatch.objects.get(mode="v1"), 1)
 
     assert before == same
@@ -187,7 +187,7 @@ def rendered(warmer: CacheRefresher) -> int:
 def test_the_usual_answers_are_there_before_anybody_asks() -> None:
     assert rendered(CacheRefresher()) == 5
 
-    assert set(response_cache.kept) == {(mode, 10) for mode in MODE_NAMES}
+    assert set(response_cache.responses) == {(mode, 10) for mode in MODE_NAMES}
     assert ask()[1] == 0
 
 

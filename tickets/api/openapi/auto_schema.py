@@ -19,7 +19,7 @@ from tickets.api.authentication import SCHEME
 from tickets.api.openapi.errors import BY_SERVER, ERRORS, EVERYWHERE, MEANINGS, example
 from tickets.api.openapi.introduction import INTRODUCTION
 from tickets.api.openapi.responses import Problem
-from tickets.api.problems import CONTENT_TYPE, title_of
+from tickets.api.problems import CONTENT_TYPE, status_title
 from tickets.api.request_params import KEY_HEADER, KEY_PATTERN
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -165,7 +165,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
         }
 
     def get_security_requirement(self, auto_schema: AutoSchema) -> list[dict[str, list[Any]]]:
-        is_required = getattr(auto_schema.view, "needs_key", False)
+        is_required = getattr(auto_schema.view, "requires_api_key", False)
         return [{"ApiKey": []}] if is_required else [{"ApiKey": []}, {}]
 
 
@@ -190,7 +190,7 @@ class ApiSchema(AutoSchema):
             {"$ref": "#/components/parameters/RequestId"},
         ]
         for status, response in operation["responses"].items():
-            response["description"] = response["description"] or title_of(int(status))
+            response["description"] = response["description"] or status_title(int(status))
             headers = response.get("headers", {})
             shared = [name for name in headers if name in HEADERS]
             response["headers"] = headers | _header_refs((*shared, *ALWAYS))
@@ -250,7 +250,7 @@ def _error_response(status: int) -> Json:
 
 
 def _component_name(status: int) -> str:
-    return title_of(status).replace(" ", "")
+    return status_title(status).replace(" ", "")
 
 
 def _header_refs(names: tuple[str, ...]) -> dict[str, Json]:

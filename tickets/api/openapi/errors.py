@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tickets.api.problems import UNAVAILABLE, UNEXPECTED, title_of
+from tickets.api.problems import UNAVAILABLE, UNEXPECTED, status_title
 from tickets.api.request_params import ALLOWED_VALUES
 
 CLAIMS = "/api/v1/tickets/claims"
@@ -102,7 +102,7 @@ def example(status: int) -> dict[str, Any]:
     error = ERRORS[status]
     return {
         "type": "about:blank",
-        "title": title_of(status),
+        "title": status_title(status),
         "status": status,
         "detail": error.detail,
         "instance": error.instance,
