@@ -85,9 +85,9 @@ MIDDLEWARE = [
     "shiolplus.logs.filters.RequestIdMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
+    "tickets.api.problems.ProblemJsonMiddleware",  # outside all that may refuse a request
     # Before any middleware that reads the client's IP address or scheme.
     "shiolplus.web.trusted_proxies.TrustedProxies",
-    "tickets.api.problems.ProblemJsonMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "tickets.api.middleware.RateLimitHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -34,6 +34,4 @@ urlpatterns = [
     re_path(rf"^static/(?P<digest>[0-9a-f]{{{DIGITS}}})/(?P<name>.+)$", redirect_to_current_version),
 ]
 
-handler400 = "tickets.api.problems.bad_request"
-handler404 = "tickets.api.problems.not_found"
 handler500 = "tickets.api.problems.server_error"

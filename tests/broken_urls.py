@@ -42,6 +42,4 @@ urlpatterns = [
     path("api/forbidden", raising(PermissionDenied("a secret"))),
     path("api/teapot", teapot),
 ]
-handler400 = "tickets.api.problems.bad_request"
-handler404 = "tickets.api.problems.not_found"
 handler500 = "tickets.api.problems.server_error"

@@ -10,7 +10,7 @@ from django.http.request import split_domain_port, validate_host
 
 from shiolplus.logs.filters import request_id_of
 from shiolplus.web.trusted_proxies import Proxies
-from tickets.api.problems import InvalidParameters
+from tickets.api.exceptions import InvalidParameters
 from tickets.api.request_params import CachedQuery, validate_query
 from tickets.api.response_cache import (
     CachedResponse,

@@ -23,8 +23,7 @@ from rest_framework.views import APIView
 
 from predictions.draws.sources import age, freshness_text, is_stale, newest_draw_day
 from predictions.workqueue import clusters
-from tickets.api.problems import InvalidParameters
-from tickets.api.request_params import invalid_parameter
+from tickets.api.exceptions import InvalidParameters, invalid_parameter
 from tickets.demand.inventory import stock_levels
 from tickets.monitoring import conditions, probes
 from tickets.monitoring.collector import worker_status_at

@@ -16,17 +16,16 @@ from rest_framework.viewsets import GenericViewSet
 from predictions.draws.sources import upcoming_draw
 from predictions.models import Draw
 from tickets.api.authentication import require_client
+from tickets.api.exceptions import InvalidParameters, invalid_parameter
 from tickets.api.openapi.auto_schema import CLAIM_EXAMPLES, CLAIM_HEADERS, ROW_CURSOR, ROW_ID, extra_errors
 from tickets.api.pagination import ByIdPagination
 from tickets.api.parsers import parse_request_body
-from tickets.api.problems import InvalidParameters
 from tickets.api.request_params import (
     KEY_HEADER,
     KEY_PATTERN,
     ClaimBody,
     CursorQuery,
     NoQuery,
-    invalid_parameter,
     validate_body,
     validate_query,
 )

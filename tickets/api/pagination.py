@@ -8,8 +8,8 @@ from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 
-from tickets.api.problems import InvalidParameters
-from tickets.api.request_params import CURSOR, invalid_parameter
+from tickets.api.exceptions import InvalidParameters, invalid_parameter
+from tickets.api.request_params import CURSOR
 
 
 class StrictCursorPagination(CursorPagination):

@@ -6,28 +6,30 @@ JSON that parsers interpret differently is rejected, so that it cannot decide wh
 import json
 import math
 import re
-from collections.abc import Iterable
-from email.message import Message
-from typing import IO, Any, NoReturn
+from http import HTTPStatus
+from typing import IO, Any
 
 from gunicorn.http.errors import ParseException
-from rest_framework.exceptions import APIException, UnsupportedMediaType
+from rest_framework.exceptions import APIException
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-from tickets.api.problems import InvalidParameters
-from tickets.api.request_params import invalid_parameter
+from tickets.api.exceptions import ApiProblem, InvalidParameters, invalid_parameter
 
 MEDIA_TYPE = "application/json"
+JSON_CONTENT_TYPE = re.compile(
+    rf'{MEDIA_TYPE}(\s*;\s*charset\s*=\s*(utf-8|"utf-8"))?\s*', re.IGNORECASE | re.ASCII
+)
 MAX_BYTES = 64 * 1024
 MAX_NESTING = 16  # levels; valid bodies have at most two
+TOO_DEEP = f"at most {MAX_NESTING} levels of nesting"
 MAX_DIGITS = 18  # of an integer, to fit 64 bits in every language
 # Lone surrogates cannot be encoded, and PostgreSQL cannot store NUL.
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class TooLarge(APIException):
-    status_code = 413
+    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     default_detail = f"The body is too large; the limit is {MAX_BYTES} bytes."
 
 
@@ -41,61 +43,28 @@ class StrictJSONParser(BaseParser):
 def parse_request_body(request: Request) -> Any:
     """Return the parsed JSON body of a request.
 
-    Raise UnsupportedMediaType unless it is JSON in UTF-8, TooLarge above 64 KiB, and InvalidParameters if it
+    Raise ApiProblem 415 unless it is JSON in UTF-8, TooLarge above 64 KiB, and InvalidParameters if it
     cannot be parsed. Use this instead of `request.data`, which treats a body without a content type or length
     as empty.
     """
-    _check_type(request)
-    body = _read(request)
+    content_type = request.META.get("CONTENT_TYPE") or "none"
+    if not JSON_CONTENT_TYPE.fullmatch(content_type):
+        is_json = content_type.lower().startswith(f"{MEDIA_TYPE};")
+        allowed = f"{MEDIA_TYPE}, optionally with charset=utf-8" if is_json else MEDIA_TYPE
+        raise unsupported("Content-Type", content_type, allowed)
+    encoding = request.META.get("HTTP_CONTENT_ENCODING", "identity")
+    if encoding.lower() != "identity":
+        raise unsupported("Content-Encoding", encoding, "none")
+    body = read_body(request)
     try:
         text = body.decode("utf-8")
-    except UnicodeDecodeError:
-        _reject(f"{body[:50]!r}", "JSON in UTF-8")
+    except UnicodeDecodeError as error:
+        raise invalid_body(f"{body[:50]!r}", "JSON in UTF-8") from error
     return parse_json(text)
 
 
-def parse_json(text: str) -> Any:
-    """Return the value of a JSON text. Raise InvalidParameters for invalid JSON or a duplicate key."""
-    try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_unique_keys,
-            parse_int=_parse_int,
-            parse_float=_parse_float,
-            parse_constant=_reject_constant,
-        )
-    except RecursionError:
-        _reject(text, f"at most {MAX_NESTING} levels of nesting")
-    except ValueError as error:
-        _reject(text, f"a JSON object: {error}")
-    _check_values(value, text)
-    return value
-
-
-def _check_type(request: Request) -> None:
-    header = Message()
-    header["Content-Type"] = content_type = request.META.get("CONTENT_TYPE") or "none"
-    if header.get_content_type() != MEDIA_TYPE or "," in content_type:
-        raise _unsupported("Content-Type", content_type, MEDIA_TYPE)
-    if not all(_is_charset(*parameter) for parameter in header.get_params(failobj=[])[1:]):
-        raise _unsupported("Content-Type", content_type, f"{MEDIA_TYPE}, optionally with charset=utf-8")
-    encoding = request.META.get("HTTP_CONTENT_ENCODING", "identity")
-    if encoding.lower() != "identity":
-        raise _unsupported("Content-Encoding", encoding, "none")
-
-
-def _is_charset(name: str, value: str | tuple[str, str, str]) -> bool:
-    return name == "charset" and isinstance(value, str) and value.lower() == "utf-8"
-
-
-def _unsupported(header: str, value: str, allowed: str) -> UnsupportedMediaType:
-    error = UnsupportedMediaType(value, f"{header} {value[:200]!r}: must be {allowed}.")
-    error.errors = [invalid_parameter(header, value, allowed)]  # type: ignore[attr-defined]
-    return error
-
-
-def _read(request: Request) -> bytes:
-    """Read the body, even if chunked, which Django treats as empty. Raise TooLarge above the limit."""
+def read_body(request: Request) -> bytes:
+    """Return the body, even if chunked, which Django treats as empty. Raise TooLarge above the limit."""
     length = request.META.get("CONTENT_LENGTH") or ""
     if length.isdecimal() and int(length) > MAX_BYTES:
         raise TooLarge
@@ -103,13 +72,32 @@ def _read(request: Request) -> bytes:
     try:
         body: bytes = (request.META["wsgi.input"] if chunked else request._request).read(MAX_BYTES + 1)
     except (ParseException, OSError) as error:
-        _reject(str(error), "a complete body with valid chunks")
+        raise invalid_body(str(error), "a complete body with valid chunks") from error
     if len(body) > MAX_BYTES:
         raise TooLarge
     return body
 
 
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def parse_json(text: str) -> Any:
+    """Return the value of a JSON text. Raise InvalidParameters for invalid JSON or a duplicate key."""
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=unique_keys,
+            parse_int=parse_int,
+            parse_float=parse_float,
+            parse_constant=parse_float,
+        )
+    except RecursionError as error:
+        raise invalid_body(text, TOO_DEEP) from error
+    except ValueError as error:
+        raise invalid_body(text, f"a JSON object: {error}") from error
+    if reason := find_violation(value):
+        raise invalid_body(text, reason)
+    return value
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, value in pairs:
         if name in result:
@@ -118,39 +106,37 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _parse_int(digits: str) -> int:
+def parse_int(digits: str) -> int:
     if len(digits.lstrip("-")) > MAX_DIGITS:
         raise ValueError(f"integers are limited to {MAX_DIGITS} digits")
     return int(digits)
 
 
-def _parse_float(digits: str) -> float:
+def parse_float(digits: str) -> float:
     if not math.isfinite(number := float(digits)):
         raise ValueError("numbers must be finite")
     return number
 
 
-def _reject_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not valid JSON")
+def find_violation(value: Any, levels: int = MAX_NESTING) -> str | None:
+    """Return the rule that a value breaks: storable strings, and nesting that the code can display."""
+    if isinstance(value, str) and UNSTORABLE.search(value):
+        return "strings without lone surrogates or NUL"
+    children = [*value, *value.values()] if isinstance(value, dict) else value
+    if not isinstance(children, list) or not children:
+        return None
+    if not levels:
+        return TOO_DEEP
+    return next(filter(None, (find_violation(child, levels - 1) for child in children)), None)
 
 
-def _check_values(value: Any, text: str) -> None:
-    """Reject unstorable strings, and nesting too deep for the code that shows an invalid value."""
-    level = [value]
-    for _ in range(MAX_NESTING + 1):
-        if any(isinstance(item, str) and UNSTORABLE.search(item) for item in level):
-            _reject(text, "strings without lone surrogates or NUL")
-        level = [child for item in level for child in _children(item)]
-        if not level:
-            return
-    _reject(text, f"at most {MAX_NESTING} levels of nesting")
+def invalid_body(value: str, allowed: str) -> InvalidParameters:
+    return InvalidParameters([invalid_parameter("body", value, allowed)])
 
 
-def _children(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return [*value.keys(), *value.values()]
-    return value if isinstance(value, list) else []
-
-
-def _reject(value: str, allowed: str) -> NoReturn:
-    raise InvalidParameters([invalid_parameter("body", value, allowed)])
+def unsupported(header: str, value: str, allowed: str) -> ApiProblem:
+    return ApiProblem(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        f"{header} {value[:200]!r}: must be {allowed}.",
+        [invalid_parameter(header, value, allowed)],
+    )

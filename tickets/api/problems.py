@@ -1,10 +1,11 @@
 """API errors as `application/problem+json` (RFC 9457)."""
 
+import json
 import logging
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -12,11 +13,12 @@ from django.db import InterfaceError, InternalError, OperationalError, Programmi
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views import defaults
-from rest_framework import exceptions
+from rest_framework import exceptions, views
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from shiolplus.logs.outages import outage_of
+from tickets.api.exceptions import ApiProblem, InvalidValue
 from tickets.claims.allocation import (
     ClaimRefused,
     IdempotencyKeyReused,
@@ -32,77 +34,13 @@ CONTENT_TYPE = "application/problem+json"
 JSON_TYPES = (CONTENT_TYPE, "application/json")  # errors with these types are left as they are
 # Paths for programs; errors of all others are HTML pages.
 API_PATH = re.compile(r"/(api|healthz|readyz|metrics|favicon\.ico)(/|$)")
-MAX_ERRORS = 20  # 64 KiB of unknown fields would give a megabyte of errors
+RETRY_SECONDS = 5  # after an outage
+TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
 # The database or its tables are unavailable. A DataError or IntegrityError is a bug, and so a 500.
 DATABASE_UNAVAILABLE = (OperationalError, ProgrammingError, InterfaceError, InternalError)
 UNAVAILABLE = "The database is unavailable. Try again shortly."
 UNEXPECTED = "Internal error. Quote the request id when reporting it."
-
-
-class InvalidParameters(exceptions.APIException):
-    """Invalid values of a request, each with its name, the value and what is allowed."""
-
-    status_code = HTTPStatus.BAD_REQUEST
-
-    def __init__(self, errors: list[dict[str, Any]]) -> None:
-        self.errors = errors[:MAX_ERRORS]
-        texts = [
-            f"{error['name']} {_value_text(error['value'])}: {error['allowed']}" for error in self.errors
-        ]
-        if len(errors) > MAX_ERRORS:
-            texts.append(f"and {len(errors) - MAX_ERRORS} more")
-        super().__init__("; ".join(texts))
-
-
-def _value_text(value: str | None) -> str:
-    return "is missing" if value is None else repr(value)
-
-
-def problem(
-    request: HttpRequest | Request, status: int, detail: str, errors: list[dict[str, Any]] | None = None
-) -> dict[str, Any]:
-    """Return the body of a problem; `errors` lists the invalid values as {name, value, allowed}."""
-    return {
-        "type": "about:blank",
-        "title": status_title(status),
-        "status": int(status),
-        "detail": detail,
-        "instance": request.path,
-        "request_id": getattr(request, "request_id", ""),
-        "errors": errors or [],
-    }
-
-
-def status_title(status: int) -> str:
-    """Return the reason phrase of RFC 9110; some phrases differ in Python before 3.13."""
-    return _TITLES.get(status) or HTTPStatus(status).phrase
-
-
-_TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
-
-
-def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> Response | None:
-    """Handle exceptions for DRF. Return None to leave the error to Django, which calls `server_error`."""
-    request: Request = context["request"]
-    if isinstance(error, DATABASE_UNAVAILABLE):
-        logger.error("Database unavailable for %s: %s", request.path, error)
-        return _response(problem(request, HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE), {"Retry-After": "5"})
-    if isinstance(error, ClaimRefused):
-        return _claim_refused(request, error)
-    if isinstance(error, Http404):
-        error = exceptions.NotFound()
-    if not isinstance(error, exceptions.APIException):
-        return None
-    headers: dict[str, str] = {}
-    if (wait := getattr(error, "wait", None)) is not None:
-        headers["Retry-After"] = str(int(wait))
-    if scheme := getattr(error, "auth_header", None):
-        headers["WWW-Authenticate"] = scheme
-    errors = list(getattr(error, "errors", [])) or list(_errors(error.detail))
-    return _response(problem(request, error.status_code, _sentence(error.detail), errors), headers)
-
-
-_STATUS_BY_REFUSAL: dict[type[ClaimRefused], HTTPStatus] = {
+STATUS_BY_REFUSAL: dict[type[ClaimRefused], HTTPStatus] = {
     ModeNotAllowed: HTTPStatus.FORBIDDEN,
     IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     SalesClosed: HTTPStatus.CONFLICT,
@@ -111,75 +49,71 @@ _STATUS_BY_REFUSAL: dict[type[ClaimRefused], HTTPStatus] = {
 }
 
 
-def _claim_refused(request: Request, error: ClaimRefused) -> Response:
-    headers = {}
-    if isinstance(error, QuotaExceeded):
-        wait = (error.quota.resets_at - timezone.now()).total_seconds()
-        headers["Retry-After"] = str(math.ceil(wait))
-    errors = [{"name": error.field, "value": error.value, "allowed": error.allowed}]
-    return _response(problem(request, _STATUS_BY_REFUSAL[type(error)], str(error), errors), headers)
+def problem(
+    request: HttpRequest | Request, status: int, detail: str, errors: Sequence[InvalidValue] = ()
+) -> dict[str, Any]:
+    """Return the body of a problem."""
+    return {
+        "type": "about:blank",
+        "title": status_title(status),
+        "status": int(status),
+        "detail": detail,
+        "instance": request.path,
+        "request_id": getattr(request, "request_id", ""),
+        "errors": list(errors),
+    }
 
 
-def _response(body: dict[str, Any], headers: dict[str, str]) -> Response:
-    return Response(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)
+def status_title(status: int) -> str:
+    """Return the reason phrase of RFC 9110; some phrases differ in Python before 3.13."""
+    return TITLES.get(status) or HTTPStatus(status).phrase
 
 
-def _sentence(detail: Any) -> str:
-    if isinstance(detail, Mapping):
-        return "; ".join(f"{name}: {_sentence(texts)}" for name, texts in detail.items())
-    if isinstance(detail, list):
-        return " ".join(map(str, detail))
-    return str(detail)
-
-
-def _errors(detail: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(detail, Mapping):
-        for name, texts in detail.items():
-            yield {"name": name, "value": None, "allowed": _sentence(texts)}
-
-
-# Django's error handlers, for errors outside DRF
-
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Handle 400 for requests that Django rejects, for example with an unknown host."""
-    return _problem_response(
-        request, HTTPStatus.BAD_REQUEST, "The request is malformed."
-    ) or defaults.bad_request(request, exception)
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _problem_response(
-        request, HTTPStatus.NOT_FOUND, f"No resource at {request.path}."
-    ) or defaults.page_not_found(request, exception)
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """Return 503 for an outage, and otherwise 500."""
-    if kind := outage_of(sys.exc_info()[1]):  # Django calls this while it handles the exception
-        return _unavailable(request, kind)
-    return _problem_response(request, HTTPStatus.INTERNAL_SERVER_ERROR, UNEXPECTED) or defaults.server_error(
-        request
-    )
-
-
-def _unavailable(request: HttpRequest, kind: str) -> HttpResponse:
-    """Return 503 for an outage of database, disk or cache; a page names it, the log has the details."""
-    status, reason = HTTPStatus.SERVICE_UNAVAILABLE, f"{kind[0].upper()}{kind[1:]}"
-    response = _problem_response(request, status, UNAVAILABLE) or HttpResponse(
-        f"<!doctype html><title>Service unavailable</title><h1>Service unavailable</h1><p>{reason}. "
-        "See <code>manage.py status</code> on the server, or <a href='/readyz'>/readyz</a>.",
-        status=status,
-    )
-    response["Retry-After"] = "5"
+def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> Response | None:
+    """Handle exceptions for DRF. Return None to leave the error to Django, which calls `server_error`."""
+    request: Request = context["request"]
+    if isinstance(error, DATABASE_UNAVAILABLE):
+        logger.error("Database unavailable for %s: %s", request.path, error)
+        error = ApiProblem(HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE, wait=RETRY_SECONDS)
+    elif isinstance(error, ClaimRefused):
+        error = claim_problem(error)
+    elif isinstance(error, Http404):
+        error = exceptions.NotFound()  # Django's message names the model
+    response = views.exception_handler(error, context)
+    if response is not None:
+        errors = getattr(error, "errors", ())
+        response.data = problem(request, response.status_code, str(response.data["detail"]), errors)
+        response.content_type = CONTENT_TYPE
     return response
 
 
-def _problem_response(request: HttpRequest, status: HTTPStatus, detail: str) -> HttpResponse | None:
-    """Return a problem response for an API path, and None for other paths."""
-    if not API_PATH.match(request.path):
-        return None
-    return JsonResponse(problem(request, status, detail), status=status, content_type=CONTENT_TYPE)
+def claim_problem(error: ClaimRefused) -> ApiProblem:
+    wait = None
+    if isinstance(error, QuotaExceeded):
+        wait = math.ceil((error.quota.resets_at - timezone.now()).total_seconds())
+    errors = [{"name": error.field, "value": error.value, "allowed": error.allowed}]
+    return ApiProblem(STATUS_BY_REFUSAL[type(error)], str(error), errors, wait)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Handle 500 for Django; an outage of database, disk or cache is a 503, whose page names it."""
+    outage = outage_of(sys.exc_info()[1])  # Django calls this while it handles the exception
+    status = HTTPStatus.SERVICE_UNAVAILABLE if outage else HTTPStatus.INTERNAL_SERVER_ERROR
+    if API_PATH.match(request.path):
+        body = problem(request, status, UNAVAILABLE if outage else UNEXPECTED)
+        response: HttpResponse = JsonResponse(body, status=status, content_type=CONTENT_TYPE)
+    elif outage:
+        response = HttpResponse(
+            "<!doctype html><title>Service unavailable</title><h1>Service unavailable</h1>"
+            f"<p>{outage[0].upper()}{outage[1:]}. See <code>manage.py status</code> on the server, "
+            "or <a href='/readyz'>/readyz</a>.",
+            status=status,
+        )
+    else:
+        return defaults.server_error(request)
+    if outage:
+        response["Retry-After"] = str(RETRY_SECONDS)
+    return response
 
 
 class ProblemJsonMiddleware:
@@ -193,19 +127,16 @@ class ProblemJsonMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if response.status_code < 400 or response.get("Content-Type") in JSON_TYPES:
+        status = response.status_code
+        if status < 400 or response.get("Content-Type") in JSON_TYPES or not API_PATH.match(request.path):
             return response
-        status = HTTPStatus(response.status_code)
-        converted = _problem_response(request, status, _status_detail(request, response))
-        if converted is None:
-            return response
-        for name, value in response.items():
-            if name not in ("Content-Type", "Content-Length"):
-                converted[name] = value
-        return converted
-
-
-def _status_detail(request: HttpRequest, response: HttpResponse) -> str:
-    if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return f'Method "{request.method}" not allowed; use {response.get("Allow")}.'
-    return f"{HTTPStatus(response.status_code).description or response.reason_phrase}."
+        details = {
+            400: "The request is malformed",  # for example, an unknown host
+            404: f"No resource at {request.path}",
+            405: f'Method "{request.method}" not allowed; use {response.get("Allow")}',
+        }
+        detail = details.get(status) or HTTPStatus(status).description or response.reason_phrase
+        response["Content-Type"] = CONTENT_TYPE
+        response.content = json.dumps(problem(request, status, f"{detail}."))
+        response["Content-Length"] = str(len(response.content))
+        return response

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 from types import MappingProxyType
@@ -10,11 +10,10 @@ from typing import Any
 
 from django.http import QueryDict
 from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail
 
 from predictions.modes.registry import MODE_NAMES
 from predictions.powerball import check_ticket_day
-from tickets.api.problems import InvalidParameters
+from tickets.api.exceptions import InvalidParameters, InvalidValue, invalid_parameter
 from tickets.claims.allocation import MAX_COUNT
 
 KEY_HEADER = "Idempotency-Key"
@@ -31,10 +30,12 @@ ALLOWED_VALUES = {
     "count": f"an integer from 1 to {MAX_COUNT}",
 }
 NO_DRAW = "no_draw"
-_ISO_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+ISO_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+ParamSerializer = serializers.Serializer[dict[str, Any]]
 
 
-def _validate_draw_date(day: date) -> None:
+def validate_draw_date(day: date) -> None:
     try:
         check_ticket_day(day)
     except ValueError as error:
@@ -54,12 +55,12 @@ class PlainDate(serializers.DateField):
     """Accept YYYY-MM-DD only; DRF also accepts 2026-1-5 and digits of other scripts."""
 
     def to_internal_value(self, value: Any) -> date:
-        if not isinstance(value, str) or not _ISO_DATE.fullmatch(value):
+        if not isinstance(value, str) or not ISO_DATE.fullmatch(value):
             self.fail("invalid", format="YYYY-MM-DD")
         return super().to_internal_value(value)
 
 
-class CachedQuery(serializers.Serializer[dict[str, Any]]):
+class CachedQuery(ParamSerializer):
     """Query parameters of `GET /api/v1/tickets/cached`."""
 
     mode = serializers.ChoiceField(choices=MODE_NAMES, default="random_forest")
@@ -69,7 +70,7 @@ class CachedQuery(serializers.Serializer[dict[str, Any]]):
     include_stats = serializers.BooleanField(default=False, help_text="Include `db_stats` in the response.")
     draw_date = PlainDate(
         default=None,
-        validators=[_validate_draw_date],
+        validators=[validate_draw_date],
         help_text="Date of a draw, 2015-10-07 or later; default: the next draw.",
     )
 
@@ -83,7 +84,7 @@ class StrictInteger(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
-class ClaimBody(serializers.Serializer[dict[str, Any]]):
+class ClaimBody(ParamSerializer):
     """Request body of `POST /api/v1/tickets/claims`."""
 
     mode = serializers.ChoiceField(choices=MODE_NAMES)
@@ -91,12 +92,12 @@ class ClaimBody(serializers.Serializer[dict[str, Any]]):
     draw_date = PlainDate(
         default=None,
         allow_null=True,
-        validators=[_validate_draw_date],
+        validators=[validate_draw_date],
         help_text="Date of a draw; null for the next draw.",
     )
 
 
-class CursorQuery(serializers.Serializer[dict[str, Any]]):
+class CursorQuery(ParamSerializer):
     """Query parameters of paginated lists."""
 
     cursor = serializers.CharField(
@@ -104,7 +105,7 @@ class CursorQuery(serializers.Serializer[dict[str, Any]]):
     )
 
 
-class SchemaQuery(serializers.Serializer[dict[str, Any]]):
+class SchemaQuery(ParamSerializer):
     """Query parameters of `GET /api/schema`."""
 
     format = serializers.ChoiceField(
@@ -112,54 +113,50 @@ class SchemaQuery(serializers.Serializer[dict[str, Any]]):
     )
 
 
-class NoQuery(serializers.Serializer[dict[str, Any]]):
+class NoQuery(ParamSerializer):
     """For endpoints without query parameters."""
 
 
 @lru_cache(maxsize=1024)
-def validate_query(
-    serializer: type[serializers.Serializer[dict[str, Any]]], query_string: str
-) -> Mapping[str, Any]:
+def validate_query(serializer: type[ParamSerializer], query_string: str) -> Mapping[str, Any]:
     """Return the validated parameters, cached by query string.
 
     Raise InvalidParameters with all unknown, repeated and invalid parameters.
     """
     query = QueryDict(query_string)
-    fields = list(serializer().fields)
-    errors = [
-        invalid_parameter(name, query.get(name), f"unknown parameter; allowed: {', '.join(fields) or 'none'}")
-        for name in query
-        if name not in fields
+    repeated = [
+        invalid_parameter(name, ", ".join(values), f"a single value: {ALLOWED_VALUES[name]}")
+        for name, values in query.lists()
+        if len(values) > 1 and name in serializer().fields
     ]
-    errors += [
-        invalid_parameter(name, ", ".join(query.getlist(name)), f"a single value: {ALLOWED_VALUES[name]}")
-        for name in fields
-        if len(query.getlist(name)) > 1
-    ]
-    bound = serializer(data=query.dict())
-    if not bound.is_valid():
-        errors += [
-            invalid_parameter(name, query.get(name), _allowed(name, details))
-            for name, details in bound.errors.items()
-        ]
-    if errors:
-        raise InvalidParameters(errors)
-    return MappingProxyType(bound.validated_data)
+    return MappingProxyType(_validate(serializer, query.dict(), "parameter", repeated))
 
 
-def validate_body(serializer: type[serializers.Serializer[dict[str, Any]]], data: Any) -> dict[str, Any]:
+def validate_body(serializer: type[ParamSerializer], data: Any) -> dict[str, Any]:
     """Return the validated body. Raise InvalidParameters with all unknown, missing and invalid fields."""
     if not isinstance(data, dict):
         raise InvalidParameters([invalid_parameter("body", _text(data), "a JSON object")])
+    return _validate(serializer, data, "field", [])
+
+
+def _validate(
+    serializer: type[ParamSerializer], data: Mapping[str, Any], kind: str, errors: list[InvalidValue]
+) -> dict[str, Any]:
     bound = serializer(data=data)
-    errors = [
-        invalid_parameter(name, _text(value), f"unknown field; allowed: {', '.join(bound.fields)}")
+    allowed_names = ", ".join(bound.fields) or "none"
+    errors += [
+        invalid_parameter(name, _text(value), f"unknown {kind}; allowed: {allowed_names}")
         for name, value in data.items()
         if name not in bound.fields
     ]
     if not bound.is_valid():
         errors += [
-            invalid_parameter(name, _text(data[name]) if name in data else None, _allowed(name, details))
+            # The error of a date without a draw says more than the general text.
+            invalid_parameter(
+                name,
+                _text(data[name]) if name in data else None,
+                str(details[0]) if details[0].code == NO_DRAW else ALLOWED_VALUES[name],
+            )
             for name, details in bound.errors.items()
         ]
     if errors:
@@ -167,15 +164,5 @@ def validate_body(serializer: type[serializers.Serializer[dict[str, Any]]], data
     return bound.validated_data
 
 
-def _allowed(name: str, errors: Sequence[ErrorDetail]) -> str:
-    # The error of a date without a draw says more than the general text.
-    return str(errors[0]) if errors[0].code == NO_DRAW else ALLOWED_VALUES[name]
-
-
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def invalid_parameter(name: str, value: str | None, allowed: str) -> dict[str, Any]:
-    """Return an entry of a problem's `errors`, with name and value truncated to 200 characters."""
-    return {"name": name[:200], "value": None if value is None else value[:200], "allowed": allowed}
