@@ -89,7 +89,7 @@ MIDDLEWARE = [
     # Before any middleware that reads the client's IP address or scheme.
     "shiolplus.web.trusted_proxies.TrustedProxies",
     "django.middleware.security.SecurityMiddleware",
-    "tickets.api.middleware.RateLimitHeadersMiddleware",
+    "tickets.api.throttling.RateLimitHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "shiolplus.web.page_middleware.PageSessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -10,8 +10,8 @@ from shiolplus.web.metrics import MetricsView
 from shiolplus.web.sign_in import sign_in, sign_out
 from shiolplus.web.static_version import DIGITS, redirect_to_current_version
 from tickets.admin.dashboard import dashboard
-from tickets.api.not_found import NotFoundView
 from tickets.api.openapi.views import SchemaView, docs
+from tickets.api.views import NotFoundView
 
 admin.site.site_header = "SHIOL+ batch tickets"
 admin.site.site_title = "SHIOL+"

@@ -7,6 +7,7 @@ the limit on its own requests. Exact limits, such as the quota of claims, are co
 import logging
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.cache import BaseCache, caches
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from redis import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -28,6 +29,7 @@ if TYPE_CHECKING:  # DRF's views import this module
 
 logger = logging.getLogger(__name__)
 
+API_PREFIX = "/api/"
 WINDOW = 60  # seconds
 COOLDOWN = 5.0  # seconds without requests to the shared cache after it failed
 
@@ -59,7 +61,7 @@ class ClientRateThrottle(BaseThrottle):
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
         if isinstance(request.user, ApiClient):
-            self.window = _count(f"client:{request.user.pk}", request.user.rate)
+            self.window = count_request(f"client:{request.user.pk}", request.user.rate)
             request._request.rate_window = self.window
         else:
             self.window = count_anonymous_request(request)
@@ -80,18 +82,40 @@ def count_anonymous_request(request: HttpRequest | Request) -> Window:
 
 def hit(address: str, is_unknown: bool = False) -> Window:
     """Count a request from an IP address; all requests with an unknown address share one counter."""
-    identity = "unknown" if is_unknown else f"address:{_bucket(address)}"
-    return _count(identity, settings.ANONYMOUS_RATE)
+    identity = "unknown" if is_unknown else f"address:{address_bucket(address)}"
+    return count_request(identity, settings.ANONYMOUS_RATE)
 
 
-def _count(identity: str, limit: int) -> Window:
+def count_request(identity: str, limit: int) -> Window:
+    """Count a request in the shared cache, or in process memory while the cache is down."""
     now = time.time()
-    used = _increment_with_fallback(f"rate:{identity}:{int(now // WINDOW)}")
+    key = f"rate:{identity}:{int(now // WINDOW)}"
+    used = None
+    if circuit_breaker.allows():
+        started_at = time.monotonic()
+        try:
+            used = increment(caches["default"], key)
+        except RedisError as error:
+            circuit_breaker.failure(error)
+        else:
+            circuit_breaker.success(started_at)
+    if used is None:
+        used = increment(caches["memory"], key)
     return Window(limit, used, resets_in=math.ceil(WINDOW - now % WINDOW))
 
 
+def increment(cache: BaseCache, key: str) -> int:
+    for _ in range(2):
+        try:
+            return cache.incr(key)
+        except ValueError:  # not set yet in this minute, or evicted from a full cache
+            if cache.add(key, 1, 2 * WINDOW):
+                return 1
+    return 1
+
+
 @lru_cache(maxsize=4096)
-def _bucket(address: str) -> str:
+def address_bucket(address: str) -> str:
     """Return the counter's key for an IP address: IPv6 addresses are counted per /64 network.
 
     An IPv4-mapped IPv6 address counts as its IPv4 address, since a single /64 contains all of them.
@@ -116,20 +140,17 @@ class CircuitBreaker:
         self._retry_at: float | None = None  # set during an outage
 
     def allows(self) -> bool:
-        if self._retry_at is None:
-            return True
         with self._lock:
-            if self._retry_at is None:  # recovered in the meantime
+            now = time.monotonic()
+            if self._retry_at is None:
                 return True
-            if (now := time.monotonic()) < self._retry_at:
+            if now < self._retry_at:
                 return False
             self._retry_at = now + COOLDOWN
             return True
 
     def success(self, started_at: float) -> None:
         """End the outage, unless the successful call was started before it."""
-        if self._retry_at is None:
-            return
         with self._lock:
             if self._retry_at is None or started_at < self._retry_at - COOLDOWN:
                 return
@@ -144,28 +165,22 @@ class CircuitBreaker:
             logger.warning("Shared cache unavailable; each process counts its own requests: %s", error)
 
 
-_circuit_breaker = CircuitBreaker()
+circuit_breaker = CircuitBreaker()
 
 
-def _increment_with_fallback(key: str) -> int:
-    """Increment a counter in the shared cache, or in process memory while the cache is down."""
-    if _circuit_breaker.allows():
-        started_at = time.monotonic()
-        try:
-            count = _increment(caches["default"], key)
-        except RedisError as error:
-            _circuit_breaker.failure(error)
-        else:
-            _circuit_breaker.success(started_at)
-            return count
-    return _increment(caches["memory"], key)
+class RateLimitHeadersMiddleware:
+    """Add the RateLimit-* headers to every API response, including errors that Django produces itself.
 
+    Requests that no view has counted, such as those to unknown URLs, are counted here.
+    """
 
-def _increment(cache: BaseCache, key: str) -> int:
-    for _ in range(2):
-        try:
-            return cache.incr(key)
-        except ValueError:  # not set yet in this minute, or evicted from a full cache
-            if cache.add(key, 1, 2 * WINDOW):
-                return 1
-    return 1
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.path_info.startswith(API_PREFIX):
+            window = getattr(request, "rate_window", None) or count_anonymous_request(request)
+            for name, value in window.headers().items():
+                response[name] = value
+        return response

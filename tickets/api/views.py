@@ -1,4 +1,4 @@
-"""Public read-only endpoints."""
+"""Public read-only endpoints, and the response to unknown URLs."""
 
 import time
 from datetime import date
@@ -8,8 +8,10 @@ from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 from rest_framework.viewsets import ReadOnlyModelViewSet, ViewSet
 
 from predictions.evaluation.mode_profiles import mode_profiles
@@ -153,3 +155,13 @@ class ModeViewSet(ViewSet):
     def list(self, request: Request) -> Response:
         validate_query(NoQuery, request.META["QUERY_STRING"])
         return Response([ModeSerializer(profile).data for profile in mode_profiles()])
+
+
+class NotFoundView(APIView):
+    """Respond 404 to every method of unknown URLs, after the usual authentication and rate limiting."""
+
+    schema = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        raise NotFound(f"No resource at {request.path}.")
