@@ -59,21 +59,6 @@ class ResultSerializer(serializers.Serializer[Result]):
     expected_usd = serializers.FloatField(min_value=0)
 
 
-@extend_schema_field(serializers.ListField(child=mode_field()))
-class ModesField(serializers.JSONField):
-    pass
-
-
-@extend_schema_field(serializers.DictField(child=serializers.CharField()))
-class ReasonsField(serializers.JSONField):
-    pass
-
-
-@extend_schema_field(serializers.DictField(child=ModePolicyUsed()))
-class PolicyField(serializers.JSONField):
-    pass
-
-
 class DrawDetailSerializer(DrawSerializer):
     """A draw with the results of all scored modes."""
 
@@ -118,9 +103,9 @@ class GenerationRunSerializer(serializers.ModelSerializer[GenerationRun]):
     lists unknown and paused modes with the reason.
     """
 
-    modes = ModesField()
-    skipped = ReasonsField()
-    policy = PolicyField()
+    modes = serializers.ListField(child=mode_field())
+    skipped = serializers.DictField(child=serializers.CharField())
+    policy = serializers.DictField(child=ModePolicyUsed())
 
     class Meta:
         model = GenerationRun
