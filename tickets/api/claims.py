@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,7 +17,8 @@ from predictions.draws.sources import upcoming_draw
 from predictions.models import Draw
 from tickets.api.authentication import require_client
 from tickets.api.exceptions import InvalidParameters, invalid_parameter
-from tickets.api.openapi.auto_schema import CLAIM_EXAMPLES, CLAIM_HEADERS, ROW_CURSOR, ROW_ID, extra_errors
+from tickets.api.openapi.auto_schema import ERRORS_KEY
+from tickets.api.openapi.parameters import CLAIM_HEADERS, ROW_ID, cursor_example
 from tickets.api.pagination import ByIdPagination
 from tickets.api.parsers import parse_request_body
 from tickets.api.request_params import (
@@ -36,12 +37,13 @@ from tickets.models.claims import Claim
 from tickets.models.clients import ApiClient
 from tickets.store.retrieval import isoformat_utc
 
+CLAIM_EXAMPLE = {"mode": "v1", "count": 5}
 _IDEMPOTENCY_KEY = re.compile(KEY_PATTERN)
 
 
 @extend_schema(tags=["claims"])
 @extend_schema_view(
-    list=extend_schema(operation_id="claims", parameters=[CursorQuery], examples=[ROW_CURSOR]),
+    list=extend_schema(operation_id="claims", parameters=[CursorQuery], examples=[cursor_example("50")]),
     retrieve=extend_schema(operation_id="claim", parameters=[ROW_ID]),
 )
 class ClaimViewSet(GenericViewSet[Claim]):
@@ -59,10 +61,12 @@ class ClaimViewSet(GenericViewSet[Claim]):
         operation_id="claim_tickets",
         parameters=CLAIM_HEADERS,
         request=ClaimBody,
-        examples=CLAIM_EXAMPLES,
+        examples=[
+            OpenApiExample("Five tickets of v1 for the next draw", CLAIM_EXAMPLE, request_only=True),
+        ],
         responses={201: ClaimSerializer},
+        extensions={ERRORS_KEY: [403, 409, 413, 415, 422]},
     )
-    @extra_errors(403, 409, 413, 415, 422)
     def create(self, request: Request) -> Response:
         """Claim tickets exclusively: all of the requested number or none.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpResponse
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -16,15 +16,7 @@ from rest_framework.viewsets import ReadOnlyModelViewSet, ViewSet
 
 from predictions.evaluation.mode_profiles import mode_profiles
 from predictions.models import Draw
-from tickets.api.openapi.auto_schema import (
-    DRAW_CURSOR,
-    DRAW_DATE,
-    IF_NONE_MATCH,
-    NOT_MODIFIED,
-    ROW_CURSOR,
-    ROW_ID,
-    STOCK_HEADERS,
-)
+from tickets.api.openapi.parameters import CACHE_HEADERS, DRAW_DATE, IF_NONE_MATCH, ROW_ID, cursor_example
 from tickets.api.openapi.responses import BatchStatus, CachedTickets
 from tickets.api.pagination import ByIdPagination, NewestDraws
 from tickets.api.request_params import CachedQuery, CursorQuery, NoQuery, validate_query
@@ -45,8 +37,8 @@ class TicketViewSet(ViewSet):
 
     @extend_schema(
         operation_id="cached_tickets",
-        parameters=[CachedQuery, IF_NONE_MATCH, *STOCK_HEADERS],
-        responses={200: CachedTickets, 304: NOT_MODIFIED},
+        parameters=[CachedQuery, IF_NONE_MATCH, *CACHE_HEADERS],
+        responses={200: CachedTickets, 304: OpenApiResponse(description="Not changed since the ETag sent.")},
     )
     @action(detail=False, methods=["get"])
     def cached(self, request: Request) -> HttpResponse:
@@ -86,7 +78,7 @@ class ReadOnlyViewSet(ReadOnlyModelViewSet):
         operation_id="draws",
         description="List official draws, newest first.",
         parameters=[CursorQuery],
-        examples=[DRAW_CURSOR],
+        examples=[cursor_example("2025-12-22")],
     ),
     retrieve=extend_schema(
         operation_id="draw",
@@ -121,7 +113,7 @@ class DrawViewSet(ReadOnlyViewSet):
         operation_id="generation_runs",
         description="List generation runs, newest first.",
         parameters=[CursorQuery],
-        examples=[ROW_CURSOR],
+        examples=[cursor_example("50")],
     ),
     retrieve=extend_schema(
         operation_id="generation_run",

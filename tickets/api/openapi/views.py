@@ -11,15 +11,14 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.renderers import OpenApiYamlRenderer
+from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from tickets.api.request_params import SchemaQuery, validate_query
 
-YAML, JSON = "application/vnd.oai.openapi", "application/vnd.oai.openapi+json"
-_FORMAT_BY_MEDIA_TYPE = {JSON: "json", "application/json": "json"}
+YAML, JSON = OpenApiYamlRenderer.media_type, OpenApiJsonRenderer.media_type
 
 
 class SchemaView(APIView):
@@ -32,10 +31,9 @@ class SchemaView(APIView):
         """Return this schema as YAML, or as JSON if `format` or the Accept header requests it."""
         query = validate_query(SchemaQuery, request.META["QUERY_STRING"])
         accepted = request.META.get("HTTP_ACCEPT", "").partition(";")[0].strip()
-        schema_format = query["format"] or _FORMAT_BY_MEDIA_TYPE.get(accepted, "yaml")
-        return HttpResponse(
-            schema_text(schema_format), content_type=JSON if schema_format == "json" else YAML
-        )
+        schema_format = query["format"] or ("json" if accepted in (JSON, "application/json") else "yaml")
+        content_type = JSON if schema_format == "json" else YAML
+        return HttpResponse(schema_text(schema_format), content_type=content_type)
 
 
 @lru_cache
