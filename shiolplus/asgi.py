@@ -11,6 +11,6 @@ os.environ.setdefault("SHIOL_DB_POOL", "8")  # web processes only
 application = get_asgi_application()
 application.request_class = AsyncWebRequest
 
-from tickets.api.response_cache import enable  # noqa: E402 - needs loaded settings
+from tickets.api.response_cache import enable_cache  # noqa: E402 - needs loaded settings
 
-enable()
+enable_cache()

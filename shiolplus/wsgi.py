@@ -16,7 +16,7 @@ django.request_class = TolerantWSGIRequest
 import_module(settings.ROOT_URLCONF)
 
 from shiolplus.web.fast_path import CachedTicketsFastPath  # noqa: E402 - needs loaded settings
-from tickets.api.response_cache import enable  # noqa: E402
+from tickets.api.response_cache import enable_cache  # noqa: E402
 
 application = CachedTicketsFastPath(django)
-enable()
+enable_cache()

@@ -38,7 +38,7 @@ from tickets.models.clients import ApiClient
 from tickets.store.retrieval import isoformat_utc
 
 CLAIM_EXAMPLE = {"mode": "v1", "count": 5}
-_IDEMPOTENCY_KEY = re.compile(KEY_PATTERN)
+IDEMPOTENCY_KEY = re.compile(KEY_PATTERN)
 
 
 @extend_schema(tags=["claims"])
@@ -75,37 +75,38 @@ class ClaimViewSet(GenericViewSet[Claim]):
         """
         client = require_client(request)
         validate_query(NoQuery, request.META["QUERY_STRING"])
-        key = _idempotency_key(request)
+        key = idempotency_key(request)
         claim_request = ClaimRequest(**validate_body(ClaimBody, parse_request_body(request)))
         try:
             claim, is_new = claim_tickets(client, claim_request, key)
         except ApiClient.DoesNotExist as error:
             raise AuthenticationFailed("The client of this API key has been deleted.") from error
-        response_cache.invalidate(claim)
+        response_cache.invalidate_claimed(claim)
         location = reverse("claim-detail", args=[claim.pk])
         headers = {"Location": location} | ({} if is_new else {"Idempotency-Replayed": "true"})
-        return Response(_serialize([claim])[0], status=201, headers=headers)
+        return Response(serialize_claims([claim])[0], status=201, headers=headers)
 
     def list(self, request: Request) -> Response:
         """List the client's claims, newest first."""
         validate_query(CursorQuery, request.META["QUERY_STRING"])
-        return self.get_paginated_response(_serialize(self.paginate_queryset(self.get_queryset()) or []))
+        page = self.paginate_queryset(self.get_queryset()) or []
+        return self.get_paginated_response(serialize_claims(page))
 
     def retrieve(self, request: Request, pk: str) -> Response:
         """Return a claim of the client; 404 for a claim of another client."""
         validate_query(NoQuery, request.META["QUERY_STRING"])
-        return Response(_serialize([self.get_object()])[0])
+        return Response(serialize_claims([self.get_object()])[0])
 
 
-def _idempotency_key(request: Request) -> str:
+def idempotency_key(request: Request) -> str:
     key = request.META.get("HTTP_IDEMPOTENCY_KEY")
-    if key is None or not _IDEMPOTENCY_KEY.fullmatch(key):
+    if key is None or not IDEMPOTENCY_KEY.fullmatch(key):
         allowed = "1 to 255 visible ASCII characters except commas, unique per claim"
         raise InvalidParameters([invalid_parameter(KEY_HEADER, key, allowed)])
     return key
 
 
-def _serialize(claims: Sequence[Claim]) -> list[dict[str, Any]]:
+def serialize_claims(claims: Sequence[Claim]) -> list[dict[str, Any]]:
     upcoming = upcoming_draw()
     past = {claim.draw_date for claim in claims if claim.draw_date < upcoming}
     draws = {draw.draw_date: draw for draw in Draw.objects.filter(draw_date__in=past)} if past else {}

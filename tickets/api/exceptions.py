@@ -17,7 +17,7 @@ def invalid_parameter(name: str, value: str | None, allowed: str) -> InvalidValu
 
 
 class ApiProblem(APIException):
-    """An error with its invalid values and, if it is temporary, the seconds until a retry may succeed."""
+    """An error with its invalid values and, if temporary, the seconds until a retry."""
 
     def __init__(
         self, status: int, detail: str, errors: Sequence[InvalidValue] = (), wait: int | None = None

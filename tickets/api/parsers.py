@@ -41,20 +41,18 @@ class StrictJSONParser(BaseParser):
 
 
 def parse_request_body(request: Request) -> Any:
-    """Return the parsed JSON body of a request.
+    """Return the parsed body. Raise ApiProblem 415, TooLarge or InvalidParameters.
 
-    Raise ApiProblem 415 unless it is JSON in UTF-8, TooLarge above 64 KiB, and InvalidParameters if it
-    cannot be parsed. Use this instead of `request.data`, which treats a body without a content type or length
-    as empty.
+    Use this instead of `request.data`, which treats a body without a content type or length as empty.
     """
     content_type = request.META.get("CONTENT_TYPE") or "none"
     if not JSON_CONTENT_TYPE.fullmatch(content_type):
         is_json = content_type.lower().startswith(f"{MEDIA_TYPE};")
         allowed = f"{MEDIA_TYPE}, optionally with charset=utf-8" if is_json else MEDIA_TYPE
-        raise unsupported("Content-Type", content_type, allowed)
+        raise unsupported_header("Content-Type", content_type, allowed)
     encoding = request.META.get("HTTP_CONTENT_ENCODING", "identity")
     if encoding.lower() != "identity":
-        raise unsupported("Content-Encoding", encoding, "none")
+        raise unsupported_header("Content-Encoding", encoding, "none")
     body = read_body(request)
     try:
         text = body.decode("utf-8")
@@ -79,7 +77,6 @@ def read_body(request: Request) -> bytes:
 
 
 def parse_json(text: str) -> Any:
-    """Return the value of a JSON text. Raise InvalidParameters for invalid JSON or a duplicate key."""
     try:
         value = json.loads(
             text,
@@ -119,7 +116,7 @@ def parse_float(digits: str) -> float:
 
 
 def find_violation(value: Any, levels: int = MAX_NESTING) -> str | None:
-    """Return the rule that a value breaks: storable strings, and nesting that the code can display."""
+    """Return the rule that a value breaks, or None."""
     if isinstance(value, str) and UNSTORABLE.search(value):
         return "strings without lone surrogates or NUL"
     children = [*value, *value.values()] if isinstance(value, dict) else value
@@ -134,7 +131,7 @@ def invalid_body(value: str, allowed: str) -> InvalidParameters:
     return InvalidParameters([invalid_parameter("body", value, allowed)])
 
 
-def unsupported(header: str, value: str, allowed: str) -> ApiProblem:
+def unsupported_header(header: str, value: str, allowed: str) -> ApiProblem:
     return ApiProblem(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         f"{header} {value[:200]!r}: must be {allowed}.",

@@ -5,7 +5,7 @@ import logging
 import math
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -31,8 +31,8 @@ from tickets.claims.allocation import (
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
-JSON_TYPES = (CONTENT_TYPE, "application/json")  # errors with these types are left as they are
-# Paths for programs; errors of all others are HTML pages.
+JSON_TYPES = (CONTENT_TYPE, "application/json")  # such as the 503 of `readyz`
+# Errors of all other paths are HTML pages.
 API_PATH = re.compile(r"/(api|healthz|readyz|metrics|favicon\.ico)(/|$)")
 RETRY_SECONDS = 5  # after an outage
 TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
@@ -49,10 +49,9 @@ STATUS_BY_REFUSAL: dict[type[ClaimRefused], HTTPStatus] = {
 }
 
 
-def problem(
+def problem_body(
     request: HttpRequest | Request, status: int, detail: str, errors: Sequence[InvalidValue] = ()
 ) -> dict[str, Any]:
-    """Return the body of a problem."""
     return {
         "type": "about:blank",
         "title": status_title(status),
@@ -69,7 +68,7 @@ def status_title(status: int) -> str:
     return TITLES.get(status) or HTTPStatus(status).phrase
 
 
-def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> Response | None:
+def problem_from_exception(error: Exception, context: dict[str, Any]) -> Response | None:
     """Handle exceptions for DRF. Return None to leave the error to Django, which calls `server_error`."""
     request: Request = context["request"]
     if isinstance(error, DATABASE_UNAVAILABLE):
@@ -82,7 +81,7 @@ def problem_from_exception(error: Exception, context: Mapping[str, Any]) -> Resp
     response = views.exception_handler(error, context)
     if response is not None:
         errors = getattr(error, "errors", ())
-        response.data = problem(request, response.status_code, str(response.data["detail"]), errors)
+        response.data = problem_body(request, response.status_code, str(response.data["detail"]), errors)
         response.content_type = CONTENT_TYPE
     return response
 
@@ -100,7 +99,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     outage = outage_of(sys.exc_info()[1])  # Django calls this while it handles the exception
     status = HTTPStatus.SERVICE_UNAVAILABLE if outage else HTTPStatus.INTERNAL_SERVER_ERROR
     if API_PATH.match(request.path):
-        body = problem(request, status, UNAVAILABLE if outage else UNEXPECTED)
+        body = problem_body(request, status, UNAVAILABLE if outage else UNEXPECTED)
         response: HttpResponse = JsonResponse(body, status=status, content_type=CONTENT_TYPE)
     elif outage:
         response = HttpResponse(
@@ -117,10 +116,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 class ProblemJsonMiddleware:
-    """Convert error responses of Django's own views and middleware on API paths into problems.
-
-    Keep status and headers and replace the body, unless it is JSON already, such as that of `readyz`.
-    """
+    """Replace the body of Django's own error responses on API paths by a problem."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -137,6 +133,6 @@ class ProblemJsonMiddleware:
         }
         detail = details.get(status) or HTTPStatus(status).description or response.reason_phrase
         response["Content-Type"] = CONTENT_TYPE
-        response.content = json.dumps(problem(request, status, f"{detail}."))
+        response.content = json.dumps(problem_body(request, status, f"{detail}."))
         response["Content-Length"] = str(len(response.content))
         return response

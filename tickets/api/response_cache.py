@@ -1,15 +1,14 @@
 """In-process cache of rendered responses of `cached`, for ANSWER_SECONDS (one second by default).
 
-The short lifetime also bounds how long a ticket claimed through another process is still shown. Only the web
-server's entry points turn the cache on, with `enable`. A thread refreshes recently requested responses before
-they expire, so that hardly any request waits for the database.
+The short lifetime bounds how long a ticket claimed through another process is still shown. A thread refreshes
+recently requested responses before they expire, so hardly any request waits for the database.
 """
 
 import json
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from hashlib import blake2b
@@ -32,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 0.4  # well below the lifetime of a response
 RECENT_SECONDS = 10.0  # responses requested within this time are refreshed
-WATCHED_BATCHES = 20  # latest batches; when one becomes ready, the default responses are rendered again
+WATCHED_BATCHES = 20  # latest batches
 
 Key = tuple[str, int]  # mode and limit; 500 keys, all for the next draw and without db_stats
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -49,16 +48,15 @@ class CachedResponse:
 
 
 def cache_key(query: Mapping[str, Any]) -> Key | None:
-    """Return the cache key for the parameters of `cached`, or None if the response is not cached."""
+    """Return the key of a response to these parameters, or None if it is not cached."""
     if query["draw_date"] is not None or query["include_stats"]:
         return None
     return query["mode"], query["limit"]
 
 
-def render(
+def render_tickets(
     mode: str, limit: int, draw_date: date | None = None, include_stats: bool = False
 ) -> CachedResponse:
-    """Render a response of `cached`; its ETag depends on its content only."""
     rendered_at = time.monotonic()
     day = draw_date or upcoming_draw()
     tickets = get_cached_tickets(mode, limit, day)
@@ -78,7 +76,6 @@ def render(
 
 
 def to_response(request: HttpRequest, cached: CachedResponse, started: float) -> HttpResponse:
-    """Return the HTTP response, or 304 if the request's If-None-Match names it."""
     response: HttpResponse
     if etag_matches(cached, request.META.get("HTTP_IF_NONE_MATCH")):
         response = HttpResponseNotModified()
@@ -90,12 +87,12 @@ def to_response(request: HttpRequest, cached: CachedResponse, started: float) ->
 
 
 def body_with_timing(cached: CachedResponse, started: float) -> bytes:
-    """Return the body with the milliseconds since `started`, a value of `time.perf_counter()`."""
+    """Append the milliseconds since `started`, a value of `time.perf_counter()`."""
     return b"%b%.2f}" % (cached.body, (time.perf_counter() - started) * 1000)
 
 
 def etag_matches(cached: CachedResponse, if_none_match: str | None) -> bool:
-    """Return True if an If-None-Match header names the response, by weak comparison (RFC 9110, 8.8.3.2)."""
+    """Compare with an If-None-Match header by weak comparison (RFC 9110, 8.8.3.2)."""
     if if_none_match is None:
         return False
     etags = {etag.removeprefix("W/") for etag in parse_etags(if_none_match)}
@@ -111,7 +108,7 @@ class ResponseCache:
     requested_at: dict[Key, float] = field(default_factory=dict)
 
     def get(self, key: Key) -> CachedResponse | None:
-        """Return the cached response unless it has expired, and record that the key was requested."""
+        """Return the response unless it has expired, and record the request."""
         now = time.monotonic()
         self.requested_at[key] = now
         cached = self.responses.get(key)
@@ -121,8 +118,8 @@ class ResponseCache:
         if self.seconds:
             self.responses[key] = response
 
-    def invalidate(self, claim: Claim) -> None:
-        """Drop responses that contain a ticket of a claim just granted by this process."""
+    def invalidate_claimed(self, claim: Claim) -> None:
+        """Drop responses that contain a ticket of the claim."""
         claimed = {tuple(numbers) for numbers in claim.numbers}
         for key, response in list(self.responses.items()):
             if not claimed.isdisjoint(response.tickets):
@@ -132,16 +129,12 @@ class ResponseCache:
         since = time.monotonic() - RECENT_SECONDS
         return [key for key, instant in list(self.requested_at.items()) if instant > since]
 
-    def warm(self, keys: Iterable[Key]) -> None:
-        for key in keys:
-            self.set(key, render(*key))
-
 
 response_cache = ResponseCache()
 
 
-def enable() -> None:
-    """Turn the cache on in this process and start refreshing it."""
+def enable_cache() -> None:
+    """Turn the cache on; only the web server's entry points do."""
     if settings.ANSWER_SECONDS:
         response_cache.seconds = settings.ANSWER_SECONDS
         CacheRefresher().start()
@@ -173,8 +166,9 @@ class CacheRefresher(threading.Thread):
     def refresh(self) -> None:
         latest = TicketBatch.objects.order_by("-id").values_list("id", "status")[:WATCHED_BATCHES]
         ready_batches = [pk for pk, status in latest if status == TicketBatch.Status.READY]
-        defaults = (
-            [] if ready_batches == self.ready_batches else [(mode, DEFAULT_LIMIT) for mode in MODE_NAMES]
-        )
-        response_cache.warm({*defaults, *response_cache.recent_keys()})
+        keys = set(response_cache.recent_keys())
+        if ready_batches != self.ready_batches:
+            keys.update((mode, DEFAULT_LIMIT) for mode in MODE_NAMES)
+        for key in keys:
+            response_cache.set(key, render_tickets(*key))
         self.ready_batches = ready_batches

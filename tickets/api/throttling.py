@@ -1,7 +1,6 @@
-"""Rate limits: requests per minute and client, or per minute and anonymous IP address.
+"""Rate limits per minute, by client or by anonymous IP address.
 
-Counters are in the default cache. With CACHE_URL all processes share them; otherwise each process enforces
-the limit on its own requests. Exact limits, such as the quota of claims, are counted in the database.
+Counters are in the default cache; without CACHE_URL each process counts its own requests only.
 """
 
 import logging
@@ -31,12 +30,12 @@ logger = logging.getLogger(__name__)
 
 API_PREFIX = "/api/"
 WINDOW = 60  # seconds
-COOLDOWN = 5.0  # seconds without requests to the shared cache after it failed
+COOLDOWN = 5.0  # seconds between attempts to use the shared cache after it failed
 
 
 @dataclass(frozen=True)
 class Window:
-    """The state of one rate limit in the current minute."""
+    """State of one rate limit in the current minute."""
 
     limit: int
     used: int
@@ -72,7 +71,7 @@ class ClientRateThrottle(BaseThrottle):
 
 
 def count_anonymous_request(request: HttpRequest | Request) -> Window:
-    """Count an anonymous request and attach the window to it, for the response's headers."""
+    """Count an anonymous request and attach the window to it, for RateLimitHeadersMiddleware."""
     django_request = request._request if isinstance(request, Request) else request
     meta = django_request.META
     window = hit(meta.get("REMOTE_ADDR", ""), UNKNOWN_CLIENT_KEY in meta)
@@ -81,7 +80,7 @@ def count_anonymous_request(request: HttpRequest | Request) -> Window:
 
 
 def hit(address: str, is_unknown: bool = False) -> Window:
-    """Count a request from an IP address; all requests with an unknown address share one counter."""
+    """Count an anonymous request; all requests from unknown addresses share one counter."""
     identity = "unknown" if is_unknown else f"address:{address_bucket(address)}"
     return count_request(identity, settings.ANONYMOUS_RATE)
 
@@ -94,17 +93,17 @@ def count_request(identity: str, limit: int) -> Window:
     if circuit_breaker.allows():
         started_at = time.monotonic()
         try:
-            used = increment(caches["default"], key)
+            used = increment_counter(caches["default"], key)
         except RedisError as error:
-            circuit_breaker.failure(error)
+            circuit_breaker.record_failure(error)
         else:
-            circuit_breaker.success(started_at)
+            circuit_breaker.record_success(started_at)
     if used is None:
-        used = increment(caches["memory"], key)
+        used = increment_counter(caches["memory"], key)
     return Window(limit, used, resets_in=math.ceil(WINDOW - now % WINDOW))
 
 
-def increment(cache: BaseCache, key: str) -> int:
+def increment_counter(cache: BaseCache, key: str) -> int:
     for _ in range(2):
         try:
             return cache.incr(key)
@@ -116,9 +115,9 @@ def increment(cache: BaseCache, key: str) -> int:
 
 @lru_cache(maxsize=4096)
 def address_bucket(address: str) -> str:
-    """Return the counter's key for an IP address: IPv6 addresses are counted per /64 network.
+    """Return the /64 network of an IPv6 address, and other addresses as they are.
 
-    An IPv4-mapped IPv6 address counts as its IPv4 address, since a single /64 contains all of them.
+    An IPv4-mapped address counts as IPv4, since a single /64 contains all of them.
     """
     try:
         ip = ip_address(address)
@@ -130,10 +129,7 @@ def address_bucket(address: str) -> str:
 
 
 class CircuitBreaker:
-    """Decide whether to use the shared cache; during an outage, allow one attempt per COOLDOWN seconds.
-
-    An outage is logged once, and at most one request per COOLDOWN waits for the cache's timeout.
-    """
+    """Limit attempts to use a failed cache to one per COOLDOWN seconds, since each waits for a timeout."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -149,7 +145,7 @@ class CircuitBreaker:
             self._retry_at = now + COOLDOWN
             return True
 
-    def success(self, started_at: float) -> None:
+    def record_success(self, started_at: float) -> None:
         """End the outage, unless the successful call was started before it."""
         with self._lock:
             if self._retry_at is None or started_at < self._retry_at - COOLDOWN:
@@ -157,7 +153,7 @@ class CircuitBreaker:
             self._retry_at = None
         logger.warning("Shared cache available again; rate limits are shared by all processes")
 
-    def failure(self, error: RedisError) -> None:
+    def record_failure(self, error: RedisError) -> None:
         with self._lock:
             is_first = self._retry_at is None
             self._retry_at = time.monotonic() + COOLDOWN
@@ -169,10 +165,7 @@ circuit_breaker = CircuitBreaker()
 
 
 class RateLimitHeadersMiddleware:
-    """Add the RateLimit-* headers to every API response, including errors that Django produces itself.
-
-    Requests that no view has counted, such as those to unknown URLs, are counted here.
-    """
+    """Add the RateLimit-* headers to every API response, and count requests that no view has counted."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -20,7 +20,7 @@ from tickets.api.openapi.parameters import CACHE_HEADERS, DRAW_DATE, IF_NONE_MAT
 from tickets.api.openapi.responses import BatchStatus, CachedTickets
 from tickets.api.pagination import ByIdPagination, NewestDraws
 from tickets.api.request_params import CachedQuery, CursorQuery, NoQuery, validate_query
-from tickets.api.response_cache import cache_key, render, response_cache, to_response
+from tickets.api.response_cache import cache_key, render_tickets, response_cache, to_response
 from tickets.api.serializers import (
     DrawDetailSerializer,
     DrawSerializer,
@@ -48,7 +48,7 @@ class TicketViewSet(ViewSet):
         key = cache_key(query)
         cached_response = key and response_cache.get(key)
         if not cached_response:
-            cached_response = render(**query)
+            cached_response = render_tickets(**query)
             if key:
                 response_cache.set(key, cached_response)
         return to_response(request._request, cached_response, started)

@@ -188,9 +188,9 @@ def test_a_late_answer_from_before_an_outage_does_not_end_it(caplog: pytest.LogC
         assert cache.allows()  # by two requests at once
     before = time.monotonic() - 0.1
 
-    cache.failure(RedisError("gone"))
-    cache.success(before)
-    cache.failure(RedisError("gone"))
+    cache.record_failure(RedisError("gone"))
+    cache.record_success(before)
+    cache.record_failure(RedisError("gone"))
 
     assert not cache.allows()
     assert caplog.text.count("Shared cache unavailable") == 1
@@ -202,11 +202,11 @@ def test_one_request_in_a_while_asks_a_cache_that_is_away_and_its_answer_ends_it
 ) -> None:
     monkeypatch.setattr(throttling, "COOLDOWN", 1.0)
     cache = CircuitBreaker()
-    cache.failure(RedisError("gone"))
+    cache.record_failure(RedisError("gone"))
     assert not cache.allows()
 
     time.sleep(1)  # the clock that is measured by is nobody's to set
 
     assert [cache.allows() for _ in range(3)] == [True, False, False]
-    cache.success(time.monotonic())
+    cache.record_success(time.monotonic())
     assert [cache.allows() for _ in range(3)] == [True, True, True]

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from tickets.api.exceptions import InvalidValue
 from tickets.api.openapi.parameters import COMMON_HEADERS, header_refs
-from tickets.api.problems import CONTENT_TYPE, UNAVAILABLE, UNEXPECTED, problem, status_title
+from tickets.api.problems import CONTENT_TYPE, UNAVAILABLE, UNEXPECTED, problem_body, status_title
 from tickets.api.request_params import ALLOWED_VALUES
 
 CLAIMS = "/api/v1/tickets/claims"
@@ -101,7 +101,7 @@ def error_response(status: int) -> dict[str, Any]:
     request = HttpRequest()
     request.path = error.instance
     request.request_id = EXAMPLE_ID  # type: ignore[attr-defined]
-    example = problem(request, status, error.detail, [error.invalid] if error.invalid else [])
+    example = problem_body(request, status, error.detail, [error.invalid] if error.invalid else [])
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         "description": error.meaning,
