@@ -1,11 +1,10 @@
 """Public read-only endpoints, and the response to unknown URLs."""
 
 import time
-from datetime import date
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound
@@ -93,16 +92,6 @@ class DrawViewSet(ReadOnlyViewSet):
     pagination_class = NewestDraws
     lookup_field = "draw_date"
     lookup_value_regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
-
-    def get_object(self) -> Draw:
-        try:
-            day = date.fromisoformat(self.kwargs["draw_date"])
-        except ValueError as error:
-            raise Http404 from error
-        draw = self.get_queryset().filter(draw_date=day).first()
-        if draw is None:
-            raise Http404
-        return draw
 
     def get_serializer_class(self) -> type[DrawSerializer]:
         return DrawDetailSerializer if self.action == "retrieve" else DrawSerializer

@@ -13,7 +13,6 @@ PRIZE = {
     "oneOf": [{"type": "integer", "minimum": 0}, {"type": "string", "const": "jackpot"}],
     "description": "Prize in dollars, or `jackpot` for the first tier, which has no fixed prize.",
 }
-ALWAYS = {"type": "boolean", "const": True}
 Body = serializers.Serializer[None]
 
 
@@ -22,7 +21,7 @@ class PrizeField(serializers.ReadOnlyField):
     pass
 
 
-@extend_schema_field(ALWAYS)
+@extend_schema_field({"type": "boolean", "const": True})
 class TrueField(serializers.ReadOnlyField):
     pass
 
@@ -63,11 +62,8 @@ class Ticket(Body):
 class CountsByMode(Body):
     """Tickets per mode."""
 
-    random_forest = serializers.IntegerField(min_value=0)
-    lstm = serializers.IntegerField(min_value=0)
-    v1 = serializers.IntegerField(min_value=0)
-    v2 = serializers.IntegerField(min_value=0)
-    hybrid = serializers.IntegerField(min_value=0)
+    def get_fields(self) -> dict[str, serializers.Field]:
+        return {mode: serializers.IntegerField(min_value=0) for mode in MODE_NAMES}
 
 
 class LastRun(Body):
