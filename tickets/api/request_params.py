@@ -61,8 +61,6 @@ class PlainDate(serializers.DateField):
 
 
 class CachedQuery(ParamSerializer):
-    """Query parameters of `GET /api/v1/tickets/cached`."""
-
     mode = serializers.ChoiceField(choices=MODE_NAMES, default="random_forest")
     limit = PlainInteger(
         min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT, help_text="Maximum number of tickets."
@@ -98,16 +96,12 @@ class ClaimBody(ParamSerializer):
 
 
 class CursorQuery(ParamSerializer):
-    """Query parameters of paginated lists."""
-
     cursor = serializers.CharField(
         default=None, max_length=200, help_text="From the `next` or `previous` URL of another page."
     )
 
 
 class SchemaQuery(ParamSerializer):
-    """Query parameters of `GET /api/schema`."""
-
     format = serializers.ChoiceField(
         choices=["yaml", "json"], default=None, help_text="Takes precedence over the Accept header."
     )

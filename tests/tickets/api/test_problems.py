@@ -183,7 +183,8 @@ def test_a_page_that_is_only_read_refuses_other_methods_by_a_problem(
 
 def test_a_health_address_that_is_not_there_is_a_problem(client: Client) -> None:
     for address in ("/healthz/x", "/readyz/x", "/metrics/x", "/api"):
-        assert checked_problem(client.get(address), 404)["instance"] == address
+        body = checked_problem(client.get(address), 404)
+        assert (body["instance"], body["detail"]) == (address, f"No resource at {address}.")
 
 
 def test_many_bad_values_are_named_by_the_first_twenty(client: Client) -> None:
