@@ -13,7 +13,7 @@ FOLDER = Path("docs/images")
 PICTURES = (
     ("dashboard-wide.png", 1280, 1000, False, "#header"),
     ("dashboard-narrow.png", 360, 1500, False, "#header"),
-    ("dashboard-dark.png", 1280, 1000, True, ".charts"),
+    ("dashboard-dark.png", 1280, 1000, True, ".chart-grid"),
 )
 MOST_BYTES = 200_000
 
@@ -39,7 +39,7 @@ def take_pictures(var: Path) -> None:
         for name, width, height, dark, top in PICTURES:
             browser.screen(width, height, dark=dark)
             browser.open("/admin/dashboard/")
-            browser.wait(lambda: browser.run("return !document.getElementById('pause').hidden"), "the charts")
+            browser.wait(lambda: browser.run("return !document.getElementById('pause').hidden"), "the script")
             browser.run("document.querySelector(arguments[0]).scrollIntoView()", top)
             browser.driver.save_screenshot(str(FOLDER / name))
 

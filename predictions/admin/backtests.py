@@ -20,8 +20,8 @@ from shiolplus.adminsite.columns import (
     datetime_column,
     truncated_column,
 )
-from shiolplus.charts.interval import Estimate, IntervalChart, interval_chart
-from shiolplus.charts.line import LineChart, line_chart
+from shiolplus.charts.chart import Chart, Reference, Series
+from shiolplus.charts.interval import Estimate, IntervalChart
 
 
 @admin.register(Backtest)
@@ -86,8 +86,8 @@ class BacktestAdmin(ReadOnlyAdminMixin, RememberedFiltersAdmin):
         return {
             "table": [_comparison_row(result) for result in results],
             "verdicts": [(mode.mode, mode.verdict) for mode in modes],
-            "interval_charts": [difference_chart(modes)] if modes else [],
-            "line_charts": [gain_chart(backtest)] if modes else [],
+            "difference": difference_chart(modes) if modes else None,
+            "gains": gain_chart(backtest) if modes else None,
             "calibration": [
                 _calibration_row(mode.mode, calibration_bin)
                 for mode in modes
@@ -113,38 +113,30 @@ def _comparison_row(result: Comparison) -> dict[str, str]:
 
 def difference_chart(modes: Sequence[Comparison]) -> IntervalChart:
     """Return a chart of each mode's mean log-loss gain over uniform, with its interval."""
-    return interval_chart(
-        "Log-loss gain over uniform in nats per draw, with 95 % interval",
+    return IntervalChart(
         "difference",
-        [
-            Estimate(
-                mode.mode,
-                mode.difference,
-                mode.low,
-                mode.high,
-                f"{mode.difference:+.4f} ({mode.low:+.4f} to {mode.high:+.4f})",
-            )
-            for mode in modes
-        ],
+        "Log-loss gain over uniform in nats per draw, with 95 % interval",
+        [Estimate(mode.mode, mode.difference, mode.low, mode.high) for mode in modes],
     )
 
 
-def gain_chart(backtest: Backtest) -> LineChart:
+def gain_chart(backtest: Backtest) -> Chart:
     """Return a chart of each mode's cumulative log-loss gain over uniform."""
     figures_by_mode = complete_figures(backtest)
     uniform = figures_by_mode.pop(BASELINE)
     gains = {mode: log_loss_gains(figures, uniform) for mode, figures in figures_by_mode.items()}
-    return line_chart(
-        f"Cumulative log-loss gain over uniform since {backtest.tested_from}, in nats",
+    return Chart(
         "gains",
-        "uniform (no gain)",
-        {mode: list(accumulate(per_draw, initial=0.0)) for mode, per_draw in gains.items()},
-        level=0.0,
-        places={
-            index: f"{index} draws" if index else "0"
-            for index in _tick_indices(backtest.draws, backtest.refit_every)
-        },
-        marks=range(0, backtest.draws, backtest.refit_every),
+        f"Cumulative log-loss gain over uniform since {backtest.tested_from}, in nats",
+        "After",
+        ["0", *(f"{draws} draws" for draws in range(1, backtest.draws + 1))],
+        [
+            Series(mode, list(accumulate(per_draw, initial=0.0)), style, "line", "+.3f")
+            for style, (mode, per_draw) in enumerate(gains.items(), start=1)
+        ],
+        Reference(0.0, "uniform (no gain)"),
+        ticks=_tick_indices(backtest.draws, backtest.refit_every),
+        dividers=range(0, backtest.draws, backtest.refit_every),
     )
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from predictions.distributions.components import Component, mixture_inclusion
 from predictions.powerball import POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
-from shiolplus.charts.bar import BarChart, Reference, bar_chart
+from shiolplus.charts.chart import BALL_WIDTH, Chart, Reference, Series
 
 
-def probability_charts(components: Sequence[Component]) -> list[BarChart]:
+def probability_charts(components: Sequence[Component]) -> list[Chart]:
     """Return charts of a mixture's white ball and Powerball probabilities, compared to uniform."""
     white, powerball = (chances.tolist() for chances in mixture_inclusion(components))
     return [
@@ -18,14 +18,23 @@ def probability_charts(components: Sequence[Component]) -> list[BarChart]:
 
 def _probability_chart(
     title: str, name: str, probabilities: Sequence[float], drawn: int, balls: int
-) -> BarChart:
+) -> Chart:
     uniform, fraction = drawn / balls, f"{drawn}/{balls}"
     ratios = f"{min(probabilities) / uniform:.3f} to {max(probabilities) / uniform:.3f}"
-    return bar_chart(
-        f"{title}, {ratios} times uniform",
+    return Chart(
         name,
-        ("Probability", "Times uniform"),
-        probabilities,
-        [(f"{probability:.2%}", f"{probability / uniform:.3f}") for probability in probabilities],
-        Reference(uniform, f"uniform, {fraction}", fraction, f"{uniform:.2%}"),
+        f"{title}, {ratios} times uniform",
+        "Ball",
+        [str(ball) for ball in range(1, balls + 1)],
+        [
+            Series("Probability", probabilities, number_format=".2%"),
+            Series(
+                "Times uniform",
+                [probability / uniform for probability in probabilities],
+                kind="text",
+                number_format=".3f",
+            ),
+        ],
+        Reference(uniform, f"uniform, {fraction} = {uniform:.2%}"),
+        plot_width=BALL_WIDTH * balls,
     )

@@ -17,7 +17,7 @@ from shiolplus.adminsite.columns import (
     date_column,
     datetime_column,
 )
-from shiolplus.charts.bar import Band, BarChart, Reference, bar_chart
+from shiolplus.charts.chart import BALL_WIDTH, Band, Chart, Reference, Series
 
 Figures = dict[str, Any]
 
@@ -63,7 +63,7 @@ class RandomnessReportAdmin(ReadOnlyAdminMixin, RememberedFiltersAdmin):
         }
 
 
-def count_charts(figures: Figures) -> list[BarChart]:
+def count_charts(figures: Figures) -> list[Chart]:
     """Return charts of how often each ball was drawn, compared to the expectation for fair draws."""
     white, powerball, draws = figures["white"], figures["powerball"], f"{figures['draws']:,}"
     return [
@@ -72,17 +72,20 @@ def count_charts(figures: Figures) -> list[BarChart]:
     ]
 
 
-def _count_chart(title: str, name: str, ball_figures: Figures, expectation: str) -> BarChart:
+def _count_chart(title: str, name: str, ball_figures: Figures, expectation: str) -> Chart:
     expected, deviation = ball_figures["expected"], ball_figures["standard_deviation"]
     low, high = ball_figures["limits"]
-    counts_and_z = zip(ball_figures["counts"], ball_figures["ball_z"], strict=True)
-    return bar_chart(
-        title,
+    counts = ball_figures["counts"]
+    return Chart(
         name,
-        ("Times drawn", "z"),
-        ball_figures["counts"],
-        [(str(count), f"{z:+.2f}") for count, z in counts_and_z],
-        Reference(expected, f"expected for fair draws, {expectation}", "fair", f"{expected:.1f}"),
+        title,
+        "Ball",
+        [str(ball) for ball in range(1, len(counts) + 1)],
+        [
+            Series("Times drawn", counts),
+            Series("z", ball_figures["ball_z"], kind="text", number_format="+.2f"),
+        ],
+        Reference(expected, f"expected for fair draws, {expectation} = {expected:.1f}"),
         [
             Band(
                 "usual",
@@ -99,6 +102,7 @@ def _count_chart(title: str, name: str, ball_figures: Figures, expectation: str)
                 high,
             ),
         ],
+        plot_width=BALL_WIDTH * len(counts),
     )
 
 

@@ -12,7 +12,7 @@ from predictions.modes.v1 import STRATEGIES
 from predictions.training.strategy_shares import ADAPTIVE_MODE
 from shiolplus.adminsite.changelist import RememberedFiltersAdmin
 from shiolplus.adminsite.columns import EMPTY, Column, ReadOnlyAdminMixin, date_column
-from shiolplus.charts.line import LineChart, line_chart
+from shiolplus.charts.chart import Chart, Reference, Series
 
 PLOTTED = 200  # newest rows
 
@@ -65,26 +65,23 @@ class StrategySharesAdmin(ReadOnlyAdminMixin, RememberedFiltersAdmin):
         )
 
 
-def share_chart() -> LineChart | None:
+def share_chart() -> Chart | None:
     """Return a chart of the newest shares in order of draws, or None if there are none yet."""
     newest = list(StrategyShares.objects.filter(mode=ADAPTIVE_MODE).order_by("-draw_date", "-id")[:PLOTTED])
     if not newest:
         return None
     rows = newest[::-1]
     resets = [index for index, row in enumerate(rows) if row.origin == StrategyShares.Origin.RESET]
-    return line_chart(
-        f"Shares of the strategies of {ADAPTIVE_MODE} by draw" + (" (dotted: resets)" if resets else ""),
+    return Chart(
         "shares",
-        "equal shares",
-        {strategy: [row.shares.get(strategy, 0.0) for row in rows] for strategy in STRATEGIES},
-        level=1 / len(STRATEGIES),
-        places={index: str(rows[index].draw_date) for index in _tick_indices(len(rows))},
-        marks=resets,
-        form=".4f",
+        f"Shares of the strategies of {ADAPTIVE_MODE} by draw" + (" (dotted: resets)" if resets else ""),
+        "Draw",
+        [str(row.draw_date) for row in rows],
+        [
+            Series(strategy, [row.shares.get(strategy, 0.0) for row in rows], style, "line", ".4f")
+            for style, strategy in enumerate(STRATEGIES, start=1)
+        ],
+        Reference(1 / len(STRATEGIES), "equal shares"),
+        dividers=resets,
+        from_zero=False,
     )
-
-
-def _tick_indices(rows: int, max_ticks: int = 5) -> list[int]:
-    """Return evenly spaced indices of rows, including the first and the last."""
-    ticks = min(rows, max_ticks)
-    return [round(tick * (rows - 1) / max(ticks - 1, 1)) for tick in range(ticks)]

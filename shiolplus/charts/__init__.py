@@ -1,1 +1,1 @@
-"""Chart geometry and labels for SVG templates."""
+"""Geometry and labels of charts, which templates render as SVG without scripts."""

@@ -45,3 +45,11 @@ class Axis:
     @property
     def decimals(self) -> int:
         return max(0, -math.floor(math.log10(self.step) + 1e-9))
+
+    def label(self, value: float, number_format: str) -> str:
+        """Format a tick with the sign and type of `number_format` and the decimals of the step."""
+        if abs(value) < self.step / 2:
+            return "0"
+        sign = "+" if number_format.startswith("+") else ""
+        decimals = max(0, self.decimals - 2) if number_format.endswith("%") else self.decimals
+        return f"{value:{sign},.{decimals}{number_format[-1]}}"

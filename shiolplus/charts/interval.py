@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from shiolplus.charts.axis import Axis, Tick
 
 # Units of the SVG view box.
 ROW_HEIGHT = 30
 WIDTH, LEFT, TOP, BOTTOM = 560, 110, 12, 30
-RIGHT = 198  # margin for the texts
+RIGHT = 240  # margin for the texts
 
 
 @dataclass(frozen=True)
@@ -17,11 +18,14 @@ class Estimate:
     mean: float
     low: float
     high: float
-    text: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.mean:+.4f} ({self.low:+.4f} to {self.high:+.4f})"
 
 
 @dataclass(frozen=True)
-class IntervalMark:
+class Interval:
     name: str
     text: str
     y: int
@@ -32,50 +36,48 @@ class IntervalMark:
 
 @dataclass(frozen=True)
 class IntervalChart:
-    title: str
-    name: str
-    intervals: list[IntervalMark]
-    zero_x: float
-    ticks: list[Tick]
-    bottom: int
+    """At least one estimate. `name` is unique on a page."""
 
-    top = TOP
-    texts_x = LEFT + WIDTH + 12
-    names_x = LEFT - 12
-    width = LEFT + WIDTH + RIGHT
+    name: str
+    title: str
+    estimates: Sequence[Estimate]
+
+    top, names_x, texts_x, width = TOP, LEFT - 12, LEFT + WIDTH + 12, LEFT + WIDTH + RIGHT
+
+    @cached_property
+    def axis(self) -> Axis:
+        ends = (end for estimate in self.estimates for end in (estimate.low, estimate.high))
+        return Axis.around([0.0, *ends], ticks=6)
+
+    @property
+    def intervals(self) -> list[Interval]:
+        return [
+            Interval(
+                name=estimate.name,
+                text=estimate.text,
+                y=TOP + ROW_HEIGHT * index + ROW_HEIGHT // 2,
+                x=self._x(estimate.mean),
+                low_x=self._x(estimate.low),
+                high_x=self._x(estimate.high),
+            )
+            for index, estimate in enumerate(self.estimates)
+        ]
+
+    @property
+    def zero_x(self) -> float:
+        return self._x(0.0)
+
+    @property
+    def ticks(self) -> list[Tick]:
+        return [Tick(self._x(value), self.axis.label(value, "+f")) for value in self.axis.ticks]
+
+    @property
+    def bottom(self) -> int:
+        return TOP + ROW_HEIGHT * len(self.estimates)
 
     @property
     def height(self) -> int:
         return self.bottom + BOTTOM
 
-
-def interval_chart(title: str, name: str, estimates: Sequence[Estimate]) -> IntervalChart:
-    """Return a chart of at least one estimate. `name` must be unique on a page."""
-    ends = [end for estimate in estimates for end in (estimate.low, estimate.high)]
-    axis = Axis.around([0.0, *ends], ticks=6)
-    return IntervalChart(
-        title=title,
-        name=name,
-        intervals=[
-            IntervalMark(
-                name=estimate.name,
-                text=estimate.text,
-                y=TOP + ROW_HEIGHT * index + ROW_HEIGHT // 2,
-                x=_x(axis, estimate.mean),
-                low_x=_x(axis, estimate.low),
-                high_x=_x(axis, estimate.high),
-            )
-            for index, estimate in enumerate(estimates)
-        ],
-        zero_x=_x(axis, 0.0),
-        ticks=[Tick(_x(axis, value), _tick_label(value, axis)) for value in axis.ticks],
-        bottom=TOP + ROW_HEIGHT * len(estimates),
-    )
-
-
-def _x(axis: Axis, value: float) -> float:
-    return round(LEFT + WIDTH * axis.fraction(value), 1)
-
-
-def _tick_label(value: float, axis: Axis) -> str:
-    return "0" if abs(value) < axis.step / 2 else f"{value:+.{axis.decimals}f}"
+    def _x(self, value: float) -> float:
+        return round(LEFT + WIDTH * self.axis.fraction(value), 1)

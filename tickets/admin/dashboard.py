@@ -8,9 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from shiolplus.charts.interval import Estimate, IntervalChart, interval_chart
+from shiolplus.charts.interval import Estimate, IntervalChart
 from tickets.admin.links import links_for_batch, links_for_diagnostic, links_for_mode
-from tickets.monitoring.charts import plots_of
+from tickets.monitoring.charts import build_charts
 from tickets.monitoring.collector import take_snapshot
 from tickets.monitoring.diagnostics import diagnose, overall_status
 from tickets.monitoring.history import HOURS
@@ -29,7 +29,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 
 def dashboard_context(request: HttpRequest) -> dict[str, Any]:
     snapshot = take_snapshot(timezone.now())
-    diagnostics, plots = diagnose(snapshot), plots_of(snapshot)
+    diagnostics = diagnose(snapshot)
     return {
         "snapshot": snapshot,
         "status": overall_status(diagnostics),
@@ -38,8 +38,7 @@ def dashboard_context(request: HttpRequest) -> dict[str, Any]:
         ],
         "batches": [(batch, links_for_batch(request, batch.id)) for batch in snapshot.workload.batches],
         "modes": [(mode, links_for_mode(request, mode)) for mode in snapshot.modes],
-        "plots": plots,
-        "plots_json": [plot.as_json() for plot in plots],
+        "charts": build_charts(snapshot),
         "skill": _skill_charts(snapshot.modes),
         "prizes": [mode for mode in snapshot.modes if mode.prizes.draws],
         "excess": _excess_charts(snapshot.modes),
@@ -51,10 +50,10 @@ def dashboard_context(request: HttpRequest) -> dict[str, Any]:
 
 def _skill_charts(modes: list[ModeSnapshot]) -> list[IntervalChart]:
     estimates = [
-        _estimate(mode.mode, mode.skill.nats, mode.skill.low, mode.skill.high) for mode in modes if mode.skill
+        Estimate(mode.mode, mode.skill.nats, mode.skill.low, mode.skill.high) for mode in modes if mode.skill
     ]
     title = "Skill: log-loss gain over chance in nats per draw, with 95 % interval"
-    return [interval_chart(title, "skill", estimates)] if estimates else []
+    return [IntervalChart("skill", title, estimates)] if estimates else []
 
 
 def _excess_charts(modes: list[ModeSnapshot]) -> list[IntervalChart]:
@@ -63,13 +62,9 @@ def _excess_charts(modes: list[ModeSnapshot]) -> list[IntervalChart]:
     for mode in modes:
         mean, low, high = mode.prizes.excess_white, mode.prizes.excess_low, mode.prizes.excess_high
         if mean is not None and low is not None and high is not None:
-            estimates.append(_estimate(mode.mode, mean, low, high))
+            estimates.append(Estimate(mode.mode, mean, low, high))
     title = "White balls matched per ticket vs. chance, with 95 % interval over draws"
-    return [interval_chart(title, "excess", estimates)] if estimates else []
-
-
-def _estimate(mode: str, mean: float, low: float, high: float) -> Estimate:
-    return Estimate(mode, mean, low, high, f"{mean:+.4f} ({low:+.4f} to {high:+.4f})")
+    return [IntervalChart("excess", title, estimates)] if estimates else []
 
 
 def _claim_totals(snapshot: Snapshot) -> dict[str, int]:

@@ -15,11 +15,12 @@ from django.utils import timezone
 from predictions.models import Prediction
 from predictions.modes.registry import MODE_NAMES
 from shiolplus.adminsite.columns import EMPTY, ReadOnlyAdminMixin
-from shiolplus.charts.line import LineChart, line_chart
+from shiolplus.charts.chart import Chart, Series
 from tickets.demand.inventory import StockLevel, stock_levels
 from tickets.demand.reorder import LEAD_TIME_HOURS, SERVICE_LEVEL
 from tickets.demand.sales_window import HOUR, SalesWindow, floor_to_hour
 from tickets.models.claims import ClaimHour
+from tickets.monitoring.charts import MODE_STYLES
 from tickets.monitoring.history import ClaimCount, claim_counts
 
 CHART_HOURS, TABLE_HOURS = 48, 12
@@ -143,21 +144,18 @@ def claims_text(count: ClaimCount | None) -> str:
     return text + (f", {count.refused:,} refused" if count.refused else "")
 
 
-def claims_chart(counts: Counts, hours: Sequence[datetime]) -> LineChart:
+def claims_chart(counts: Counts, hours: Sequence[datetime]) -> Chart:
     """Chart the claims requested per hour, one line per mode. The current hour is incomplete."""
-    series = {
-        mode: [requested_claims(counts.get((mode, begin))) for begin in hours]
-        for mode in MODE_NAMES
-        if any((mode, begin) in counts for begin in hours)
-    }
-    return line_chart(
-        f"Claims per hour, including refused ones, last {CHART_HOURS} hours (UTC)",
+    return Chart(
         "claims",
-        "no claim",
-        series,
-        level=0.0,
-        places={index: f"{hours[index]:%m-%d %H}:00" for index in (0, 12, 24, 36, len(hours) - 1)},
-        form=",.0f",
+        f"Claims per hour, including refused ones, last {CHART_HOURS} hours (UTC)",
+        "Hour",
+        [f"{begin:%m-%d %H}:00" for begin in hours],
+        [
+            Series(mode, [requested_claims(counts.get((mode, begin))) for begin in hours], style, "line")
+            for mode, style in MODE_STYLES.items()
+            if any((mode, begin) in counts for begin in hours)
+        ],
     )
 
 

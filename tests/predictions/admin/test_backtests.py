@@ -33,8 +33,8 @@ def page_of(client: Client, backtest: Backtest) -> str:
     return text(client, f"{BACKTESTS}{backtest.pk}/change/")
 
 
-def plots_of(page: str) -> str:
-    return page.partition('class="module plots"')[2].partition('class="submit-row"')[0]
+def charts_of(page: str) -> str:
+    return page.partition('class="module charts"')[2].partition('class="submit-row"')[0]
 
 
 def test_the_list_shows_what_came_of_each_and_how_far_it_got(admin: Client) -> None:
@@ -52,31 +52,33 @@ def test_the_list_shows_what_came_of_each_and_how_far_it_got(admin: Client) -> N
 
 
 def test_the_page_tells_every_mode_beside_uniform(admin: Client) -> None:
-    plots = plots_of(page_of(admin, make_backtest(GAINS)))
+    charts = charts_of(page_of(admin, make_backtest(GAINS)))
 
-    cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", plots.partition("<tbody>")[2].partition("</tbody>")[0])
+    cells = re.findall(
+        r"<t[hd][^>]*>([^<]*)</t[hd]>", charts.partition("<tbody>")[2].partition("</tbody>")[0]
+    )
     assert cells == [
         *("v1", "19.4920", "16.2349", "3.2581", "+0.0010 ± 0.0016", "0.3623", "0.0385"),
         *("v2", "19.4980", "16.2349", "3.2581", "-0.0050 ± 0.0016", "0.3623", "0.0385"),
         *("uniform", "19.4930", "16.2349", "3.2581", "+0.0000 ± 0.0000", "0.3623", "0.0385"),
     ]
-    assert "<strong>v1</strong>: no better and no worse than chance on 40 draws" in plots
-    assert "<strong>v2</strong>: measurably worse than chance on 40 draws" in plots
-    assert "25/69 = 0.3623 and 1/26 = 0.0385" in plots
-    assert "1 in 292,201,338" in plots
+    assert "<strong>v1</strong>: no better and no worse than chance on 40 draws" in charts
+    assert "<strong>v2</strong>: measurably worse than chance on 40 draws" in charts
+    assert "25/69 = 0.3623 and 1/26 = 0.0385" in charts
+    assert "1 in 292,201,338" in charts
 
 
 def test_the_page_draws_intervals_beside_zero_and_what_was_gained_draw_by_draw(admin: Client) -> None:
-    plots = plots_of(page_of(admin, make_backtest(GAINS)))
+    charts = charts_of(page_of(admin, make_backtest(GAINS)))
 
-    assert plots.count('role="img"') == 2
+    assert charts.count('role="img"') == 2
     assert (
-        "v1 +0.0010 (-0.0022 to +0.0042); v2 -0.0050 (-0.0082 to -0.0018). The dashed line is zero." in plots
+        "v1 +0.0010 (-0.0022 to +0.0042); v2 -0.0050 (-0.0082 to -0.0018). The dashed line is zero." in charts
     )
-    assert "v1 ends at +0.040, v2 ends at -0.200; dashed: uniform (no gain)." in plots
-    assert plots.count("<polyline") == 2
-    assert plots.count('class="mark"') == 2  # 40 draws, fitted every 20
-    assert "<script" not in plots
+    assert "v1 ends at +0.040, v2 ends at -0.200; dashed: uniform (no gain)." in charts
+    assert charts.count("<polyline") == 2
+    assert charts.count('class="divider"') == 2  # 40 draws, fitted every 20
+    assert "<script" not in charts
 
 
 def test_the_gains_are_summed_from_nothing_on() -> None:
@@ -90,9 +92,9 @@ def test_the_gains_are_summed_from_nothing_on() -> None:
 
 
 def test_calibration_stands_as_balls_expected_and_fallen(admin: Client) -> None:
-    plots = plots_of(page_of(admin, make_backtest({"v1": (0.001, 0.01)})))
+    charts = charts_of(page_of(admin, make_backtest({"v1": (0.001, 0.01)})))
 
-    table = plots.partition("Calibration")[2].partition("<tbody>")[2].partition("</tbody>")[0]
+    table = charts.partition("Calibration")[2].partition("<tbody>")[2].partition("</tbody>")[0]
     cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", table)
     assert cells == ["v1", "1.00 to 1.01", "2,760", "200.0", "200", "1.00"]  # 40 draws of 5 of 69 balls
 
@@ -119,14 +121,14 @@ def test_one_that_runs_says_that_nothing_is_compared_yet(admin: Client) -> None:
     page = page_of(admin, backtest)
 
     assert "Results are available once all folds are stored" in page
-    assert 'role="img"' not in plots_of(page)
+    assert 'role="img"' not in charts_of(page)
 
 
 def test_one_of_uniform_alone_has_a_table_and_no_plot(admin: Client) -> None:
-    plots = plots_of(page_of(admin, make_backtest({})))
+    charts = charts_of(page_of(admin, make_backtest({})))
 
-    assert "19.4930" in plots
-    assert 'role="img"' not in plots
+    assert "19.4930" in charts
+    assert 'role="img"' not in charts
 
 
 def test_one_that_is_not_there_leads_home(admin: Client) -> None:

@@ -53,7 +53,7 @@ def test_the_law_is_drawn_as_a_bar_a_ball_beside_uniform(admin: Client) -> None:
 
     page = text(admin, f"{ADMIN}/prediction/{prediction.pk}/change/")
 
-    assert page.count("<rect") == 69 + 26
+    assert page.count('<rect class="bar style-1"') == 69 + 26 + 2  # with the keys
     assert "5/69" in page
     assert "1/26" in page
     assert "not a chance of winning" in page
@@ -69,17 +69,17 @@ def test_a_mixtures_bars_weigh_its_components_by_share() -> None:
     white, powerball = probability_charts(halves)
 
     tilted = inclusion_probabilities(tilted_component())
-    assert [bar.value for bar in white.bars] == [
+    assert [texts[0] for _, texts in white.rows] == [
         f"{0.25 * probability + 0.75 * 5 / 69:.2%}" for probability in tilted
     ]
     weights = tilted_component().powerball
-    assert powerball.bars[25].value == f"{0.25 * weights[25] / sum(weights) + 0.75 / 26:.2%}"
+    assert powerball.rows[25][1][0] == f"{0.25 * weights[25] / sum(weights) + 0.75 / 26:.2%}"
 
 
 def test_uniform_bars_reach_the_uniform_line_exactly() -> None:
     for chart in probability_charts([uniform_component()]):
-        assert {bar.y for bar in chart.bars} == {chart.line_y}
-        assert {bar.beside for bar in chart.bars} == {"1.000"}
+        assert {bar.y for bar in chart.rects} == {chart.reference_y}
+        assert {texts[1] for _, texts in chart.rows} == {"1.000"}
 
 
 def test_a_broken_law_has_a_page_that_says_so(admin: Client) -> None:

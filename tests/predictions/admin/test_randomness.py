@@ -12,7 +12,7 @@ from predictions.admin.randomness import count_charts, statistical_tests
 from predictions.models import PipelineStep, RandomnessReport
 from predictions.pipeline.runner import accept_run
 from predictions.pipeline.steps import STEPS, StepContext
-from shiolplus.charts.bar import PLOT_HEIGHT
+from shiolplus.charts.chart import HEIGHT, TOP
 from tests.factories import make_prediction, make_report
 from tests.staff import staff_who_may, superuser
 
@@ -61,13 +61,13 @@ def test_the_page_draws_a_bar_a_ball_beside_the_expected_count(
     page = page_of(admin, real_report)
 
     assert page.count('role="img"') == 2
-    assert page.count("<g><title>") == 69 + 26
+    assert page.count('<rect class="column"') == 69 + 26
     assert "expected for fair draws, 1,288 times 5/69" in page
     assert "93.3" in page
     assert '<th scope="row">13</th><td>70</td><td>-2.51</td>' in page
     assert "63 to 127 times: a ball outside would differ by itself" in page
     assert "1 in 292,201,338" in page
-    drawn = page.partition('class="module bar-charts"')[2].partition('class="submit-row"')[0]
+    drawn = page.partition('class="module charts"')[2].partition('class="submit-row"')[0]
     assert "68/64" in drawn
     assert "<script" not in drawn
 
@@ -97,16 +97,16 @@ def test_bars_bands_and_line_stand_on_one_scale() -> None:
     for chart, test in zip(
         count_charts(report.figures), (report.figures["white"], report.figures["powerball"]), strict=True
     ):
-        unit = float(chart.bars[0].height) / test["counts"][0]
+        *bars, usual, corrected = chart.rects
+        bottom, unit = TOP + HEIGHT, bars[0].height / test["counts"][0]
         expected, deviation = test["expected"], test["standard_deviation"]
         low, high = test["limits"]
-        usual, corrected = chart.bands
-        assert PLOT_HEIGHT - float(chart.line_y) == pytest.approx(unit * expected, abs=0.02)
-        assert PLOT_HEIGHT - float(usual.y) == pytest.approx(unit * (expected + 2 * deviation), abs=0.02)
-        assert float(usual.height) == pytest.approx(unit * 4 * deviation, abs=0.02)
-        assert PLOT_HEIGHT - float(corrected.y) == pytest.approx(unit * high, abs=0.02)
-        assert float(corrected.height) == pytest.approx(unit * (high - low), abs=0.02)
-        assert all(float(mark.y) >= 0 for mark in (*chart.bars, *chart.bands))
+        assert bottom - chart.reference_y == pytest.approx(unit * expected, abs=0.02)
+        assert bottom - usual.y == pytest.approx(unit * (expected + 2 * deviation), abs=0.02)
+        assert usual.height == pytest.approx(unit * 4 * deviation, abs=0.02)
+        assert bottom - corrected.y == pytest.approx(unit * high, abs=0.02)
+        assert corrected.height == pytest.approx(unit * (high - low), abs=0.02)
+        assert all(rect.y >= TOP for rect in chart.rects)
 
 
 @pytest.mark.parametrize("draws", [1, 20, 100])

@@ -59,7 +59,7 @@ def test_the_plot_goes_by_draws_and_marks_what_was_set_by_hand() -> None:
     assert chart is not None
     assert [label for label, _ in chart.rows] == ["2025-12-20", "2025-12-22", "2025-12-24"]
     assert [texts[0] for _, texts in chart.rows] == ["0.2000", "0.1667", "0.3000"]
-    assert chart.marks == [chart.x_ticks[1].at]
+    assert chart.divider_xs == [chart.x_ticks[1].at]
     assert "dotted: resets" in chart.title
 
 

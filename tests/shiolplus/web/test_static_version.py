@@ -10,11 +10,10 @@ from django.test import Client
 
 from shiolplus.web.static_version import static_version
 
-STYLE = "adminsite/bars.css"
+STYLE = "adminsite/charts.css"
 STYLES = (
     STYLE,
     "adminsite/site.css",
-    "adminsite/plots.css",
     "adminsite/action.css",
     "tickets/progress.css",
 )

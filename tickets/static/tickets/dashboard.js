@@ -1,6 +1,6 @@
 "use strict";
 
-// Reload the page periodically and replace the elements marked `data-live` and the charts' data.
+// Reload the page periodically and replace the elements marked `data-live`.
 // Pause while the user interacts with the page or the tab is hidden.
 (() => {
   const page = document.getElementById("dashboard");
@@ -8,74 +8,10 @@
   const refreshing = document.getElementById("refreshing");
   const pause = document.getElementById("pause");
   const INTERACTION_MS = 4000; // how long an interaction delays the refresh
-  const charts = new Map();
   let isPaused = false;
   let lastInteraction = -INTERACTION_MS;
   let lastRefresh = performance.now();
   let error = "";
-
-  // Charts
-
-  function cssColour(variable, className = "") {
-    const probe = document.createElement("i");
-    probe.className = className;
-    probe.style.color = `var(${variable})`;
-    page.append(probe);
-    const colour = getComputedStyle(probe).color;
-    probe.remove();
-    return colour;
-  }
-
-  function dataset(series, plot) {
-    const colour = cssColour("--plot-colour", `style-${series.style}`);
-    const common = { label: series.name, data: series.values, borderColor: colour, backgroundColor: colour };
-    if (series.kind === "line") return { ...common, type: "line", borderWidth: 2, pointRadius: 2, spanGaps: true };
-    if (series.kind === "mark") {
-      return { ...common, type: "line", showLine: false, pointStyle: "line", pointRadius: 22, borderWidth: 3, stack: "mark", order: -1 };
-    }
-    return { ...common, type: "bar", stack: plot.stacked ? "all" : undefined };
-  }
-
-  function draw(plot) {
-    const canvas = document.getElementById(`plot-${plot.name}`);
-    const data = { labels: plot.labels, datasets: plot.series.map((series) => dataset(series, plot)) };
-    canvas.parentElement.hidden = !plot.series.some((series) => series.values.some(Boolean));
-    const chart = charts.get(plot.name);
-    if (chart) {
-      for (const [index, old] of chart.data.datasets.entries()) {
-        data.datasets[index].hidden = old.hidden;
-      }
-      chart.data = data;
-      chart.update("none");
-      return;
-    }
-    const text = cssColour("--body-fg"), grid = cssColour("--hairline-color");
-    const axis = { ticks: { color: text }, grid: { color: grid }, border: { color: grid } };
-    charts.set(plot.name, new Chart(canvas, {
-      type: "bar",
-      data,
-      options: {
-        animation: false,
-        maintainAspectRatio: false,
-        interaction: { mode: "index", intersect: false },
-        plugins: { legend: { position: "bottom", labels: { color: text, boxWidth: 12 } } },
-        scales: {
-          x: { ...axis, stacked: plot.stacked, ticks: { color: text, maxRotation: 0, autoSkipPadding: 8 } },
-          y: { ...axis, stacked: plot.stacked, beginAtZero: true, title: { display: true, text: plot.unit, color: text } },
-        },
-      },
-    }));
-  }
-
-  function drawAll(source) {
-    JSON.parse(source.getElementById("plots").textContent).forEach(draw);
-  }
-
-  function redraw() { // after a theme change, which changes the colours
-    charts.forEach((chart) => chart.destroy());
-    charts.clear();
-    drawAll(document);
-  }
 
   // Countdowns
 
@@ -102,6 +38,10 @@
     return performance.now() - lastInteraction < INTERACTION_MS || !document.getSelection().isCollapsed;
   }
 
+  function scrollBoxes(element) {
+    return [...element.querySelectorAll(".plot, .wide-table")];
+  }
+
   function update(fresh) {
     for (const old of page.querySelectorAll("[data-live]")) {
       const replacement = fresh.getElementById(old.id);
@@ -110,12 +50,15 @@
         const counterpart = fresh.getElementById(details.id);
         if (counterpart) counterpart.open = true;
       }
-      if (old.innerHTML !== replacement.innerHTML) old.replaceChildren(...document.adoptNode(replacement).childNodes);
+      if (old.innerHTML !== replacement.innerHTML) {
+        const scrolled = scrollBoxes(old).map((box) => box.scrollLeft);
+        old.replaceChildren(...document.adoptNode(replacement).childNodes);
+        scrollBoxes(old).forEach((box, index) => { box.scrollLeft = scrolled[index]; });
+      }
       old.className = replacement.className;
     }
     updated.textContent = fresh.getElementById("updated").textContent;
     page.dataset.refreshSeconds = fresh.getElementById("dashboard").dataset.refreshSeconds;
-    drawAll(fresh);
   }
 
   async function refresh() {
@@ -154,9 +97,6 @@
     tick();
   });
   pause.hidden = false;
-  new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  drawAll(document);
   tick();
   setInterval(refreshIfDue, 1000);
 })();
