@@ -341,11 +341,11 @@ def test_the_page_asks_no_other_server_for_anything_and_has_nothing_inline() -> 
     assert "'unsafe-inline'" not in page.headers["Content-Security-Policy"]
 
 
-def test_the_page_s_files_are_there_and_weigh_under_400_kb_with_it() -> None:
+def test_the_page_s_files_are_there_and_weigh_under_200_kb_with_it() -> None:
     page = superuser().get(PAGE).content
     names = re.findall(rb'(?:src|href)="/static/[0-9a-f]+/([^"]+\.(?:js|css))"', page)
 
     weights = {name: Path(finders.find(name.decode())).stat().st_size for name in names}
 
     assert b"tickets/dashboard.js" in names
-    assert sum(weights.values()) + len(page) < 400_000
+    assert sum(weights.values()) + len(page) < 200_000
