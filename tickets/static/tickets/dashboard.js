@@ -38,10 +38,6 @@
     return performance.now() - lastInteraction < INTERACTION_MS || !document.getSelection().isCollapsed;
   }
 
-  function scrollBoxes(element) {
-    return [...element.querySelectorAll(".plot, .wide-table")];
-  }
-
   function update(fresh) {
     for (const old of page.querySelectorAll("[data-live]")) {
       const replacement = fresh.getElementById(old.id);
@@ -50,11 +46,7 @@
         const counterpart = fresh.getElementById(details.id);
         if (counterpart) counterpart.open = true;
       }
-      if (old.innerHTML !== replacement.innerHTML) {
-        const scrolled = scrollBoxes(old).map((box) => box.scrollLeft);
-        old.replaceChildren(...document.adoptNode(replacement).childNodes);
-        scrollBoxes(old).forEach((box, index) => { box.scrollLeft = scrolled[index]; });
-      }
+      if (old.innerHTML !== replacement.innerHTML) old.replaceChildren(...document.adoptNode(replacement).childNodes);
       old.className = replacement.className;
     }
     updated.textContent = fresh.getElementById("updated").textContent;
