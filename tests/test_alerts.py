@@ -18,7 +18,7 @@ COMMANDS = {path.stem for path in settings.BASE_DIR.glob("*/management/commands/
 
 
 @pytest.mark.django_db
-def test_every_metric_that_a_rule_asks_for_is_told_with_the_labels_that_it_names() -> None:
+def test_each_metric_in_a_rule_is_exported_with_its_labels() -> None:
     told = {}
     for family in SnapshotCollector().collect():
         suffix = "_total" if family.type == "counter" else ""
@@ -31,7 +31,7 @@ def test_every_metric_that_a_rule_asks_for_is_told_with_the_labels_that_it_names
         assert shown <= {label for name in asked for label in told[name]}, rule["alert"]
 
 
-def test_every_rule_has_its_summary_what_to_do_and_how_urgent_it_is() -> None:
+def test_each_rule_has_summary_action_and_severity() -> None:
     assert len({rule["alert"] for rule in RULES}) == len(RULES) >= 9
     for rule in RULES:
         assert rule["annotations"].keys() == {"summary", "action"}

@@ -31,7 +31,7 @@ with start:
 
 
 @pytest.mark.parametrize("name", SERVERS)
-def test_a_server_ends_with_a_test_process_that_is_killed(name: str, tmp_path: Path) -> None:
+def test_server_ends_when_its_test_process_is_killed(name: str, tmp_path: Path) -> None:
     from tests.processes import dies_with_parent
 
     needs_program(dies_with_parent(), "setpriv")

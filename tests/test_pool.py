@@ -67,7 +67,7 @@ def stuck(server: PostgresServer, web: tuple[int, int]) -> Iterator[tuple[psycop
         database.rollback()
 
 
-def test_more_requests_than_connections_take_turns(
+def test_requests_wait_for_a_pooled_connection(
     stuck: tuple[psycopg.Connection, list[Future]],
 ) -> None:
     database, answers = stuck
@@ -77,7 +77,7 @@ def test_more_requests_than_connections_take_turns(
     assert [answer.result()[0] for answer in answers] == [200] * THREADS
 
 
-def test_a_request_that_gets_no_connection_is_told_so_in_seconds(
+def test_request_without_connection_fails_within_seconds(
     stuck: tuple[psycopg.Connection, list[Future]],
 ) -> None:
     database, answers = stuck
@@ -93,7 +93,7 @@ def test_a_request_that_gets_no_connection_is_told_so_in_seconds(
 
 
 @pytest.mark.parametrize("way", ["fast", "immediate"])
-def test_while_the_server_is_away_the_answer_is_503_and_then_200_again(
+def test_response_is_503_while_server_is_down_then_200(
     way: str, server: PostgresServer, web: tuple[int, int]
 ) -> None:
     group, port = web
@@ -113,7 +113,7 @@ def test_while_the_server_is_away_the_answer_is_503_and_then_200_again(
     assert group_of(group) == before
 
 
-def test_a_restart_of_the_server_between_two_requests_is_not_noticed(
+def test_server_restart_between_requests_causes_no_error(
     server: PostgresServer, web: tuple[int, int]
 ) -> None:
     assert timed_get(web[1])[0] == 200
@@ -122,7 +122,7 @@ def test_a_restart_of_the_server_between_two_requests_is_not_noticed(
     assert timed_get(web[1])[0] == 200
 
 
-def test_every_connection_gives_a_vanished_host_up_in_seconds(server: PostgresServer) -> None:
+def test_each_connection_times_out_if_host_vanishes(server: PostgresServer) -> None:
     show = """
 import socket
 from django.db import connection
@@ -137,7 +137,7 @@ wire.detach()
     assert done.stdout == "10 5 3 20000\n", done.stderr
 
 
-def test_a_command_has_no_pool_since_its_threads_would_not_survive_a_fork() -> None:
+def test_commands_have_no_pool_as_threads_do_not_survive_fork() -> None:
     show = "from django.db import connection as c; print(c.settings_dict['CONN_MAX_AGE'], c.pool)"
     away = "postgres://shiol@127.0.0.1:9/none"
 

@@ -30,7 +30,7 @@ def get(peer: int | Path, headers: dict[str, str], path: str = STATUS) -> http.c
     return response
 
 
-def test_a_client_on_this_machine_can_name_neither_tls_nor_a_path(tmp_path: Path) -> None:
+def test_local_client_cannot_set_scheme_or_path(tmp_path: Path) -> None:
     with web_server(tmp_path / "log", SHIOL_HTTPS="on") as (_, port):
         assert get(port, {}).status == 301
         assert get(port, BY_TLS).status == 400
@@ -38,14 +38,14 @@ def test_a_client_on_this_machine_can_name_neither_tls_nor_a_path(tmp_path: Path
         assert get(port, {"SCRIPT_NAME": "/api"}).headers["Location"] == f"https://localhost{STATUS}"
 
 
-def test_nor_can_one_that_has_the_unix_socket(tmp_path: Path) -> None:
+def test_client_on_unix_socket_cannot_set_scheme_or_path(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     with web_server(tmp_path / "log", unix=path, SHIOL_HTTPS="on"):
         assert get(path, BY_TLS).status == 400
 
 
 @pytest.mark.parametrize("word", ["127.0.0.1", "unix"])
-def test_a_trusted_proxy_names_the_client_and_the_log_has_it(word: str, tmp_path: Path) -> None:
+def test_client_ip_from_trusted_proxy_is_logged(word: str, tmp_path: Path) -> None:
     log = tmp_path / "log"
     unix = tmp_path / "socket" if word == "unix" else None
     environment = {"SHIOL_HTTPS": "on", "SHIOL_TRUSTED_PROXIES": word}
@@ -67,7 +67,7 @@ def used_of_rate(port: int, path: str, header: str, value: str) -> int:
     return int(response.headers["RateLimit-Limit"]) - int(response.headers["RateLimit-Remaining"])
 
 
-def test_the_fast_path_and_django_agree_on_the_client(tmp_path: Path) -> None:
+def test_fast_path_and_django_identify_the_same_client(tmp_path: Path) -> None:
     """Counted together: a client's requests with and without a port, and those of all unknown clients."""
     insert_batch_tickets(some_tickets(5), "random_forest")
     log = tmp_path / "log"

@@ -8,7 +8,7 @@ from tests.commands import manage
 from tests.postgres_server import postgres_server
 
 
-def test_status_names_a_read_only_postgresql_and_what_to_do() -> None:
+def test_status_reports_read_only_postgresql_and_remedy() -> None:
     with postgres_server("fsync=off") as server:
         manage("migrate", "-v", "0", DATABASE_URL=server.url).check_returncode()
         with psycopg.connect(server.url, autocommit=True) as connection:

@@ -27,7 +27,7 @@ def shell(code: str, url: str) -> str:
     return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
 
 
-def test_what_one_process_stores_another_reads_under_our_prefix(server: RedisServer) -> None:
+def test_processes_share_values_under_the_key_prefix(server: RedisServer) -> None:
     assert shell("print(cache.set('stock', {'v1': 3}, 60))", server.url) == "None"
 
     assert shell("print(cache.get('stock'))", server.url) == "{'v1': 3}"
@@ -35,7 +35,7 @@ def test_what_one_process_stores_another_reads_under_our_prefix(server: RedisSer
     assert 0 < server.client().ttl("shiolplus:1:stock") <= 60
 
 
-def test_an_address_may_have_a_user_a_password_and_settings(server: RedisServer) -> None:
+def test_url_may_contain_user_password_and_options(server: RedisServer) -> None:
     server.client().acl_setuser(
         "tickets", enabled=True, passwords=["+s@lt"], keys=["*"], commands=["+@all"], reset=True
     )
@@ -50,7 +50,7 @@ def test_an_address_may_have_a_user_a_password_and_settings(server: RedisServer)
 @pytest.mark.parametrize(
     ("blow", "error"), [(signal.SIGKILL, "ConnectionError"), (signal.SIGSTOP, "TimeoutError")]
 )
-def test_a_redis_that_is_gone_or_hangs_is_an_error_within_seconds(
+def test_unavailable_redis_raises_within_seconds(
     blow: signal.Signals, error: str, server: RedisServer
 ) -> None:
     os.kill(server.process.pid, blow)
@@ -66,7 +66,7 @@ except redis.{error}:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_api_serves_without_the_redis_it_was_started_with(server: RedisServer, tmp_path: Path) -> None:
+def test_api_serves_after_redis_has_stopped(server: RedisServer, tmp_path: Path) -> None:
     insert_batch_tickets(some_tickets(3), "v1", draw_date=WEDNESDAY)
     address = f"/api/v1/tickets/cached?mode=v1&draw_date={WEDNESDAY}"
 

@@ -77,7 +77,7 @@ def request(path: str = CACHED, *headers: str, host: str = "localhost", method: 
         (request("/admin/login/", method="BREW"), 403, PAGE),
     ],
 )
-def test_what_cannot_be_served_is_a_4xx(
+def test_invalid_request_returns_4xx(
     what: bytes, status: int, content_type: str, web: tuple[int, Path]
 ) -> None:
     port, log = web
@@ -89,7 +89,7 @@ def test_what_cannot_be_served_is_a_4xx(
     assert b"Traceback" not in log.read_bytes()
 
 
-def test_a_head_request_is_answered_without_a_body_and_without_a_warning(web: tuple[int, Path]) -> None:
+def test_head_response_has_no_body_and_logs_no_warning(web: tuple[int, Path]) -> None:
     port, log = web
 
     status, _, body = raw(port, request("/favicon.ico", method="HEAD"))
@@ -98,7 +98,7 @@ def test_a_head_request_is_answered_without_a_body_and_without_a_warning(web: tu
     assert b"no-body" not in log.read_bytes()
 
 
-def test_clients_that_say_nothing_hold_no_thread(web: tuple[int, Path]) -> None:
+def test_silent_clients_occupy_no_thread(web: tuple[int, Path]) -> None:
     """As browsers open connections ahead of time: more of them than there are threads."""
     port, _ = web
     with ExitStack() as silent:

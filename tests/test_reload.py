@@ -122,7 +122,7 @@ def test_reloads_under_load_fail_no_request(web: Web) -> None:
     assert load.kept > load.answered / 2  # connections were kept, or there would have been nothing to lose
 
 
-def test_old_workers_accept_connections_until_a_new_one_is_ready(tmp_path: Path) -> None:
+def test_old_workers_accept_connections_until_replacement_is_ready(tmp_path: Path) -> None:
     log, gate = tmp_path / "log", tmp_path / "gate"
     gate.touch()
     options = ("tests.slow_start", "--workers", str(WORKERS))
@@ -160,7 +160,7 @@ def signed_in(port: int, answer_of: Callable[[], None]) -> int:
     return connection.getresponse().status
 
 
-def test_a_request_that_waits_for_the_database_meanwhile_is_answered(web: Web) -> None:
+def test_request_waiting_for_database_completes_during_reload(web: Web) -> None:
     user = User.objects.create_superuser("admin", password="secret")
     is_sent = threading.Event()
     with ThreadPoolExecutor(1) as clients:
@@ -179,7 +179,7 @@ def test_a_request_that_waits_for_the_database_meanwhile_is_answered(web: Web) -
     wait_until(lambda: not web.workers() & before, BOOT_SECONDS, "the end of the last worker")
 
 
-def test_a_request_that_is_half_sent_meanwhile_is_answered(web: Web) -> None:
+def test_half_sent_request_completes_during_reload(web: Web) -> None:
     with socket.create_connection(("127.0.0.1", web.port), timeout=60) as slow:
         slow.sendall(f"GET {CACHED} HTTP/1.1\r\nHost: localhost\r\nX-Half".encode())
         time.sleep(0.5)

@@ -54,9 +54,7 @@ def granted(answers: list[Answer]) -> int:
     return sum(one.status == 200 for one in answers)
 
 
-def test_with_a_shared_cache_all_processes_together_grant_exactly_the_limit(
-    server: RedisServer, tmp_path: Path
-) -> None:
+def test_shared_cache_enforces_limit_across_processes(server: RedisServer, tmp_path: Path) -> None:
     answers = asked_of_two_workers(tmp_path / "log", CACHE_URL=server.url)
 
     assert granted(answers) == LIMIT
@@ -68,12 +66,12 @@ def test_with_a_shared_cache_all_processes_together_grant_exactly_the_limit(
     assert 0 < server.client().ttl(key) <= 2 * WINDOW
 
 
-def test_without_a_shared_cache_each_process_grants_the_limit_to_its_own_part(tmp_path: Path) -> None:
+def test_limit_is_per_process_without_shared_cache(tmp_path: Path) -> None:
     assert LIMIT < granted(asked_of_two_workers(tmp_path / "log")) <= 2 * LIMIT
 
 
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP])
-def test_without_its_redis_a_process_counts_for_itself_warns_once_and_waits_for_no_request(
+def test_redis_outage_falls_back_to_process_and_warns_once(
     blow: signal.Signals, server: RedisServer, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
@@ -95,7 +93,7 @@ def test_without_its_redis_a_process_counts_for_itself_warns_once_and_waits_for_
     assert ended - noticed < 3.5  # and to 5 with one
 
 
-def test_a_redis_that_answers_again_counts_again(server: RedisServer, tmp_path: Path) -> None:
+def test_counting_in_redis_resumes_after_outage(server: RedisServer, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with web_server(log, CACHE_URL=server.url) as (_, port):
         ask(port, ADDRESS)

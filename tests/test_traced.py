@@ -51,7 +51,7 @@ def lines_of(log: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_order_of_the_admin_is_followed_by_its_id_through_both_processes(tmp_path: Path) -> None:
+def test_admin_request_id_is_logged_by_web_and_worker(tmp_path: Path) -> None:
     draw_date = draw_on_sale()
     make_prediction(draw_date=draw_date)
     session = superuser().cookies["sessionid"].value
@@ -80,7 +80,7 @@ def test_an_order_of_the_admin_is_followed_by_its_id_through_both_processes(tmp_
 
 
 @pytest.mark.django_db
-def test_the_tickets_of_a_pipeline_have_the_request_that_asked_for_the_pipeline() -> None:
+def test_generation_run_has_request_id_of_its_pipeline() -> None:
     with log_ids(request=ID):
         run, _ = accept_run(source="none", modes=["v1"], pipeline_run_id="asked", enqueue=False)
         other, _ = accept_run(source="none", modes=["v1"], pipeline_run_id="missed", enqueue=False)
@@ -95,7 +95,7 @@ def test_the_tickets_of_a_pipeline_have_the_request_that_asked_for_the_pipeline(
 
 
 @pytest.mark.django_db
-def test_what_a_pipeline_does_in_a_task_is_logged_with_its_request() -> None:
+def test_pipeline_task_logs_request_id() -> None:
     with log_ids(request=ID):
         run, _ = accept_run(source="none", modes=["v1"], pipeline_run_id="asked", enqueue=False)
 
@@ -105,7 +105,7 @@ def test_what_a_pipeline_does_in_a_task_is_logged_with_its_request() -> None:
 
 
 @pytest.mark.django_db
-def test_a_claim_keeps_the_id_of_its_request() -> None:
+def test_claim_stores_request_id() -> None:
     draw_date = draw_on_sale()
     insert_batch_tickets(some_tickets(3), "v1", draw_date=draw_date)
 
@@ -117,7 +117,7 @@ def test_a_claim_keeps_the_id_of_its_request() -> None:
 
 
 @pytest.mark.django_db
-def test_a_purge_that_is_left_to_tasks_takes_the_request_along() -> None:
+def test_queued_purge_logs_request_id() -> None:
     insert_batch_tickets(some_tickets(3), "v1", draw_date=draw_on_sale())
     with log_ids(request=ID):
         enqueue_purge(purge_candidates(mode="v1"), None)
@@ -133,7 +133,7 @@ def test_a_purge_that_is_left_to_tasks_takes_the_request_along() -> None:
 
 
 @pytest.mark.django_db
-def test_runs_are_found_in_the_admin_by_their_request_and_show_it() -> None:
+def test_admin_finds_and_shows_runs_by_request_id() -> None:
     with log_ids(request=ID):
         run, _ = accept_run(source="none", modes=["v1"], pipeline_run_id="asked", enqueue=False)
     accept_run(source="none", modes=["v1"], pipeline_run_id="another", enqueue=False)

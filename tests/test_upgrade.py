@@ -111,7 +111,7 @@ def cluster_of(environment: dict[str, str]) -> Iterator[None]:
         process.wait(60)
 
 
-def test_a_task_that_was_queued_before_the_upgrade_is_executed(upgraded: dict[str, str]) -> None:
+def test_task_queued_before_upgrade_is_executed(upgraded: dict[str, str]) -> None:
     query = "SELECT status, stored FROM tickets_ticketbatch ORDER BY id"
     assert rows(upgraded, query) == [("ready", 5), ("queued", 0)]
 

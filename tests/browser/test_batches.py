@@ -19,7 +19,7 @@ DASHBOARD = "/admin/dashboard/"
 ORDERED = 20_000
 
 
-def test_a_batch_is_ordered_and_watched_until_it_is_made(browser: Chromium, tmp_path: Path) -> None:
+def test_batch_is_requested_and_shows_progress_until_ready(browser: Chromium, tmp_path: Path) -> None:
     make_prediction()
     PipelineRun.objects.update(status="completed")
     User.objects.create_superuser("admin", password="correct horse")
@@ -64,7 +64,7 @@ def _order(browser: Chromium) -> None:
     assert f"enqueued: {ORDERED:,} tickets of random_forest" in browser.text()
 
 
-def test_tickets_are_purged_when_it_was_confirmed_and_not_before(browser: Chromium) -> None:
+def test_tickets_are_purged_only_after_confirmation(browser: Chromium) -> None:
     draw_date = draw_on_sale()
     make_prediction(draw_date=draw_date)
     BatchTicketGenerator(300, ["random_forest"]).generate_batch(async_mode=False, draw_date=draw_date)
@@ -84,7 +84,7 @@ def test_tickets_are_purged_when_it_was_confirmed_and_not_before(browser: Chromi
     assert not PreGeneratedTicket.objects.exists()
 
 
-def test_a_failed_batch_is_tried_again_and_its_mode_paused_and_made_anew(browser: Chromium) -> None:
+def test_failed_batch_is_retried_and_mode_paused_and_regenerated(browser: Chromium) -> None:
     draw_date = draw_on_sale()
     BatchTicketGenerator(100, ["random_forest"]).generate_batch(draw_date=draw_date)  # no prediction
     make_prediction(draw_date=draw_date)

@@ -18,7 +18,7 @@ TICKETS = "/admin/tickets/pregeneratedticket/"
 
 
 @pytest.mark.parametrize("form", ["CSV, for spreadsheets", "JSON Lines, exact, for programs"])
-def test_what_is_filtered_comes_as_a_file_of_the_same_rows(browser: Chromium, form: str) -> None:
+def test_export_contains_the_filtered_rows(browser: Chromium, form: str) -> None:
     insert_batch_tickets(some_tickets(40), "v1", "run-1", draw_on_sale())
     insert_batch_tickets(some_tickets(10, powerball=2), "v2", "run-2", draw_on_sale())
     browser.come_as(superuser())
@@ -48,9 +48,7 @@ DRAWS = """Draw Date,Winning Numbers,Multiplier
 """
 
 
-def test_draws_are_uploaded_after_a_preview_of_what_is_new_changed_and_rejected(
-    browser: Chromium, tmp_path: Path
-) -> None:
+def test_draw_upload_previews_new_changed_and_rejected_rows(browser: Chromium, tmp_path: Path) -> None:
     file = tmp_path / "draws.csv"
     file.write_text(DRAWS)
     make_draw(date(2022, 11, 9), (7, 14, 24, 30, 55), 7)

@@ -19,7 +19,7 @@ BAD = """
 """
 
 
-def test_each_fault_is_found_and_nothing_else(browser: Chromium) -> None:
+def test_checks_find_exactly_the_known_faults(browser: Chromium) -> None:
     browser.screen(NARROW)
     browser.driver.get("about:blank")
     browser.run("document.write(arguments[0])", f"<!doctype html><html lang='en'>{BAD}</html>")
@@ -43,7 +43,7 @@ def test_each_fault_is_found_and_nothing_else(browser: Chromium) -> None:
     assert 'id="wide"' in wide[0]
 
 
-def test_a_page_that_asks_elsewhere_or_complains_is_noticed(browser: Chromium) -> None:
+def test_external_requests_and_console_warnings_are_detected(browser: Chromium) -> None:
     browser.driver.get("about:blank")
 
     browser.run("return fetch('http://elsewhere.example/x').catch(() => console.error('broken'))")

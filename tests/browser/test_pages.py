@@ -65,7 +65,7 @@ def faults(browser: Chromium) -> list[str]:
     return [one for one in found if not any(re.search(known, one) for known in KNOWN)]
 
 
-def test_every_page_can_be_read_and_used_by_all(browser: Chromium) -> None:
+def test_every_page_is_accessible(browser: Chromium) -> None:
     furnish()
     browser.come_as(superuser())
     looked_at, found = [], []
@@ -83,7 +83,7 @@ def test_every_page_can_be_read_and_used_by_all(browser: Chromium) -> None:
     assert "/admin/dashboard/" in looked_at
 
 
-def test_nobody_needs_an_account_to_read_the_login_page_and_the_documents(browser: Chromium) -> None:
+def test_login_page_and_documentation_are_public(browser: Chromium) -> None:
     browser.open("/admin/")
     assert faults(browser) == []
     browser.open("/api/docs")

@@ -13,7 +13,7 @@ from tickets.models import GenerationRun, TicketBatch
 
 
 @ON_BOTH
-def test_a_batch_whose_worker_is_killed_amid_an_insert_goes_on_from_its_last_commit(world: World) -> None:
+def test_batch_resumes_from_last_commit_after_kill_during_insert(world: World) -> None:
     run = world.order(60_000, chunk_size=20_000)
     batch = run.batches.get()
     host = world.host()
@@ -46,7 +46,7 @@ def _is_stopped_amid_an_insert(worker: int) -> bool:
 
 
 @IN_FULL
-def test_a_batch_whose_worker_is_killed_before_its_first_ticket_is_made_by_another(world: World) -> None:
+def test_batch_killed_before_first_ticket_runs_on_another_worker(world: World) -> None:
     run = world.order(30_000, chunk_size=30_000)
     batch = run.batches.get()
     host = world.host()
@@ -61,7 +61,7 @@ def test_a_batch_whose_worker_is_killed_before_its_first_ticket_is_made_by_anoth
 
 
 @IN_FULL
-def test_a_batch_whose_process_is_killed_each_time_is_given_up_with_its_reason(world: World) -> None:
+def test_batch_killed_at_every_attempt_fails_with_reason(world: World) -> None:
     run, other = world.order(200_000, "v2", chunk_size=200_000), world.order(1000)
     batch = run.batches.get()
     host = world.host()
@@ -84,7 +84,7 @@ def _is_begun(batch: TicketBatch, attempt: int) -> bool:
     return TicketBatch.objects.filter(pk=batch.pk, status="running", attempts=attempt).exists()
 
 
-def test_a_batch_goes_on_when_its_whole_cluster_is_killed(world: World) -> None:
+def test_batch_resumes_after_whole_cluster_is_killed(world: World) -> None:
     host, run = _amid_a_batch(world)
     host.kill("group")
 
@@ -98,7 +98,7 @@ def test_a_batch_goes_on_when_its_whole_cluster_is_killed(world: World) -> None:
 @IN_FULL
 @ON_BOTH
 @pytest.mark.parametrize("role", ["worker", "monitor", "pusher", "sentinel", "main", "group"])
-def test_a_batch_goes_on_when_a_process_of_its_cluster_is_killed(world: World, role: str) -> None:
+def test_batch_resumes_after_cluster_process_is_killed(world: World, role: str) -> None:
     host, run = _amid_a_batch(world)
     host.kill(role)
 

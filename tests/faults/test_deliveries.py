@@ -15,7 +15,7 @@ from tickets.cluster.qcluster_main import DRAIN_SECONDS
 from tickets.models import TicketBatch
 
 
-def test_a_batch_delivered_four_times_is_made_once(world: World) -> None:
+def test_batch_delivered_four_times_is_generated_once(world: World) -> None:
     run = world.order(10_000, "random_forest", "v1", deliveries=4)
     assert OrmQ.objects.count() == 8
     host, other = world.host("a"), world.host("b")
@@ -40,7 +40,7 @@ def _times_made(*logs: Path) -> dict[int, int]:
 
 
 @ON_POSTGRES
-def test_two_hosts_share_many_batches_and_make_each_once(world: World) -> None:
+def test_two_hosts_generate_each_batch_once(world: World) -> None:
     hosts = [world.host("a"), world.host("b")]
     for host in hosts:
         host.wait_until_up()
@@ -58,7 +58,7 @@ def test_two_hosts_share_many_batches_and_make_each_once(world: World) -> None:
         host.wait_until_gone()
 
 
-def test_sigterm_drains_within_its_bound_and_the_next_start_goes_on(world: World) -> None:
+def test_sigterm_drains_within_timeout_and_next_start_resumes(world: World) -> None:
     run = world.order(60_000)
     host = world.host()
     wait_until(lambda: TicketBatch.objects.get().generated > 0, 60, "the first tickets")
@@ -75,7 +75,7 @@ def test_sigterm_drains_within_its_bound_and_the_next_start_goes_on(world: World
 
 
 @IN_FULL
-def test_a_task_that_does_not_listen_is_killed_when_the_drain_is_over(world: World) -> None:
+def test_task_ignoring_signals_is_killed_after_drain(world: World) -> None:
     async_task("tests.faults.tasks.sleep", 100, task_name="deaf", cluster=clusters.DEFAULT)
     host = world.host()
     wait_until(lambda: "processing deaf" in host.log.read_text(), 60, "the task")
@@ -95,9 +95,7 @@ def test_a_task_that_does_not_listen_is_killed_when_the_drain_is_over(world: Wor
         "tests.faults.broken.task",
     ],
 )
-def test_a_task_that_harms_its_worker_time_and_again_does_not_stop_the_others(
-    world: World, path: str
-) -> None:
+def test_task_that_kills_its_worker_does_not_block_others(world: World, path: str) -> None:
     async_task(path, task_name="harm", cluster=clusters.DEFAULT)
     first = world.order(5000)
     host = world.host(FAULT_TIMEOUT="5", FAULT_RETRY="30")

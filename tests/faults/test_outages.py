@@ -22,7 +22,7 @@ from tickets.generation.worker import run_batch
 from tickets.models import GenerationRun, TicketBatch
 
 
-def test_a_batch_that_fills_the_disk_says_so_and_goes_on_when_there_is_room(world: World) -> None:
+def test_batch_reports_full_disk_and_resumes_with_space(world: World) -> None:
     run = world.order(15_000)
     batch = run.batches.get()
     most = _pragma("max_page_count")
@@ -43,7 +43,7 @@ def test_a_batch_that_fills_the_disk_says_so_and_goes_on_when_there_is_room(worl
     world.check(run)
 
 
-def test_a_batch_on_a_database_that_has_become_read_only_keeps_what_it_has_and_goes_on_later(
+def test_batch_keeps_tickets_and_resumes_after_read_only_database(
     world: World,
 ) -> None:
     run = world.order(15_000)
@@ -74,9 +74,7 @@ def _wait_for_lease(row: LeasedModel) -> None:
 
 @IN_FULL
 @ON_POSTGRES
-def test_a_batch_goes_on_after_the_database_was_stopped_for_15_seconds(
-    world: World, server: PostgresServer
-) -> None:
+def test_batch_resumes_after_15_seconds_without_database(world: World, server: PostgresServer) -> None:
     run = _begun(world, 40_000)
     server.stop()
     connection.close()
@@ -94,7 +92,7 @@ def test_a_batch_goes_on_after_the_database_was_stopped_for_15_seconds(
 
 @IN_FULL
 @ON_POSTGRES
-def test_a_batch_goes_on_after_postgresql_was_read_only(world: World, server: PostgresServer) -> None:
+def test_batch_resumes_after_read_only_postgresql(world: World, server: PostgresServer) -> None:
     run = _begun(world, 40_000)
     with psycopg.connect(server.url, autocommit=True) as away:
         name = connection.settings_dict["NAME"]
@@ -120,7 +118,7 @@ def _refuse_writes(away: psycopg.Connection, name: str, value: str) -> None:
 
 @IN_FULL
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
-def test_clusters_on_a_full_disk_say_so_and_go_on_when_it_grows(world: World, tmp_path: Path) -> None:
+def test_clusters_report_full_disk_and_resume_with_space(world: World, tmp_path: Path) -> None:
     run = world.order(60_000)
     with _small_disk(tmp_path / "disk", megabytes=8) as disk:
         world.move(disk)

@@ -11,7 +11,7 @@ from tests.processes import wait_until
 from tickets.models import GenerationRun
 
 
-def test_a_pipeline_whose_worker_is_killed_amid_a_fit_completes_and_its_tickets_follow(world: World) -> None:
+def test_pipeline_completes_after_worker_is_killed_during_fit(world: World) -> None:
     run, host = _amid_a_fit(world)
     before = _ended_steps(run)
     assert list(before) == ["data", "analytics", "evaluation", "adaptive_weights"]
@@ -31,7 +31,7 @@ def test_a_pipeline_whose_worker_is_killed_amid_a_fit_completes_and_its_tickets_
 
 
 @IN_FULL
-def test_a_run_whose_task_takes_too_long_has_failed_with_its_reason_and_leaves_no_fit(world: World) -> None:
+def test_run_exceeding_task_timeout_fails_and_ends_its_fit(world: World) -> None:
     run, host = _amid_a_fit(world, FAULT_TIMEOUT="3", FAULT_RETRY="30")
 
     wait_until(lambda: _ended(run)[0] == "failed", 60, "the end of the run")
@@ -43,7 +43,7 @@ def test_a_run_whose_task_takes_too_long_has_failed_with_its_reason_and_leaves_n
 
 
 @IN_FULL
-def test_a_fit_that_takes_too_long_is_killed_and_says_so(world: World) -> None:
+def test_fit_exceeding_timeout_is_killed_with_error(world: World) -> None:
     run, host = _amid_a_fit(world, FAULT_FIT_SECONDS="1")
 
     wait_until(lambda: _ended(run)[0] == "failed", 60, "the end of the run")

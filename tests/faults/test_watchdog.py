@@ -8,7 +8,7 @@ from tickets.cluster.qcluster_main import DRAIN_SECONDS
 from tickets.models import GenerationRun, TicketBatch
 
 
-def test_a_cluster_that_hangs_since_its_idle_worker_was_killed_works_again_within_a_minute(
+def test_cluster_hung_by_killed_idle_worker_recovers_within_a_minute(
     world: World,
 ) -> None:
     host = world.host()
@@ -24,7 +24,7 @@ def test_a_cluster_that_hangs_since_its_idle_worker_was_killed_works_again_withi
     host.wait_until_gone()
 
 
-def test_clusters_end_with_their_watchdog_and_the_next_one_takes_everything_up(world: World) -> None:
+def test_clusters_end_with_their_watchdog_and_next_start_resumes(world: World) -> None:
     runs = [world.order(15_000) for _ in range(6)]
     host = world.host()
     wait_until(lambda: TicketBatch.objects.filter(status="ready").exists(), 60, "the first batch")

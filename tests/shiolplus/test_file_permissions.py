@@ -58,7 +58,7 @@ def warnings_with(identifier: str) -> list[CheckMessage]:
     return [message for message in messages if message.id == f"shiolplus.{identifier}"]
 
 
-def test_all_that_commands_create_is_private(tmp_path: Path) -> None:
+def test_files_created_by_commands_are_private(tmp_path: Path) -> None:
     var = tmp_path / "new" / "var"
     run(var, "init")
     run(var, "migrate")
@@ -72,7 +72,7 @@ def test_all_that_commands_create_is_private(tmp_path: Path) -> None:
     assert any(name.startswith("models/") for name in names)
 
 
-def test_a_process_that_has_the_database_open_keeps_its_wal_private(tmp_path: Path) -> None:
+def test_wal_of_open_database_is_private(tmp_path: Path) -> None:
     run(tmp_path, "init")
     code = (
         "import django; django.setup(); from django.core.management import call_command as c; import os;"
@@ -89,7 +89,7 @@ def test_a_process_that_has_the_database_open_keeps_its_wal_private(tmp_path: Pa
     assert done.stdout.split() == ["0o600"] * 3, done.stderr
 
 
-def test_an_existing_installation_is_tightened_at_start_with_one_line(tmp_path: Path) -> None:
+def test_existing_files_are_made_private_at_start(tmp_path: Path) -> None:
     run(tmp_path, "init")
     run(tmp_path, "migrate")
     (tmp_path / "models" / "old.json").write_text("{}")
@@ -104,7 +104,7 @@ def test_an_existing_installation_is_tightened_at_start_with_one_line(tmp_path: 
     assert_private(tmp_path)
 
 
-def test_a_database_elsewhere_is_tightened_and_its_folder_is_not(tmp_path: Path) -> None:
+def test_database_elsewhere_is_made_private_without_its_folder(tmp_path: Path) -> None:
     var, elsewhere = tmp_path / "var", tmp_path / "data"
     elsewhere.mkdir()
     url = f"sqlite:///{elsewhere / 'shiol.sqlite3'}"
@@ -122,7 +122,7 @@ def test_a_database_elsewhere_is_tightened_and_its_folder_is_not(tmp_path: Path)
     assert set(files.values()) == {0o600}
 
 
-def test_a_folder_of_all_programs_stays_as_it_is_but_for_our_files(tmp_path: Path) -> None:
+def test_shared_folder_is_unchanged_except_for_own_files(tmp_path: Path) -> None:
     tmp_path.chmod(0o1777)
     (tmp_path / "others").mkdir(0o755)
     (tmp_path / "models").mkdir(0o755)
@@ -131,7 +131,7 @@ def test_a_folder_of_all_programs_stays_as_it_is_but_for_our_files(tmp_path: Pat
     assert modes(tmp_path) == {".": 0o1777, "others": 0o755, "models": 0o700}
 
 
-def test_what_a_link_leads_to_is_left_alone(tmp_path: Path) -> None:
+def test_target_of_symlink_is_unchanged(tmp_path: Path) -> None:
     var, target = tmp_path / "var", tmp_path / "target"
     var.mkdir(0o700)
     target.touch(0o644)
@@ -141,7 +141,7 @@ def test_what_a_link_leads_to_is_left_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(target.stat().st_mode) == 0o644
 
 
-def test_the_check_names_what_others_can_read(tmp_path: Path, settings: Any) -> None:
+def test_check_lists_files_readable_by_others(tmp_path: Path, settings: Any) -> None:
     settings.VAR = tmp_path
     tmp_path.chmod(0o700)
     assert not warnings_with("W030")
@@ -154,7 +154,7 @@ def test_the_check_names_what_others_can_read(tmp_path: Path, settings: Any) -> 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_another_users_file_is_a_warning_and_no_error(tmp_path: Path, settings: Any) -> None:
+def test_file_of_another_user_is_a_warning(tmp_path: Path, settings: Any) -> None:
     """Run as another user, who cannot change root's files."""
     tmp_path.chmod(0o700)
     foreign = tmp_path / "heartbeat"

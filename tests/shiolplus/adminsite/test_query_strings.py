@@ -113,7 +113,7 @@ def _is_broken(response: Any) -> bool:
     return response.status_code >= 500
 
 
-def test_no_list_or_export_answers_500(client: Client) -> None:
+def test_no_list_or_export_returns_500(client: Client) -> None:
     values = cycle(HOSTILE)
     queries = {name: list(queries_of(model_admin, client, values)) for name, model_admin in PAGES.items()}
 
@@ -145,7 +145,7 @@ ONLY_ON_SQLITE = [
 ]
 
 
-def test_a_bad_filter_is_refused_as_djangos_own_lists_refuse_one(client: Client) -> None:
+def test_invalid_filter_redirects_like_django(client: Client) -> None:
     """PostgreSQL can compare with an integer beyond 64 bits."""
     refused = [*F7, *(ONLY_ON_SQLITE if connection.vendor == "sqlite" else [])]
     locations = {parts: client.get("?".join(parts)).headers.get("Location") for parts in refused}
@@ -155,7 +155,7 @@ def test_a_bad_filter_is_refused_as_djangos_own_lists_refuse_one(client: Client)
 
 
 @pytest.mark.parametrize("query", ["draw_date__year=9999", "draw_date__range=1", "source=%00"])
-def test_an_export_is_refused_before_its_first_byte(query: str, client: Client) -> None:
+def test_invalid_export_is_rejected_before_streaming(query: str, client: Client) -> None:
     for response in (
         client.get(f"{DRAWS}export/?{query}"),
         client.post(f"{DRAWS}export/?{query}", {"format": "csv"}),
@@ -170,16 +170,14 @@ USERS = "/admin/auth/user/"
 
 @pytest.mark.parametrize("query", ["", "?id__in=99999999999999999999"])
 @pytest.mark.parametrize("key", ["99999999999999999999", "\0", "x", "1"])
-def test_an_action_on_rows_that_cannot_be_is_refused(query: str, key: str, client: Client) -> None:
+def test_action_with_invalid_row_ids_is_rejected(query: str, key: str, client: Client) -> None:
     data = {"action": "delete_selected", "_selected_action": key, "index": "0"}
 
     assert client.post(USERS + query, data).status_code < 500
     assert User.objects.exists()
 
 
-def test_a_defect_of_ours_is_not_taken_for_a_bad_value(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bug_is_not_reported_as_invalid_value(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug is a 500: without a query, for an existing object, and in an action on existing rows."""
     users = SITE[User]
 
@@ -199,7 +197,7 @@ def test_a_defect_of_ours_is_not_taken_for_a_bad_value(
 # Autocomplete
 
 
-def test_no_autocomplete_answers_500(client: Client) -> None:
+def test_no_autocomplete_returns_500(client: Client) -> None:
     """Try every relation to a model with search fields, and parameters that name no relation."""
     relations = [
         (model._meta, field.name)
@@ -230,7 +228,7 @@ def test_no_autocomplete_answers_500(client: Client) -> None:
 # Pages of objects, and the rest
 
 
-def test_no_page_of_an_object_answers_500(client: Client) -> None:
+def test_no_object_page_returns_500(client: Client) -> None:
     ends = cycle(ENDS)
     urls = []
     for model_admin in PAGES.values():
@@ -246,7 +244,7 @@ KEYS = ["%00", "_00", "99999999999999999999", "-1", "%ED%A0%80", "9" * 3000, "1_
 ENDS = ["change/", "history/", "delete/", "change/?_to_field=%00&_popup=1", "history/?p=%00", "password/"]
 
 
-def test_no_other_page_answers_500(client: Client) -> None:
+def test_no_other_page_returns_500(client: Client) -> None:
     """Try action pages with each of their fields, add pages, and pages of the site."""
     pages = {url_of(model_admin, "add"): ["_to_field", "_popup", "name"] for model_admin in PAGES.values()}
     for model_admin in PAGES.values():
@@ -270,7 +268,7 @@ def test_no_other_page_answers_500(client: Client) -> None:
     assert broken_urls(client, urls) == []
 
 
-def test_signing_in_survives_any_next(client: Client) -> None:
+def test_login_accepts_any_next_without_error(client: Client) -> None:
     client.logout()
 
     assert (

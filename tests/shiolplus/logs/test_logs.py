@@ -29,7 +29,7 @@ def lines_with(text: str) -> list[str]:
     return [line for line in LOG_FILE.read_text().splitlines() if text in line]
 
 
-def test_ids_nest_and_end_with_their_block() -> None:
+def test_ids_are_nested_and_restored_after_block() -> None:
     with log_ids(run="r"):
         with log_ids(batch=5):
             assert current_ids() == {"run": "r", "batch": "5"}
@@ -37,7 +37,7 @@ def test_ids_nest_and_end_with_their_block() -> None:
     assert current_ids() == {}
 
 
-def test_an_id_that_is_empty_hides_none_and_is_none() -> None:
+def test_empty_id_is_ignored() -> None:
     with log_ids(request="trace-1234"), log_ids(request="", run="r"):
         assert current_ids() == {"request": "trace-1234", "run": "r"}
         assert current_request() == "trace-1234"
@@ -45,7 +45,7 @@ def test_an_id_that_is_empty_hides_none_and_is_none() -> None:
 
 
 @pytest.mark.django_db
-def test_the_lines_of_a_batch_carry_its_run_and_its_number() -> None:
+def test_batch_log_lines_contain_run_and_batch_id() -> None:
     make_prediction()
     BatchTicketGenerator(5, ["random_forest"]).generate_batch("logged-run", False, WEDNESDAY)
 
@@ -55,14 +55,14 @@ def test_the_lines_of_a_batch_carry_its_run_and_its_number() -> None:
 
 
 @pytest.mark.django_db
-def test_the_lines_of_a_request_carry_the_id_of_its_answer(client: Client) -> None:
+def test_request_log_lines_contain_id_of_response(client: Client) -> None:
     response = client.get("/api/v1/tickets/cached?limit=0")
 
     assert lines_with(f"[request={response['X-Request-ID']}]: Bad Request: /api/v1/tickets/cached")
 
 
 @pytest.mark.parametrize("request_id", ["trace-1234", "a" * 64, "4bf92f35.77b3_4da6-A3ce"])
-def test_a_well_formed_id_that_comes_with_a_request_is_kept(request_id: str, client: Client) -> None:
+def test_valid_request_id_is_kept(request_id: str, client: Client) -> None:
     response = client.get("/api/v1/tickets/cached?limit=0", headers={"x-request-id": request_id})
 
     assert (response["X-Request-ID"], response.json()["request_id"]) == (request_id, request_id)
@@ -72,13 +72,13 @@ def test_a_well_formed_id_that_comes_with_a_request_is_kept(request_id: str, cli
 @pytest.mark.parametrize(
     "request_id", ["short", "a" * 65, "trace 1234", "trace-1234\n", "träce-1234", "a,b,c,d,e,f", ""]
 )
-def test_an_id_that_is_not_well_formed_is_replaced(request_id: str, client: Client) -> None:
+def test_invalid_request_id_is_replaced(request_id: str, client: Client) -> None:
     response = client.get("/api/v1/tickets/cached?limit=0", headers={"x-request-id": request_id})
 
     assert re.fullmatch("[0-9a-f]{32}", response["X-Request-ID"])
 
 
-def test_several_processes_write_whole_lines_into_a_file_that_rotates(tmp_path: Path) -> None:
+def test_processes_write_whole_lines_to_rotating_file(tmp_path: Path) -> None:
     import subprocess
     import sys
 
@@ -104,7 +104,7 @@ def test_several_processes_write_whole_lines_into_a_file_that_rotates(tmp_path: 
     assert all(line.endswith("x" * 50) for line in lines)
 
 
-def test_levels_are_those_of_the_specification() -> None:
+def test_log_levels_match_specification() -> None:
     assert logging.getLogger("tickets.store").getEffectiveLevel() == logging.INFO
     assert logging.getLogger("some.library").getEffectiveLevel() == logging.WARNING
 
@@ -125,7 +125,7 @@ def as_json(message: object, *args: object, **values: object) -> dict[str, str]:
 
 
 @time_machine.travel(datetime(2026, 11, 24, 4, 5, 6, 7, tzinfo=UTC), tick=False)
-def test_a_json_line_has_the_time_the_level_the_logger_the_message_and_the_ids() -> None:
+def test_json_line_has_time_level_logger_message_and_ids() -> None:
     with log_ids(request="trace-1234", run="r", batch=5):
         entry = as_json("%d of %s", 3, "v1")
 
@@ -141,7 +141,7 @@ def test_a_json_line_has_the_time_the_level_the_logger_the_message_and_the_ids()
     assert "request" not in as_json("alone")
 
 
-def test_an_exception_is_told_in_the_same_line() -> None:
+def test_exception_is_in_the_same_line() -> None:
     try:
         raise ValueError("first\nsecond")
     except ValueError:
@@ -165,7 +165,7 @@ def test_an_exception_is_told_in_the_same_line() -> None:
         ("%(name)s", ({"other": 1},), "%(name)s {'other': 1}"),
     ],
 )
-def test_whatever_is_logged_is_one_line_and_no_error(
+def test_any_record_is_one_line_without_error(
     message: object, args: tuple[object, ...], expected: str
 ) -> None:
     assert as_json(message, *args)["message"] == expected

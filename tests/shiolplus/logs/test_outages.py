@@ -50,12 +50,12 @@ def log_failure(logger: logging.Logger, text: str = "away") -> None:
         (None, None),
     ],
 )
-def test_an_error_is_classified(error: Exception | None, kind: str | None) -> None:
+def test_error_is_classified(error: Exception | None, kind: str | None) -> None:
     assert outage_of(error) == kind
 
 
 @pytest.mark.django_db
-def test_what_sqlite_raises_is_classified_by_its_cause() -> None:
+def test_sqlite_error_is_classified_by_cause() -> None:
     if connection.vendor != "sqlite":
         pytest.skip("about SQLite")
     with connection.cursor() as cursor:
@@ -69,7 +69,7 @@ def test_what_sqlite_raises_is_classified_by_its_cause() -> None:
     assert outage_of(raised.value) == "database read-only"
 
 
-def test_an_outage_is_one_line_without_traceback(log: tuple[logging.Logger, StringIO]) -> None:
+def test_outage_is_one_line_without_traceback(log: tuple[logging.Logger, StringIO]) -> None:
     logger, output = log
     for _ in range(50):
         log_failure(logger, "server\nis away")
@@ -77,7 +77,7 @@ def test_an_outage_is_one_line_without_traceback(log: tuple[logging.Logger, Stri
     assert output.getvalue() == "it failed: server is away: server is away (repetitions will be counted)\n"
 
 
-def test_another_place_and_another_kind_are_lines_of_their_own(
+def test_other_location_and_kind_are_logged_separately(
     log: tuple[logging.Logger, StringIO],
 ) -> None:
     logger, output = log
@@ -88,7 +88,7 @@ def test_another_place_and_another_kind_are_lines_of_their_own(
     assert len(output.getvalue().splitlines()) == 3
 
 
-def test_what_is_no_outage_is_never_suppressed(log: tuple[logging.Logger, StringIO]) -> None:
+def test_other_errors_are_never_suppressed(log: tuple[logging.Logger, StringIO]) -> None:
     logger, output = log
     for number in range(3):
         logger.warning("batch %s broke: %s", number, ValueError("x"))
@@ -96,7 +96,7 @@ def test_what_is_no_outage_is_never_suppressed(log: tuple[logging.Logger, String
     assert output.getvalue().splitlines() == [f"batch {number} broke: x" for number in range(3)]
 
 
-def test_the_end_of_an_outage_is_logged_with_the_count(
+def test_end_of_outage_is_logged_with_count(
     log: tuple[logging.Logger, StringIO], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logger, output = log
@@ -110,7 +110,7 @@ def test_the_end_of_an_outage_is_logged_with_the_count(
     assert lines[1:] == ["outage ended after 0 s, 7 occurrences: it failed: away: away", "well again"]
 
 
-def test_an_outage_that_lasts_is_repeated_with_the_count(
+def test_long_outage_is_repeated_with_count(
     log: tuple[logging.Logger, StringIO], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logger, output = log
@@ -122,7 +122,7 @@ def test_an_outage_that_lasts_is_repeated_with_the_count(
     assert output.getvalue().splitlines()[1:] == ["it failed: away: away (4 occurrences)"]
 
 
-def test_a_failed_task_of_django_q_loses_its_traceback(log: tuple[logging.Logger, StringIO]) -> None:
+def test_traceback_of_failed_task_is_removed(log: tuple[logging.Logger, StringIO]) -> None:
     _, output = log
     text = (
         "Failed 'tickets.tasks.x' (a-b) - the connection is closed : Traceback (most recent call last):\n"
@@ -138,7 +138,7 @@ def test_a_failed_task_of_django_q_loses_its_traceback(log: tuple[logging.Logger
     )
 
 
-def test_a_log_file_that_cannot_be_written_is_one_line_on_stderr(
+def test_unwritable_log_file_is_one_line_on_stderr(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     handler = LogFile(str(tmp_path / "log"))

@@ -31,20 +31,20 @@ BAD_NAMES = [
 ]
 
 
-def test_unsafe_characters_become_visible_escapes() -> None:
+def test_unsafe_characters_are_escaped() -> None:
     assert sanitize_text(HOSTILE) == STORED
     assert sanitize_line("a\r\nb\tc\u2028") == r"a\r\nb\tc\u2028"
     assert sanitize_text("é € 😀 tab\t") == "é € 😀 tab\t"
     assert sanitize_json({HOSTILE: [HOSTILE, 1, None]}) == {STORED: [STORED, 1, None]}
 
 
-def test_a_long_text_is_cut_with_a_marker() -> None:
+def test_long_text_is_truncated_with_marker() -> None:
     assert sanitize_text("x" * 10) == "x" * 10
     assert sanitize_text("x" * 50, 10) == "x" * 6 + " […]"
     assert len(sanitize_text("\0" * 30_000)) == 10_000
 
 
-def test_an_error_whose_text_fails_is_still_described() -> None:
+def test_error_with_failing_str_is_described() -> None:
     class Broken(Exception):
         def __str__(self) -> str:
             raise RuntimeError
@@ -54,7 +54,7 @@ def test_an_error_whose_text_fails_is_still_described() -> None:
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)
-def test_a_bad_name_is_refused_with_what_is_allowed(name: Any) -> None:
+def test_invalid_name_is_rejected_with_allowed_characters(name: Any) -> None:
     with pytest.raises(
         ValueError, match=r"^run .*: allowed is a text of 1 to 9 characters, not blank"
     ) as caught:
@@ -63,13 +63,13 @@ def test_a_bad_name_is_refused_with_what_is_allowed(name: Any) -> None:
 
 
 @pytest.mark.parametrize("model", [PipelineRun, GenerationRun])
-def test_forms_refuse_a_bad_run_id(model: type[models.Model]) -> None:
+def test_forms_reject_invalid_run_id(model: type[models.Model]) -> None:
     with pytest.raises(ValidationError) as caught:
         model(pipeline_run_id="a\nb").clean_fields()
     assert "pipeline_run_id" in caught.value.error_dict
 
 
-def test_every_field_that_holds_an_error_or_a_summary_is_safe() -> None:
+def test_error_and_summary_fields_are_safe_text() -> None:
     names = {
         "error",
         "summary",
@@ -149,7 +149,7 @@ NUMBERS = {"n1": 1, "n2": 2, "n3": 3, "n4": 4, "n5": 5}
 @pytest.mark.django_db
 @pytest.mark.parametrize("method", ["save", "create", "bulk_create", "bulk_update", "update"])
 @pytest.mark.parametrize("field", safe_fields(), ids=lambda field: f"{field.model.__name__}.{field.name}")
-def test_hostile_text_is_stored_in_every_field_and_every_way(field: Any, method: str) -> None:
+def test_unsafe_text_is_stored_in_every_field_by_every_method(field: Any, method: str) -> None:
     model, is_json = field.model, isinstance(field, SafeJSONField)
     value = {HOSTILE: [HOSTILE]} if is_json else HOSTILE
     if method in ("save", "create", "bulk_create"):
@@ -171,7 +171,7 @@ def test_hostile_text_is_stored_in_every_field_and_every_way(field: Any, method:
 
 
 @pytest.mark.django_db
-def test_a_text_longer_than_its_column_is_cut() -> None:
+def test_text_longer_than_column_is_truncated() -> None:
     Cluster.objects.create(
         holder="h" * 300, queue="q", host="\0" * 300, key_fingerprint="k", trouble="t" * 20_000
     )

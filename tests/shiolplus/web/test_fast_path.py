@@ -79,7 +79,7 @@ def body_of(response: Response) -> dict[str, Any]:
     return body
 
 
-def test_what_is_kept_is_answered_without_django_and_just_as_by_django(ask: Ask) -> None:
+def test_cached_response_equals_response_of_django(ask: Ask) -> None:
     first, second = ask(), ask()
 
     assert (first.by_django, second.by_django) == (True, False)
@@ -93,7 +93,7 @@ def test_what_is_kept_is_answered_without_django_and_just_as_by_django(ask: Ask)
     assert "Content-Security-Policy" in second.headers
 
 
-def test_another_mode_is_answered_too_once_it_is_kept(ask: Ask) -> None:
+def test_other_mode_is_served_once_cached(ask: Ask) -> None:
     ask()
 
     assert [ask(f"{CACHED}?mode=v2").by_django for _ in range(2)] == [True, False]
@@ -115,13 +115,15 @@ def test_another_mode_is_answered_too_once_it_is_kept(ask: Ask) -> None:
     ],
     ids=str,
 )
-def test_the_rest_is_djangos(address: str, method: str, environ: dict[str, str], ask: Ask) -> None:
+def test_other_requests_are_passed_to_django(
+    address: str, method: str, environ: dict[str, str], ask: Ask
+) -> None:
     ask()
 
     assert ask(address, method, **environ).by_django
 
 
-def test_a_host_that_is_not_allowed_and_a_bad_key_are_refused_as_ever(ask: Ask) -> None:
+def test_disallowed_host_and_invalid_key_are_rejected(ask: Ask) -> None:
     ask()
 
     assert ask(HTTP_HOST="evil.example").status == 400
@@ -129,7 +131,7 @@ def test_a_host_that_is_not_allowed_and_a_bad_key_are_refused_as_ever(ask: Ask) 
     assert ask(HTTP_AUTHORIZATION=f"Api-Key {make_key(make_client())}").status == 200
 
 
-def test_each_answer_counts_against_its_address(ask: Ask) -> None:
+def test_each_response_counts_against_ip_address(ask: Ask) -> None:
     ask(REMOTE_ADDR="192.0.2.9")
     with override_settings(ANONYMOUS_RATE=3):
         responses = [ask(REMOTE_ADDR="192.0.2.1") for _ in range(4)]
@@ -142,7 +144,7 @@ def test_each_answer_counts_against_its_address(ask: Ask) -> None:
     assert other.headers["RateLimit-Remaining"] == "2"
 
 
-def test_who_has_the_answer_gets_304_without_a_body(ask: Ask) -> None:
+def test_matching_etag_returns_304_without_body(ask: Ask) -> None:
     etag = ask().headers["ETag"]
 
     response = ask(HTTP_IF_NONE_MATCH=f'"other", {etag}')
@@ -154,7 +156,7 @@ def test_who_has_the_answer_gets_304_without_a_body(ask: Ask) -> None:
     assert ask(HTTP_IF_NONE_MATCH='"other"').status == 200
 
 
-def test_a_well_formed_request_id_is_given_back(ask: Ask) -> None:
+def test_valid_request_id_is_returned(ask: Ask) -> None:
     ask()
 
     assert ask(HTTP_X_REQUEST_ID="order-1042").headers["X-Request-ID"] == "order-1042"
@@ -167,7 +169,7 @@ def _behind_a_proxy(settings: Any) -> None:
 
 
 @pytest.mark.usefixtures("_behind_a_proxy")
-def test_behind_a_trusted_proxy_the_clients_address_counts(request: pytest.FixtureRequest) -> None:
+def test_client_ip_counts_behind_trusted_proxy(request: pytest.FixtureRequest) -> None:
     ask: Ask = request.getfixturevalue("ask")  # created after the settings have changed
 
     def used(client: str, proxy: str = "10.0.0.1") -> int:
@@ -180,7 +182,7 @@ def test_behind_a_trusted_proxy_the_clients_address_counts(request: pytest.Fixtu
 
 
 @pytest.mark.usefixtures("_behind_a_proxy")
-def test_a_client_counts_alike_with_a_port_and_unknown_ones_count_together(
+def test_port_is_ignored_and_unknown_clients_share_a_count(
     request: pytest.FixtureRequest,
 ) -> None:
     ask: Ask = request.getfixturevalue("ask")
@@ -202,26 +204,26 @@ def test_a_client_counts_alike_with_a_port_and_unknown_ones_count_together(
     )  # requests on a Unix socket are not counted with those of unknown clients
 
 
-def test_where_tls_is_asked_for_a_plain_request_is_redirected_as_ever(ask: Ask) -> None:
+def test_http_request_is_redirected_to_https(ask: Ask) -> None:
     ask()
     with override_settings(SECURE_SSL_REDIRECT=True):
         assert ask().by_django
 
 
-def test_over_tls_it_has_the_headers_of_such_answers(ask: Ask) -> None:
+def test_https_response_has_https_headers(ask: Ask) -> None:
     ask()
 
     over_tls = {"wsgi.url_scheme": "https"}
     assert [ask(**over_tls).by_django for _ in range(2)] == [True, False]
 
 
-def test_nothing_is_kept_where_nothing_shall_be(ask: Ask) -> None:
+def test_disabled_cache_stores_nothing(ask: Ask) -> None:
     response_cache.seconds = 0.0
 
     assert [ask().by_django for _ in range(2)] == [True, True]
 
 
-def test_an_answer_is_given_from_memory_for_a_second_at_most(ask: Ask) -> None:
+def test_response_is_cached_for_at_most_one_second(ask: Ask) -> None:
     ask()
     key, cached = ("v1", 10), response_cache.responses["v1", 10]
     response_cache.responses[key] = type(cached)(

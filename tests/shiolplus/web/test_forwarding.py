@@ -26,7 +26,7 @@ V4, V6 = "203.0.113.7", "2001:db8::1"
         ("[fe80::1%25eth0]:80", "fe80::1"),
     ],
 )
-def test_addresses_lose_their_port_brackets_and_zone(text: str, address: str) -> None:
+def test_port_brackets_and_zone_are_removed(text: str, address: str) -> None:
     assert str(parse_node(text)) == address
 
 
@@ -39,7 +39,7 @@ def test_addresses_lose_their_port_brackets_and_zone(text: str, address: str) ->
         "\N{ARABIC-INDIC DIGIT ONE}.2.3.4",
     ],
 )
-def test_anything_else_is_no_address(text: str) -> None:
+def test_other_text_is_not_an_ip_address(text: str) -> None:
     assert parse_node(text) is None
 
 
@@ -85,7 +85,7 @@ def test_each_element_of_forwarded_is_a_hop() -> None:
         ),  # an unbalanced quotation mark of the client, then an element of a proxy
     ],
 )
-def test_forwarded_is_read_as_rfc_7239_says(value: str, expected: list[str | None]) -> None:
+def test_forwarded_is_parsed_according_to_rfc_7239(value: str, expected: list[str | None]) -> None:
     assert addresses(parse_forwarded(value)) == expected
 
 
@@ -102,13 +102,13 @@ PIECES = st.lists(
 
 
 @given(PIECES)
-def test_nothing_makes_the_parsers_raise(text: str) -> None:
+def test_parsers_never_raise(text: str) -> None:
     for hop in [*parse_x_forwarded_for(text), *parse_forwarded(text), Hop(parse_node(text))]:
         assert hop.address is None or parse_address(str(hop.address)) == hop.address
 
 
 @given(st.ip_addresses(), st.one_of(st.none(), st.integers(0, 65535)))
-def test_every_address_is_found_with_and_without_its_port(address, port) -> None:  # type: ignore[no-untyped-def]
+def test_ip_address_is_parsed_with_and_without_port(address, port) -> None:  # type: ignore[no-untyped-def]
     text = f"[{address}]" if address.version == 6 else str(address)
     node = text if port is None else f"{text}:{port}"
     expected = [Hop(parse_address(str(address)))]

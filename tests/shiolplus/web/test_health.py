@@ -71,7 +71,7 @@ def states(parts: dict[str, Any]) -> dict[str, str]:
 # /healthz
 
 
-def test_a_process_that_answers_is_healthy_without_any_database(client: Client) -> None:
+def test_healthz_needs_no_database(client: Client) -> None:
     response, head = client.get("/healthz"), client.head("/healthz")
 
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
@@ -83,21 +83,21 @@ def test_a_process_that_answers_is_healthy_without_any_database(client: Client) 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_a_probe_only_reads(method: str, path: str, client: Client) -> None:
+def test_probe_only_reads(method: str, path: str, client: Client) -> None:
     response = client.generic(method, path)
 
     checked_problem(response, 405)
     assert response["Allow"] == "GET, HEAD, OPTIONS"
 
 
-def test_a_probe_needs_no_tls_where_all_else_does(client: Client, settings: LazySettings) -> None:
+def test_probe_needs_no_tls(client: Client, settings: LazySettings) -> None:
     settings.SECURE_SSL_REDIRECT = True
 
     assert client.get("/healthz").status_code == 200
     assert client.get("/healthz/more").status_code == 301
 
 
-def test_a_probe_by_a_name_that_is_not_ours_is_refused_as_everywhere(client: Client) -> None:
+def test_probe_with_disallowed_host_is_rejected(client: Client) -> None:
     checked_problem(client.get("/healthz", headers={"host": "10.1.2.3"}), 400)
 
 
@@ -106,7 +106,7 @@ def test_a_probe_by_a_name_that_is_not_ours_is_refused_as_everywhere(client: Cli
 
 @pytest.mark.django_db
 @time_machine.travel(TUESDAY, tick=False)
-def test_where_all_is_well_each_part_says_so_with_its_figures(client: Client) -> None:
+def test_ready_response_lists_each_part_with_figures(client: Client) -> None:
     make_healthy()
 
     state, parts = parts_of(client, "?require=worker,stock,draws")
@@ -129,7 +129,7 @@ def test_where_all_is_well_each_part_says_so_with_its_figures(client: Client) ->
 
 
 @pytest.mark.django_db
-def test_a_web_process_without_worker_stock_and_draws_stays_in_the_balancer(client: Client) -> None:
+def test_web_process_without_workers_or_tickets_stays_ready(client: Client) -> None:
     state, parts = parts_of(client)
 
     assert state == "degraded"
@@ -151,7 +151,7 @@ def test_a_web_process_without_worker_stock_and_draws_stays_in_the_balancer(clie
         {"queue": "another"},
     ],
 )
-def test_a_queue_that_nobody_works_for_fails_and_is_named(values: dict[str, Any], client: Client) -> None:
+def test_queue_without_workers_fails_and_is_named(values: dict[str, Any], client: Client) -> None:
     make_healthy()
     Cluster.objects.filter(queue="heavy").delete()
     make_cluster(**{"queue": "heavy", "holder": "b"} | values)
@@ -165,7 +165,7 @@ def test_a_queue_that_nobody_works_for_fails_and_is_named(values: dict[str, Any]
 
 @pytest.mark.django_db
 @time_machine.travel(TUESDAY, tick=False)
-def test_a_mode_without_free_tickets_is_named_unless_it_is_paused(client: Client) -> None:
+def test_unpaused_mode_without_available_tickets_is_named(client: Client) -> None:
     make_healthy()
     with connection.cursor() as cursor:
         cursor.execute("UPDATE tickets_ticketbatch SET stored = 0 WHERE mode IN ('v1', 'lstm')")
@@ -177,7 +177,7 @@ def test_a_mode_without_free_tickets_is_named_unless_it_is_paused(client: Client
     assert parts["stock"]["figures"]["paused"] == ["v1"]
 
 
-def test_what_cannot_be_required_is_named_with_what_can(client: Client) -> None:
+def test_unknown_required_part_is_rejected_with_allowed_parts(client: Client) -> None:
     body = checked_problem(client.get("/readyz?require=worker,luck&require=&verbose=1"), 400)
 
     assert [(error["name"], error["value"]) for error in body["errors"]] == [
@@ -189,7 +189,7 @@ def test_what_cannot_be_required_is_named_with_what_can(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_a_database_behind_its_code_is_unready_and_the_migrations_are_named(client: Client) -> None:
+def test_unapplied_migrations_are_unready_and_named(client: Client) -> None:
     ((_, newest),) = MigrationLoader(connection).graph.leaf_nodes("tickets")
     MigrationRecorder(connection).record_unapplied("tickets", newest)
 
@@ -214,7 +214,7 @@ def _batches_are_gone(transactional_db: None) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_batches_are_gone")
-def test_what_cannot_be_read_is_unknown_and_the_log_alone_says_why(
+def test_unreadable_part_is_unknown_and_reason_is_only_logged(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     state, parts = parts_of(client)
@@ -226,7 +226,7 @@ def test_what_cannot_be_read_is_unknown_and_the_log_alone_says_why(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_while_the_database_says_nothing_the_process_lives_and_is_unready_within_seconds(
+def test_unresponsive_database_makes_process_unready_within_seconds(
     tmp_path: Path,
 ) -> None:
     with socket() as silent:  # accepts connections and never responds

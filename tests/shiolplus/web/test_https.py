@@ -31,7 +31,7 @@ def check_deploy(var: Path, **environment: str) -> subprocess.CompletedProcess[s
         {"SHIOL_HTTPS": "on", "SHIOL_TRUSTED_PROXIES": "unix"},
     ],
 )
-def test_nothing_is_left_open_by_default_or_in_production(
+def test_default_and_production_settings_pass_deploy_check(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     done = check_deploy(tmp_path, **environment)
@@ -40,14 +40,14 @@ def test_nothing_is_left_open_by_default_or_in_production(
     assert "no issues" in done.stdout
 
 
-def test_a_name_served_without_tls_is_warned_of_though_it_is_wanted(tmp_path: Path) -> None:
+def test_public_host_without_https_is_a_warning(tmp_path: Path) -> None:
     done = check_deploy(tmp_path, SHIOL_HTTPS="off", **PUBLIC)
 
     assert done.returncode == 1
     assert all(f"security.{check}" in done.stderr for check in ("W004", "W008", "W010"))
 
 
-def test_tls_that_nobody_could_tell_us_of_is_warned_of(tmp_path: Path) -> None:
+def test_https_without_trusted_proxy_is_a_warning(tmp_path: Path) -> None:
     done = check_deploy(tmp_path, SHIOL_ALLOWED_HOSTS="tickets.example")
 
     assert done.returncode == 1
@@ -66,7 +66,7 @@ def test_tls_that_nobody_could_tell_us_of_is_warned_of(tmp_path: Path) -> None:
         ({"SHIOL_HTTPS": "on"}, ON),
     ],
 )
-def test_https_is_on_where_anything_but_this_machine_is_named(
+def test_https_is_on_unless_all_hosts_are_local(
     environment: dict[str, str], output: str, tmp_path: Path
 ) -> None:
     done = manage(tmp_path, "shell", "-v", "0", "-c", SHOW, **{"SHIOL_SECRET_KEY": KEY} | environment)

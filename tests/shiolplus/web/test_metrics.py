@@ -55,7 +55,7 @@ def scrape(client: Client) -> dict[str, float]:
 
 @pytest.mark.django_db
 @time_machine.travel(NOON, tick=False)
-def test_a_scrape_tells_stock_batches_claims_models_draws_and_clusters(client: Client) -> None:
+def test_scrape_reports_tickets_batches_claims_models_draws_and_clusters(client: Client) -> None:
     make_prediction("random_forest")
     for size, mode in ((30, "random_forest"), (20, "lstm")):  # lstm has no prediction: its batch fails
         BatchTicketGenerator(size, [mode]).generate_batch(async_mode=False, draw_date=WEDNESDAY)
@@ -129,7 +129,7 @@ def test_a_scrape_tells_stock_batches_claims_models_draws_and_clusters(client: C
 
 
 @pytest.mark.django_db
-def test_what_is_not_known_has_no_sample_and_what_is_none_is_zero(client: Client) -> None:
+def test_unknown_value_has_no_sample_and_empty_count_is_zero(client: Client) -> None:
     samples = scrape(client)
 
     unknown = ("model_", "last_batch_", "newest_draw_age", "cluster_", "pipeline_last")
@@ -155,7 +155,7 @@ def values_by_labels(samples: dict[str, float], metric: str) -> dict[str, float]
 
 
 @pytest.mark.django_db
-def test_a_cluster_that_was_stopped_in_order_is_not_told_as_down(client: Client) -> None:
+def test_cleanly_stopped_cluster_is_not_reported_as_down(client: Client) -> None:
     make_cluster(seen_at=timezone.now() - timedelta(hours=1), status=Cluster.Status.STOPPED)
 
     samples = scrape(client)
@@ -165,7 +165,7 @@ def test_a_cluster_that_was_stopped_in_order_is_not_told_as_down(client: Client)
 
 
 @pytest.mark.django_db
-def test_a_scrape_reads_few_and_short_tables(client: Client) -> None:
+def test_scrape_reads_few_small_tables(client: Client) -> None:
     with CaptureQueriesContext(connection) as queries:
         scrape(client)
 
@@ -176,7 +176,7 @@ def test_a_scrape_reads_few_and_short_tables(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_a_scraper_that_understands_openmetrics_gets_it(client: Client) -> None:
+def test_openmetrics_is_served_if_accepted(client: Client) -> None:
     response = client.get("/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
 
     assert response["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
@@ -192,14 +192,14 @@ def problem_of(client: Client, **environ: Any) -> str:
     return detail
 
 
-def test_only_this_machine_may_read_unless_more_are_named(client: Client) -> None:
+def test_only_loopback_may_read_by_default(client: Client) -> None:
     for address in ("10.0.0.9", "203.0.113.7", "2001:db8::1", ""):
         assert "SHIOL_METRICS_FROM" in problem_of(client, REMOTE_ADDR=address)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.2.3.4"])
-def test_those_that_are_named_may_read(address: str, client: Client, settings: LazySettings) -> None:
+def test_configured_networks_may_read(address: str, client: Client, settings: LazySettings) -> None:
     if address.startswith("10."):
         settings.METRICS_FROM = parse_peers("SHIOL_METRICS_FROM", ["10.2.0.0/16"])
 
@@ -207,7 +207,7 @@ def test_those_that_are_named_may_read(address: str, client: Client, settings: L
 
 
 @pytest.mark.django_db
-def test_behind_a_trusted_proxy_the_client_counts(settings: LazySettings) -> None:
+def test_client_behind_trusted_proxy_is_checked(settings: LazySettings) -> None:
     settings.TRUSTED_PROXIES = parse_peers("SHIOL_TRUSTED_PROXIES", ["127.0.0.1"])
     settings.METRICS_FROM = parse_peers("SHIOL_METRICS_FROM", ["10.2.0.0/16"])
 
@@ -220,7 +220,7 @@ def test_behind_a_trusted_proxy_the_client_counts(settings: LazySettings) -> Non
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", ""])
 @pytest.mark.parametrize("forwarded_for", ["unknown", "_hidden", "", "127.0.0.1, x", "203.0.113.7:x"])
-def test_a_client_that_a_trusted_proxy_does_not_know_may_not_read(
+def test_unknown_client_of_trusted_proxy_may_not_read(
     forwarded_for: str, peer: str, settings: LazySettings
 ) -> None:
     settings.TRUSTED_PROXIES = parse_peers("SHIOL_TRUSTED_PROXIES", ["127.0.0.1", "unix"])
@@ -232,7 +232,7 @@ def test_a_client_that_a_trusted_proxy_does_not_know_may_not_read(
 
 
 @pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded"])
-def test_a_proxy_on_a_unix_socket_that_nobody_trusts_opens_nothing(
+def test_untrusted_proxy_on_unix_socket_may_not_read(
     header: str, client: Client, settings: LazySettings
 ) -> None:
     settings.METRICS_FROM = parse_peers("SHIOL_METRICS_FROM", ["unix"])
@@ -241,7 +241,7 @@ def test_a_proxy_on_a_unix_socket_that_nobody_trusts_opens_nothing(
     assert detail == "The client's IP address is unknown: the proxy unix is not in SHIOL_TRUSTED_PROXIES."
 
 
-def test_a_proxy_on_this_machine_that_nobody_trusts_opens_nothing_to_the_world(client: Client) -> None:
+def test_clients_of_untrusted_local_proxy_may_not_read(client: Client) -> None:
     for forwarded_for in ("203.0.113.7", "127.0.0.1", ""):
         detail = problem_of(client, headers={"x-forwarded-for": forwarded_for})
         assert "is not in SHIOL_TRUSTED_PROXIES" in detail

@@ -8,7 +8,7 @@ from tests.staff import superuser
 pytestmark = pytest.mark.django_db
 
 
-def test_a_session_says_nothing_to_the_api_and_everything_to_the_admin() -> None:
+def test_session_authenticates_admin_and_not_api() -> None:
     browser = superuser()
 
     response = browser.get("/api/v1/tickets/batch-status")
@@ -21,13 +21,13 @@ def test_a_session_says_nothing_to_the_api_and_everything_to_the_admin() -> None
     assert "Cookie" in page["Vary"]
 
 
-def test_a_page_still_wants_its_forms_token() -> None:
+def test_page_requires_csrf_token() -> None:
     strict = Client(enforce_csrf_checks=True)
 
     assert strict.post("/admin/login/", {"username": "admin", "password": "x"}).status_code == 403
 
 
-def test_whoever_sends_a_form_without_its_token_reads_what_to_do() -> None:
+def test_form_without_csrf_token_explains_remedy() -> None:
     response = Client(enforce_csrf_checks=True).post("/admin/login/", {"username": "admin", "password": "x"})
 
     page = response.content.decode()

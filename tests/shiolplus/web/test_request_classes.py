@@ -38,7 +38,7 @@ def asgi_request(content_type: str) -> HttpRequest:
         ";;;=",
     ],
 )
-def test_a_query_is_utf8_whatever_the_content_type_says(make_request: Any, content_type: str) -> None:
+def test_query_is_utf8_for_any_content_type(make_request: Any, content_type: str) -> None:
     request = make_request(content_type)
 
     assert request.GET.dict() == {"cursor": "ä"}

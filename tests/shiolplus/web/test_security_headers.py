@@ -77,7 +77,7 @@ def crawl(browser: Client, start: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.django_db
-def test_no_page_of_the_admin_holds_what_its_policy_forbids() -> None:
+def test_admin_pages_comply_with_their_policy() -> None:
     store_fair_draws(30)
     make_prediction()
     report, backtest = make_report(), make_backtest({"v1": (0.001, 0.01)})
@@ -96,7 +96,7 @@ def test_no_page_of_the_admin_holds_what_its_policy_forbids() -> None:
     } <= pages.keys()
 
 
-def test_the_test_above_knows_what_is_forbidden() -> None:
+def test_crawler_detects_policy_violations() -> None:
     page = Page(
         '<style></style><p style="x">t</p><script>1</script><a onclick="f()" href="javascript:f()">a</a>'
         '<img src="https://cdn.example/x.png"><link rel="icon" href="//cdn.example/i">'
@@ -117,7 +117,7 @@ def directives_of(response: HttpResponse) -> set[str]:
 @pytest.mark.parametrize(
     "path", ["/admin/login/", STATUS, "/nothing", static("admin/css/base.css"), "/favicon.ico"]
 )
-def test_every_answer_says_what_a_browser_may_do_with_it(path: str) -> None:
+def test_every_response_has_security_headers(path: str) -> None:
     response = Client().get(path)
 
     assert directives_of(response) == POLICY
@@ -126,7 +126,7 @@ def test_every_answer_says_what_a_browser_may_do_with_it(path: str) -> None:
 
 
 @pytest.mark.django_db
-def test_pages_are_neither_framed_nor_opened_by_others_nor_kept_by_caches() -> None:
+def test_pages_forbid_framing_cross_origin_opening_and_caching() -> None:
     page = superuser().get("/admin/")
 
     assert page["X-Frame-Options"] == "DENY"
@@ -142,7 +142,7 @@ def test_the_documentation_page_may_show_the_images_of_its_style_sheet() -> None
     assert directives == {*POLICY, "img-src 'self' data:"}
 
 
-def test_an_answer_may_bring_its_own_policy() -> None:
+def test_response_may_set_its_own_policy() -> None:
     def view(request: HttpRequest) -> HttpResponse:
         return HttpResponse(headers={"Content-Security-Policy": "default-src 'none'"})
 
@@ -152,7 +152,7 @@ def test_an_answer_may_bring_its_own_policy() -> None:
 
 
 @pytest.mark.django_db
-def test_only_djangos_own_pages_of_errors_go_without_and_only_in_debug(settings: LazySettings) -> None:
+def test_only_debug_error_pages_have_no_policy(settings: LazySettings) -> None:
     assert directives_of(Client().get("/nothing")) == POLICY
 
     settings.DEBUG = True

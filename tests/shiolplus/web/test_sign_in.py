@@ -45,7 +45,7 @@ def landing_page(following: str, method: str = "post") -> str:
     return str(response["Location"])
 
 
-def test_the_fifth_failure_locks_out_even_the_right_password(root: User) -> None:
+def test_fifth_failure_locks_out_correct_password(root: User) -> None:
     responses = [sign_in() for _ in range(5)]
 
     assert [response.status_code for response in responses] == [200] * 4 + [429]
@@ -57,7 +57,7 @@ def test_the_fifth_failure_locks_out_even_the_right_password(root: User) -> None
     assert AccessFailureLog.objects.filter(username="admin", ip_address=OUTSIDE).count() == 5
 
 
-def test_an_outsider_cannot_lock_out_the_only_administrator(root: User) -> None:
+def test_attacker_cannot_lock_out_administrator(root: User) -> None:
     for _ in range(7):
         sign_in(OUTSIDE)
 
@@ -65,20 +65,20 @@ def test_an_outsider_cannot_lock_out_the_only_administrator(root: User) -> None:
     assert AccessLog.objects.get().ip_address == HOME
 
 
-def test_another_user_agent_is_still_the_same_outsider(root: User) -> None:
+def test_lockout_ignores_user_agent(root: User) -> None:
     responses = [sign_in(HTTP_USER_AGENT=f"browser {number}") for number in range(5)]
 
     assert responses[-1].status_code == 429
 
 
-def test_another_address_of_the_same_ipv6_network_is_the_same_outsider(root: User) -> None:
+def test_lockout_covers_ipv6_network(root: User) -> None:
     responses = [sign_in(f"2001:db8::{number}") for number in range(1, 6)]
 
     assert responses[-1].status_code == 429
     assert sign_in("2001:db8:0:1::1", "the right one").status_code == 302
 
 
-def test_the_lock_out_ends_by_itself_whoever_goes_on_trying(root: User) -> None:
+def test_lockout_expires_despite_further_attempts(root: User) -> None:
     now = timezone.now()
     with time_machine.travel(now, tick=False) as clock:
         for _ in range(5):
@@ -89,7 +89,7 @@ def test_the_lock_out_ends_by_itself_whoever_goes_on_trying(root: User) -> None:
         assert sign_in(password="the right one").status_code == 302
 
 
-def test_success_forgets_the_failures_before_it(root: User) -> None:
+def test_success_resets_failures(root: User) -> None:
     for _ in range(4):
         sign_in()
     assert sign_in(password="the right one").status_code == 302
@@ -113,7 +113,7 @@ def test_success_forgets_the_failures_before_it(root: User) -> None:
     ],
     ids=["nul", "newline", "long", "surrogate", "wide", "empty", "blank", "override", "emoji"],
 )
-def test_a_hostile_user_name_is_refused_without_an_error(
+def test_invalid_username_is_rejected_without_error(
     name: str, root: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     text = name.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if "\udc80" in name else name
@@ -126,18 +126,18 @@ def test_a_hostile_user_name_is_refused_without_an_error(
 
 @pytest.mark.parametrize("value", ["a\0b", "\udc80", "x" * 5000, "ÿ", "a\nb"])
 @pytest.mark.parametrize("header", ["HTTP_USER_AGENT", "HTTP_ACCEPT"])
-def test_a_hostile_header_is_refused_without_an_error(header: str, value: str, root: User) -> None:
+def test_invalid_header_is_rejected_without_error(header: str, value: str, root: User) -> None:
     assert {sign_in(**{header: value}).status_code for _ in range(3)} == {200}
     assert sign_in(password="the right one", **{header: value}).status_code == 302
 
 
 @pytest.mark.parametrize("query", ["?x=%00", "?next=%00", "?x=%ED%B2%80", f"?{'y' * 3000}", "?%00=%0a"])
-def test_a_hostile_query_is_refused_without_an_error(query: str, root: User) -> None:
+def test_invalid_query_is_rejected_without_error(query: str, root: User) -> None:
     assert {sign_in(query=query).status_code for _ in range(3)} == {200}
 
 
 @pytest.mark.parametrize("address", ["", "unix", "not an address"])
-def test_a_client_without_an_address_is_counted_too(address: str, root: User) -> None:
+def test_client_without_ip_address_is_counted(address: str, root: User) -> None:
     responses = [sign_in(address) for _ in range(5)]
 
     assert responses[-1].status_code == 429
@@ -162,7 +162,7 @@ def test_a_client_without_an_address_is_counted_too(address: str, root: User) ->
         *("/admin/jsi18n/", "http://[", "/healthz", "/static/0/x"),
     ],
 )
-def test_after_sign_in_a_bad_next_leads_to_the_index(following: str, method: str, root: User) -> None:
+def test_invalid_next_redirects_to_index_after_login(following: str, method: str, root: User) -> None:
     assert landing_page(following, method) == "/admin/"
 
 
@@ -176,11 +176,11 @@ def test_after_sign_in_a_bad_next_leads_to_the_index(following: str, method: str
         "http://testserver/admin/dashboard/",
     ],
 )
-def test_after_sign_in_a_page_of_this_site_is_reached(following: str, root: User) -> None:
+def test_valid_next_is_followed_after_login(following: str, root: User) -> None:
     assert landing_page(following) == following
 
 
-def test_a_plain_link_to_this_site_is_not_followed_from_https() -> None:
+def test_http_next_is_not_followed_from_https() -> None:
     request = RequestFactory().get("/", secure=True)
 
     assert is_landing_page("https://testserver/admin/", request)
@@ -188,7 +188,7 @@ def test_a_plain_link_to_this_site_is_not_followed_from_https() -> None:
 
 
 @pytest.mark.parametrize("following", ["//evil/x", "/missing", "https://evil.example/"])
-def test_after_sign_out_a_bad_next_leads_nowhere(following: str) -> None:
+def test_invalid_next_is_ignored_after_logout(following: str) -> None:
     response = superuser().post("/admin/logout/", {"next": following})
 
     assert response.status_code == 200
@@ -196,7 +196,7 @@ def test_after_sign_out_a_bad_next_leads_nowhere(following: str) -> None:
 
 
 @pytest.mark.parametrize("record", RECORDS)
-def test_superusers_read_the_records_and_change_none(record: str, root: User) -> None:
+def test_superuser_can_view_and_not_change_records(record: str, root: User) -> None:
     sign_in()
     sign_in(HOME, "the right one")
     admin, staff = superuser_named("other"), staff_who_may()
@@ -235,5 +235,5 @@ def test_records_are_deleted_after_30_days(root: User) -> None:
     assert AccessFailureLog.objects.count() == 1
 
 
-def test_a_program_signs_in_without_a_request(root: User) -> None:
+def test_login_without_request_succeeds(root: User) -> None:
     assert Client().login(username="admin", password="the right one")

@@ -21,7 +21,7 @@ OTHER_VERSION = "/static/0123abcd/"
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_a_file_is_kept_for_good_under_an_address_with_its_version(style: str) -> None:
+def test_versioned_url_is_cached_indefinitely(style: str) -> None:
     url = static(style)
 
     response = Client().get(url)
@@ -32,7 +32,7 @@ def test_a_file_is_kept_for_good_under_an_address_with_its_version(style: str) -
     assert response["Cache-Control"] == "max-age=315360000, public, immutable"
 
 
-def test_the_version_is_the_same_until_a_file_of_ours_is_not(tmp_path: Path) -> None:
+def test_version_changes_only_with_project_files(tmp_path: Path) -> None:
     style = tmp_path / "app" / "static" / "app" / "style.css"
     style.parent.mkdir(parents=True)
     style.write_text("p { margin: 0; }")
@@ -43,7 +43,7 @@ def test_the_version_is_the_same_until_a_file_of_ours_is_not(tmp_path: Path) -> 
     assert static_version(tmp_path) != before
 
 
-def test_a_file_named_by_a_page_of_another_version_is_ours() -> None:
+def test_url_of_another_version_serves_current_file() -> None:
     response = Client().get(f"{OTHER_VERSION}{STYLE}", follow=True)
 
     assert response.redirect_chain == [(static(STYLE), 302)]
@@ -51,12 +51,12 @@ def test_a_file_named_by_a_page_of_another_version_is_ours() -> None:
     assert "no-store" in Client().get(f"{OTHER_VERSION}{STYLE}")["Cache-Control"]
 
 
-def test_a_file_that_is_not_there_is_404_after_one_redirect_at_most() -> None:
+def test_missing_file_is_404_after_at_most_one_redirect() -> None:
     assert Client().get(static("nothing.css")).status_code == 404
     response = Client().get(f"{OTHER_VERSION}nothing.css", follow=True)
     assert (response.status_code, len(response.redirect_chain)) == (404, 1)
 
 
-def test_no_file_outside_the_static_folders_is_served() -> None:
+def test_file_outside_static_folders_is_not_served() -> None:
     for name in ("../settings.py", "..%2fsettings.py", "%2e%2e/%2e%2e/manage.py"):
         assert Client().get(f"/{settings.STATIC_URL.strip('/')}/{name}").status_code == 404

@@ -61,7 +61,7 @@ def client_of(peer: str, forwarded: str | None = None) -> str:
         (f"unknown, , {CLIENT}, {OTHER_PROXY}", CLIENT),  # entries to the left of the client are ignored
     ],
 )
-def test_the_client_is_the_last_that_a_trusted_proxy_heard_from(forwarded: str, client: str) -> None:
+def test_client_is_last_hop_before_trusted_proxies(forwarded: str, client: str) -> None:
     assert client_of(PROXY, forwarded) == client
 
 
@@ -70,7 +70,7 @@ def test_the_client_is_the_last_that_a_trusted_proxy_heard_from(forwarded: str, 
     "malformed", ["", "unknown", "_hidden", "unix:", "1.2.3", "1.2.3.4:x", "[::1", "\x00", "9" * 9999]
 )
 @pytest.mark.parametrize("peer", [PROXY, ""])
-def test_a_client_that_is_no_ip_address_is_unknown(malformed: str, peer: str) -> None:
+def test_client_without_valid_ip_address_is_unknown(malformed: str, peer: str) -> None:
     for forwarded in (malformed, f"{CLIENT}, {malformed}", f"{malformed}, {OTHER_PROXY}"):
         request = received(peer, forwarded)
 
@@ -79,7 +79,7 @@ def test_a_client_that_is_no_ip_address_is_unknown(malformed: str, peer: str) ->
 
 
 @pytest.mark.usefixtures("trusted")
-def test_without_a_forwarding_header_the_peer_is_the_client() -> None:
+def test_peer_is_client_without_forwarding_header() -> None:
     for peer in (PROXY, CLIENT, ""):
         request = received(peer)
 
@@ -91,7 +91,7 @@ FORWARDED = f'for=1.1.1.1, for="{CLIENT}:4711";proto=https;by=_edge, for={OTHER_
 
 
 @pytest.mark.usefixtures("trusted")
-def test_forwarded_names_the_client_too() -> None:
+def test_forwarded_header_sets_client() -> None:
     assert received(PROXY, HTTP_FORWARDED=FORWARDED).META["REMOTE_ADDR"] == CLIENT
     assert received(PROXY, CLIENT, HTTP_FORWARDED=FORWARDED).META["REMOTE_ADDR"] == CLIENT
     assert received("10.0.1.1", HTTP_FORWARDED=FORWARDED).META["REMOTE_ADDR"] == "10.0.1.1"  # not trusted
@@ -102,7 +102,7 @@ def test_forwarded_names_the_client_too() -> None:
     ("forwarded_for", "forwarded"),
     [("1.1.1.1", FORWARDED), (CLIENT, "for=unknown"), ("unknown", FORWARDED), (CLIENT, 'for="')],
 )
-def test_two_headers_that_disagree_make_the_client_unknown(forwarded_for: str, forwarded: str) -> None:
+def test_contradictory_headers_make_client_unknown(forwarded_for: str, forwarded: str) -> None:
     request = received(PROXY, forwarded_for, HTTP_FORWARDED=forwarded)
 
     assert request.META["REMOTE_ADDR"] == ""
@@ -111,12 +111,12 @@ def test_two_headers_that_disagree_make_the_client_unknown(forwarded_for: str, f
 
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("peer", [CLIENT, "127.0.0.1", "::1", "10.0.1.1"])
-def test_a_peer_that_is_not_trusted_cannot_name_another(peer: str) -> None:
+def test_untrusted_peer_cannot_set_client(peer: str) -> None:
     assert client_of(peer, "1.1.1.1") == peer
     assert not received(peer, HTTP_X_FORWARDED_PROTO="https").is_secure()
 
 
-def test_by_default_nobody_is_trusted_not_even_this_machine() -> None:
+def test_no_peer_is_trusted_by_default() -> None:
     assert client_of("127.0.0.1", CLIENT) == "127.0.0.1"
     assert client_of("", CLIENT) == ""
     assert not received("127.0.0.1", HTTP_X_FORWARDED_PROTO="https").is_secure()
@@ -124,23 +124,23 @@ def test_by_default_nobody_is_trusted_not_even_this_machine() -> None:
 
 
 @pytest.mark.usefixtures("trusted")
-def test_a_proxy_behind_a_unix_socket_is_trusted_by_its_word() -> None:
+def test_unix_socket_is_trusted_if_configured() -> None:
     assert client_of("", CLIENT) == CLIENT
     assert client_of("") == ""
 
 
 @pytest.mark.usefixtures("trusted")
-def test_an_ipv4_proxy_is_known_when_ipv6_carries_it() -> None:
+def test_ipv4_mapped_peer_matches_ipv4_proxy() -> None:
     assert client_of(f"::ffff:{PROXY}", CLIENT) == CLIENT
 
 
-def test_a_network_of_ipv4_mapped_addresses_is_that_of_the_ipv4_addresses() -> None:
+def test_ipv4_mapped_network_equals_ipv4_network() -> None:
     mapped = ["::ffff:10.0.0.1", "::ffff:192.0.2.0/120"]
 
     assert parse_peers("X", mapped) == parse_peers("X", ["10.0.0.1", "192.0.2.0/24"])
 
 
-def test_names_and_networks_with_stray_bits_are_not_proxies() -> None:
+def test_host_names_and_networks_with_host_bits_are_invalid() -> None:
     for word in ("localhost", "10.0.0.1/8", "10.0.0.0/33", "", "*"):
         with pytest.raises(ValueError, match="SHIOL_TRUSTED_PROXIES"):
             parse_peers("SHIOL_TRUSTED_PROXIES", [word])
@@ -154,7 +154,7 @@ def test_names_and_networks_with_stray_bits_are_not_proxies() -> None:
     ("proto", "is_secure"),
     [("https", True), ("HTTPS", True), ("http", False), ("https, http", False), ("on", False)],
 )
-def test_a_trusted_proxy_says_whether_a_request_came_by_tls(proto: str, is_secure: bool) -> None:
+def test_trusted_proxy_sets_scheme(proto: str, is_secure: bool) -> None:
     assert received(PROXY, CLIENT, HTTP_X_FORWARDED_PROTO=proto).is_secure() is is_secure
 
 
@@ -172,7 +172,7 @@ def test_a_trusted_proxy_says_whether_a_request_came_by_tls(proto: str, is_secur
         (f"for={CLIENT}", "https", True),
     ],
 )
-def test_forwarded_says_it_too_unless_x_forwarded_proto_disagrees(
+def test_forwarded_sets_scheme_unless_x_forwarded_proto_differs(
     forwarded: str, proto: str | None, is_secure: bool
 ) -> None:
     headers = {"HTTP_FORWARDED": forwarded} | ({"HTTP_X_FORWARDED_PROTO": proto} if proto else {})
@@ -181,7 +181,7 @@ def test_forwarded_says_it_too_unless_x_forwarded_proto_disagrees(
 
 
 @pytest.mark.usefixtures("trusted")
-def test_what_a_proxy_leaves_unsaid_is_as_the_connection_was() -> None:
+def test_scheme_defaults_to_that_of_the_connection() -> None:
     assert received(PROXY, CLIENT, **{"wsgi.url_scheme": "https"}).is_secure()
     assert not received(PROXY, CLIENT).is_secure()
 
@@ -198,7 +198,7 @@ def get(peer: str = PROXY, **headers: Any) -> Any:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("trusted", "https")
-def test_plain_http_is_sent_to_https_once_and_answered_there() -> None:
+def test_http_is_redirected_to_https_once() -> None:
     response = get(proto="http")
 
     assert (response.status_code, response["Location"]) == (301, f"https://testserver{STATUS}")
@@ -208,14 +208,14 @@ def test_plain_http_is_sent_to_https_once_and_answered_there() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("trusted", "https")
-def test_what_is_never_redirected_needs_no_scheme(settings: LazySettings) -> None:
+def test_paths_without_redirect_need_no_scheme(settings: LazySettings) -> None:
     settings.SECURE_REDIRECT_EXEMPT = ["^nothing$", f"^{STATUS[1:]}$"]
 
     assert get().status_code == 200
 
 
 @pytest.mark.usefixtures("trusted", "https")
-def test_a_proxy_that_does_not_name_the_scheme_gets_no_redirect_without_end(
+def test_proxy_without_scheme_causes_no_redirect_loop(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     response = get()
@@ -225,7 +225,7 @@ def test_a_proxy_that_does_not_name_the_scheme_gets_no_redirect_without_end(
 
 
 @pytest.mark.usefixtures("trusted", "https")
-def test_nor_does_one_whose_headers_disagree(caplog: pytest.LogCaptureFixture) -> None:
+def test_contradictory_headers_cause_no_redirect_loop(caplog: pytest.LogCaptureFixture) -> None:
     response = Client(REMOTE_ADDR=PROXY).get(
         STATUS, headers={"forwarded": FORWARDED, "x-forwarded-proto": "http"}
     )
@@ -235,13 +235,13 @@ def test_nor_does_one_whose_headers_disagree(caplog: pytest.LogCaptureFixture) -
 
 
 @pytest.mark.usefixtures("https")
-def test_nor_does_one_that_is_not_trusted_and_sends_forwarded(caplog: pytest.LogCaptureFixture) -> None:
+def test_untrusted_forwarded_causes_no_redirect_loop(caplog: pytest.LogCaptureFixture) -> None:
     assert Client(REMOTE_ADDR=PROXY).get(STATUS, headers={"forwarded": FORWARDED}).status_code == 400
     assert "is not in SHIOL_TRUSTED_PROXIES" in caplog.text
 
 
 @pytest.mark.usefixtures("https")
-def test_nor_does_one_that_is_not_trusted(caplog: pytest.LogCaptureFixture) -> None:
+def test_untrusted_proxy_causes_no_redirect_loop(caplog: pytest.LogCaptureFixture) -> None:
     response = get(proto="https")
 
     assert response.status_code == 400
