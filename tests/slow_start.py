@@ -1,4 +1,4 @@
-"""The application, in workers that load it only once the file SHIOL_TESTS_GATE exists."""
+"""WSGI application that waits on import until the file SHIOL_TESTS_GATE exists."""
 
 import os
 import time

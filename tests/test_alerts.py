@@ -1,4 +1,4 @@
-"""docs/alerts.yml: its rules ask for metrics that there are, and say what is wrong and what to do."""
+"""Alert rules in docs/alerts.yml: existing metrics, summaries and actions."""
 
 import re
 from typing import Any
@@ -19,16 +19,16 @@ COMMANDS = {path.stem for path in settings.BASE_DIR.glob("*/management/commands/
 
 @pytest.mark.django_db
 def test_each_metric_in_a_rule_is_exported_with_its_labels() -> None:
-    told = {}
+    exported = {}
     for family in SnapshotCollector().collect():
         suffix = "_total" if family.type == "counter" else ""
-        told[family.name + suffix] = set(family._labelnames)  # type: ignore[attr-defined]
+        exported[family.name + suffix] = set(family._labelnames)  # type: ignore[attr-defined]
 
     for rule in RULES:
-        asked = set(re.findall(r"shiolplus_\w+", rule["expr"]))
-        assert asked <= told.keys(), rule["alert"]
+        required = set(re.findall(r"shiolplus_\w+", rule["expr"]))
+        assert required <= exported.keys(), rule["alert"]
         shown = set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"]))) - {"instance"}
-        assert shown <= {label for name in asked for label in told[name]}, rule["alert"]
+        assert shown <= {label for name in required for label in exported[name]}, rule["alert"]
 
 
 def test_each_rule_has_summary_action_and_severity() -> None:

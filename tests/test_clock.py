@@ -1,4 +1,4 @@
-"""SHIOL_TESTS_NOW runs tests, and every process that they start, at another instant."""
+"""SHIOL_TESTS_NOW shifts the clock of the tests and of every process that they start."""
 
 import os
 import shutil
@@ -13,12 +13,12 @@ from tests.processes import needs_program
 
 
 def run_pytest_at(instant: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run pytest as from a shell that has set SHIOL_TESTS_NOW, in whichever instant this process runs."""
-    ours = {"DJANGO_SETTINGS_MODULE", "SHIOL_VAR", "LD_PRELOAD", OFFSET}
+    """Run pytest with SHIOL_TESTS_NOW, independent of a shifted clock of this process."""
+    removed = {"DJANGO_SETTINGS_MODULE", "SHIOL_VAR", "LD_PRELOAD", OFFSET}
     environment = {
         name: value
         for name, value in os.environ.items()
-        if name not in ours and not name.startswith("PYTEST_")
+        if name not in removed and not name.startswith("PYTEST_")
     }
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],

@@ -1,4 +1,4 @@
-"""The running server keeps to its schema, whatever is asked: see `tests.fuzzing`."""
+"""Conformance of a running server to its schema: see `tests.fuzzing`."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from tests.fuzzing import SERVER, fuzz, stock
 from tests.processes import web_server
 from tickets.models import Claim
 
-# The schema's examples name the rows of number 1.
+# The schema's examples refer to rows with id 1.
 pytestmark = pytest.mark.django_db(transaction=True, reset_sequences=True)
 
 

@@ -1,4 +1,4 @@
-"""Servers that tests start end with the test process, even if that is killed."""
+"""Servers started by tests end with the test process, even if it is killed."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""The web server's pool of connections to a real PostgreSQL: its threads share it, and it mends itself."""
+"""Connection pool of the web process, with a real PostgreSQL."""
 
 import json
 import time
@@ -15,12 +15,12 @@ from tests.processes import get, group_of, wait_until, web_server
 
 CACHED = "/api/v1/tickets/cached"
 POOL, THREADS = 2, 8
-SECONDS = 15  # a bound for 5 of waiting and a busy machine; the pool's own default would be 30
+SECONDS = 15  # above the pool timeout of 5 on a busy machine, below psycopg_pool's default of 30
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
-    """A server with our tables."""
+    """Yield a migrated server."""
     with postgres_server("fsync=off") as server:
         done = manage("migrate", "-v", "0", DATABASE_URL=server.url)
         assert done.returncode == 0, done.stderr
@@ -29,63 +29,67 @@ def server() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def web(server: PostgresServer, tmp_path: Path) -> Iterator[tuple[int, int]]:
-    """(process group, port) of a gunicorn with more threads than connections, which asks them each time."""
+    """Yield (process group, port) of a gunicorn with more threads than connections and no response cache."""
     environment = {"DATABASE_URL": server.url, "SHIOL_DB_POOL": str(POOL), "SHIOL_ANSWER_SECONDS": "0"}
     with web_server(tmp_path / "log", "--threads", str(THREADS), **environment) as running:
         yield running
 
 
 def timed_get(port: int) -> tuple[int, bytes, float]:
-    """Status, body and seconds of a read from the stock."""
+    """Return status, body and seconds of a GET of cached tickets."""
     start = time.monotonic()
     status, body = get(port, CACHED)
     return status, body, time.monotonic() - start
 
 
-def waiting(database: psycopg.Connection[tuple[int]]) -> int:
-    """How many connections wait for a lock."""
+def count_waiting(database: psycopg.Connection[tuple[int]]) -> int:
+    """Return the number of connections that wait for a lock."""
     row = database.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone()
     assert row is not None
     return row[0]
 
 
 @pytest.fixture
-def stuck(server: PostgresServer, web: tuple[int, int]) -> Iterator[tuple[psycopg.Connection, list[Future]]]:
-    """As many requests as there are threads, all connections of the pool kept waiting by our lock."""
+def blocked_requests(
+    server: PostgresServer, web: tuple[int, int]
+) -> Iterator[tuple[psycopg.Connection, list[Future]]]:
+    """Send one request per thread while a table lock blocks every connection of the pool."""
     with (
         psycopg.connect(server.url) as database,
         psycopg.connect(server.url, autocommit=True) as watcher,
         ThreadPoolExecutor(THREADS) as requests,
     ):
-        assert timed_get(web[1])[0] == 200  # a first request loads much, and takes its time
+        assert timed_get(web[1])[0] == 200  # the first request is slow
         database.execute("LOCK TABLE pre_generated_tickets IN ACCESS EXCLUSIVE MODE")
-        answers = [requests.submit(timed_get, web[1]) for _ in range(THREADS)]
-        wait_until(lambda: waiting(watcher) == POOL, 30, "the use of the whole pool")
-        time.sleep(0.5)  # for a request too many that would get a connection
-        assert waiting(watcher) == POOL
-        yield database, answers
+        responses = [requests.submit(timed_get, web[1]) for _ in range(THREADS)]
+        wait_until(lambda: count_waiting(watcher) == POOL, 30, "the use of the whole pool")
+        time.sleep(0.5)  # time for an excess request to get a connection
+        assert count_waiting(watcher) == POOL
+        yield database, responses
         database.rollback()
 
 
 def test_requests_wait_for_a_pooled_connection(
-    stuck: tuple[psycopg.Connection, list[Future]],
+    blocked_requests: tuple[psycopg.Connection, list[Future]],
 ) -> None:
-    database, answers = stuck
+    database, responses = blocked_requests
 
     database.rollback()
 
-    assert [answer.result()[0] for answer in answers] == [200] * THREADS
+    assert [response.result()[0] for response in responses] == [200] * THREADS
 
 
 def test_request_without_connection_fails_within_seconds(
-    stuck: tuple[psycopg.Connection, list[Future]],
+    blocked_requests: tuple[psycopg.Connection, list[Future]],
 ) -> None:
-    database, answers = stuck
+    database, responses = blocked_requests
 
-    wait_until(lambda: sum(answer.done() for answer in answers) == THREADS - POOL, SECONDS, "the refusals")
+    wait_until(
+        lambda: sum(response.done() for response in responses) == THREADS - POOL, SECONDS, "the refusals"
+    )
     database.rollback()
 
-    done = [answer.result() for answer in answers]
+    done = [response.result() for response in responses]
     assert sorted(status for status, _, _ in done) == [200] * POOL + [503] * (THREADS - POOL)
     for _, body, seconds in (one for one in done if one[0] == 503):
         assert json.loads(body)["title"] == "Service Unavailable"

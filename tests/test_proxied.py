@@ -1,4 +1,4 @@
-"""What a real gunicorn believes of its peers: nothing, unless SHIOL_TRUSTED_PROXIES names them."""
+"""Forwarding headers with a real gunicorn: trusted only from peers in SHIOL_TRUSTED_PROXIES."""
 
 import http.client
 import socket
@@ -19,7 +19,7 @@ BY_TLS = {"X-Forwarded-For": CLIENT, "X-Forwarded-Proto": "https"}
 
 
 def get(peer: int | Path, headers: dict[str, str], path: str = STATUS) -> http.client.HTTPResponse:
-    """An answer to a request by a port of this machine, or by a Unix socket."""
+    """Return the response to a GET over a loopback port or a Unix socket."""
     connection = http.client.HTTPConnection("127.0.0.1", peer if isinstance(peer, int) else 80, timeout=60)
     if isinstance(peer, Path):
         connection.sock = socket.socket(socket.AF_UNIX)
@@ -50,25 +50,25 @@ def test_client_ip_from_trusted_proxy_is_logged(word: str, tmp_path: Path) -> No
     unix = tmp_path / "socket" if word == "unix" else None
     environment = {"SHIOL_HTTPS": "on", "SHIOL_TRUSTED_PROXIES": word}
     with web_server(log, "--access-logfile", "-", unix=unix, **environment) as (_, port):
-        answer = get(unix or port, BY_TLS)
+        response = get(unix or port, BY_TLS)
 
-        assert answer.status == 200
-        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+        assert response.status == 200
+        assert response.headers["Strict-Transport-Security"] == "max-age=31536000"
         wait_until(lambda: CLIENT in log.read_text(), 10, "the line of the log")
     (line,) = (line for line in log.read_text().splitlines() if line.startswith(CLIENT))
     assert f'"GET {STATUS} HTTP/1.1" 200' in line
-    assert f"request={answer.headers['X-Request-ID']}" in line
+    assert f"request={response.headers['X-Request-ID']}" in line
 
 
-def used_of_rate(port: int, path: str, header: str, value: str) -> int:
-    """How many requests of this minute count against the same client, this one included."""
+def count_used_requests(port: int, path: str, header: str, value: str) -> int:
+    """Return the number of this client's requests in the current minute, including this one."""
     response = get(port, {header: value}, path)
     assert response.status == 200
     return int(response.headers["RateLimit-Limit"]) - int(response.headers["RateLimit-Remaining"])
 
 
 def test_fast_path_and_django_identify_the_same_client(tmp_path: Path) -> None:
-    """Counted together: a client's requests with and without a port, and those of all unknown clients."""
+    """The port of a client is ignored, and all unknown clients share one count."""
     insert_batch_tickets(some_tickets(5), "random_forest")
     log = tmp_path / "log"
     unknown = [("X-Forwarded-For", "unknown"), ("X-Forwarded-For", "_hidden"), ("Forwarded", "for=unknown")]
@@ -79,16 +79,18 @@ def test_fast_path_and_django_identify_the_same_client(tmp_path: Path) -> None:
     with web_server(log, "--access-logfile", "-", SHIOL_TRUSTED_PROXIES="127.0.0.1") as (_, port):
         _wait_for_next_minute_if_close()
         for headers in (known, unknown):
-            counts = [used_of_rate(port, path, *one) for path in (STATUS, CACHED, CACHED) for one in headers]
+            counts = [
+                count_used_requests(port, path, *one) for path in (STATUS, CACHED, CACHED) for one in headers
+            ]
             assert counts == list(range(1, 3 * len(headers) + 1))
             assert {get(port, dict([one]), "/metrics").status for one in headers} == {403}
-        assert get(port, {}, "/metrics").status == 200  # the proxy's own machine
+        assert get(port, {}, "/metrics").status == 200  # a request of the proxy itself
         wait_until(lambda: '/metrics HTTP/1.1" 200' in log.read_text(), 10, "the line of the log")
     clients = [line.partition(" ")[0] for line in log.read_text().splitlines() if f"GET {CACHED}" in line]
     assert clients == [CLIENT] * 8 + [""] * 6
 
 
 def _wait_for_next_minute_if_close() -> None:
-    """Rates count per minute of the clock; what follows takes a few seconds."""
+    """Rate limits count per calendar minute, and the requests take a few seconds."""
     if (left := 60 - time.time() % 60) < 15:
         time.sleep(left)

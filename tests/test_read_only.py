@@ -1,4 +1,4 @@
-"""A PostgreSQL that has become read-only, as `status` reports it."""
+"""Report of `status` on a read-only PostgreSQL."""
 
 from typing import Any
 

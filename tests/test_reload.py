@@ -1,8 +1,8 @@
-"""SIGHUP to a real gunicorn: its workers are replaced, and no request that was sent is left unanswered.
+"""Reload of a real gunicorn by SIGHUP: workers are replaced and no request fails.
 
-What is assumed of a client: it sees `Connection: close`, and a connection that it kept it uses again within
-two seconds or not at all. A longer silence ends a connection at any time, reload or not, and then whoever
-begins to send at that very moment must send again, as HTTP has it (RFC 9112, 9.5).
+Clients are assumed to respect `Connection: close` and to reuse a connection within two seconds or not at all.
+The server may close a connection that is idle for longer at any time; a client that sends at that moment must
+retry (RFC 9112, section 9.5).
 """
 
 import http.client
@@ -30,12 +30,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 CACHED = "/api/v1/tickets/cached"
 WORKERS = 2
 CLIENTS = 8
-BOOT_SECONDS = 60  # of a busy machine
+BOOT_SECONDS = 60  # on a busy machine
 
 
 @dataclass
 class Web:
-    """A gunicorn that is reloaded."""
+    """A running gunicorn."""
 
     process: int
     port: int
@@ -44,17 +44,17 @@ class Web:
     def workers(self) -> set[int]:
         return set(children_of(self.process))
 
-    def booted(self) -> int:
-        """How many workers were ever begun."""
+    def count_booted(self) -> int:
+        """Return the number of workers started so far."""
         return self.log.read_bytes().count(b"Booting worker")
 
     def reload(self, times: int) -> None:
-        """As many SIGHUPs in a row; back when the last one's workers are alone."""
-        before, last = self.workers(), self.booted() + times * WORKERS
+        """Send SIGHUPs in a row, and wait until only the newest workers are left."""
+        before, last = self.workers(), self.count_booted() + times * WORKERS
         for _ in range(times):
             os.kill(self.process, signal.SIGHUP)
             time.sleep(0.3)
-        wait_until(lambda: self.booted() == last, BOOT_SECONDS, "the last reload")
+        wait_until(lambda: self.count_booted() == last, BOOT_SECONDS, "the last reload")
         wait_until(lambda: len(self.workers()) == WORKERS, BOOT_SECONDS, "the end of the old workers")
         assert not before & self.workers()
 
@@ -64,26 +64,26 @@ def web(tmp_path: Path) -> Iterator[Web]:
     log = tmp_path / "log"
     with web_server(log, "--workers", str(WORKERS)) as (process, port):
         web = Web(process, port, log)
-        wait_until(lambda: web.booted() == WORKERS, BOOT_SECONDS, "all workers")
+        wait_until(lambda: web.count_booted() == WORKERS, BOOT_SECONDS, "all workers")
         get(port, CACHED)
         yield web
 
 
 @dataclass
 class Load:
-    """Clients that keep their connections, and what became of their requests."""
+    """Clients with persistent connections, and the results of their requests."""
 
     port: int
     stop: threading.Event = field(default_factory=threading.Event)
     answered: int = 0
-    kept: int = 0  # requests on a connection that had been used before
+    kept: int = 0  # requests on a reused connection
     failures: list[str] = field(default_factory=list)
 
-    def has_answered(self, enough: int) -> bool:
+    def has_completed(self, enough: int) -> bool:
         return self.answered >= enough
 
     def client(self, number: int) -> None:
-        """Half of the clients ask without a pause, half at intervals of up to a second."""
+        """Send requests without pause (even numbers), or with pauses of up to a second (odd numbers)."""
         pause = random.Random(number)
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         while not self.stop.is_set():
@@ -109,17 +109,17 @@ def test_reloads_under_load_fail_no_request(web: Web) -> None:
         done = [clients.submit(load.client, number) for number in range(CLIENTS)]
         try:
             time.sleep(1)
-            for times in (1, 2):  # the second time once more before it is done
+            for times in (1, 2):  # then a second reload during the first
                 enough = load.answered + 100
                 web.reload(times)
-                wait_until(partial(load.has_answered, enough), BOOT_SECONDS, "more requests")
+                wait_until(partial(load.has_completed, enough), BOOT_SECONDS, "more requests")
         finally:
             load.stop.set()
     for one in done:
         one.result()
 
     assert load.failures == []
-    assert load.kept > load.answered / 2  # connections were kept, or there would have been nothing to lose
+    assert load.kept > load.answered / 2  # the test needs reused connections
 
 
 def test_old_workers_accept_connections_until_replacement_is_ready(tmp_path: Path) -> None:
@@ -128,13 +128,13 @@ def test_old_workers_accept_connections_until_replacement_is_ready(tmp_path: Pat
     options = ("tests.slow_start", "--workers", str(WORKERS))
     with web_server(log, *options, SHIOL_TESTS_GATE=str(gate)) as (process, port):
         web = Web(process, port, log)
-        wait_until(lambda: web.booted() == WORKERS, BOOT_SECONDS, "all workers")
+        wait_until(lambda: web.count_booted() == WORKERS, BOOT_SECONDS, "all workers")
         assert get(port, CACHED)[0] == 200
         before = web.workers()
 
         gate.unlink()
         os.kill(process, signal.SIGHUP)
-        wait_until(lambda: web.booted() == 2 * WORKERS, BOOT_SECONDS, "new workers")
+        wait_until(lambda: web.count_booted() == 2 * WORKERS, BOOT_SECONDS, "new workers")
         for _ in range(3):
             time.sleep(1)
             assert get(port, CACHED)[0] == 200
@@ -145,8 +145,8 @@ def test_old_workers_accept_connections_until_replacement_is_ready(tmp_path: Pat
         assert get(port, CACHED)[0] == 200
 
 
-def signed_in(port: int, answer_of: Callable[[], None]) -> int:
-    """The status of a sign-in's answer; `answer_of` is called once the request is on its way."""
+def log_in(port: int, on_sent: Callable[[], None]) -> int:
+    """Log in and return the status. Call `on_sent` once the request is sent."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", "/admin/login/")
     page = connection.getresponse()
@@ -156,7 +156,7 @@ def signed_in(port: int, answer_of: Callable[[], None]) -> int:
     body = f"csrfmiddlewaretoken={token[1]}&username=admin&password=secret"
     form = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": cookie}
     connection.request("POST", "/admin/login/", body, form)
-    answer_of()
+    on_sent()
     return connection.getresponse().status
 
 
@@ -165,17 +165,19 @@ def test_request_waiting_for_database_completes_during_reload(web: Web) -> None:
     is_sent = threading.Event()
     with ThreadPoolExecutor(1) as clients:
         with transaction.atomic():
-            User.objects.select_for_update().get(pk=user.pk)  # SQLite: nobody else writes; the rest: nor here
-            answer = clients.submit(signed_in, web.port, is_sent.set)
+            User.objects.select_for_update().get(
+                pk=user.pk
+            )  # blocks all writers on SQLite, those of this row on PostgreSQL
+            response = clients.submit(log_in, web.port, is_sent.set)
             assert is_sent.wait(30)
             time.sleep(0.5)
             before = web.workers()
             os.kill(web.process, signal.SIGHUP)
             wait_until(lambda: len(web.workers() - before) == WORKERS, BOOT_SECONDS, "new workers")
             wait_until(lambda: len(web.workers() & before) == 1, BOOT_SECONDS, "the end of the idle worker")
-            assert not answer.done()
+            assert not response.done()
 
-        assert answer.result() == 302
+        assert response.result() == 302
     wait_until(lambda: not web.workers() & before, BOOT_SECONDS, "the end of the last worker")
 
 
@@ -188,7 +190,7 @@ def test_half_sent_request_completes_during_reload(web: Web) -> None:
         wait_until(lambda: len(web.workers() & before) == 1, BOOT_SECONDS, "the end of the idle worker")
         slow.sendall(b": sent\r\n\r\n")
 
-        answer = slow.recv(65_536)
+        response = slow.recv(65_536)
 
-    assert answer.startswith(b"HTTP/1.1 200 OK")
-    assert b"Connection: close" in answer
+    assert response.startswith(b"HTTP/1.1 200 OK")
+    assert b"Connection: close" in response

@@ -1,4 +1,4 @@
-"""The rate over several processes: shared by a Redis, each process's own without it, and when it is gone."""
+"""Rate limit across processes: shared by a Redis, or per process without one."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from tickets.api.throttling import WINDOW
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ADDRESS = "/api/v1/tickets/batch-status"
+PATH = "/api/v1/tickets/batch-status"
 LIMIT = 20
 REQUESTS = 160
 AWAY, BACK = b"Shared cache unavailable", b"Shared cache available again"
@@ -27,39 +27,39 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
         yield server
 
 
-def early_in_a_minute() -> None:
-    """Wait for a minute of which enough is left: a count over two of them would be no test."""
+def wait_for_early_in_minute() -> None:
+    """Wait until enough of the minute is left, so that all requests count in one minute."""
     left = WINDOW - time.time() % WINDOW
     if left < 15:
         time.sleep(left)
 
 
-def asked_of_two_workers(log: Path, **environment: str) -> list[Answer]:
-    """The answers of two workers, once both serve, to eight callers at once within one minute."""
+def request_two_workers(log: Path, **environment: str) -> list[Answer]:
+    """Return the responses of two workers to eight concurrent callers within one minute."""
     environment |= {"SHIOL_ANONYMOUS_RATE": str(LIMIT)}
     with web_server(log, "--workers", "2", **environment) as (_, port):
         wait_until(lambda: log.read_bytes().count(b"Booting worker") == 2, 30, "a second worker")
-        at_once(8, lambda _: get(port, "/admin/login/"), range(32))  # pages are not counted
-        early_in_a_minute()
-        answers = at_once(8, lambda _: ask(port, ADDRESS), range(REQUESTS))
-        # How the system divides connections among the workers is its own: one may have got none yet.
+        at_once(8, lambda _: get(port, "/admin/login/"), range(32))  # not rate-limited
+        wait_for_early_in_minute()
+        responses = at_once(8, lambda _: ask(port, PATH), range(REQUESTS))
+        # The kernel distributes connections, and may not have given any to one of the workers yet.
         until = time.monotonic() + (0 if "CACHE_URL" in environment else 10)
-        while granted(answers) == LIMIT and time.monotonic() < until:
-            answers += at_once(8, lambda _: ask(port, ADDRESS), range(32))
-        return answers
+        while count_granted(responses) == LIMIT and time.monotonic() < until:
+            responses += at_once(8, lambda _: ask(port, PATH), range(32))
+        return responses
 
 
-def granted(answers: list[Answer]) -> int:
-    assert {one.status for one in answers} == {200, 429}
-    return sum(one.status == 200 for one in answers)
+def count_granted(responses: list[Answer]) -> int:
+    assert {one.status for one in responses} == {200, 429}
+    return sum(one.status == 200 for one in responses)
 
 
 def test_shared_cache_enforces_limit_across_processes(server: RedisServer, tmp_path: Path) -> None:
-    answers = asked_of_two_workers(tmp_path / "log", CACHE_URL=server.url)
+    responses = request_two_workers(tmp_path / "log", CACHE_URL=server.url)
 
-    assert granted(answers) == LIMIT
-    remaining = sorted(int(one.headers["RateLimit-Remaining"]) for one in answers if one.status == 200)
-    assert remaining == list(range(LIMIT))  # each number once: no two were counted as one
+    assert count_granted(responses) == LIMIT
+    remaining = sorted(int(one.headers["RateLimit-Remaining"]) for one in responses if one.status == 200)
+    assert remaining == list(range(LIMIT))  # each value once: no increment was lost
     (key,) = server.client().keys("*:rate:*")
     assert key.startswith("shiolplus:1:rate:address:127.0.0.1:")
     assert int(server.client().get(key) or 0) == REQUESTS
@@ -67,45 +67,45 @@ def test_shared_cache_enforces_limit_across_processes(server: RedisServer, tmp_p
 
 
 def test_limit_is_per_process_without_shared_cache(tmp_path: Path) -> None:
-    assert LIMIT < granted(asked_of_two_workers(tmp_path / "log")) <= 2 * LIMIT
+    assert LIMIT < count_granted(request_two_workers(tmp_path / "log")) <= 2 * LIMIT
 
 
-@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("stop_signal", [signal.SIGKILL, signal.SIGSTOP])
 def test_redis_outage_falls_back_to_process_and_warns_once(
-    blow: signal.Signals, server: RedisServer, tmp_path: Path
+    stop_signal: signal.Signals, server: RedisServer, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
     environment = {"CACHE_URL": server.url, "SHIOL_ANONYMOUS_RATE": str(LIMIT)}
     with web_server(log, "--threads", "8", **environment) as (_, port):
-        early_in_a_minute()
-        before = [ask(port, ADDRESS) for _ in range(5)]
-        os.kill(server.process.pid, blow)
+        wait_for_early_in_minute()
+        before = [ask(port, PATH) for _ in range(5)]
+        os.kill(server.process.pid, stop_signal)
         started = time.monotonic()
-        after = at_once(8, lambda _: ask(port, ADDRESS), range(100))
+        after = at_once(8, lambda _: ask(port, PATH), range(100))
         noticed = time.monotonic()
-        after += [ask(port, ADDRESS) for _ in range(5)]
+        after += [ask(port, PATH) for _ in range(5)]
         ended = time.monotonic()
 
     assert [int(one.headers["RateLimit-Remaining"]) for one in before] == [19, 18, 17, 16, 15]
-    assert granted(after) == LIMIT  # its own count begins anew
+    assert count_granted(after) == LIMIT  # the process counts from zero
     assert log.read_bytes().count(AWAY) == 1
-    assert noticed - started < 5  # a second for each would come to 12 with eight threads
-    assert ended - noticed < 3.5  # and to 5 with one
+    assert noticed - started < 5  # a timeout of one second per request would add up to 12
+    assert ended - noticed < 3.5  # and to 5 without concurrency
 
 
 def test_counting_in_redis_resumes_after_outage(server: RedisServer, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with web_server(log, CACHE_URL=server.url) as (_, port):
-        ask(port, ADDRESS)
+        ask(port, PATH)
         os.kill(server.process.pid, signal.SIGSTOP)
-        ask(port, ADDRESS)
-        ask(port, ADDRESS)
+        ask(port, PATH)
+        ask(port, PATH)
         os.kill(server.process.pid, signal.SIGCONT)
-        early_in_a_minute()
-        wait_until(lambda: ask(port, ADDRESS).status == 200 and BACK in log.read_bytes(), 10, "its use")
+        wait_for_early_in_minute()
+        wait_until(lambda: ask(port, PATH).status == 200 and BACK in log.read_bytes(), 10, "its use")
         keys = server.client().keys("*:rate:*")
         before = sum(int(server.client().get(key) or 0) for key in keys)
-        ask(port, ADDRESS)
+        ask(port, PATH)
         after = sum(int(server.client().get(key) or 0) for key in keys)
 
     assert after == before + 1

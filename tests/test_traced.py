@@ -1,4 +1,4 @@
-"""A request's id leads from the web server to the rows it made, and to what workers did for it."""
+"""Request ids in logs and rows, from the web process to the workers."""
 
 import http.client
 import json
@@ -30,7 +30,7 @@ TOKEN = "t" * 32
 
 
 def confirm(port: int, session: str, draw_date: date) -> int:
-    """Order a batch as the admin's confirming form does; the answer's status."""
+    """Submit the admin's confirmed form for a batch and return the status."""
     form = {"modes": "random_forest", "batch_size": 10, "draw_date": draw_date, "run_id": "traced"}
     body = urlencode(form | {"confirmed": "yes", "csrfmiddlewaretoken": TOKEN})
     headers = {
@@ -45,8 +45,8 @@ def confirm(port: int, session: str, draw_date: date) -> int:
     return response.status
 
 
-def lines_of(log: Path) -> list[dict[str, str]]:
-    """All lines of a process, which must be JSON."""
+def read_log(log: Path) -> list[dict[str, str]]:
+    """Return all log lines of a process, which must be JSON."""
     return [json.loads(line) for line in log.read_text().splitlines()]
 
 
@@ -66,14 +66,14 @@ def test_admin_request_id_is_logged_by_web_and_worker(tmp_path: Path) -> None:
 
     run = GenerationRun.objects.get()
     assert run.request_id == ID
-    by_id = [one for one in lines_of(web) if one.get("request") == ID]
+    by_id = [one for one in read_log(web) if one.get("request") == ID]
     assert [(one["message"], one["run"]) for one in by_id] == [
         (f"Created ticket batches for the draw of {draw_date}: random_forest", "traced")
     ]
-    (access,) = [one["message"] for one in lines_of(web) if one["logger"] == "gunicorn.access"]
+    (access,) = [one["message"] for one in read_log(web) if one["logger"] == "gunicorn.access"]
     assert f'"POST {GENERATE} HTTP/1.1" 302' in access
     assert f"request={ID}" in access
-    done = [one for one in lines_of(worker) if one["message"].endswith("(random_forest) ready")]
+    done = [one for one in read_log(worker) if one["message"].endswith("(random_forest) ready")]
     assert [(one["request"], one["run"], one["batch"]) for one in done] == [
         (ID, "traced", str(TicketBatch.objects.get().pk))
     ]
@@ -129,7 +129,7 @@ def test_queued_purge_logs_request_id() -> None:
     assert (
         f"[request={ID} batch={batch.pk}]: Purged 3 tickets of batch {batch.pk} (v1)" in LOG_FILE.read_text()
     )
-    assert purge_ticket_batch(batch.pk, None)["deleted"] == 0  # a task of before, without an id
+    assert purge_ticket_batch(batch.pk, None)["deleted"] == 0  # a task of an earlier release has no id
 
 
 @pytest.mark.django_db

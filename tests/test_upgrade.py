@@ -1,7 +1,7 @@
-"""An upgrade from version 0.1: its database is migrated, its staff sign in, and its queued task is executed.
+"""Upgrade of a database from version 0.1.
 
 `data/version-0.1.sql` was written by that version: a viewer and an operator, a pinned model, a backtest, a
-claim, a batch that is ready, and one that is queued together with its task.
+claim, a ready batch, and a queued batch with its task.
 """
 
 import json
@@ -19,7 +19,7 @@ from django.conf import settings
 from tests.processes import dies_with_parent, wait_until
 
 DUMP = settings.BASE_DIR / "tests" / "data" / "version-0.1.sql"
-# What the version's own secret key signed can be read with that key only.
+# Data signed by that version can be read only with its secret key.
 SECRET_KEY = "only-for-checks-which-serve-nobody"
 PASSWORD = "previous-version"
 
@@ -47,7 +47,7 @@ print(json.dumps({{
 
 @pytest.fixture(scope="module")
 def upgraded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return the environment of an installation of version 0.1 that was migrated."""
+    """Return the environment of a migrated installation of version 0.1."""
     folder = tmp_path_factory.mktemp("var")
     with closing(sqlite3.connect(folder / "db.sqlite3")) as database:
         database.executescript(DUMP.read_text())
