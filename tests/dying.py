@@ -31,11 +31,11 @@ class Dies:
             response = self.get_response(request)
             assert response.status_code == 201, response.content
             die()
-        with connection.execute_wrapper(dying_after_the_last_statement):
+        with connection.execute_wrapper(die_after_last_statement):
             return self.get_response(request)
 
 
-def dying_after_the_last_statement(execute: Any, sql: str, *rest: Any) -> Any:
+def die_after_last_statement(execute: Any, sql: str, *rest: Any) -> Any:
     result = execute(sql, *rest)
     if LAST_STATEMENT in sql:
         die()

@@ -53,7 +53,7 @@ class Fuzzed:
     answers: dict[str, Counter[int]]  # {"GET /api/v1/draws": {200: 7, 400: 3}}
     text: str
 
-    def never_succeeded(self) -> list[str]:
+    def operations_without_success(self) -> list[str]:
         """Return operations without a successful response."""
         return [name for name, found in self.answers.items() if not any(status < 300 for status in found)]
 
@@ -94,7 +94,8 @@ def fuzz(port: int, key: str, folder: Path, seed: int, examples: int, phases: st
     schema.write_bytes(urlopen(f"http://127.0.0.1:{port}/api/schema").read())
     command = [
         *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(config)),
-        *("run", str(schema), "--url", f"http://127.0.0.1:{port}"),  # by its address it would not be asked
+        # A schema given by URL would not be requested itself.
+        *("run", str(schema), "--url", f"http://127.0.0.1:{port}"),
         *("--continue-on-failure", "--no-color"),
         *("--seed", str(seed), "--max-examples", str(examples), "--generation-database", "none"),
         *("--phases", phases, "--checks", ",".join(CHECKS)),
@@ -108,12 +109,12 @@ def fuzz(port: int, key: str, folder: Path, seed: int, examples: int, phases: st
     return Fuzzed(
         cases=summary["test_cases"]["generated"],
         failures=summary["failures"],
-        answers=_answers(json.loads(har.read_text())["log"]["entries"]),
+        answers=_count_statuses(json.loads(har.read_text())["log"]["entries"]),
         text=done.stdout,
     )
 
 
-def _answers(entries: list[Any]) -> dict[str, Counter[int]]:
+def _count_statuses(entries: list[Any]) -> dict[str, Counter[int]]:
     """Count statuses by operation, without requests for unknown methods or paths."""
     from tickets.api.openapi.views import schema_text
 
@@ -141,7 +142,7 @@ def main() -> None:
     print(fuzzed.text)
     for name, found in fuzzed.answers.items():
         print(f"{name:38}", ", ".join(f"{status}: {count:,}" for status, count in sorted(found.items())))
-    if unknown := fuzzed.never_succeeded():
+    if unknown := fuzzed.operations_without_success():
         sys.exit(f"never answered with success: {', '.join(unknown)}")
     sys.exit(bool(fuzzed.failures))
 

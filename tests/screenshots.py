@@ -34,8 +34,8 @@ def take_pictures(var: Path) -> None:
     call_command("migrate", verbosity=0)
     staff = client_of("screenshots", is_superuser=True)
     with web_server(var / "web.log") as (_, port), chromium(var) as browser:
-        browser.begin_at(f"http://127.0.0.1:{port}")
-        browser.come_as(staff)
+        browser.reset(f"http://127.0.0.1:{port}")
+        browser.log_in(staff)
         for name, width, height, dark, top in PICTURES:
             browser.screen(width, height, dark=dark)
             browser.open("/admin/dashboard/")

@@ -108,7 +108,7 @@ def split_command(line: str) -> list[str]:
     return list(lexer)
 
 
-def managed(line: str) -> list[str]:
+def management_arguments(line: str) -> list[str]:
     """Return the words after manage.py, up to the next operator of the shell."""
     words = split_command(line)
     places = [place for place, word in enumerate(words) if word.endswith("manage.py")]
@@ -123,15 +123,15 @@ def parser_of(name: str) -> CommandParser:
     return load_command_class(str(get_commands()[name]), name).create_parser("manage.py", name)
 
 
-def managed_lines() -> Iterator[Any]:
+def management_lines() -> Iterator[Any]:
     for document in DOCUMENTS:
         for block in blocks(document, *SHELLS):
             for line in block.lines:
-                if words := managed(line):
+                if words := management_arguments(line):
                     yield pytest.param(words, id=f"{document}: {' '.join(words)}")
 
 
-@pytest.mark.parametrize("words", list(managed_lines()))
+@pytest.mark.parametrize("words", list(management_lines()))
 def test_each_management_command_parses(words: list[str]) -> None:
     name, *arguments = words
 
@@ -260,7 +260,7 @@ def test_each_request_returns_the_response_that_is_shown(
         for block in blocks(document, *SHELLS):
             shown = json.loads(block.response) if block.response else None
             for line in block.lines:
-                if (words := managed(line)) and words[0] == "create_api_key" and "KEY=" in line:
+                if (words := management_arguments(line)) and words[0] == "create_api_key" and "KEY=" in line:
                     key = call(*words)[0].splitlines()[0]
                 words = shlex.split(line, comments=True)
                 if words[:1] != ["curl"]:
@@ -299,7 +299,7 @@ def test_each_api_path_is_routed(document: str) -> None:
 # Links, paths and names
 
 
-def slugs(document: str) -> set[str]:
+def heading_anchors(document: str) -> set[str]:
     """Return the anchors of a document's headings."""
     headings = re.findall(r"^#+ (.*)$", prose(document), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
@@ -314,7 +314,7 @@ def test_each_link_resolves(document: str) -> None:
         target = (ROOT / document).parent / path if path else ROOT / document
         assert target.exists(), link
         if anchor:
-            assert anchor in slugs(str(target.resolve().relative_to(ROOT))), link
+            assert anchor in heading_anchors(str(target.resolve().relative_to(ROOT))), link
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks.serving import fill, load_told, web_server
+from tests.benchmarks.serving import fill, parse_load, web_server
 from tests.postgres_server import postgres_server
 
 CLIENTS, COUNT, SECONDS, STOCK = 16, 5, 10, 200_000
@@ -72,7 +72,7 @@ def measure(database: str, folder: str) -> None:
             text = subprocess.run(
                 [*command, f"http://127.0.0.1:{PORT}"], capture_output=True, text=True, check=True
             ).stdout
-    rate, p50, p99 = load_told(text)
+    rate, p50, p99 = parse_load(text)
     refused = re.search(r"Non-2xx.*", text)
     print(
         f"{database:10} {rate:6.0f} claims/s of {COUNT}   p50 {p50:5.1f} ms   "

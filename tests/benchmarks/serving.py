@@ -73,10 +73,10 @@ def load(address: str, cores: set[int] = LOAD_CORE) -> Load:
     text = process.communicate()[0]
     if errors := re.search(r"Non-2xx.*|Socket errors.*", text):
         sys.exit(f"{address}: {errors[0]}")
-    return load_told(text)
+    return parse_load(text)
 
 
-def load_told(text: str) -> Load:
+def parse_load(text: str) -> Load:
     """Parse wrk's output."""
     rate = re.search(r"Requests/sec:\s+(\S+)", text)
     p50, p99 = (re.search(rf"{share}%\s+([\d.]+)(us|ms|s)", text) for share in (50, 99))

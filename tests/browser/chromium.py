@@ -43,7 +43,7 @@ class Chromium:
 
     def screen(self, width: int = WIDE, height: int = 900, *, dark: bool = False) -> None:
         """Set the viewport and the preferred color scheme."""
-        self.tell(
+        self.send_command(
             "Emulation.setDeviceMetricsOverride",
             width=width,
             height=height,
@@ -51,11 +51,11 @@ class Chromium:
             mobile=False,
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.tell("Emulation.setEmulatedMedia", features=[scheme])
+        self.send_command("Emulation.setEmulatedMedia", features=[scheme])
 
-    def come_as(self, client: Client) -> None:
+    def log_in(self, client: Client) -> None:
         """Set the session cookie of a logged-in test client."""
-        self.tell(
+        self.send_command(
             "Network.setCookie",
             url=self.site,
             name="sessionid",
@@ -63,15 +63,15 @@ class Chromium:
             httpOnly=True,
         )
 
-    def begin_at(self, site: str) -> None:
+    def reset(self, site: str) -> None:
         """Clear cookies, downloads and logs, and set the base URL without loading a page."""
         self.driver.get("about:blank")
-        self.tell("Emulation.setScrollbarsHidden", hidden=True)  # scroll bars take 15 of 360 pixels
-        self.tell("Network.clearBrowserCookies")
+        self.send_command("Emulation.setScrollbarsHidden", hidden=True)  # scroll bars take 15 of 360 pixels
+        self.send_command("Network.clearBrowserCookies")
         for file in self.downloads.iterdir():
             file.unlink()
-        self.said()
-        self.asked()
+        self.console_messages()
+        self.requested_sites()
         self.site = site
 
     # User actions
@@ -89,15 +89,15 @@ class Chromium:
         path = "|".join((*paths, f"//input[@type='submit'][@value={quoted}]"))
         found = self.driver.find_elements(By.XPATH, path)
         assert found, f"there is no {name!r} on {self.driver.current_url}"
-        with self.leaving():
+        with self.wait_for_page():
             found[0].click()
 
     @contextmanager
-    def leaving(self) -> Iterator[None]:
+    def wait_for_page(self) -> Iterator[None]:
         """Wait until the code in the block has led to another page."""
         before = self.find("html")
         yield
-        self.wait(lambda: _is_gone(before), "another page")
+        self.wait(lambda: _has_left_page(before), "another page")
 
     def type(self, *keys: str) -> None:
         r"""Send keys to the focused element; "\t" and "\n" are Tab and Enter."""
@@ -113,13 +113,13 @@ class Chromium:
     def choose(self, name: str, choice: str) -> None:
         Select(self.find(f"select[name={name}]")).select_by_visible_text(choice)
 
-    def downloaded(self) -> Path:
+    def wait_for_download(self) -> Path:
         """Wait for the only download to complete, and return it."""
-        self.wait(lambda: self._whole_files(), "a file")
+        self.wait(lambda: self._has_complete_files(), "a file")
         (file,) = self.downloads.iterdir()
         return file
 
-    def _whole_files(self) -> bool:
+    def _has_complete_files(self) -> bool:
         """Return whether there are files, none of them partial or reserved by an empty file."""
         files = list(self.downloads.iterdir())
         return bool(files) and all(file.suffix != ".crdownload" and file.stat().st_size for file in files)
@@ -138,17 +138,17 @@ class Chromium:
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
 
-    def tell(self, command: str, **values: Any) -> dict[str, Any]:
+    def send_command(self, command: str, **values: Any) -> dict[str, Any]:
         """Run a command of the DevTools protocol."""
         answer: dict[str, Any] = self.driver.execute_cdp_cmd(command, values)
         return answer
 
-    def said(self) -> list[str]:
+    def console_messages(self) -> list[str]:
         """Return the console's warnings and errors since the last call."""
         entries = self.driver.get_log("browser")
         return [one["message"] for one in entries if one["level"] in ("WARNING", "SEVERE")]
 
-    def asked(self) -> set[str]:
+    def requested_sites(self) -> set[str]:
         """Return the sites that pages requested since the last call."""
         messages = [json.loads(one["message"])["message"] for one in self.driver.get_log("performance")]
         urls = [
@@ -161,7 +161,7 @@ class Chromium:
         }
 
 
-def _is_gone(element: WebElement) -> bool:
+def _has_left_page(element: WebElement) -> bool:
     """Return True if the element's page has been left. During navigation, Chromium's own errors may occur."""
     try:
         element.is_enabled()

@@ -22,8 +22,8 @@ def kept_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]
 def browser(kept_browser: Chromium, transactional_db: None, tmp_path: Path) -> Iterator[Chromium]:
     """Return the browser with a wide, light viewport. Fail on console warnings and external requests."""
     with web_server(tmp_path / "web", "--graceful-timeout", "1") as (_, port):
-        kept_browser.begin_at(f"http://127.0.0.1:{port}")
+        kept_browser.reset(f"http://127.0.0.1:{port}")
         kept_browser.screen()
         yield kept_browser
-        assert kept_browser.said() == []
-        assert kept_browser.asked() <= {kept_browser.site}
+        assert kept_browser.console_messages() == []
+        assert kept_browser.requested_sites() <= {kept_browser.site}

@@ -26,28 +26,28 @@ return [...document.body.querySelectorAll('*')]
 """
 
 
-def hard_to_read(browser: Chromium) -> list[str]:
+def low_contrast_texts(browser: Chromium) -> list[str]:
     """Return texts with too little contrast according to WCAG 2.2 AA."""
     found: list[str] = browser.run(CONTRAST)
     return found
 
 
-def wider_than_the_screen(browser: Chromium) -> list[str]:
+def overflowing_elements(browser: Chromium) -> list[str]:
     """Return elements that make the page scroll sideways. A table may scroll within its own box."""
     found: list[str] = browser.run(TOO_WIDE)
     return found
 
 
-def out_of_reach(browser: Chromium) -> list[str]:
+def unreachable_controls(browser: Chromium) -> list[str]:
     """Return visible controls that cannot be reached with Tab."""
     browser.tab(browser.run(KEYBOARD) + 10)  # scrollable boxes are tab stops too
     found: list[str] = browser.run("return window.keyboardTest.end()")
     return found
 
 
-def without_a_name(browser: Chromium) -> list[str]:
+def unnamed_controls(browser: Chromium) -> list[str]:
     """Return controls without an accessible name."""
-    nodes = browser.tell("Accessibility.getFullAXTree")["nodes"]
+    nodes = browser.send_command("Accessibility.getFullAXTree")["nodes"]
     return [
         f"{node['role']['value']}: {_source(browser, node['backendDOMNodeId'])}"
         for node in nodes
@@ -58,5 +58,5 @@ def without_a_name(browser: Chromium) -> list[str]:
 
 
 def _source(browser: Chromium, node: int) -> str:
-    html: str = browser.tell("DOM.getOuterHTML", backendNodeId=node)["outerHTML"]
+    html: str = browser.send_command("DOM.getOuterHTML", backendNodeId=node)["outerHTML"]
     return " ".join(html.split())[:120]

@@ -26,7 +26,7 @@ def test_batch_is_requested_and_shows_progress_until_ready(browser: Chromium, tm
     _log_in(browser, "wrong")
     assert "Please enter the correct username and password" in browser.text()
     _log_in(browser, "correct horse")
-    _order(browser)
+    _request_batch(browser)
     browser.press("Dashboard")
     browser.run("window.loadedOnce = true")
     assert "1 batch queued" in browser.text()
@@ -48,14 +48,14 @@ def test_batch_is_requested_and_shows_progress_until_ready(browser: Chromium, tm
 def _log_in(browser: Chromium, password: str) -> None:
     """Sign in with the keyboard only; the page focuses its first field."""
     browser.open(DASHBOARD)
-    with browser.leaving():
+    with browser.wait_for_page():
         browser.type("admin", "\t", password, "\n")
 
 
-def _order(browser: Chromium) -> None:
+def _request_batch(browser: Chromium) -> None:
     draw_date = draw_on_sale()
     browser.open("/admin/tickets/generationrun/generate/")
-    _tick_only(browser, "random_forest")
+    _select_only(browser, "random_forest")
     browser.fill("batch_size", str(ORDERED))
     browser.fill("draw_date", draw_date.strftime("%m%d%Y"))
     browser.press("Preview")
@@ -68,7 +68,7 @@ def test_tickets_are_purged_only_after_confirmation(browser: Chromium) -> None:
     draw_date = draw_on_sale()
     make_prediction(draw_date=draw_date)
     BatchTicketGenerator(300, ["random_forest"]).generate_batch(async_mode=False, draw_date=draw_date)
-    browser.come_as(superuser())
+    browser.log_in(superuser())
     browser.open("/admin/tickets/ticketbatch/")
     browser.find("input.action-select").click()
     browser.choose("action", "Purge the tickets of the selected batches")
@@ -88,7 +88,7 @@ def test_failed_batch_is_retried_and_mode_paused_and_regenerated(browser: Chromi
     draw_date = draw_on_sale()
     BatchTicketGenerator(100, ["random_forest"]).generate_batch(draw_date=draw_date)  # no prediction
     make_prediction(draw_date=draw_date)
-    browser.come_as(superuser())
+    browser.log_in(superuser())
     browser.open("/admin/tickets/ticketbatch/?status__exact=failed")
     browser.press("Retry failed batches")
     assert "1 batch will be queued again." in browser.text()
@@ -99,14 +99,14 @@ def test_failed_batch_is_retried_and_mode_paused_and_regenerated(browser: Chromi
 
     browser.open("/admin/tickets/modepolicy/")
     browser.press("Pause modes")
-    _tick_only(browser, "random_forest")
+    _select_only(browser, "random_forest")
     browser.press("Preview")
     browser.press("Pause random_forest")
     browser.open(DASHBOARD)
     assert "random_forest paused" in browser.find("#modes").text
     browser.open("/admin/tickets/modepolicy/")
     browser.press("Resume modes")
-    _tick_only(browser, "random_forest")
+    _select_only(browser, "random_forest")
     browser.press("Preview")
     browser.press("Resume random_forest")
 
@@ -122,7 +122,7 @@ def test_failed_batch_is_retried_and_mode_paused_and_regenerated(browser: Chromi
     assert PreGeneratedTicket.objects.filter(batch=old).count() == 100  # until the new tickets are ready
 
 
-def _tick_only(browser: Chromium, *modes: str) -> None:
+def _select_only(browser: Chromium, *modes: str) -> None:
     for box in browser.all("input[name=modes]"):
         if box.is_selected() != (box.get_attribute("value") in modes):
             box.click()

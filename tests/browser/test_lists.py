@@ -21,14 +21,14 @@ TICKETS = "/admin/tickets/pregeneratedticket/"
 def test_export_contains_the_filtered_rows(browser: Chromium, form: str) -> None:
     insert_batch_tickets(some_tickets(40), "v1", "run-1", draw_on_sale())
     insert_batch_tickets(some_tickets(10, powerball=2), "v2", "run-2", draw_on_sale())
-    browser.come_as(superuser())
+    browser.log_in(superuser())
     browser.open(f"{TICKETS}?mode=v1")
     browser.press("Export")
     browser.choose("format", form)
 
     browser.find("input[type=submit][value=Export]").click()
 
-    text = browser.downloaded().read_text()
+    text = browser.wait_for_download().read_text()
     rows = (
         list(csv.DictReader(text.splitlines()))
         if form.startswith("CSV")
@@ -52,7 +52,7 @@ def test_draw_upload_previews_new_changed_and_rejected_rows(browser: Chromium, t
     file = tmp_path / "draws.csv"
     file.write_text(DRAWS)
     make_draw(date(2022, 11, 9), (7, 14, 24, 30, 55), 7)
-    browser.come_as(superuser())
+    browser.log_in(superuser())
     browser.open("/admin/predictions/draw/import/")
     browser.find("input[type=file]").send_keys(str(file))
     browser.find("input[name=overwrite]").click()

@@ -1,7 +1,12 @@
 """Tests of the accessibility checks themselves."""
 
 from tests.browser.chromium import NARROW, Chromium
-from tests.browser.looks import hard_to_read, out_of_reach, wider_than_the_screen, without_a_name
+from tests.browser.looks import (
+    low_contrast_texts,
+    overflowing_elements,
+    unnamed_controls,
+    unreachable_controls,
+)
 
 BAD = """
 <body style="background:#fff;margin:0">
@@ -24,7 +29,7 @@ def test_checks_find_exactly_the_known_faults(browser: Chromium) -> None:
     browser.driver.get("about:blank")
     browser.run("document.write(arguments[0])", f"<!doctype html><html lang='en'>{BAD}</html>")
 
-    pale = [found.partition(":")[0] for found in hard_to_read(browser)]
+    pale = [found.partition(":")[0] for found in low_contrast_texts(browser)]
     assert sorted(pale) == [
         'b#dark "dark on dark"',
         'input "pale"',
@@ -32,13 +37,13 @@ def test_checks_find_exactly_the_known_faults(browser: Chromium) -> None:
         'p "grey on white"',
         'text "a chart\'s"',
     ]
-    nameless = without_a_name(browser)
+    nameless = unnamed_controls(browser)
     assert len(nameless) == 1
     assert 'button: <button id="icon">' in nameless[0]
-    missed = out_of_reach(browser)
+    missed = unreachable_controls(browser)
     assert len(missed) == 1
     assert 'id="skipped"' in missed[0]
-    wide = wider_than_the_screen(browser)
+    wide = overflowing_elements(browser)
     assert len(wide) == 2
     assert 'id="wide"' in wide[0]
 
@@ -48,7 +53,7 @@ def test_external_requests_and_console_warnings_are_detected(browser: Chromium) 
 
     browser.run("return fetch('http://elsewhere.example/x').catch(() => console.error('broken'))")
 
-    assert browser.asked() == {"http://elsewhere.example"}
-    assert [line for line in browser.said() if "broken" in line]
+    assert browser.requested_sites() == {"http://elsewhere.example"}
+    assert [line for line in browser.console_messages() if "broken" in line]
     browser.open("/admin/login/")
-    assert browser.asked() == {browser.site}
+    assert browser.requested_sites() == {browser.site}

@@ -6,8 +6,13 @@ from itertools import chain
 from urllib.parse import urljoin, urlsplit
 
 from tests.browser.chromium import NARROW, WIDE, Chromium
-from tests.browser.looks import hard_to_read, out_of_reach, wider_than_the_screen, without_a_name
-from tests.browser.world import furnish
+from tests.browser.looks import (
+    low_contrast_texts,
+    overflowing_elements,
+    unnamed_controls,
+    unreachable_controls,
+)
+from tests.browser.world import create_data
 from tests.factories import draw_on_sale
 from tests.staff import superuser
 
@@ -30,7 +35,7 @@ LINKS = "return [...document.querySelectorAll('a[href]')].map(one => one.href)"
 OPEN_ALL = "document.querySelectorAll('details').forEach(one => { one.open = true; })"
 
 
-def kinds_of_pages(browser: Chromium, start: str) -> Iterator[str]:
+def collect_pages(browser: Chromium, start: str) -> Iterator[str]:
     """Open one page of every kind that links lead to.
 
     URLs that differ only in a number are one kind, and so are Django's history and deletion pages.
@@ -47,7 +52,7 @@ def kinds_of_pages(browser: Chromium, start: str) -> Iterator[str]:
         waiting += [urljoin(f"{browser.site}{path}", link) for link in browser.run(LINKS)]
 
 
-def opened(browser: Chromium, paths: Iterable[str]) -> Iterator[str]:
+def open_pages(browser: Chromium, paths: Iterable[str]) -> Iterator[str]:
     for path in paths:
         browser.open(path)
         yield path
@@ -59,24 +64,26 @@ def faults(browser: Chromium) -> list[str]:
     found = []
     for width, dark in ((WIDE, False), (WIDE, True), (NARROW, True), (NARROW, False)):
         browser.screen(width, dark=dark)
-        seen = hard_to_read(browser) + wider_than_the_screen(browser)
+        seen = low_contrast_texts(browser) + overflowing_elements(browser)
         found += [f"{width} {'dark' if dark else 'light'}: {one}" for one in seen]
-    found += without_a_name(browser) + out_of_reach(browser)  # Django's long list of models is hidden here
+    found += unnamed_controls(browser) + unreachable_controls(
+        browser
+    )  # Django's long list of models is hidden here
     return [one for one in found if not any(re.search(known, one) for known in KNOWN)]
 
 
 def test_every_page_is_accessible(browser: Chromium) -> None:
-    furnish()
-    browser.come_as(superuser())
+    create_data()
+    browser.log_in(superuser())
     looked_at, found = [], []
 
-    for path in chain(kinds_of_pages(browser, "/admin/"), opened(browser, PREVIEWS)):
+    for path in chain(collect_pages(browser, "/admin/"), open_pages(browser, PREVIEWS)):
         looked_at.append(path)
         found += [f"{path}: {fault}" for fault in faults(browser)]
 
     browser.screen(WIDE)
     browser.open("/admin/tickets/")
-    found += out_of_reach(browser)  # including that list
+    found += unreachable_controls(browser)  # including that list
 
     assert not found, "\n".join(found)
     assert len(looked_at) > 60
@@ -87,4 +94,4 @@ def test_login_page_and_documentation_are_public(browser: Chromium) -> None:
     browser.open("/admin/")
     assert faults(browser) == []
     browser.open("/api/docs")
-    assert wider_than_the_screen(browser) == []
+    assert overflowing_elements(browser) == []

@@ -38,14 +38,14 @@ from tickets.store import insert_batch_tickets
 SATURDAY = date(2025, 12, 27)
 
 
-def furnish() -> None:
+def create_data() -> None:
     store_fair_draws(30)
     make_report()
     make_backtest({"v1": (0.001, 0.01)})
     reset_shares(SATURDAY)
     _runs()
     _batches()
-    _won_and_claimed()
+    _create_claims()
     _queue()
     Group.objects.create(name="auditors")
 
@@ -73,7 +73,7 @@ def _batches() -> None:
         TicketBatch.objects.filter(pk=batch.pk).update(status=status, generated=generated, rate=30.0)
 
 
-def _won_and_claimed() -> None:
+def _create_claims() -> None:
     client = make_client()
     make_key(client)
     make_key(client, name="revoked", revoked=True)

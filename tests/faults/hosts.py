@@ -74,11 +74,11 @@ class Host:
 
     def members(self) -> list[Member]:
         """Return the living processes, including orphans, by the var/ in their environment."""
-        sayings = self._sayings()
-        found = [_member(pid, values, sayings) for pid, values in _environments(self.var)]
+        log_lines = self._log_lines()
+        found = [_member(pid, values, log_lines) for pid, values in _environments(self.var)]
         return [member for member in found if member]
 
-    def _sayings(self) -> dict[int, str]:
+    def _log_lines(self) -> dict[int, str]:
         found = re.findall(rf"({'|'.join(SAYINGS)}) (\d+)", self.log.read_text())
         return {int(pid): SAYINGS[saying] for saying, pid in found}
 
@@ -154,7 +154,7 @@ def _environments(var: Path) -> Iterator[tuple[int, dict[str, str]]]:
             yield pid, values
 
 
-def _member(pid: int, values: dict[str, str], sayings: dict[int, str]) -> Member | None:
+def _member(pid: int, values: dict[str, str], log_lines: dict[int, str]) -> Member | None:
     """Return the role of a process, or None if it has ended."""
     stat, command = _read(pid, "stat").rpartition(")")[2].split(), _read(pid, "cmdline")
     if not stat:
@@ -167,7 +167,7 @@ def _member(pid: int, values: dict[str, str], sayings: dict[int, str]) -> Member
     elif pid == leader:
         role = "main"
     else:
-        role = sayings.get(pid, "sentinel" if parent == leader else "other")
+        role = log_lines.get(pid, "sentinel" if parent == leader else "other")
     return Member(pid, role, values.get("Q_CLUSTER_NAME", ""))
 
 

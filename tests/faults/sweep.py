@@ -116,7 +116,7 @@ class Sweep:
     @contextmanager
     def _followed(self, outcome: Outcome, run: "GenerationRun") -> Iterator[None]:
         """Record the duration and the result of a run to which the block applies a fault."""
-        from tests.faults.world import troubles
+        from tests.faults.world import problems
 
         started, restarts = time.monotonic(), self._restarts()
         found = []
@@ -126,7 +126,7 @@ class Sweep:
         except AssertionError as error:
             found = [f"stuck: {error}"]
         outcome.seconds = time.monotonic() - started
-        found = found or troubles(run)
+        found = found or problems(run)
         outcome.attempts = max(run.batches.values_list("attempts", flat=True))
         outcome.restarts = self._restarts() - restarts
         if found:
@@ -140,7 +140,7 @@ class Sweep:
 
     def finish(self) -> list[str]:
         """End the host. Return the problems of all runs together."""
-        from tests.faults.world import doubles
+        from tests.faults.world import count_duplicates
         from tickets.cluster.qcluster_main import DRAIN_SECONDS
         from tickets.models import PreGeneratedTicket, TicketBatch
 
@@ -150,7 +150,7 @@ class Sweep:
             self.host.wait_until_gone(DRAIN_SECONDS + 5)  # may take as long as clusters of a killed watchdog
         except AssertionError as error:
             found.append(f"{self.database}: {error}")
-        if twice := doubles(PreGeneratedTicket.objects.all()):
+        if twice := count_duplicates(PreGeneratedTicket.objects.all()):
             found.append(f"{self.database}: {twice} tickets are there twice")
         if unfinished := TicketBatch.objects.filter(status__in=TicketBatch.UNFINISHED).count():
             found.append(f"{self.database}: {unfinished} batches are unfinished")
@@ -212,7 +212,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    asked, started, ended = arguments(), time.monotonic(), Event()
+    options, started, ended = arguments(), time.monotonic(), Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: ended.set())
     with tempfile.TemporaryDirectory(prefix="shiol-faults-") as folder:
@@ -228,14 +228,14 @@ def main() -> int:
         from shiolplus.cli import configure_console_logging
 
         configure_console_logging(0)
-        databases = ["sqlite", "postgresql"] if asked.database == "both" else [asked.database]
+        databases = ["sqlite", "postgresql"] if options.database == "both" else [options.database]
         many = len(databases)
         shares = [
-            (share(asked.runs, place, many), share(asked.doubled, place, many)) for place in range(many)
+            (share(options.runs, place, many), share(options.doubled, place, many)) for place in range(many)
         ]
         with ThreadPoolExecutor() as threads:
             sweeps = [
-                threads.submit(sweep, name, *share, asked.seed, Path(folder) / name, ended)
+                threads.submit(sweep, name, *share, options.seed, Path(folder) / name, ended)
                 for name, share in zip(databases, shares, strict=True)
             ]
             done = [one.result() for one in sweeps]
@@ -246,7 +246,7 @@ def main() -> int:
     left = [trouble for _, found in done for trouble in found]
     print(*left, sep="\n")
     print(
-        f"seed {asked.seed}, {(time.monotonic() - started) / 60:.0f} minutes: "
+        f"seed {options.seed}, {(time.monotonic() - started) / 60:.0f} minutes: "
         f"{sum(one.is_amid for one in outcomes)} struck before their end; "
         f"{len(outcomes)} runs: {lost} lost, {doubled} doubled, {stuck} stuck"
     )

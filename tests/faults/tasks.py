@@ -23,6 +23,6 @@ def sleep(seconds: float) -> None:
         time.sleep(1)
 
 
-def answer_with_a_function() -> Callable[[], None]:
+def return_unpicklable() -> Callable[[], None]:
     """Return a result that cannot be pickled for the monitor."""
     return lambda: None

@@ -19,7 +19,7 @@ def test_batch_resumes_from_last_commit_after_kill_during_insert(world: World) -
     host = world.host()
     wait_until(lambda: TicketBatch.objects.get().generated == 20_000, 60, "the first chunk")
     worker = host.worker_at(f"batch {batch.pk}")
-    wait_until(lambda: _is_stopped_amid_an_insert(worker), 60, "an insert")
+    wait_until(lambda: _stop_during_insert(worker), 60, "an insert")
     os.kill(worker, signal.SIGKILL)
 
     # PostgreSQL completes a commit that the worker has already sent.
@@ -34,7 +34,7 @@ def test_batch_resumes_from_last_commit_after_kill_during_insert(world: World) -
     host.wait_until_gone()
 
 
-def _is_stopped_amid_an_insert(worker: int) -> bool:
+def _stop_during_insert(worker: int) -> bool:
     """Stop the worker if it is in a write transaction, and return whether it is."""
     if not is_writing():
         return False
@@ -66,7 +66,7 @@ def test_batch_killed_at_every_attempt_fails_with_reason(world: World) -> None:
     batch = run.batches.get()
     host = world.host()
     for attempt in range(1, TicketBatch.MAX_ATTEMPTS + 1):
-        wait_until(lambda: _is_begun(batch, attempt), 60, f"attempt {attempt}")  # noqa: B023 - called at once
+        wait_until(lambda: _has_tickets(batch, attempt), 60, f"attempt {attempt}")  # noqa: B023 - called at once
         os.kill(host.worker_at(f"batch {batch.pk}"), signal.SIGKILL)
 
     world.wait_until_ended(run, other)
@@ -80,12 +80,12 @@ def test_batch_killed_at_every_attempt_fails_with_reason(world: World) -> None:
     host.wait_until_gone()
 
 
-def _is_begun(batch: TicketBatch, attempt: int) -> bool:
+def _has_tickets(batch: TicketBatch, attempt: int) -> bool:
     return TicketBatch.objects.filter(pk=batch.pk, status="running", attempts=attempt).exists()
 
 
 def test_batch_resumes_after_whole_cluster_is_killed(world: World) -> None:
-    host, run = _amid_a_batch(world)
+    host, run = _start_batch(world)
     host.kill("group")
 
     world.wait_until_ended(run)
@@ -99,7 +99,7 @@ def test_batch_resumes_after_whole_cluster_is_killed(world: World) -> None:
 @ON_BOTH
 @pytest.mark.parametrize("role", ["worker", "monitor", "pusher", "sentinel", "main", "group"])
 def test_batch_resumes_after_cluster_process_is_killed(world: World, role: str) -> None:
-    host, run = _amid_a_batch(world)
+    host, run = _start_batch(world)
     host.kill(role)
 
     world.wait_until_ended(run)
@@ -111,7 +111,7 @@ def test_batch_resumes_after_cluster_process_is_killed(world: World, role: str) 
     host.wait_until_gone()
 
 
-def _amid_a_batch(world: World) -> tuple[Host, GenerationRun]:
+def _start_batch(world: World) -> tuple[Host, GenerationRun]:
     """Return a host and a run in the middle of its batch."""
     run = world.order(40_000)
     batch = run.batches.get()

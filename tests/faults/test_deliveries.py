@@ -21,19 +21,21 @@ def test_batch_delivered_four_times_is_generated_once(world: World) -> None:
     host, other = world.host("a"), world.host("b")
 
     world.wait_until_ended(run)
-    wait_until(lambda: not _waiting(), 60, "the end of all eight deliveries")
+    wait_until(lambda: not _queued_tasks(), 60, "the end of all eight deliveries")
     world.check(run)
-    assert _times_made(host.log, other.log) == dict.fromkeys(run.batches.values_list("pk", flat=True), 1)
+    assert _count_completions(host.log, other.log) == dict.fromkeys(
+        run.batches.values_list("pk", flat=True), 1
+    )
     for one in (host, other):
         one.end()
         one.wait_until_gone()
 
 
-def _waiting() -> list[OrmQ]:
+def _queued_tasks() -> list[OrmQ]:
     return [one for one in OrmQ.objects.all() if one.task["name"].startswith("batch")]
 
 
-def _times_made(*logs: Path) -> dict[int, int]:
+def _count_completions(*logs: Path) -> dict[int, int]:
     """Return how often each batch was finished, according to the logs."""
     made = [int(pk) for log in logs for pk in re.findall(r": Batch (\d+) \(\w+\) ready", log.read_text())]
     return {pk: made.count(pk) for pk in made}
@@ -49,7 +51,7 @@ def test_two_hosts_generate_each_batch_once(world: World) -> None:
     world.wait_until_ended(*runs)
     world.check(*runs)
     batches = TicketBatch.objects.filter(run__in=runs)
-    assert _times_made(*(host.log for host in hosts)) == {batch.pk: 1 for batch in batches}
+    assert _count_completions(*(host.log for host in hosts)) == {batch.pk: 1 for batch in batches}
     assert {batch.holder.split("/")[1].split("-")[0] for batch in batches} == {
         str(host.process.pid) for host in hosts if host.process
     }
@@ -90,7 +92,7 @@ def test_task_ignoring_signals_is_killed_after_drain(world: World) -> None:
     [
         "tests.faults.tasks.die",
         "tests.faults.tasks.leave",
-        "tests.faults.tasks.answer_with_a_function",
+        "tests.faults.tasks.return_unpicklable",
         "tests.faults.tasks.nothing_of_this_name",
         "tests.faults.broken.task",
     ],

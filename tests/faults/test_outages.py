@@ -75,7 +75,7 @@ def _wait_for_lease(row: LeasedModel) -> None:
 @IN_FULL
 @ON_POSTGRES
 def test_batch_resumes_after_15_seconds_without_database(world: World, server: PostgresServer) -> None:
-    run = _begun(world, 40_000)
+    run = _start_batch(world, 40_000)
     server.stop()
     connection.close()
     time.sleep(15)
@@ -93,14 +93,14 @@ def test_batch_resumes_after_15_seconds_without_database(world: World, server: P
 @IN_FULL
 @ON_POSTGRES
 def test_batch_resumes_after_read_only_postgresql(world: World, server: PostgresServer) -> None:
-    run = _begun(world, 40_000)
+    run = _start_batch(world, 40_000)
     with psycopg.connect(server.url, autocommit=True) as away:
         name = connection.settings_dict["NAME"]
-        _refuse_writes(away, name, "on")
+        _set_read_only(away, name, "on")
         time.sleep(15)
         assert GenerationRun.objects.get().status == "running"
         assert "cannot execute UPDATE in a read-only transaction" in world.hosts[0].log.read_text()
-        _refuse_writes(away, name, "off")
+        _set_read_only(away, name, "off")
     connection.close()
 
     world.wait_until_ended(run)
@@ -109,7 +109,7 @@ def test_batch_resumes_after_read_only_postgresql(world: World, server: Postgres
     world.hosts[0].wait_until_gone()
 
 
-def _refuse_writes(away: psycopg.Connection, name: str, value: str) -> None:
+def _set_read_only(away: psycopg.Connection, name: str, value: str) -> None:
     """Set whether new sessions are read-only, and end the existing ones."""
     away.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {value}")
     away.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
@@ -124,7 +124,11 @@ def test_clusters_report_full_disk_and_resume_with_space(world: World, tmp_path:
         world.move(disk)
         batch = TicketBatch.objects.get()
         host = world.host()
-        wait_until(lambda: _full(batch) or "disk is full" in host.log.read_text(), START_SECONDS, "the error")
+        wait_until(
+            lambda: _has_disk_error(batch) or "disk is full" in host.log.read_text(),
+            START_SECONDS,
+            "the error",
+        )
         assert _pragma("integrity_check") == "ok"
         subprocess.run(["mount", "-o", "remount,size=200m", str(disk)], check=True)
 
@@ -135,7 +139,7 @@ def test_clusters_report_full_disk_and_resume_with_space(world: World, tmp_path:
         connection.close()
 
 
-def _full(batch: TicketBatch) -> bool:
+def _has_disk_error(batch: TicketBatch) -> bool:
     batch.refresh_from_db()
     return "disk is full" in batch.error
 
@@ -150,7 +154,7 @@ def _small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def _begun(world: World, size: int) -> GenerationRun:
+def _start_batch(world: World, size: int) -> GenerationRun:
     """Return a run of one batch that has its first tickets."""
     run = world.order(size)
     world.host().wait_until_up()

@@ -12,7 +12,7 @@ from tickets.models import GenerationRun
 
 
 def test_pipeline_completes_after_worker_is_killed_during_fit(world: World) -> None:
-    run, host = _amid_a_fit(world)
+    run, host = _start_fit(world)
     before = _ended_steps(run)
     assert list(before) == ["data", "analytics", "evaluation", "adaptive_weights"]
     host.kill("worker", clusters.HEAVY)
@@ -32,7 +32,7 @@ def test_pipeline_completes_after_worker_is_killed_during_fit(world: World) -> N
 
 @IN_FULL
 def test_run_exceeding_task_timeout_fails_and_ends_its_fit(world: World) -> None:
-    run, host = _amid_a_fit(world, FAULT_TIMEOUT="3", FAULT_RETRY="30")
+    run, host = _start_fit(world, FAULT_TIMEOUT="3", FAULT_RETRY="30")
 
     wait_until(lambda: _ended(run)[0] == "failed", 60, "the end of the run")
     assert _ended(run)[1].startswith("training: TimeoutException")
@@ -44,7 +44,7 @@ def test_run_exceeding_task_timeout_fails_and_ends_its_fit(world: World) -> None
 
 @IN_FULL
 def test_fit_exceeding_timeout_is_killed_with_error(world: World) -> None:
-    run, host = _amid_a_fit(world, FAULT_FIT_SECONDS="1")
+    run, host = _start_fit(world, FAULT_FIT_SECONDS="1")
 
     wait_until(lambda: _ended(run)[0] == "failed", 60, "the end of the run")
     reason = "random_forest failed: random_forest: fit timed out after 1 seconds"
@@ -54,7 +54,7 @@ def test_fit_exceeding_timeout_is_killed_with_error(world: World) -> None:
     host.wait_until_gone()
 
 
-def _amid_a_fit(world: World, **environment: str) -> tuple[PipelineRun, Host]:
+def _start_fit(world: World, **environment: str) -> tuple[PipelineRun, Host]:
     """Return a run of one mode and its host while the fit process runs."""
     run, _ = accept_run(source="none", draw_date=DRAW, modes=["random_forest"], pipeline_run_id="killed")
     host = world.host(**environment)

@@ -61,11 +61,13 @@ class World:
         unfinished = GenerationRun.objects.filter(pk__in=[run.pk for run in runs], status="running")
         while unfinished.exists():
             taken = time.monotonic() - started
-            assert taken < seconds, f"{unfinished[0]} has not ended after {taken:.0f} s: {self._told()}"
+            assert taken < seconds, (
+                f"{unfinished[0]} has not ended after {taken:.0f} s: {self._describe_runs()}"
+            )
             time.sleep(0.1)
         return time.monotonic() - started
 
-    def _told(self) -> str:
+    def _describe_runs(self) -> str:
         batches = TicketBatch.objects.filter(status__in=TicketBatch.UNFINISHED)
         rows = [f"{one} {one.status} {one.generated}/{one.requested} {one.error}" for one in batches]
         logs = [f"{host.log}:\n{host.log.read_text()[-3000:]}" for host in self.hosts]
@@ -73,16 +75,16 @@ class World:
 
     def check(self, *runs: GenerationRun) -> None:
         """Assert that each run is completed with exactly its tickets, no duplicates, each reproducible."""
-        assert [trouble for run in runs for trouble in troubles(run)] == []
-        assert doubles(PreGeneratedTicket.objects.all()) == 0
+        assert [problem for run in runs for problem in problems(run)] == []
+        assert count_duplicates(PreGeneratedTicket.objects.all()) == 0
 
 
-def troubles(run: GenerationRun) -> list[str]:
+def problems(run: GenerationRun) -> list[str]:
     """Return the problems of a run that should be completed, prefixed by "lost" or "doubled"."""
     run.refresh_from_db()
     found = [] if (run.status, run.error) == ("completed", "") else [f"lost: {run.status} {run.error}"]
     for batch in run.batches.select_related("run", "prediction"):
-        count, twice = batch.tickets.count(), doubles(batch.tickets.all())
+        count, twice = batch.tickets.count(), count_duplicates(batch.tickets.all())
         if twice or count > batch.requested:
             found.append(f"doubled: {batch} has {count} tickets for {batch.requested}, {twice} of them twice")
         if not batch.generated == batch.stored == count == batch.requested:
@@ -94,7 +96,7 @@ def troubles(run: GenerationRun) -> list[str]:
     return found
 
 
-def doubles(tickets: QuerySet[PreGeneratedTicket]) -> int:
+def count_duplicates(tickets: QuerySet[PreGeneratedTicket]) -> int:
     """Return the number of duplicate tickets, which the unique key should prevent."""
     numbers = ("draw_date", "n1", "n2", "n3", "n4", "n5", "powerball")
     return tickets.count() - tickets.order_by().values(*numbers).distinct().count()
