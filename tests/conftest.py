@@ -23,11 +23,11 @@ os.environ |= {
     # On SQLite, the thread that renews a lease would wait for a test's long transaction.
     "SHIOL_LEASE_SECONDS": "300",
 }
-OURS = (
+SETTINGS = (
     *("DEBUG", "WORKERS", "ALLOWED_HOSTS", "DRAWS_SOURCE", "DB_POOL", "CLAIM_KEEP_DAYS", "SALES_CUTOFF"),
     *("ANONYMOUS_RATE", "ANSWER_SECONDS", "HTTPS", "TRUSTED_PROXIES", "METRICS_FROM", "LOG_FORMAT"),
 )
-for name in ("CACHE_URL", "WEB_CONCURRENCY", *(f"SHIOL_{one}" for one in OURS)):
+for name in ("CACHE_URL", "WEB_CONCURRENCY", *(f"SHIOL_{setting}" for setting in SETTINGS)):
     os.environ.pop(name, None)
 ON_GIVEN_DATABASE = bool(os.environ.get("SHIOL_TESTS_ON_GIVEN_DATABASE"))  # run by a test of this suite
 if not ON_GIVEN_DATABASE:
@@ -89,7 +89,7 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _policies_outlive_an_emptied_database() -> None:
+def _restore_policies() -> None:
     """Restore the policies from the migration after a transactional test has emptied all tables."""
     post_migrate.connect(make_policies, sender=apps.get_app_config("tickets"))
 
@@ -122,7 +122,7 @@ def admin() -> "Client":
 
 
 @pytest.fixture(autouse=True)
-def _unremembered_sales() -> None:
+def _clear_demand_models() -> None:
     """Clear the demand models, which a process computes once from past sales."""
     from tickets.demand.inventory import demand_models
 

@@ -32,7 +32,7 @@ class Response(NamedTuple):
     by_django: bool
 
 
-Ask = Callable[..., Response]
+Send = Callable[..., Response]
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def _cached_for_a_second() -> Iterator[None]:
 
 
 @pytest.fixture
-def ask() -> Ask:
+def send() -> Send:
     """Send requests to a new application with five tickets of v1."""
     insert_batch_tickets(some_tickets(5), "v1")
     django_paths: list[str] = []
@@ -62,10 +62,10 @@ def ask() -> Ask:
 
     application = CachedTicketsFastPath(django)
 
-    def get(address: str = V1, method: str = "GET", **environ: str) -> Response:
+    def get(url: str = V1, method: str = "GET", **environ: str) -> Response:
         started: list[Any] = []
         before = len(django_paths)
-        request = RequestFactory().generic(method, address, **{"HTTP_HOST": "localhost"} | environ)
+        request = RequestFactory().generic(method, url, **{"HTTP_HOST": "localhost"} | environ)
         body = b"".join(application(request.environ, lambda *start: started.extend(start)))
         return Response(int(started[0].split()[0]), dict(started[1]), body, len(django_paths) > before)
 
@@ -79,8 +79,8 @@ def body_of(response: Response) -> dict[str, Any]:
     return body
 
 
-def test_cached_response_equals_response_of_django(ask: Ask) -> None:
-    first, second = ask(), ask()
+def test_cached_response_equals_response_of_django(send: Send) -> None:
+    first, second = send(), send()
 
     assert (first.by_django, second.by_django) == (True, False)
     assert (first.status, second.status) == (200, 200)
@@ -93,10 +93,10 @@ def test_cached_response_equals_response_of_django(ask: Ask) -> None:
     assert "Content-Security-Policy" in second.headers
 
 
-def test_other_mode_is_served_once_cached(ask: Ask) -> None:
-    ask()
+def test_other_mode_is_served_once_cached(send: Send) -> None:
+    send()
 
-    assert [ask(f"{CACHED}?mode=v2").by_django for _ in range(2)] == [True, False]
+    assert [send(f"{CACHED}?mode=v2").by_django for _ in range(2)] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -116,26 +116,26 @@ def test_other_mode_is_served_once_cached(ask: Ask) -> None:
     ids=str,
 )
 def test_other_requests_are_passed_to_django(
-    address: str, method: str, environ: dict[str, str], ask: Ask
+    address: str, method: str, environ: dict[str, str], send: Send
 ) -> None:
-    ask()
+    send()
 
-    assert ask(address, method, **environ).by_django
-
-
-def test_disallowed_host_and_invalid_key_are_rejected(ask: Ask) -> None:
-    ask()
-
-    assert ask(HTTP_HOST="evil.example").status == 400
-    assert ask(HTTP_AUTHORIZATION="Api-Key no").status == 401
-    assert ask(HTTP_AUTHORIZATION=f"Api-Key {make_key(make_client())}").status == 200
+    assert send(address, method, **environ).by_django
 
 
-def test_each_response_counts_against_ip_address(ask: Ask) -> None:
-    ask(REMOTE_ADDR="192.0.2.9")
+def test_disallowed_host_and_invalid_key_are_rejected(send: Send) -> None:
+    send()
+
+    assert send(HTTP_HOST="evil.example").status == 400
+    assert send(HTTP_AUTHORIZATION="Api-Key no").status == 401
+    assert send(HTTP_AUTHORIZATION=f"Api-Key {make_key(make_client())}").status == 200
+
+
+def test_each_response_counts_against_ip_address(send: Send) -> None:
+    send(REMOTE_ADDR="192.0.2.9")
     with override_settings(ANONYMOUS_RATE=3):
-        responses = [ask(REMOTE_ADDR="192.0.2.1") for _ in range(4)]
-        other = ask(REMOTE_ADDR="192.0.2.2")
+        responses = [send(REMOTE_ADDR="192.0.2.1") for _ in range(4)]
+        other = send(REMOTE_ADDR="192.0.2.2")
 
     assert [(response.status, response.by_django) for response in responses] == [(200, False)] * 3 + [
         (429, True)
@@ -144,23 +144,23 @@ def test_each_response_counts_against_ip_address(ask: Ask) -> None:
     assert other.headers["RateLimit-Remaining"] == "2"
 
 
-def test_matching_etag_returns_304_without_body(ask: Ask) -> None:
-    etag = ask().headers["ETag"]
+def test_matching_etag_returns_304_without_body(send: Send) -> None:
+    etag = send().headers["ETag"]
 
-    response = ask(HTTP_IF_NONE_MATCH=f'"other", {etag}')
+    response = send(HTTP_IF_NONE_MATCH=f'"other", {etag}')
 
     assert (response.status, response.body, response.by_django) == (304, b"", False)
     assert response.headers["ETag"] == etag
     assert response.headers["Cache-Control"] == "max-age=1"
     assert not {"Content-Type", "Content-Length"} & set(response.headers)
-    assert ask(HTTP_IF_NONE_MATCH='"other"').status == 200
+    assert send(HTTP_IF_NONE_MATCH='"other"').status == 200
 
 
-def test_valid_request_id_is_returned(ask: Ask) -> None:
-    ask()
+def test_valid_request_id_is_returned(send: Send) -> None:
+    send()
 
-    assert ask(HTTP_X_REQUEST_ID="order-1042").headers["X-Request-ID"] == "order-1042"
-    assert ask(HTTP_X_REQUEST_ID="a b").headers["X-Request-ID"] != "a b"
+    assert send(HTTP_X_REQUEST_ID="order-1042").headers["X-Request-ID"] == "order-1042"
+    assert send(HTTP_X_REQUEST_ID="a b").headers["X-Request-ID"] != "a b"
 
 
 @pytest.fixture
@@ -170,14 +170,14 @@ def _behind_a_proxy(settings: Any) -> None:
 
 @pytest.mark.usefixtures("_behind_a_proxy")
 def test_client_ip_counts_behind_trusted_proxy(request: pytest.FixtureRequest) -> None:
-    ask: Ask = request.getfixturevalue("ask")  # created after the settings have changed
+    send: Send = request.getfixturevalue("send")  # created after the settings have changed
 
     def used(client: str, proxy: str = "10.0.0.1") -> int:
-        response = ask(REMOTE_ADDR=proxy, HTTP_X_FORWARDED_FOR=client)
+        response = send(REMOTE_ADDR=proxy, HTTP_X_FORWARDED_FOR=client)
         return int(response.headers["RateLimit-Limit"]) - int(response.headers["RateLimit-Remaining"])
 
     assert [used("192.0.2.7"), used("192.0.2.7"), used("192.0.2.8")] == [1, 2, 1]
-    assert not ask(REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="192.0.2.7").by_django
+    assert not send(REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="192.0.2.7").by_django
     assert [used(client, "10.0.0.9") for client in ("192.0.2.5", "192.0.2.6")] == [1, 2]  # not trusted
 
 
@@ -185,10 +185,10 @@ def test_client_ip_counts_behind_trusted_proxy(request: pytest.FixtureRequest) -
 def test_port_is_ignored_and_unknown_clients_share_a_count(
     request: pytest.FixtureRequest,
 ) -> None:
-    ask: Ask = request.getfixturevalue("ask")
+    send: Send = request.getfixturevalue("send")
 
     def used(**headers: str) -> tuple[int, bool]:
-        response = ask(REMOTE_ADDR="10.0.0.1", **headers)
+        response = send(REMOTE_ADDR="10.0.0.1", **headers)
         count = int(response.headers["RateLimit-Limit"]) - int(response.headers["RateLimit-Remaining"])
         return count, response.by_django
 
@@ -199,35 +199,35 @@ def test_port_is_ignored_and_unknown_clients_share_a_count(
     assert used(HTTP_FORWARDED="for=_hidden") == (2, False)
     assert used() == (1, False)  # counted for the proxy
     assert (
-        ask(REMOTE_ADDR="").headers["RateLimit-Remaining"]
-        == ask(REMOTE_ADDR="192.0.2.9").headers["RateLimit-Remaining"]
+        send(REMOTE_ADDR="").headers["RateLimit-Remaining"]
+        == send(REMOTE_ADDR="192.0.2.9").headers["RateLimit-Remaining"]
     )  # requests on a Unix socket are not counted with those of unknown clients
 
 
-def test_http_request_is_redirected_to_https(ask: Ask) -> None:
-    ask()
+def test_http_request_is_redirected_to_https(send: Send) -> None:
+    send()
     with override_settings(SECURE_SSL_REDIRECT=True):
-        assert ask().by_django
+        assert send().by_django
 
 
-def test_https_response_has_https_headers(ask: Ask) -> None:
-    ask()
+def test_https_response_has_https_headers(send: Send) -> None:
+    send()
 
     over_tls = {"wsgi.url_scheme": "https"}
-    assert [ask(**over_tls).by_django for _ in range(2)] == [True, False]
+    assert [send(**over_tls).by_django for _ in range(2)] == [True, False]
 
 
-def test_disabled_cache_stores_nothing(ask: Ask) -> None:
+def test_disabled_cache_stores_nothing(send: Send) -> None:
     response_cache.seconds = 0.0
 
-    assert [ask().by_django for _ in range(2)] == [True, True]
+    assert [send().by_django for _ in range(2)] == [True, True]
 
 
-def test_response_is_cached_for_at_most_one_second(ask: Ask) -> None:
-    ask()
+def test_response_is_cached_for_at_most_one_second(send: Send) -> None:
+    send()
     key, cached = ("v1", 10), response_cache.responses["v1", 10]
     response_cache.responses[key] = type(cached)(
         cached.rendered_at - 1.0, cached.body, cached.etag, cached.tickets
     )
 
-    assert ask().by_django
+    assert send().by_django

@@ -33,9 +33,9 @@ PARTS = (
 TUESDAY = "2026-11-24T12:00:00Z"
 
 
-def make_cluster(queue: str = "shiolplus", sign_age: float = 3, **values: Any) -> Cluster:
-    """Create a cluster that its watchdog has just seen, with a heartbeat `sign_age` seconds ago."""
-    last_heartbeat_at = timezone.now() - timedelta(seconds=sign_age)
+def make_cluster(queue: str = "shiolplus", heartbeat_age: float = 3, **values: Any) -> Cluster:
+    """Create a cluster that its watchdog has just seen, with a heartbeat `heartbeat_age` seconds ago."""
+    last_heartbeat_at = timezone.now() - timedelta(seconds=heartbeat_age)
     defaults = {
         "holder": f"a/{queue}",
         "queue": queue,
@@ -49,7 +49,7 @@ def make_cluster(queue: str = "shiolplus", sign_age: float = 3, **values: Any) -
 def make_healthy() -> None:
     """Create both clusters, a ticket of each mode for the next draw, and Monday's draw."""
     make_cluster()
-    make_cluster("heavy", sign_age=9)
+    make_cluster("heavy", heartbeat_age=9)
     for powerball, mode in enumerate(MODE_NAMES, start=1):
         insert_batch_tickets(some_tickets(1, powerball), mode, draw_date=WEDNESDAY)
     make_draw(WEDNESDAY - timedelta(days=2))
@@ -145,7 +145,7 @@ def test_web_process_without_workers_or_tickets_stays_ready(client: Client) -> N
 @pytest.mark.parametrize(
     "values",
     [
-        {"sign_age": 61},  # seen by its watchdog, but stalled
+        {"heartbeat_age": 61},  # seen by its watchdog, but stalled
         {"last_heartbeat_at": None},
         {"status": "stopped"},
         {"queue": "another"},

@@ -70,7 +70,7 @@ def test_scrape_reports_tickets_batches_claims_models_draws_and_clusters(client:
     type(model).objects.filter(pk=model.pk).update(created_at=NOON - timedelta(hours=2))
     make_backtest({"v1": (-0.002, 0.01)})
     make_draw(date(2026, 11, 23))
-    make_cluster(sign_age=4)
+    make_cluster(heartbeat_age=4)
     make_cluster("heavy", seen_at=NOON - timedelta(minutes=5))  # it died
     PipelineRun.objects.create(
         pipeline_run_id="good", draw_date=WEDNESDAY, source="none", status="completed", finished_at=NOON
@@ -141,7 +141,7 @@ def test_unknown_value_has_no_sample_and_empty_count_is_zero(client: Client) -> 
 
 @pytest.mark.django_db
 def test_renamed_metrics_keep_their_old_names(client: Client) -> None:
-    make_cluster(sign_age=4)
+    make_cluster(heartbeat_age=4)
 
     samples = scrape(client)
 

@@ -38,7 +38,7 @@ def client_of(peer: str, forwarded: str | None = None) -> str:
     return received(peer, forwarded).META["REMOTE_ADDR"]
 
 
-# The client's address
+# Client IP address
 
 
 @pytest.mark.usefixtures("trusted")
