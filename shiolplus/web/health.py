@@ -155,8 +155,10 @@ def summarize_conditions(found: Iterable[Condition], ok_text: str, figures: dict
 
 def probe_migrations() -> ProbeResult:
     executor = MigrationExecutor(connection)
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    missing = [str(migration) for migration, _ in plan]
+    # A clean start also lists an unapplied migration whose successors are applied.
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes(), clean_start=True)
+    applied = executor.loader.applied_migrations
+    missing = [str(step) for step, _ in plan if (step.app_label, step.name) not in applied]
     if not missing:
         return ProbeResult(OK, "All applied.", {"missing": []})
     detail = f"{len(missing)} not applied, starting with {missing[0]}: run `manage.py migrate`."

@@ -202,6 +202,15 @@ def test_unapplied_migrations_are_unready_and_named(client: Client) -> None:
     assert parts_of(client)[1]["migrations"]["status"] == "ok"  # the failure was not cached
 
 
+@pytest.mark.django_db
+def test_an_unapplied_migration_before_an_applied_one_is_named(client: Client) -> None:
+    MigrationRecorder(connection).record_unapplied("tickets", "0005_clients_and_claims")
+
+    parts = parts_of(client, status=503)[1]
+
+    assert parts["migrations"]["figures"] == {"missing": ["tickets.0005_clients_and_claims"]}
+
+
 @pytest.fixture
 def _batches_are_gone(transactional_db: None) -> Iterator[None]:
     with connection.cursor() as cursor:
