@@ -80,7 +80,7 @@ def disk_conditions() -> Iterator[Condition]:
 
 
 def cache_conditions() -> Iterator[Condition]:
-    if (error := probes.cache_error()) is None:
+    if not probes.has_redis() or (error := probes.cache_error()) is None:
         return
     url = urlsplit(settings.CACHES["default"]["LOCATION"])
     host_and_port = f"{url.hostname}:{url.port or 6379}"  # without the password

@@ -179,6 +179,15 @@ def test_a_redis_replica_that_refuses_writes_is_named(redis: RedisServer, settin
     assert [condition.code for condition in find_conditions()] == ["redis_unreachable"]
 
 
+def test_a_cache_error_is_ignored_once_redis_is_no_longer_configured(settings: LazySettings) -> None:
+    use_redis(settings, free_port())
+    assert probes.cache_error() is not None
+    in_memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    settings.CACHES = settings.CACHES | {"default": in_memory}
+
+    assert find_conditions() == []
+
+
 # Disks
 
 
