@@ -161,7 +161,7 @@ def is_draw_day(day: date) -> bool:
     return day >= ERAS[0].since and day.weekday() in days
 
 
-def check_draw_day(day: date) -> None:
+def check_draw_date(day: date) -> None:
     """Raise ValueError unless a draw is scheduled on this Eastern date."""
     era_of(day)  # raises ValueError before the first era
     if not is_draw_day(day):
@@ -169,9 +169,9 @@ def check_draw_day(day: date) -> None:
         raise ValueError(f"{day} is a {day:%A} without a draw; draws at that time are on {weekdays}")
 
 
-def check_ticket_day(day: date) -> None:
+def check_ticket_date(day: date) -> None:
     """Raise ValueError unless a draw of the 69/26 matrix is scheduled on this Eastern date."""
-    check_draw_day(day)
+    check_draw_date(day)
     if day < CURRENT_ERA.since:
         raise ValueError(
             f"the draw of {day} was of the {era_of(day).name} matrix; tickets are {CURRENT_ERA.name}"

@@ -8,7 +8,7 @@ from django import forms
 from predictions.draws.sources import upcoming_draw
 from predictions.models import RUN_ID_LENGTH, new_run_id
 from predictions.models.fields import validate_name
-from predictions.powerball import check_ticket_day
+from predictions.powerball import check_ticket_date
 from shiolplus.adminsite.action_pages import DateField, validating
 
 
@@ -23,7 +23,7 @@ class TicketDateField(DateField):
     def clean(self, value: Any) -> date:
         draw_date: date = super().clean(value) or upcoming_draw()
         with validating("Draw date"):
-            check_ticket_day(draw_date)
+            check_ticket_date(draw_date)
         return draw_date
 
 

@@ -19,7 +19,7 @@ from predictions.draws.sources import upcoming_draw
 from predictions.models import PipelineRun, PipelineStep, check_run_id, lease_expiry, new_run_id
 from predictions.modes.registry import MODE_NAMES
 from predictions.pipeline.steps import RESTORERS, STEPS, Status, StepContext, StepFailed, record_progress
-from predictions.powerball import check_ticket_day
+from predictions.powerball import check_ticket_date
 from predictions.signals import predictions_generated, send_logged
 from predictions.workqueue import clusters
 from predictions.workqueue.leases import DATABASE_OUTAGES, LeaseLost, backoff_delay, lease_holder, renewing
@@ -84,7 +84,7 @@ def _check_request(source: str, draw_date: date, modes: Sequence[str]) -> None:
         raise ValueError(f"source {source!r}: allowed are {', '.join(SOURCES)}")
     if unknown := [mode for mode in modes if mode not in MODE_NAMES]:
         raise ValueError(f"modes {', '.join(unknown)}: allowed are {', '.join(MODE_NAMES)}")
-    check_ticket_day(draw_date)
+    check_ticket_date(draw_date)
 
 
 def _check_same_request(run: PipelineRun, requested: dict[str, Any], ignore: Sequence[str]) -> None:

@@ -132,7 +132,7 @@ def stock_metrics(levels: Sequence[StockLevel]) -> Iterator[Metric]:
     yield mode_metric("available_tickets", "Available tickets for the next draw.", available)
     on_order = {level.mode: level.on_order for level in levels}
     yield mode_metric("on_order_tickets", "Tickets on order for the next draw.", on_order)
-    reorder_points = {level.mode: level.outlook.reorder_point for level in levels}
+    reorder_points = {level.mode: level.reorder_policy.reorder_point for level in levels}
     text = "Reorder point for the next draw: the minimum of available tickets and tickets on order."
     yield mode_metric("reorder_point_tickets", text, reorder_points)
     paused = {level.mode: float(level.is_paused) for level in levels}

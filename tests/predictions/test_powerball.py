@@ -20,7 +20,7 @@ from predictions.powerball import (
     EXPECTED_PRIZE_USD,
     EXPECTED_WHITE_MATCHES,
     PRIZE_TIERS,
-    check_draw_day,
+    check_draw_date,
     check_numbers,
     cost_usd,
     draw_instant,
@@ -285,10 +285,10 @@ def test_mondays_have_draws_since_23_august_2021() -> None:
 
 def test_a_day_without_a_draw_is_refused_with_the_draw_days_of_its_time() -> None:
     with pytest.raises(ValueError, match=r"a Tuesday without a draw; .* on Mondays, Wednesdays and Sat"):
-        check_draw_day(date(2026, 11, 24))
+        check_draw_date(date(2026, 11, 24))
     with pytest.raises(ValueError, match=r"a Monday without a draw; .* on Wednesdays and Saturdays"):
-        check_draw_day(date(2015, 11, 23))
-    check_draw_day(date(2026, 11, 23))
+        check_draw_date(date(2015, 11, 23))
+    check_draw_date(date(2026, 11, 23))
 
 
 def test_there_is_no_draw_before_the_first_era() -> None:

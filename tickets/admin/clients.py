@@ -73,9 +73,9 @@ class ApiClientAdmin(ActionAdmin):
     def requests(self, client: ApiClient) -> str:
         return f"{client.rate:,}"
 
-    @admin.display(description="active keys", ordering="keys_in_force")
+    @admin.display(description="active keys", ordering="active_keys")
     def keys(self, client: Any) -> str:
-        return f"{client.keys_in_force:,}"
+        return f"{client.active_keys:,}"
 
     def row_actions(self, request: HttpRequest, client: ApiClient) -> list[Button]:
         if not request.user.has_perm(CreateKeyPage.permission):

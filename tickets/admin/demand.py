@@ -49,7 +49,7 @@ class StockRow:
             claimed=f"{stock.claimed:,}",
             available=f"{stock.available:,}",
             on_order=f"{stock.on_order:,}",
-            reorder_point=f"{stock.outlook.reorder_point:,}",
+            reorder_point=f"{stock.reorder_policy.reorder_point:,}",
             short_by=f"{stock.deficit:,}",
             expected=expected_text(stock),
             lasts=lasts_text(stock),
@@ -59,14 +59,14 @@ class StockRow:
 
 
 def expected_text(stock: StockLevel) -> str:
-    if not stock.outlook.has_demand:
+    if not stock.reorder_policy.has_demand:
         return "never claimed"
-    demand = stock.outlook.rest
+    demand = stock.reorder_policy.remaining_demand
     return f"{demand.mean:,.0f}, rarely over {demand.quantile(SHOWN_QUANTILE):,}"
 
 
 def lasts_text(stock: StockLevel) -> str:
-    if not (stock.outlook.has_demand and stock.outlook.is_open):
+    if not (stock.reorder_policy.has_demand and stock.reorder_policy.is_open):
         return EMPTY
     hours = stock.hours_to_empty
     if hours is None:
@@ -78,9 +78,9 @@ def lasts_text(stock: StockLevel) -> str:
 def replenishment_text(stock: StockLevel, is_predicted: bool) -> str:
     if stock.is_paused:
         return "paused"
-    if not stock.outlook.max_stock:
+    if not stock.reorder_policy.max_stock:
         return "off by policy"
-    return f"up to {stock.outlook.max_stock:,}" if is_predicted else "no prediction yet"
+    return f"up to {stock.reorder_policy.max_stock:,}" if is_predicted else "no prediction yet"
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,8 @@ def demand_context(now: datetime) -> dict[str, Any]:
     predicted = set(Prediction.objects.filter(draw_date=day).values_list("mode", flat=True))
     return {
         "sales_window": SalesWindow.of(day, settings.SALES_CUTOFF),
-        "is_open": levels[0].outlook.is_open,
-        "was_ever_claimed": any(level.outlook.has_demand for level in levels),
+        "is_open": levels[0].reorder_policy.is_open,
+        "was_ever_claimed": any(level.reorder_policy.has_demand for level in levels),
         "stock": [StockRow.of(level, level.mode in predicted) for level in levels],
         "modes": MODE_NAMES,
         "hours": [hour_row(counts, begin) for begin in reversed(last_hours(now, TABLE_HOURS))],

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 
 from predictions.admin.cluster_pages import ClusterActionPage
 from predictions.modes.registry import MODE_NAMES
-from predictions.powerball import check_ticket_day
+from predictions.powerball import check_ticket_date
 from shiolplus.adminsite.action_pages import DateField, number_field, validating
 from shiolplus.adminsite.changelist import NOT_FILTERS
 from tickets.admin.batch_pages import BatchIds
@@ -37,7 +37,7 @@ class PurgeForm(forms.Form):
         day: date | None = self.cleaned_data["draw_date"]
         if day is not None:
             with validating("Draw date"):
-                check_ticket_day(day)
+                check_ticket_date(day)
         return day
 
     def clean(self) -> dict[str, Any]:

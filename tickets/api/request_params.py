@@ -12,7 +12,7 @@ from django.http import QueryDict
 from rest_framework import serializers
 
 from predictions.modes.registry import MODE_NAMES
-from predictions.powerball import check_ticket_day
+from predictions.powerball import check_ticket_date
 from tickets.api.exceptions import InvalidParameters, InvalidValue, invalid_parameter
 from tickets.claims.allocation import MAX_COUNT
 
@@ -37,7 +37,7 @@ ParamSerializer = serializers.Serializer[dict[str, Any]]
 
 def validate_draw_date(day: date) -> None:
     try:
-        check_ticket_day(day)
+        check_ticket_date(day)
     except ValueError as error:
         raise serializers.ValidationError(str(error), code=NO_DRAW) from error
 

@@ -25,7 +25,7 @@ ESTIMATED_REQUESTS = F("claims") + Least(F("refused"), F("claims") + Value(1))
 
 @dataclass(frozen=True)
 class StockLevel:
-    """A mode's tickets for the next draw, and its reorder policy (`outlook`).
+    """A mode's tickets for the next draw, and its reorder policy.
 
     `on_order` tickets are being generated. `refused_claims` were refused as out of stock.
     """
@@ -37,7 +37,7 @@ class StockLevel:
     on_order: int
     refused_claims: int
     is_paused: bool
-    outlook: ReorderPolicy
+    reorder_policy: ReorderPolicy
 
     @property
     def available(self) -> int:
@@ -45,15 +45,15 @@ class StockLevel:
 
     @property
     def deficit(self) -> int:
-        return self.outlook.deficit(self.available, self.on_order)
+        return self.reorder_policy.deficit(self.available, self.on_order)
 
     @property
     def order_quantity(self) -> int:
-        return 0 if self.is_paused else self.outlook.order_quantity(self.available, self.on_order)
+        return 0 if self.is_paused else self.reorder_policy.order_quantity(self.available, self.on_order)
 
     @property
     def hours_to_empty(self) -> float | None:
-        return self.outlook.hours_to_empty(self.available)
+        return self.reorder_policy.hours_to_empty(self.available)
 
 
 class DemandModelCache:
@@ -91,7 +91,7 @@ def stock_levels(now: datetime, cache: DemandModelCache = demand_models) -> list
             on_order=stock[mode]["on_order"],
             refused_claims=sum(row["refused_claims"] for row in rows[mode]),
             is_paused=policies[mode].paused,
-            outlook=ReorderPolicy(
+            reorder_policy=ReorderPolicy(
                 model=models[mode],
                 history=_history(window, rows[mode]),
                 hours_left=window.hours_to_close(now),

@@ -32,7 +32,7 @@ class ReorderPolicy:
         return self.model.is_known or bool(self.history.requested.any())
 
     @property
-    def rest(self) -> Demand:
+    def remaining_demand(self) -> Demand:
         return self.model.forecast(self.history, self.hours_left, self.hours_left)
 
     @property
@@ -60,8 +60,8 @@ class ReorderPolicy:
 
     def hours_to_empty(self, available: int) -> float | None:
         """Return the expected hours until stock runs out, or None if sales close first."""
-        if not self.is_open or not self.has_demand or available >= self.rest.mean:
+        if not self.is_open or not self.has_demand or available >= self.remaining_demand.mean:
             return None
-        tickets_per_weight = self.model.rate(self.history, self.hours_left).mean * self.rest.size
+        tickets_per_weight = self.model.rate(self.history, self.hours_left).mean * self.remaining_demand.size
         weight = max(available, 0) / tickets_per_weight
         return self.hours_left - self.model.hours_left_after(self.hours_left, weight)

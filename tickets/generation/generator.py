@@ -12,7 +12,7 @@ from django.utils import timezone
 from predictions.draws.sources import upcoming_draw
 from predictions.models import check_run_id, new_run_id
 from predictions.modes.registry import MODE_NAMES
-from predictions.powerball import check_ticket_day
+from predictions.powerball import check_ticket_date
 from predictions.workqueue.leases import DATABASE_OUTAGES
 from shiolplus.logs.context import current_request, log_ids
 from tickets.generation import statistics
@@ -83,7 +83,7 @@ class BatchTicketGenerator:
         has other modes, another batch size or another draw.
         """
         day = draw_date or upcoming_draw()
-        check_ticket_day(day)
+        check_ticket_date(day)
         run_id = new_run_id("manual") if pipeline_run_id is None else check_run_id(pipeline_run_id)
         with log_ids(run=run_id), transaction.atomic():
             run, created = self._get_or_create_run(run_id, day)

@@ -21,7 +21,7 @@ from tickets.store.purge import PurgeCandidate, purge_candidates
 class Regeneration:
     mode: str
     draw_date: date
-    law: Prediction
+    prediction: Prediction
     size: int
     replaced: Sequence[PurgeCandidate]
     unfinished: Sequence[TicketBatch]  # not replaced
@@ -46,7 +46,7 @@ def regeneration(mode: str, draw_date: date, size: int | None = None) -> Regener
     return Regeneration(
         mode=mode,
         draw_date=draw_date,
-        law=prediction,
+        prediction=prediction,
         size=size or min(MAX_BATCH_SIZE, max(in_stock, policy.batch_size)),
         replaced=replaced,
         unfinished=unfinished,

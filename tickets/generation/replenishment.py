@@ -93,7 +93,7 @@ class Replenisher:
             level.draw_date,
             level.available,
             level.on_order,
-            level.outlook.reorder_point,
+            level.reorder_policy.reorder_point,
             run_id,
         )
         return size

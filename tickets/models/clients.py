@@ -32,11 +32,11 @@ def eastern_midnight_after(day: date) -> datetime:
 
 class ApiClientQuerySet(models.QuerySet["ApiClient"]):
     def with_usage(self, now: datetime) -> "ApiClientQuerySet":
-        """Annotate `used_today` (tickets) and `keys_in_force` (active keys)."""
+        """Annotate `used_today` (tickets) and `active_keys` (active keys)."""
         today = QuotaUsage.objects.filter(client=OuterRef("pk"), day=eastern_date(now)).values("used")
         active = Q(keys__revoked=False) & (Q(keys__expiry_date=None) | Q(keys__expiry_date__gt=now))
         with_usage = self.annotate(
-            used_today=Coalesce(Subquery(today), 0), keys_in_force=Count("keys", filter=active)
+            used_today=Coalesce(Subquery(today), 0), active_keys=Count("keys", filter=active)
         )
         return with_usage.order_by("name")  # Django ignores Meta.ordering in GROUP BY queries
 

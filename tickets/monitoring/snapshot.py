@@ -71,7 +71,7 @@ class Stock:
             claimed=level.claimed,
             available=level.available,
             on_order=level.on_order,
-            reorder_point=level.outlook.reorder_point,
+            reorder_point=level.reorder_policy.reorder_point,
             short_by=level.deficit,
             refused=level.refused_claims,
             hours_to_empty=level.hours_to_empty,

@@ -14,7 +14,7 @@ from django.utils import timezone
 from predictions.draws.sources import upcoming_draw
 from predictions.models import check_run_id, new_run_id
 from predictions.modes.registry import check_mode
-from predictions.powerball import check_ticket_day
+from predictions.powerball import check_ticket_date
 from tickets.models import GenerationRun, Origin, TicketBatch
 from tickets.store.validation import validate_ticket
 
@@ -44,7 +44,7 @@ def insert_batch_tickets(
     """
     check_mode(mode)
     day = draw_date or upcoming_draw()
-    check_ticket_day(day)
+    check_ticket_date(day)
     run_id = new_run_id("manual") if pipeline_run_id is None else check_run_id(pipeline_run_id)
     rows = _valid_rows(tickets, mode)
     if not rows:

@@ -132,8 +132,8 @@ def test_the_list_shows_what_each_may_and_has_done_today(admin: Client) -> None:
     response = admin.get(LIST)
 
     rows = {client_row.name: client_row for client_row in response.context["cl"].result_list}
-    assert (rows["shop"].used_today, rows["shop"].keys_in_force) == (7, 2)
-    assert (rows["narrow"].used_today, rows["narrow"].keys_in_force) == (0, 0)
+    assert (rows["shop"].used_today, rows["shop"].active_keys) == (7, 2)
+    assert (rows["narrow"].used_today, rows["narrow"].active_keys) == (0, 0)
     page = response.content.decode()
     for cell in (">all<", ">v2<", ">1,500<", ">2,000<"):
         assert cell in page

@@ -50,7 +50,7 @@ def test_a_fresh_installation_lacks_nothing() -> None:
             level.refused_claims,
             level.order_quantity,
         ) == (0, 0, 0, 0, 0, 0)
-        assert not level.outlook.has_demand
+        assert not level.reorder_policy.has_demand
     assert [level.mode for level in stock_levels(NOW, DemandModelCache())] == list(MODE_NAMES)
 
 
@@ -83,7 +83,7 @@ def test_free_is_what_a_client_can_really_claim() -> None:
 
     level = level_of("v1")
     assert (level.available, level.refused_claims) == (0, 1)
-    assert level.outlook.history.requested.sum() == 3
+    assert level.reorder_policy.history.requested.sum() == 3
 
 
 def test_what_is_queued_or_being_made_is_coming_and_what_has_ended_is_not() -> None:
@@ -104,7 +104,7 @@ def test_what_is_queued_or_being_made_is_coming_and_what_has_ended_is_not() -> N
 def test_the_database_believes_of_refused_claims_what_the_season_does(claims: int, short: int) -> None:
     count_claims("v1", claims=claims, tickets=claims, refused=short)
 
-    assert level_of("v1").outlook.history.requested.sum() == estimated_requests(claims, short)
+    assert level_of("v1").reorder_policy.history.requested.sum() == estimated_requests(claims, short)
 
 
 def test_one_client_s_retries_stay_in_its_own_row() -> None:
@@ -114,13 +114,13 @@ def test_one_client_s_retries_stay_in_its_own_row() -> None:
     level = level_of("v1")
 
     assert level.refused_claims == 50_000
-    assert level.outlook.history.requested.sum() == 12 + 4
+    assert level.reorder_policy.history.requested.sum() == 12 + 4
 
 
 def test_who_was_only_ever_refused_has_asked() -> None:
     count_claims("v1", claims=0, tickets=0, refused=40)
 
-    assert level_of("v1").outlook.reorder_point == MIN_STOCK
+    assert level_of("v1").reorder_policy.reorder_point == MIN_STOCK
 
 
 def test_past_draws_are_learned_from_their_first_claim_on_also_those_without_any() -> None:
@@ -185,28 +185,28 @@ def test_policies_say_what_is_paused_and_how_much_may_be_ready() -> None:
 
     paused, default = level_of("v1"), level_of("v2")
 
-    assert (paused.is_paused, paused.order_quantity, paused.outlook.reorder_point) == (True, 0, 70)
-    assert (default.is_paused, default.outlook.max_stock) == (False, 100_000)
+    assert (paused.is_paused, paused.order_quantity, paused.reorder_policy.reorder_point) == (True, 0, 70)
+    assert (default.is_paused, default.reorder_policy.max_stock) == (False, 100_000)
 
 
 def test_from_the_cut_off_until_the_draw_nothing_is_needed_and_after_it_the_next_one_s_sale_is_open() -> None:
     count_claims("v1")
     closed = datetime(2026, 11, 26, 2, 59, tzinfo=UTC)
 
-    assert level_of("v1", closed - timedelta(minutes=1)).outlook.is_open
+    assert level_of("v1", closed - timedelta(minutes=1)).reorder_policy.is_open
     for now in (closed, closed + timedelta(minutes=59)):
         assert (level_of("v1", now).draw_date, level_of("v1", now).order_quantity) == (WEDNESDAY, 0)
-        assert not level_of("v1", now).outlook.is_open
+        assert not level_of("v1", now).reorder_policy.is_open
     after = level_of("v1", closed + timedelta(hours=1))
-    assert (after.draw_date, after.outlook.is_open) == (date(2026, 11, 28), True)
+    assert (after.draw_date, after.reorder_policy.is_open) == (date(2026, 11, 28), True)
 
 
 def test_the_setting_moves_the_cut_off(settings: Any) -> None:
     count_claims("v1")
     settings.SALES_CUTOFF = clock(12)  # 17:00 UTC
 
-    assert level_of("v1", datetime(2026, 11, 25, 16, 59, tzinfo=UTC)).outlook.is_open
-    assert not level_of("v1", datetime(2026, 11, 25, 17, tzinfo=UTC)).outlook.is_open
+    assert level_of("v1", datetime(2026, 11, 25, 16, 59, tzinfo=UTC)).reorder_policy.is_open
+    assert not level_of("v1", datetime(2026, 11, 25, 17, tzinfo=UTC)).reorder_policy.is_open
 
 
 def test_a_made_batch_is_no_longer_coming_but_there() -> None:

@@ -77,7 +77,7 @@ def test_an_order_fills_the_floor_and_what_is_expected_for_hours_beyond() -> Non
 def test_near_the_end_an_order_lasts_until_then_and_not_longer() -> None:
     last = policy(0.5)
 
-    assert last.order_quantity(0, 0) <= last.reorder_point + last.rest.mean + 1
+    assert last.order_quantity(0, 0) <= last.reorder_point + last.remaining_demand.mean + 1
 
 
 def test_no_order_leaves_more_than_the_policy_allows() -> None:
@@ -94,7 +94,7 @@ def test_once_sales_are_closed_nothing_is_needed() -> None:
 
     for hours_left in (history.closed, 0.0, -0.5):
         closed = ReorderPolicy(known(), history, hours_left, 100_000)
-        assert (closed.reorder_point, closed.order_quantity(0, 0), closed.rest.mean) == (0, 0, 0)
+        assert (closed.reorder_point, closed.order_quantity(0, 0), closed.remaining_demand.mean) == (0, 0, 0)
         assert closed.hours_to_empty(0) is None
 
 
@@ -104,7 +104,7 @@ def test_the_stock_lasts_as_long_as_the_claims_expected_leave_some() -> None:
     assert quiet.hours_to_empty(240) == pytest.approx(2, rel=0.05)  # 30 claims an hour of 4 tickets
     assert quiet.hours_to_empty(0) == 0
     assert quiet.hours_to_empty(-5) == 0
-    assert quiet.hours_to_empty(round(quiet.rest.mean) + 1) is None
+    assert quiet.hours_to_empty(round(quiet.remaining_demand.mean) + 1) is None
 
 
 def test_the_surge_empties_a_stock_sooner() -> None:

@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from predictions.models import Draw
-from predictions.powerball import check_ticket_day, draw_instant
+from predictions.powerball import check_ticket_date, draw_instant
 from shiolplus.cli import configure_console_logging, console, iso_date, write_line
 from tickets.models.scores import BatchScore
 from tickets.scoring.scorer import ScoringOutcome, Verdict, score_draw, score_known_draws
@@ -56,7 +56,7 @@ class Command(BaseCommand):
 def get_past_draw(draw_date: date) -> Draw:
     """Return the stored draw of a date. Raise CommandError if there is none yet."""
     try:
-        check_ticket_day(draw_date)
+        check_ticket_date(draw_date)
     except ValueError as error:
         raise CommandError(str(error)) from error
     if draw_instant(draw_date) > timezone.now():
