@@ -31,7 +31,7 @@ def build_charts(snapshot: Snapshot) -> list[Chart]:
             "Batches per day, by result",
             days,
             [
-                Series("ready", [day.made for day in days], 3),
+                Series("ready", [day.ready for day in days], 3),
                 Series("failed", [day.failed for day in days], ALARM),
                 Series("cancelled", [day.cancelled for day in days], QUIET),
             ],
@@ -95,7 +95,7 @@ def _claims_chart(snapshot: Snapshot) -> Chart:
 
 
 def _durations_chart(snapshot: Snapshot) -> Chart:
-    longest = max(len(mode.made) for mode in snapshot.modes)
+    longest = max(len(mode.ready_batches) for mode in snapshot.modes)
     return Chart(
         "durations",
         "Batch duration (s), latest batches",
@@ -104,7 +104,8 @@ def _durations_chart(snapshot: Snapshot) -> Chart:
         [
             Series(
                 mode.mode,
-                [None] * (longest - len(mode.made)) + [batch.seconds for batch in reversed(mode.made)],
+                [None] * (longest - len(mode.ready_batches))
+                + [batch.seconds for batch in reversed(mode.ready_batches)],
                 MODE_STYLES[mode.mode],
                 "line",
                 ",.2f",

@@ -120,7 +120,7 @@ def _mode(
         is_paused=level.is_paused,
         is_predicted=is_predicted,
         stock=Stock.of(level),
-        made=history.made,
+        ready_batches=history.ready_batches,
         last_success=history.last_success,
         last_failure=history.last_failure,
         is_failing=history.is_failing,

@@ -36,12 +36,12 @@ class FinishedBatch:
 class ModeHistory:
     """Latest ready and latest failed batches of a mode, newest first."""
 
-    made: list[FinishedBatch] = field(default_factory=list)
+    ready_batches: list[FinishedBatch] = field(default_factory=list)
     failed: list[FinishedBatch] = field(default_factory=list)
 
     @property
     def last_success(self) -> FinishedBatch | None:
-        return self.made[0] if self.made else None
+        return self.ready_batches[0] if self.ready_batches else None
 
     @property
     def last_failure(self) -> FinishedBatch | None:
@@ -60,14 +60,14 @@ class DailyBatches:
 
     day: date
     tickets: dict[str, int]
-    made: int = 0
+    ready: int = 0
     failed: int = 0
     cancelled: int = 0
 
     def add(self, mode: str, status: str, batches: int, tickets: int) -> None:
         self.tickets[mode] += tickets
         if status == Status.READY:
-            self.made += batches
+            self.ready += batches
         elif status == Status.FAILED:
             self.failed += batches
         else:
@@ -79,12 +79,12 @@ class ErrorRate:
     """The share of failed batches among those finished in the last `days` days."""
 
     days: int
-    ended: int
+    finished: int
     failed: int
 
     @property
     def share(self) -> float | None:
-        return self.failed / self.ended if self.ended else None
+        return self.failed / self.finished if self.finished else None
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def mode_histories() -> dict[str, ModeHistory]:
     histories = {mode: ModeHistory() for mode in MODE_NAMES}
     for row in latest:
         history = histories[row.mode]
-        batches = history.made if row.status == Status.READY else history.failed
+        batches = history.ready_batches if row.status == Status.READY else history.failed
         batches.append(FinishedBatch(row.pk, row.finished_at, row.seconds, row.generated, row.error))
     return histories
 
@@ -137,7 +137,7 @@ def error_rate(days: Iterable[DailyBatches]) -> ErrorRate:
     """Return the error rate of the last ERROR_RATE_DAYS of `days`, not counting cancelled batches."""
     latest = list(days)[-ERROR_RATE_DAYS:]
     failed = sum(day.failed for day in latest)
-    return ErrorRate(len(latest), failed + sum(day.made for day in latest), failed)
+    return ErrorRate(len(latest), failed + sum(day.ready for day in latest), failed)
 
 
 def claim_counts(now: datetime, hours: int = HOURS) -> list[ClaimCount]:

@@ -86,14 +86,14 @@ class FailedBatchSerializer(Body):
 class DailyBatchesSerializer(Body):
     day = serializers.DateField()
     tickets = serializers.DictField(child=serializers.IntegerField())
-    ready = serializers.IntegerField(source="made")
+    ready = serializers.IntegerField()
     failed = serializers.IntegerField()
     cancelled = serializers.IntegerField()
 
 
 class ErrorRateSerializer(Body):
     days = serializers.IntegerField()
-    finished = serializers.IntegerField(source="ended")
+    finished = serializers.IntegerField()
     failed = serializers.IntegerField()
     share = serializers.FloatField()
 
@@ -168,7 +168,7 @@ class ModeSerializer(Body):
     is_predicted = serializers.BooleanField()
     is_failing = serializers.BooleanField()
     stock = StockSerializer()
-    ready_batches = FinishedBatchSerializer(source="made", many=True)
+    ready_batches = FinishedBatchSerializer(many=True)
     last_success = FinishedBatchSerializer()
     last_failure = FinishedBatchSerializer()
     model = ModelSerializer()

@@ -143,7 +143,7 @@ class ModeSnapshot:
     is_paused: bool
     is_predicted: bool
     stock: Stock
-    made: list[FinishedBatch]
+    ready_batches: list[FinishedBatch]
     last_success: FinishedBatch | None
     last_failure: FinishedBatch | None
     is_failing: bool

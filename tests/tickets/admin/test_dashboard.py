@@ -119,8 +119,8 @@ def test_the_newest_twenty_batches_are_told_however_many_failed_since() -> None:
 
     history = mode_histories()["random_forest"]
 
-    assert [batch.id for batch in history.made] == [batch.pk for batch in reversed(batches[1:])]
-    assert first.pk not in [batch.id for batch in history.made]
+    assert [batch.id for batch in history.ready_batches] == [batch.pk for batch in reversed(batches[1:])]
+    assert first.pk not in [batch.id for batch in history.ready_batches]
     assert len(history.failed) == 20
 
 
@@ -137,11 +137,11 @@ def test_a_day_counts_the_batches_that_ended_on_it_and_the_error_rate_seven_of_t
     days = recent_days(NOW)
 
     assert [str(day.day) for day in days[:1] + days[-1:]] == ["2026-11-11", "2026-11-24"]
-    assert (days[-2].tickets["random_forest"], days[-2].made, days[-2].failed) == (20, 1, 0)
-    assert (days[-1].tickets["v1"], days[-1].made, days[-1].failed, days[-1].cancelled) == (30, 1, 1, 1)
+    assert (days[-2].tickets["random_forest"], days[-2].ready, days[-2].failed) == (20, 1, 0)
+    assert (days[-1].tickets["v1"], days[-1].ready, days[-1].failed, days[-1].cancelled) == (30, 1, 1, 1)
     assert sum(day.failed for day in days) == 2
     rate = error_rate(days)
-    assert (rate.days, rate.ended, rate.failed, rate.share) == (7, 3, 1, 1 / 3)
+    assert (rate.days, rate.finished, rate.failed, rate.share) == (7, 3, 1, 1 / 3)
     assert error_rate([]).share is None
 
 
@@ -149,7 +149,7 @@ def test_tickets_handed_in_are_no_work_of_the_batches() -> None:
     insert_batch_tickets(some_tickets(7), "v1", draw_date=WEDNESDAY)
 
     assert (mode("v1").stock.available, mode("v1").last_success) == (7, None)
-    assert sum(day.made for day in recent_days(NOW)) == 0
+    assert sum(day.ready for day in recent_days(NOW)) == 0
 
 
 def test_what_runs_is_told_with_its_progress_and_what_waits_with_its_age() -> None:

@@ -37,7 +37,7 @@ MODE = ModeSnapshot(
     is_paused=False,
     is_predicted=True,
     stock=Stock(400, 18, 382, 100, 500, 18, 2, 3.5),
-    made=[SUCCESS],
+    ready_batches=[SUCCESS],
     last_success=SUCCESS,
     last_failure=FAILURE,
     is_failing=False,
@@ -253,7 +253,7 @@ def test_instants_are_in_utc_whatever_time_zone_is_active() -> None:
 def test_unknown_values_are_null_and_keep_their_keys() -> None:
     mode = replace(
         MODE,
-        made=[],
+        ready_batches=[],
         last_success=None,
         last_failure=None,
         model=None,

@@ -98,7 +98,9 @@ def _lines_by_title(snapshot: Snapshot) -> dict[str, list[str]]:
     drawn_at = f"{draws.drawn_at.astimezone(EASTERN):%Y-%m-%d %H:%M} New York"
     seconds_left = (draws.sales_close_at - snapshot.at).total_seconds()
     sales = f"sales close in {duration(seconds_left)}" if seconds_left > 0 else "sales are closed"
-    failed = f"{errors.failed:,} of {errors.ended:,} batches failed" if errors.ended else "no batch finished"
+    failed = (
+        f"{errors.failed:,} of {errors.finished:,} batches failed" if errors.finished else "no batch finished"
+    )
     claims = sum(count.claims for count in snapshot.claims)
     refused = sum(count.refused for count in snapshot.claims)
     prizes = [_describe_prizes(mode) for mode in snapshot.modes if mode.prizes.draws]
