@@ -24,7 +24,7 @@ ACTIONS = (
 )
 
 
-def permissions_of_groups() -> dict[str, set[str]]:
+def permissions_by_group() -> dict[str, set[str]]:
     """Return {group: {"app.codename", ...}}."""
     models = [model._meta for name in APPS for model in apps.get_app_config(name).get_models()]
     views = {f"{model.app_label}.view_{model.model_name}" for model in models} - set(HIDDEN)
@@ -36,7 +36,7 @@ def create_groups(sender: AppConfig, using: str = "default", apps: Any = apps, *
         group_model, permission_model = apps.get_model("auth", "Group"), apps.get_model("auth", "Permission")
     except LookupError:  # migrated back beyond the auth app
         return
-    for group_name, permission_names in permissions_of_groups().items():
+    for group_name, permission_names in permissions_by_group().items():
         permissions = list(permission_model.objects.using(using).filter(_named(permission_names)))
         if len(permissions) < len(permission_names):
             continue

@@ -21,7 +21,7 @@ from tickets.scoring.scorer import draws_to_score
 logger = logging.getLogger(__name__)
 
 
-def enqueue_batches(sender: type[PipelineRun], run: PipelineRun, **kwargs: Any) -> None:
+def enqueue_generation(sender: type[PipelineRun], run: PipelineRun, **kwargs: Any) -> None:
     """Enqueue one batch per mode of a pipeline run, unless it already has a generation run."""
     with log_ids(request=run.request_id), transaction.atomic():
         BatchTicketGenerator(modes=run.modes).generate_batch(
@@ -43,7 +43,7 @@ def enqueue_missing_batches() -> int:
     resumed = 0
     for run in list(completed.exclude(Exists(generated))):
         try:
-            enqueue_batches(PipelineRun, run)
+            enqueue_generation(PipelineRun, run)
             resumed += 1
         except ValueError:
             logger.exception("Tickets of pipeline run %s could not be enqueued", run)
@@ -61,5 +61,5 @@ def enqueue_scoring(sender: type[Draw], dates: Sequence[date], **kwargs: Any) ->
 
 
 def connect() -> None:
-    predictions_generated.connect(enqueue_batches, dispatch_uid="tickets.enqueue_batches")
+    predictions_generated.connect(enqueue_generation, dispatch_uid="tickets.enqueue_generation")
     draws_stored.connect(enqueue_scoring, dispatch_uid="tickets.enqueue_scoring")

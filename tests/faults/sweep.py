@@ -92,7 +92,7 @@ class Sweep:
 
     def deliver_often(self, number: int) -> None:
         """Deliver a run's tasks several times at once, once more at some moment, and once after its end."""
-        from tickets.generation.lifecycle import enqueue
+        from tickets.generation.lifecycle import enqueue_batches
 
         times = self.random.randint(2, 4)
         outcome, modes = self._next(number, f"{times} deliveries")
@@ -100,8 +100,8 @@ class Sweep:
         with self._followed(outcome, run):
             time.sleep(outcome.moment)
             outcome.is_amid = is_running(run)
-            enqueue(list(run.batches.all()))
-        enqueue(list(run.batches.all()))
+            enqueue_batches(list(run.batches.all()))
+        enqueue_batches(list(run.batches.all()))
 
     def _next(self, number: int, fault: str) -> tuple[Outcome, list[str]]:
         from tests.faults.databases import MODES

@@ -14,7 +14,7 @@ from django.test import override_settings
 from tests.faults.databases import DRAW, MODES, Template, connected
 from tests.faults.hosts import LEASE_SECONDS, Host
 from tickets.generation.generator import BatchTicketGenerator
-from tickets.generation.lifecycle import enqueue
+from tickets.generation.lifecycle import enqueue_batches
 from tickets.generation.verification import verify_batch
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
 
@@ -52,7 +52,7 @@ class World:
             run = GenerationRun.objects.get(pk=result["generation_run_id"])
             run.batches.update(chunk_size=chunk_size)
             for _ in range(deliveries - 1):
-                enqueue(list(run.batches.all()))
+                enqueue_batches(list(run.batches.all()))
         return run
 
     def wait_until_ended(self, *runs: GenerationRun, seconds: float = FINAL_SECONDS) -> float:

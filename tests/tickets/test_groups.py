@@ -27,7 +27,7 @@ from tests.factories import (
 )
 from tests.staff import client_of
 from tickets.generation.generator import BatchTicketGenerator
-from tickets.groups import APPS, create_groups, permissions_of_groups
+from tickets.groups import APPS, create_groups, permissions_by_group
 from tickets.models import ApiClient, TicketBatch
 from tickets.models.claims import ClaimHour
 from tickets.scoring.scorer import score_draw
@@ -186,7 +186,7 @@ def may(group: str) -> set[str]:
 
 
 def test_the_groups_are_there_after_a_migrate_and_a_viewer_may_only_view() -> None:
-    wanted = permissions_of_groups()
+    wanted = permissions_by_group()
 
     assert {name: may(name) for name in wanted} == wanted
     assert all(".view_" in name for name in may("viewer"))
@@ -201,7 +201,7 @@ def test_what_staff_made_of_a_group_stays_and_one_deleted_comes_back() -> None:
     call_command("migrate", verbosity=0)
 
     assert may("operator") == set()
-    assert may("viewer") == permissions_of_groups()["viewer"]
+    assert may("viewer") == permissions_by_group()["viewer"]
 
 
 def test_a_group_is_not_made_before_all_its_permissions_are() -> None:

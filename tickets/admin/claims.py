@@ -25,7 +25,7 @@ from shiolplus.adminsite.columns import (
 )
 from shiolplus.adminsite.export import ExportColumn, ExportMixin
 from tickets.admin.tickets import CappedChangeList, CappedPaginator
-from tickets.claims.allocation import tickets_of
+from tickets.claims.allocation import serialize_claimed_tickets
 from tickets.models.claims import Claim, ClaimHour
 from tickets.models.clients import ApiClient
 
@@ -145,7 +145,7 @@ class ClaimAdmin(ReadOnlyAdminMixin, ExportMixin):
                     f"{ticket['confidence']:.3f}",
                     prize_text(ticket["result"]),
                 )
-                for ticket in tickets_of(claim, draw)
+                for ticket in serialize_claimed_tickets(claim, draw)
             ),
         )
         return format_html(

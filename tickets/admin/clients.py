@@ -15,7 +15,7 @@ from predictions.modes.registry import MODE_NAMES
 from shiolplus.adminsite.action_pages import ActionAdmin, ActionRefused, Button, modes_field
 from tickets.admin.keys import CreateKeyPage, RevokeKeyPage
 from tickets.admin.policies import WholeNumber
-from tickets.claims.allocation import quota_of
+from tickets.claims.allocation import get_quota
 from tickets.models.clients import MAX_QUOTA, MAX_RATE, ApiClient
 
 KEYS_SHOWN = 100
@@ -83,7 +83,7 @@ class ApiClientAdmin(ActionAdmin):
         return [(CreateKeyPage.title, CreateKeyPage(self).url(client=client.name))]
 
     def page_context(self, request: HttpRequest, client: ApiClient) -> dict[str, Any]:
-        quota, now = quota_of(client), timezone.now()
+        quota, now = get_quota(client), timezone.now()
         keys = client.keys.order_by("revoked", "-created")[:KEYS_SHOWN]
         return super().page_context(request, client) | {
             "quota": f"{quota.used:,} of {quota.limit:,} tickets",

@@ -27,7 +27,7 @@ from tickets.admin.batches import PROGRESS_CSS, progress_bar
 from tickets.admin.regenerate import RegeneratePage
 from tickets.generation.generator import DEFAULT_MODES, BatchTicketGenerator
 from tickets.models import GenerationRun, TicketBatch
-from tickets.models.policies import MAX_BATCH_SIZE, policy_of
+from tickets.models.policies import MAX_BATCH_SIZE, get_policy
 
 
 class GenerateForm(forms.Form):
@@ -54,7 +54,7 @@ class _ModePreview:
 
     @classmethod
     def of(cls, mode: str, day: date, batch_size: int | None, stored: int) -> "_ModePreview":
-        policy, prediction = policy_of(mode), Prediction.objects.newest(mode, day)
+        policy, prediction = get_policy(mode), Prediction.objects.newest(mode, day)
         has_batch = prediction is not None and not policy.paused
         tickets = policy.effective(batch_size)["batch_size"] if has_batch else 0
         return cls(mode, prediction, policy.paused, tickets, stored)

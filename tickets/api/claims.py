@@ -32,7 +32,7 @@ from tickets.api.request_params import (
 )
 from tickets.api.response_cache import response_cache
 from tickets.api.serializers import ClaimSerializer, QuotaSerializer
-from tickets.claims.allocation import ClaimRequest, claim_tickets, quota_of, tickets_of
+from tickets.claims.allocation import ClaimRequest, claim_tickets, get_quota, serialize_claimed_tickets
 from tickets.models.claims import Claim
 from tickets.models.clients import ApiClient
 from tickets.store.retrieval import isoformat_utc
@@ -117,7 +117,7 @@ def serialize_claims(claims: Sequence[Claim]) -> list[dict[str, Any]]:
             "count": claim.count,
             "draw_date": claim.draw_date.isoformat(),
             "created_at": isoformat_utc(claim.created_at),
-            "tickets": tickets_of(claim, draws.get(claim.draw_date)),
+            "tickets": serialize_claimed_tickets(claim, draws.get(claim.draw_date)),
         }
         for claim in claims
     ]
@@ -131,4 +131,4 @@ class QuotaView(APIView):
     @extend_schema(operation_id="quota", tags=["claims"], responses=QuotaSerializer)
     def get(self, request: Request) -> Response:
         validate_query(NoQuery, request.META["QUERY_STRING"])
-        return Response(QuotaSerializer(quota_of(require_client(request))).data)
+        return Response(QuotaSerializer(get_quota(require_client(request))).data)

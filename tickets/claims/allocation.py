@@ -113,7 +113,7 @@ class Quota:
         return max(0, self.limit - self.used)
 
 
-def quota_of(client: ApiClient) -> Quota:
+def get_quota(client: ApiClient) -> Quota:
     day = eastern_date(timezone.now())
     used = QuotaUsage.objects.filter(client=client, day=day).values_list("used", flat=True).first()
     return Quota(client.daily_quota, used or 0, eastern_midnight_after(day))
@@ -165,7 +165,7 @@ def _allocate(client: ApiClient, request: ClaimRequest, key: str) -> Claim:
     _check_mode_allowed(client, request.mode)
     _check_sales_open(day, now)
     if not _consume_quota(client, eastern_date(now), request.count):
-        raise QuotaExceeded(quota_of(client), request.count)
+        raise QuotaExceeded(get_quota(client), request.count)
     tickets = _select_for_update_oldest(request.mode, day, request.count)
     if len(tickets) < request.count:
         raise _insufficient_stock(request, day, len(tickets))
@@ -245,7 +245,7 @@ def _insufficient_stock(request: ClaimRequest, day: date, available: int) -> Ins
     return InsufficientStock(detail, request.count, f"at most {available} at present")
 
 
-def tickets_of(claim: Claim, draw: Draw | None) -> list[dict[str, Any]]:
+def serialize_claimed_tickets(claim: Claim, draw: Draw | None) -> list[dict[str, Any]]:
     """Return the tickets of a claim as the API serializes them, with results if the draw is given."""
     rows = [
         (*numbers, *details) for numbers, details in zip(claim.numbers, claim.ticket_details, strict=True)

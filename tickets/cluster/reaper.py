@@ -8,7 +8,7 @@ from django.db import transaction
 
 from predictions.models import LeasedQuerySet, PipelineRun
 from predictions.pipeline.runner import enqueue_run, fail_abandoned
-from tickets.generation.lifecycle import enqueue, fail_if_exhausted
+from tickets.generation.lifecycle import enqueue_batches, fail_if_exhausted
 from tickets.models import TicketBatch
 from tickets.receivers import enqueue_missing_batches
 
@@ -29,7 +29,7 @@ def reap() -> ReapResult:
     return ReapResult(
         failed=sum(fail_if_exhausted(batch) for batch in exhausted_batches)
         + sum(fail_exhausted_run(run) for run in exhausted_runs),
-        batches=enqueue_overdue(TicketBatch.objects.generated(), lambda batch: enqueue([batch])),
+        batches=enqueue_overdue(TicketBatch.objects.generated(), lambda batch: enqueue_batches([batch])),
         runs=enqueue_overdue(PipelineRun.objects.all(), enqueue_run),
         signalled=enqueue_missing_batches(),
     )

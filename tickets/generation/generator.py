@@ -16,7 +16,7 @@ from predictions.powerball import check_ticket_date
 from predictions.workqueue.leases import DATABASE_OUTAGES
 from shiolplus.logs.context import current_request, log_ids
 from tickets.generation import statistics
-from tickets.generation.lifecycle import enqueue, finish_run_if_done
+from tickets.generation.lifecycle import enqueue_batches, finish_run_if_done
 from tickets.generation.planning import freeze_recipe
 from tickets.generation.worker import Watcher, run_batch
 from tickets.models import GenerationRun, Origin, TicketBatch
@@ -90,7 +90,7 @@ class BatchTicketGenerator:
             if created:
                 batches = _create_batches(run)
                 if async_mode:
-                    enqueue(batches)
+                    enqueue_batches(batches)
                 logger.info(
                     "Created ticket batches for the draw of %s: %s", day, ", ".join(run.modes) or "none"
                 )

@@ -30,7 +30,7 @@ Status = TicketBatch.Status
 LEASE_CLEARED: dict[str, Any] = {"token": None, "lease_until": None}
 
 
-def enqueue(batches: Iterable[TicketBatch]) -> None:
+def enqueue_batches(batches: Iterable[TicketBatch]) -> None:
     """Enqueue one task per batch, as part of the caller's transaction.
 
     A task only wakes a worker, which runs the highest-priority queued batch. The queue is named because a
@@ -53,7 +53,7 @@ def requeue(batch: TicketBatch) -> None:
         )
         if not released:
             raise LeaseLost
-        enqueue([batch])
+        enqueue_batches([batch])
 
 
 def requeue_with_backoff(batch: TicketBatch, error: str) -> None:
@@ -147,7 +147,7 @@ def retry_batch(batch: TicketBatch) -> bool:
             batch.save()
         run.status, run.error, run.finished_at = GenerationRun.Status.RUNNING, "", None
         run.save(update_fields=["status", "error", "finished_at"])
-        enqueue([batch])
+        enqueue_batches([batch])
     return True
 
 

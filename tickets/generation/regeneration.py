@@ -13,7 +13,7 @@ from predictions.draws.sources import upcoming_draw
 from predictions.models import Prediction
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import GenerationRun, TicketBatch
-from tickets.models.policies import MAX_BATCH_SIZE, policy_of
+from tickets.models.policies import MAX_BATCH_SIZE, get_policy
 from tickets.store.purge import PurgeCandidate, purge_candidates
 
 
@@ -32,7 +32,7 @@ def regeneration(mode: str, draw_date: date, size: int | None = None) -> Regener
 
     `size` defaults to the number of unclaimed tickets in stock, but at least the mode's batch size.
     """
-    policy, prediction = policy_of(mode), Prediction.objects.newest(mode, draw_date)
+    policy, prediction = get_policy(mode), Prediction.objects.newest(mode, draw_date)
     if draw_date < upcoming_draw():
         raise ValueError(f"the draw of {draw_date} is over")
     if policy.paused:

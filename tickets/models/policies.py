@@ -70,7 +70,7 @@ class ModePolicy(models.Model):
         )
 
 
-def policy_of(mode: str) -> ModePolicy:
+def get_policy(mode: str) -> ModePolicy:
     """Return a mode's policy, or an unsaved default."""
     return ModePolicy.objects.filter(mode=mode).first() or ModePolicy(mode=mode)
 

@@ -6,12 +6,12 @@ Every insert and delete updates the batches' counts in the same transaction.
 from tickets.store.deletion import (
     MAX_DAYS,
     clear_old_batch_tickets,
+    count_unpurgeable_claims,
     days_ago,
-    expired_claimed_tickets,
-    expired_tickets,
+    find_expired_claimed_tickets,
+    find_expired_tickets,
+    find_purgeable_tickets,
     purge_batch,
-    tickets_of_batch,
-    unpurgeable_claims,
 )
 from tickets.store.insertion import TicketRow, insert_batch_tickets, insert_rows
 from tickets.store.retrieval import get_batch_ticket_stats, get_cached_tickets
@@ -20,14 +20,14 @@ __all__ = [
     "MAX_DAYS",
     "TicketRow",
     "clear_old_batch_tickets",
+    "count_unpurgeable_claims",
     "days_ago",
-    "expired_claimed_tickets",
-    "expired_tickets",
+    "find_expired_claimed_tickets",
+    "find_expired_tickets",
+    "find_purgeable_tickets",
     "get_batch_ticket_stats",
     "get_cached_tickets",
     "insert_batch_tickets",
     "insert_rows",
     "purge_batch",
-    "tickets_of_batch",
-    "unpurgeable_claims",
 ]

@@ -17,7 +17,7 @@ from predictions.models import Draw
 from predictions.modes.registry import check_mode
 from predictions.powerball import EASTERN, draw_instant
 from tickets.models import PreGeneratedTicket, TicketBatch
-from tickets.models.policies import MAX_DAYS, policy_of
+from tickets.models.policies import MAX_DAYS, get_policy
 from tickets.models.scores import BatchScore
 
 DELETE_CHUNK = 5000  # rows per transaction, to block others only briefly
@@ -41,7 +41,7 @@ def days_ago(days: int) -> datetime:
     return timezone.now() - timedelta(days=days)
 
 
-def expired_tickets(days: int | None = None, mode: str | None = None) -> list[Tickets]:
+def find_expired_tickets(days: int | None = None, mode: str | None = None) -> list[Tickets]:
     """Return querysets of the unclaimed tickets created more than `days` times 24 hours ago.
 
     `days` defaults to each mode's policy. There is one queryset per mode and draw so that each can use
@@ -54,7 +54,7 @@ def expired_tickets(days: int | None = None, mode: str | None = None) -> list[Ti
         days_ago(days)
     stock = batches.order_by("draw_date", "mode").values_list("mode", "draw_date").distinct()
     created_before = {
-        name: days_ago(policy_of(name).keep_days if days is None else days)
+        name: days_ago(get_policy(name).keep_days if days is None else days)
         for name in sorted({name for name, _ in stock})
     }
     return [
@@ -65,7 +65,7 @@ def expired_tickets(days: int | None = None, mode: str | None = None) -> list[Ti
     ]
 
 
-def expired_claimed_tickets(mode: str | None = None) -> Tickets:
+def find_expired_claimed_tickets(mode: str | None = None) -> Tickets:
     """Return the claimed tickets whose draw is scored and took place more than CLAIM_KEEP_DAYS ago."""
     before = days_ago(settings.CLAIM_KEEP_DAYS)
     day = before.astimezone(EASTERN).date()
@@ -74,13 +74,13 @@ def expired_claimed_tickets(mode: str | None = None) -> Tickets:
     return (tickets if mode is None else tickets.filter(mode=check_mode(mode))).order_by("draw_date", "id")
 
 
-def tickets_of_batch(batch: TicketBatch, before: datetime | None = None) -> Tickets:
+def find_purgeable_tickets(batch: TicketBatch, before: datetime | None = None) -> Tickets:
     """Return the purgeable tickets of a batch, optionally only those created before an instant."""
     tickets = PreGeneratedTicket.objects.of_batch(batch).filter(UNCLAIMED | SCORED)
     return (tickets if before is None else tickets.filter(created_at__lt=before)).order_by("id")
 
 
-def unpurgeable_claims(batch: TicketBatch) -> int:
+def count_unpurgeable_claims(batch: TicketBatch) -> int:
     """Return the number of claimed tickets of a batch that are not scored yet."""
     claimed = PreGeneratedTicket.objects.filter(draw_date=batch.draw_date, claim__isnull=False, batch=batch)
     return claimed.exclude(SCORED).count()
@@ -98,11 +98,11 @@ def clear_old_batch_tickets(
     the first chunk, stop once `time.monotonic()` reaches `until`.
     """
     total = 0
-    for tickets in expired_tickets(days, mode):
+    for tickets in find_expired_tickets(days, mode):
         total += _delete_in_chunks(tickets, UNCLAIMED, watch, until)
         if total and _is_over(until):
             return total
-    return total + _delete_in_chunks(expired_claimed_tickets(mode), SCORED, watch, until)
+    return total + _delete_in_chunks(find_expired_claimed_tickets(mode), SCORED, watch, until)
 
 
 def purge_batch(
@@ -116,7 +116,7 @@ def purge_batch(
 
     `before` selects tickets by creation; `at_most` and `until` limit the work of one call.
     """
-    return _delete_in_chunks(tickets_of_batch(batch, before), UNCLAIMED | SCORED, watch, until, at_most)
+    return _delete_in_chunks(find_purgeable_tickets(batch, before), UNCLAIMED | SCORED, watch, until, at_most)
 
 
 def _delete_in_chunks(

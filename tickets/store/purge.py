@@ -12,7 +12,7 @@ from predictions.modes.registry import check_mode
 from predictions.workqueue import clusters
 from shiolplus.logs.context import current_request, log_ids
 from tickets.models import TicketBatch
-from tickets.store import purge_batch, tickets_of_batch, unpurgeable_claims
+from tickets.store import count_unpurgeable_claims, find_purgeable_tickets, purge_batch
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +45,8 @@ def purge_candidates(
 
 def _purgeable_count(batch: TicketBatch, before: datetime | None) -> int:
     if before is None:  # avoids counting a million rows
-        return batch.stored - unpurgeable_claims(batch)
-    return tickets_of_batch(batch, before).count()
+        return batch.stored - count_unpurgeable_claims(batch)
+    return find_purgeable_tickets(batch, before).count()
 
 
 def needs_background(candidates: Sequence[PurgeCandidate]) -> bool:

@@ -20,7 +20,7 @@ from tests.callers import CLAIMS, Answer, ask, at_once
 from tests.factories import make_client, make_key, make_prediction, some_tickets
 from tests.processes import web_server
 from tests.staff import superuser
-from tickets.claims.allocation import ClaimRequest, QuotaExceeded, claim_tickets, quota_of
+from tickets.claims.allocation import ClaimRequest, QuotaExceeded, claim_tickets, get_quota
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import Claim, ClaimHour, PreGeneratedTicket, TicketBatch
 from tickets.models.clients import ApiClient, QuotaUsage
@@ -96,8 +96,8 @@ def test_fifty_threads_of_one_client_get_exactly_its_quota(day: date) -> None:
     outcomes = Counter(at_once(MANY, claim, range(MANY)))
 
     assert outcomes == {"granted": 20, "spent": 30}
-    assert check_books() == quota_of(client).used == 60
-    assert quota_of(client).remaining == 0
+    assert check_books() == get_quota(client).used == 60
+    assert get_quota(client).remaining == 0
 
 
 def test_fifty_callers_of_a_server_get_exactly_their_clients_quota(port: int, day: date) -> None:
@@ -108,10 +108,10 @@ def test_fifty_callers_of_a_server_get_exactly_their_clients_quota(port: int, da
     responses = at_once(MANY, lambda number: post(port, key, f"key-{number}", day, 5), range(MANY))
 
     assert Counter(response.status for response in responses) == {201: 12, 429: 38}
-    assert check_books() == quota_of(client).used == 60
+    assert check_books() == get_quota(client).used == 60
     assert all(int(response.headers["Retry-After"]) > 60 for response in responses if response.status == 429)
     assert post(port, key, "the-rest", day, 4).status == 201
-    assert quota_of(client).remaining == 0
+    assert get_quota(client).remaining == 0
 
 
 # Many clients, one stock
@@ -183,13 +183,13 @@ def test_a_claim_whose_server_died_is_made_once_when_it_is_asked_for_again(
     with web_server(tmp_path / "log", **dying) as (_, dying_port):
         with pytest.raises((ConnectionError, http.client.HTTPException)):
             post(dying_port, key, "one", day, 5)
-        assert check_books() == quota_of(client).used == taken
+        assert check_books() == get_quota(client).used == taken
     before = list(Claim.objects.values_list("pk", flat=True))
     again = post(port, key, "one", day, 5)
 
     assert again.status == 201
     assert again.headers.get("Idempotency-Replayed") == ("true" if taken else None)
-    assert check_books() == quota_of(client).used == 5
+    assert check_books() == get_quota(client).used == 5
     assert [again.body["id"]] == before or not taken
 
 

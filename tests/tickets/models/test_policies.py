@@ -14,8 +14,8 @@ from predictions.modes.registry import MODE_NAMES
 from tests.factories import WEDNESDAY, make_prediction
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import GenerationRun, PreGeneratedTicket, TicketBatch
-from tickets.models.policies import PAUSED_REASON, ModePolicy, policies_by_mode, policy_of
-from tickets.receivers import enqueue_batches, enqueue_missing_batches
+from tickets.models.policies import PAUSED_REASON, ModePolicy, get_policy, policies_by_mode
+from tickets.receivers import enqueue_generation, enqueue_missing_batches
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -39,7 +39,7 @@ def test_every_mode_has_a_policy_and_the_defaults_hold_where_its_row_is_missing(
     ModePolicy.objects.all().delete()
 
     assert list(policies_by_mode()) == list(MODE_NAMES)
-    for policy in (*policies_by_mode().values(), policy_of("v1")):
+    for policy in (*policies_by_mode().values(), get_policy("v1")):
         assert (policy.batch_size, policy.keep_days, policy.priority, policy.paused) == (100, 7, 0, False)
 
 
@@ -241,7 +241,7 @@ def test_a_pipeline_run_makes_what_the_policies_say_and_a_pause_is_not_signalled
         pipeline_run_id="p", draw_date=WEDNESDAY, source="none", modes=["v1", "v2"], status="completed"
     )
     policy("v1", batch_size=250)
-    enqueue_batches(PipelineRun, run)
+    enqueue_generation(PipelineRun, run)
     assert batches() == [("v1", 250, 0), ("v2", 100, 0)]
 
     ModePolicy.objects.update(paused=True)

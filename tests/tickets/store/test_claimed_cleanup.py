@@ -26,7 +26,7 @@ from tickets.scoring.scorer import score_draw, score_known_draws
 from tickets.store import (
     clear_old_batch_tickets,
     deletion,
-    expired_claimed_tickets,
+    find_expired_claimed_tickets,
     insert_batch_tickets,
     purge_batch,
 )
@@ -297,7 +297,7 @@ def test_old_claimed_tickets_are_found_by_their_own_index() -> None:
         pytest.skip("EXPLAIN QUERY PLAN is SQLite's; PostgreSQL chooses by the size of the table")
 
     with CaptureQueriesContext(connection) as queries:
-        list(expired_claimed_tickets().values_list("batch", "pk")[:10])
+        list(find_expired_claimed_tickets().values_list("batch", "pk")[:10])
 
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {queries[0]['sql']}")

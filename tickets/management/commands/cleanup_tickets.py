@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from predictions.modes.registry import MODE_NAMES
 from shiolplus.cli import configure_console_logging, positive_int, progress, write_line
-from tickets.store import clear_old_batch_tickets, expired_claimed_tickets, expired_tickets
+from tickets.store import clear_old_batch_tickets, find_expired_claimed_tickets, find_expired_tickets
 
 
 class Command(BaseCommand):
@@ -34,8 +34,8 @@ class Command(BaseCommand):
         age = f"older than {days} days" if days else "older than the retention of their mode"
         claimed_age = f"drawn more than {settings.CLAIM_KEEP_DAYS} days ago"
         try:
-            expired = sum(queryset.count() for queryset in expired_tickets(days, mode))
-            claimed = expired_claimed_tickets(mode).count()
+            expired = sum(queryset.count() for queryset in find_expired_tickets(days, mode))
+            claimed = find_expired_claimed_tickets(mode).count()
             if options["dry_run"]:
                 claimed_text = f" and {claimed} claimed tickets {claimed_age}" if claimed else ""
                 write_line(self.stdout, verbosity, f"Would delete {expired} {tickets} {age}{claimed_text}.")
