@@ -33,9 +33,9 @@ from tests.factories import make_draw, make_prediction
 from tests.processes import web_server
 from tests.shiolplus.web.test_health import make_cluster
 from tickets.generation.generator import BatchTicketGenerator
-from tickets.management.commands import status
 from tickets.monitoring.collector import take_snapshot
 from tickets.monitoring.diagnostics import diagnose
+from tickets.monitoring.serializers import serialize_status
 
 ROOT = Path(settings.BASE_DIR)
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in ROOT.glob("docs/*.md"))]
@@ -354,7 +354,7 @@ def test_every_key_of_status_is_documented() -> None:
 
     documented = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
 
-    assert documented == status.as_json(snapshot, diagnose(snapshot)).keys()
+    assert documented == serialize_status(snapshot, diagnose(snapshot)).keys()
 
 
 def test_every_system_check_is_documented() -> None:

@@ -19,10 +19,7 @@ from tickets.monitoring.conditions import find_conditions, key_conditions
 from tickets.monitoring.history import ModeHistory, claim_counts, error_rate, mode_histories, recent_days
 from tickets.monitoring.snapshot import (
     Draws,
-    FailedBatch,
-    Model,
     ModeSnapshot,
-    Pipeline,
     Prizes,
     Skill,
     Snapshot,
@@ -114,7 +111,6 @@ def _modes(now: datetime) -> list[ModeSnapshot]:
 def _mode(
     level: StockLevel, profile: ModeProfile, history: ModeHistory, result: ModeResult, is_predicted: bool
 ) -> ModeSnapshot:
-    model, skill = profile.model, profile.skill
     return ModeSnapshot(
         mode=level.mode,
         is_paused=level.is_paused,
@@ -124,25 +120,21 @@ def _mode(
         last_success=history.last_success,
         last_failure=history.last_failure,
         is_failing=history.is_failing,
-        model=None if model is None else Model.of(model),
-        skill=None if skill is None else Skill.of(skill),
+        model=profile.model,
+        skill=None if profile.skill is None else Skill.of(profile.skill),
         prizes=Prizes.of(result),
     )
 
 
-def _finished_pipelines() -> tuple[Pipeline | None, Pipeline | None]:
+def _finished_pipelines() -> tuple[PipelineRun | None, PipelineRun | None]:
     finished = PipelineRun.objects.exclude(status=PipelineRun.Status.RUNNING).order_by("-id")
     completed = finished.filter(status=PipelineRun.Status.COMPLETED)
     newest = Q(pk__in=finished.values("pk")[:1]) | Q(pk__in=completed.values("pk")[:1])
-    runs = [
-        Pipeline(run.pk, run.pipeline_run_id, run.status, run.finished_at, run.seconds, run.error)
-        for run in PipelineRun.objects.filter(newest).order_by("-id")
-    ]
+    runs = list(PipelineRun.objects.filter(newest).order_by("-id"))
     last_completed = next((run for run in runs if run.status == PipelineRun.Status.COMPLETED), None)
     return (runs[0] if runs else None), last_completed
 
 
-def _failed_batches(now: datetime) -> list[FailedBatch]:
+def _failed_batches(now: datetime) -> list[TicketBatch]:
     upcoming = TicketBatch.objects.generated().filter(draw_date__gte=next_draw(now))
-    failed = upcoming.filter(status=TicketBatch.Status.FAILED).order_by("-id")[:MAX_FAILED_BATCHES]
-    return [FailedBatch(batch.pk, batch.mode, batch.draw_date, batch.error) for batch in failed]
+    return list(upcoming.filter(status=TicketBatch.Status.FAILED).order_by("-id")[:MAX_FAILED_BATCHES])

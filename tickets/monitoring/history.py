@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from django.db.models import Count, F, QuerySet, Sum, Window
@@ -22,36 +23,25 @@ Status = TicketBatch.Status
 
 
 @dataclass(frozen=True)
-class FinishedBatch:
-    """A finished batch; `seconds` is None if it never started."""
-
-    id: int
-    finished_at: datetime
-    seconds: float | None
-    tickets: int
-    error: str
-
-
-@dataclass(frozen=True)
 class ModeHistory:
     """Latest ready and latest failed batches of a mode, newest first."""
 
-    ready_batches: list[FinishedBatch] = field(default_factory=list)
-    failed: list[FinishedBatch] = field(default_factory=list)
+    ready_batches: list[TicketBatch] = field(default_factory=list)
+    failed: list[TicketBatch] = field(default_factory=list)
 
     @property
-    def last_success(self) -> FinishedBatch | None:
+    def last_success(self) -> TicketBatch | None:
         return self.ready_batches[0] if self.ready_batches else None
 
     @property
-    def last_failure(self) -> FinishedBatch | None:
+    def last_failure(self) -> TicketBatch | None:
         return self.failed[0] if self.failed else None
 
     @property
     def is_failing(self) -> bool:
         """Return True if the most recently finished batch has failed."""
-        success, failure = self.last_success, self.last_failure
-        return failure is not None and (success is None or failure.finished_at > success.finished_at)
+        latest = [batch for batch in (self.last_success, self.last_failure) if batch is not None]
+        return bool(latest) and max(latest, key=attrgetter("finished_at")).status == Status.FAILED
 
 
 @dataclass
@@ -106,12 +96,10 @@ def mode_histories() -> dict[str, ModeHistory]:
     """Return the latest batches of every mode, in one query."""
     rank = Window(RowNumber(), partition_by=[F("mode"), F("status")], order_by=F("finished_at").desc())
     ranked = _finished().filter(status__in=[Status.READY, Status.FAILED]).annotate(rank=rank)
-    latest: Iterable[Any] = ranked.filter(rank__lte=LATEST_BATCHES).order_by("-finished_at", "-id")
     histories = {mode: ModeHistory() for mode in MODE_NAMES}
-    for row in latest:
-        history = histories[row.mode]
-        batches = history.ready_batches if row.status == Status.READY else history.failed
-        batches.append(FinishedBatch(row.pk, row.finished_at, row.seconds, row.generated, row.error))
+    for batch in ranked.filter(rank__lte=LATEST_BATCHES).order_by("-finished_at", "-id"):
+        history = histories[batch.mode]
+        (history.ready_batches if batch.status == Status.READY else history.failed).append(batch)
     return histories
 
 

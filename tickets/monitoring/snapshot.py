@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from predictions.evaluation.comparison import Comparison
-from predictions.models import TrainedModel
+from predictions.models import PipelineRun, TrainedModel
 from predictions.powerball import last_draw
 from tickets.demand.inventory import StockLevel
+from tickets.models import TicketBatch
 from tickets.monitoring.conditions import Condition
-from tickets.monitoring.history import ClaimCount, DailyBatches, ErrorRate, FinishedBatch
+from tickets.monitoring.history import ClaimCount, DailyBatches, ErrorRate
 from tickets.monitoring.workload import Workload
 from tickets.scoring.results import ModeResult
 
@@ -79,18 +80,6 @@ class Stock:
 
 
 @dataclass(frozen=True)
-class Model:
-    id: int
-    created_at: datetime
-    draws_through: date
-    pinned: bool
-
-    @classmethod
-    def of(cls, model: TrainedModel) -> "Model":
-        return cls(model.pk, model.created_at, model.draws_through, model.pinned)
-
-
-@dataclass(frozen=True)
 class Skill:
     """A mode's log-loss gain over the uniform baseline, in nats per draw, with its 95 % interval."""
 
@@ -143,31 +132,13 @@ class ModeSnapshot:
     is_paused: bool
     is_predicted: bool
     stock: Stock
-    ready_batches: list[FinishedBatch]
-    last_success: FinishedBatch | None
-    last_failure: FinishedBatch | None
+    ready_batches: list[TicketBatch]
+    last_success: TicketBatch | None
+    last_failure: TicketBatch | None
     is_failing: bool
-    model: Model | None
+    model: TrainedModel | None
     skill: Skill | None
     prizes: Prizes
-
-
-@dataclass(frozen=True)
-class FailedBatch:
-    id: int
-    mode: str
-    draw_date: date
-    error: str
-
-
-@dataclass(frozen=True)
-class Pipeline:
-    id: int
-    pipeline_run_id: str
-    status: str
-    finished_at: datetime | None
-    seconds: float | None
-    error: str
 
 
 @dataclass(frozen=True)
@@ -180,7 +151,7 @@ class Snapshot:
     days: list[DailyBatches]
     error_rate: ErrorRate
     claims: list[ClaimCount]
-    pipeline: Pipeline | None  # last finished run
-    pipeline_completed: Pipeline | None
-    failed: list[FailedBatch]  # not retried, for upcoming draws, newest first
+    pipeline: PipelineRun | None  # last finished run
+    pipeline_completed: PipelineRun | None
+    failed: list[TicketBatch]  # not retried, for upcoming draws, newest first
     conditions: list[Condition]

@@ -14,22 +14,6 @@ Status = TicketBatch.Status
 
 
 @dataclass(frozen=True)
-class ActiveBatch:
-    """A batch that has started: running, or queued for its next time slice."""
-
-    id: int
-    mode: str
-    status: str
-    draw_date: date
-    generated: int
-    requested: int
-    rate: float | None  # tickets per second
-    seconds_left: float | None
-    attempts: int
-    error: str
-
-
-@dataclass(frozen=True)
 class ActivePipeline:
     """An unfinished pipeline run. `step` is "" while it waits for a worker."""
 
@@ -44,9 +28,12 @@ class ActivePipeline:
 
 @dataclass(frozen=True)
 class Workload:
-    """Work at an instant. `waiting` counts the queued batches that have not started."""
+    """Work at an instant. `waiting` counts the queued batches that have not started.
 
-    batches: list[ActiveBatch]
+    `batches` have started: they run, or are queued for their next time slice.
+    """
+
+    batches: list[TicketBatch]
     pipelines: list[ActivePipeline]
     waiting: int
     oldest_waiting_seconds: float | None
@@ -65,25 +52,10 @@ def workload_at(now: datetime) -> Workload:
     started = TicketBatch.objects.unfinished().filter(started_at__isnull=False).order_by("id")
     runs = PipelineRun.objects.unfinished().order_by("id").prefetch_related("steps")
     return Workload(
-        batches=[_active_batch(batch) for batch in started[:MAX_ACTIVE_BATCHES]],
+        batches=list(started[:MAX_ACTIVE_BATCHES]),
         pipelines=[_active_pipeline(run) for run in runs],
         waiting=waiting["count"],
         oldest_waiting_seconds=waiting["oldest"] and max(0.0, (now - waiting["oldest"]).total_seconds()),
-    )
-
-
-def _active_batch(batch: TicketBatch) -> ActiveBatch:
-    return ActiveBatch(
-        id=batch.pk,
-        mode=batch.mode,
-        status=batch.status,
-        draw_date=batch.draw_date,
-        generated=batch.generated,
-        requested=batch.requested,
-        rate=batch.rate,
-        seconds_left=batch.seconds_left,
-        attempts=batch.attempts,
-        error=batch.error,
     )
 
 

@@ -84,7 +84,7 @@ def test_a_mode_shows_its_stock_its_last_batches_and_its_model() -> None:
     assert (shown.stock.stored, shown.stock.claimed, shown.stock.available) == (20, 5, 15)
     assert (shown.stock.on_order, shown.is_predicted, shown.is_paused) == (30, True, False)
     assert shown.last_success is not None
-    assert (shown.last_success.id, shown.last_success.tickets, shown.last_success.seconds) == (
+    assert (shown.last_success.id, shown.last_success.generated, shown.last_success.seconds) == (
         batch.pk,
         20,
         4.0,

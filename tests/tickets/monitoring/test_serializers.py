@@ -8,16 +8,15 @@ from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
+from predictions.models import PipelineRun, TrainedModel
 from predictions.modes.registry import MODE_NAMES
-from tickets.management.commands.status import as_json
+from tickets.models import TicketBatch
 from tickets.monitoring.diagnostics import Diagnostic
-from tickets.monitoring.history import ClaimCount, DailyBatches, ErrorRate, FinishedBatch
+from tickets.monitoring.history import ClaimCount, DailyBatches, ErrorRate
+from tickets.monitoring.serializers import serialize_status
 from tickets.monitoring.snapshot import (
     Draws,
-    FailedBatch,
-    Model,
     ModeSnapshot,
-    Pipeline,
     Prizes,
     Skill,
     Snapshot,
@@ -25,13 +24,18 @@ from tickets.monitoring.snapshot import (
     Worker,
     Workers,
 )
-from tickets.monitoring.workload import ActiveBatch, ActivePipeline, Workload
+from tickets.monitoring.workload import ActivePipeline, Workload
 
 WEDNESDAY = date(2026, 11, 25)
 NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
-SUCCESS = FinishedBatch(7, NOW - timedelta(minutes=2), 1.25, 400, "")
-FAILURE = FinishedBatch(6, NOW - timedelta(minutes=3), None, 0, "disk full")
-LAST_RUN = Pipeline(12, "p-12", "failed", NOW - timedelta(minutes=5), 61.5, "data: no draws")
+SUCCESS = TicketBatch(
+    pk=7, started_at=NOW - timedelta(seconds=121.25), finished_at=NOW - timedelta(minutes=2), generated=400
+)
+FAILURE = TicketBatch(
+    pk=6, mode="v1", draw_date=WEDNESDAY, finished_at=NOW - timedelta(minutes=3), error="disk full"
+)
+RUN_TIMES = {"started_at": NOW - timedelta(seconds=361.5), "finished_at": NOW - timedelta(minutes=5)}
+LAST_RUN = PipelineRun(pk=12, pipeline_run_id="p-12", status="failed", error="data: no draws", **RUN_TIMES)
 MODE = ModeSnapshot(
     mode="v1",
     is_paused=False,
@@ -41,7 +45,9 @@ MODE = ModeSnapshot(
     last_success=SUCCESS,
     last_failure=FAILURE,
     is_failing=False,
-    model=Model(3, NOW - timedelta(days=1), date(2026, 11, 23), True),
+    model=TrainedModel(
+        pk=3, created_at=NOW - timedelta(days=1), draws_through=date(2026, 11, 23), pinned=True
+    ),
     skill=Skill(0.01, 0.0097, 0.0103, 40, "better than chance"),
     prizes=Prizes(31, 400, 28, 127.5, 800, 0.02, -0.01, 0.05, "indistinguishable from chance"),
 )
@@ -62,7 +68,18 @@ SNAPSHOT = Snapshot(
         last_seen_at=None,
     ),
     workload=Workload(
-        batches=[ActiveBatch(8, "lstm", "running", WEDNESDAY, 100, 400, 50.0, 6.0, 1, "")],
+        batches=[
+            TicketBatch(
+                pk=8,
+                mode="lstm",
+                status="running",
+                draw_date=WEDNESDAY,
+                generated=100,
+                requested=400,
+                rate=50.0,
+                attempts=1,
+            )
+        ],
         pipelines=[ActivePipeline(13, "p-13", WEDNESDAY, "training", 5, 6, NOW)],
         waiting=2,
         oldest_waiting_seconds=180.0,
@@ -72,8 +89,8 @@ SNAPSHOT = Snapshot(
     error_rate=ErrorRate(7, 4, 1),
     claims=[ClaimCount(NOW.replace(minute=0), "v1", 4, 18, 2)],
     pipeline=LAST_RUN,
-    pipeline_completed=replace(LAST_RUN, id=11, pipeline_run_id="p-11", status="completed", error=""),
-    failed=[FailedBatch(6, "v1", WEDNESDAY, "disk full")],
+    pipeline_completed=PipelineRun(pk=11, pipeline_run_id="p-11", status="completed", **RUN_TIMES),
+    failed=[FAILURE],
     conditions=[],
 )
 NOTICE = Diagnostic("notice", "pinned_model", "v1 is pinned.", "Activate another.", "v1")
@@ -238,7 +255,7 @@ DOCUMENT = {
 
 
 def document_of(snapshot: Snapshot, *diagnostics: Diagnostic) -> Any:
-    return json.loads(json.dumps(as_json(snapshot, list(diagnostics))))
+    return json.loads(json.dumps(serialize_status(snapshot, list(diagnostics))))
 
 
 def test_the_document_has_every_key_of_the_contract_and_no_other() -> None:

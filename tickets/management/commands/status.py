@@ -19,7 +19,7 @@ from tickets.monitoring.collector import take_snapshot
 from tickets.monitoring.diagnostics import LEVELS, Diagnostic, diagnose, overall_status
 from tickets.monitoring.durations import duration
 from tickets.monitoring.history import HOURS
-from tickets.monitoring.serializers import StatusSerializer
+from tickets.monitoring.serializers import serialize_status
 from tickets.monitoring.snapshot import ModeSnapshot, Snapshot
 
 PIPED_WIDTH = 160  # columns, if the output is not a terminal
@@ -52,21 +52,15 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         configure_console_logging(options["verbosity"])
-        picture = take_snapshot(timezone.now())
-        troubles = diagnose(picture)
+        snapshot = take_snapshot(timezone.now())
+        diagnostics = diagnose(snapshot)
         if options["json"]:
-            self.stdout.write(json.dumps(as_json(picture, troubles), indent=1))
+            self.stdout.write(json.dumps(serialize_status(snapshot, diagnostics), indent=1))
         elif options["verbosity"] > 0:
-            print_snapshot(self.stdout, picture, troubles)
-            write_line(self.stdout, options["verbosity"], summary(troubles))
-        if overall_status(troubles) == "error":
+            print_snapshot(self.stdout, snapshot, diagnostics)
+            write_line(self.stdout, options["verbosity"], summary(diagnostics))
+        if overall_status(diagnostics) == "error":
             sys.exit(1)
-
-
-def as_json(snapshot: Snapshot, diagnostics: list[Diagnostic]) -> dict[str, Any]:
-    """Return the document of `--json`; `state` is well, warning or error."""
-    status = {"state": overall_status(diagnostics), "diagnostics": diagnostics, "snapshot": snapshot}
-    return StatusSerializer(status).data
 
 
 def summary(diagnostics: list[Diagnostic]) -> str:
@@ -176,7 +170,7 @@ def _mode_cells(mode: ModeSnapshot) -> list[str]:
     batch_cells = ["-", "", ""]
     if batch is not None:
         finished_at = f"{batch.finished_at:%m-%d %H:%M}"
-        batch_cells = [finished_at, duration(batch.seconds or 0), f"{batch.tickets:,}"]
+        batch_cells = [finished_at, duration(batch.seconds or 0), f"{batch.generated:,}"]
     return [
         mode.mode + (" (paused)" if mode.is_paused else ""),
         *(f"{count:,}" for count in (stock.available, stock.reorder_point, stock.on_order, stock.claimed)),
