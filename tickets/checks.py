@@ -2,11 +2,10 @@
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import ceil
 from typing import Any
 
-from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
@@ -28,11 +27,36 @@ PLACEHOLDERS = {
     *("insecure", "password", "default", "test", "testing", "only-for-tests", "dev", "development"),
 }
 
-Apps = Sequence[AppConfig] | None
+Check = Callable[[], list[CheckMessage]]
+
+
+def check_of_table(model: type[Model]) -> Callable[[Check], Check]:
+    """Register a check for `check --database default`, skipped until the table has all its columns.
+
+    `migrate` runs the checks before it adds new columns.
+    """
+
+    def decorate(check: Check) -> Check:
+        @register(Tags.database)
+        def check_migrated(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+            return check() if "default" in (databases or []) and _is_migrated(model) else []
+
+        return check
+
+    return decorate
+
+
+def _is_migrated(model: type[Model]) -> bool:
+    database, table = connections["default"], model._meta.db_table
+    with database.cursor() as cursor:
+        if table not in database.introspection.table_names(cursor):
+            return False
+        columns = {column.name for column in database.introspection.get_table_description(cursor, table)}
+    return {field.column for field in model._meta.local_concrete_fields} <= columns
 
 
 @register(Tags.files)
-def check_var(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+def check_var(**kwargs: Any) -> list[CheckMessage]:
     """E001: var/, its logs or its models are not writable."""
     subfolders = [path for path in (settings.VAR / "logs", settings.MODELS_DIR) if os.path.exists(path)]
     return [
@@ -47,7 +71,7 @@ def check_var(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def check_queue_timings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+def check_queue_timings(**kwargs: Any) -> list[CheckMessage]:
     """E002: a queue redelivers a task that still waits, runs or is leased, or times it out too early."""
     main = {name: value for name, value in settings.Q_CLUSTER.items() if name != "ALT_CLUSTERS"}
     queues = {main["name"]: main} | {
@@ -63,7 +87,9 @@ def check_queue_timings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 def _timing_faults(queue: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield (message, hint) pairs."""
     retry, timeout, lease = queue["retry"], queue["timeout"], settings.LEASE_SECONDS
-    if retry <= (longest := _longest_wait(queue)):
+    rounds = 1 + ceil((queue["queue_limit"] + queue["bulk"]) / queue["workers"])
+    longest = rounds * (timeout + 3)  # seconds, from delivery to end of a task behind a full queue
+    if retry <= longest:
         yield (
             f"retry is {retry} s, but a task may wait and run for {longest} s.",
             "retry must exceed (1 + ceil((queue_limit + bulk) / workers)) * (timeout + 3).",
@@ -81,14 +107,8 @@ def _timing_faults(queue: dict[str, Any]) -> Iterator[tuple[str, str]]:
         )
 
 
-def _longest_wait(queue: dict[str, Any]) -> int:
-    """Return the longest time in seconds from delivery to end of a task behind a full queue."""
-    rounds = 1 + ceil((queue["queue_limit"] + queue["bulk"]) / queue["workers"])
-    return int(rounds * (queue["timeout"] + 3))
-
-
 @register
-def check_debug(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+def check_debug(**kwargs: Any) -> list[CheckMessage]:
     """W003: SHIOL_DEBUG on a server that other machines can reach."""
     public = _public_hosts()
     if not (settings.DEBUG and public):
@@ -103,7 +123,7 @@ def check_debug(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security, deploy=True)
-def check_tls(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+def check_tls(**kwargs: Any) -> list[CheckMessage]:
     """W020: HTTPS is required, but no proxy is trusted to report it."""
     networks, has_unix = settings.TRUSTED_PROXIES
     if not settings.SECURE_SSL_REDIRECT or networks or has_unix:
@@ -117,13 +137,9 @@ def check_tls(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     ]
 
 
-@register(Tags.database)
-def check_draws(
-    app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
+@check_of_table(Draw)
+def check_draws() -> list[CheckMessage]:
     """W004: draws missing or out of date."""
-    if not _has_table(databases, Draw):
-        return []
     if not is_stale(newest := newest_draw_day()):
         return []
     return [
@@ -135,13 +151,9 @@ def check_draws(
     ]
 
 
-@register(Tags.database)
-def check_models(
-    app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
+@check_of_table(TrainedModel)
+def check_models() -> list[CheckMessage]:
     """W005: a mode without an active model or its file."""
-    if not _has_table(databases, TrainedModel):
-        return []
     return [
         Warning(
             f"Mode {mode} {problem}.",
@@ -153,13 +165,9 @@ def check_models(
     ]
 
 
-@register(Tags.database)
-def check_indexes(
-    app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
+@check_of_table(PreGeneratedTicket)
+def check_indexes() -> list[CheckMessage]:
     """W006: a missing index, without which retrieval scans the whole table."""
-    if not _has_table(databases, PreGeneratedTicket):
-        return []
     return [
         Warning(
             f"The ticket table has no index {index.name}: retrieval or cleanup is slow.",
@@ -171,24 +179,22 @@ def check_indexes(
 
 
 @register(Tags.caches)
-def check_cache_of_workers(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+def check_cache_of_workers(**kwargs: Any) -> list[CheckMessage]:
     """W007: several web workers without a shared cache."""
     workers = os.environ.get("WEB_CONCURRENCY", "")
     is_many = workers.isdigit() and int(workers) > 1
     return _unshared_cache(f"WEB_CONCURRENCY is {workers}") if is_many else []
 
 
-@register(Tags.database)
-def check_cache_of_hosts(
-    app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
+@check_of_table(Cluster)
+def check_cache_of_hosts() -> list[CheckMessage]:
     """W007: several hosts without a shared cache."""
-    hosts = _cluster_hosts() if _has_table(databases, Cluster) else []
+    hosts = _cluster_hosts()
     return _unshared_cache(f"clusters are alive on {', '.join(hosts)}") if len(hosts) > 1 else []
 
 
 @register(Tags.caches)
-def check_redis(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+def check_redis(**kwargs: Any) -> list[CheckMessage]:
     """W032: Redis does not accept writes. E020: Redis refuses the password of CACHE_URL."""
     return [
         Error(condition.message, hint=condition.hint, id="shiolplus.E020")
@@ -212,15 +218,11 @@ def _unshared_cache(reason: str) -> list[CheckMessage]:
     ]
 
 
-@register(Tags.database)
-def check_hosts_of_sqlite(
-    app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
+@check_of_table(Cluster)
+def check_hosts_of_sqlite() -> list[CheckMessage]:
     """E008: a SQLite file used by several hosts, which corrupts it."""
-    if connections["default"].vendor != "sqlite" or not _has_table(databases, Cluster):
-        return []
     others = [host for host in _cluster_hosts() if host != socket.gethostname()]
-    if not others:
+    if connections["default"].vendor != "sqlite" or not others:
         return []
     return [
         Error(
@@ -233,36 +235,27 @@ def check_hosts_of_sqlite(
 
 
 @register(Tags.security)
-def check_secret_key(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+def check_secret_key(**kwargs: Any) -> list[CheckMessage]:
     """E009: a well-known secret key on a public server. W009: a guessable secret key."""
-    if settings.DEBUG or not (problem := _key_problem(settings.SECRET_KEY)):
+    key, public = settings.SECRET_KEY, _public_hosts()
+    is_placeholder = (
+        key.startswith("django-insecure-") or key.strip().lower().replace("_", "-") in PLACEHOLDERS
+    )
+    if settings.DEBUG or not (is_placeholder or len(key) < MIN_KEY_LENGTH):
         return []
+    problem = f"has {len(key)} characters, fewer than {MIN_KEY_LENGTH}"
+    if is_placeholder:
+        problem = "is a well-known placeholder"
     text = f"The secret key {problem}: anyone who guesses it can sign tasks that the clusters execute."
     hint = "Run `manage.py init` for a random key, or set the same SHIOL_SECRET_KEY for web and clusters."
-    if _is_placeholder(settings.SECRET_KEY) and (public := _public_hosts()):
+    if is_placeholder and public:
         return [Error(f"{text} {', '.join(public)} is served with it.", hint=hint, id="shiolplus.E009")]
     return [Warning(text, hint=hint, id="shiolplus.W009")]
 
 
-def _key_problem(key: str) -> str:
-    if _is_placeholder(key):
-        return "is a well-known placeholder"
-    if len(key) < MIN_KEY_LENGTH:
-        return f"has {len(key)} characters, fewer than {MIN_KEY_LENGTH}"
-    return ""
-
-
-def _is_placeholder(key: str) -> bool:
-    return key.startswith("django-insecure-") or key.strip().lower().replace("_", "-") in PLACEHOLDERS
-
-
-@register(Tags.database)
-def check_shared_key(
-    app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
+@check_of_table(Cluster)
+def check_shared_key() -> list[CheckMessage]:
     """E010: a cluster with another secret key, which cannot read this process's tasks."""
-    if not _has_table(databases, Cluster):
-        return []
     return [
         Error(
             f"Cluster {cluster} has another secret key than this process: each deletes the other's tasks "
@@ -290,18 +283,3 @@ def _model_problem(mode: str) -> str:
         pinned = "; it stays pinned to it until another is activated in the admin" if model.pinned else ""
         return f"has no model file {model.file}{pinned}"
     return ""
-
-
-def _has_table(databases: Sequence[str] | None, model: type[Model]) -> bool:
-    """Return True if database checks were requested and the table has all columns of the model.
-
-    `migrate` runs the checks before it adds new columns.
-    """
-    if "default" not in (databases or []):
-        return False
-    database, table = connections["default"], model._meta.db_table
-    with database.cursor() as cursor:
-        if table not in database.introspection.table_names(cursor):
-            return False
-        columns = {column.name for column in database.introspection.get_table_description(cursor, table)}
-    return {field.column for field in model._meta.local_concrete_fields} <= columns
