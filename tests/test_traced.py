@@ -120,7 +120,7 @@ def test_claim_stores_request_id() -> None:
 def test_queued_purge_logs_request_id() -> None:
     insert_batch_tickets(some_tickets(3), "v1", draw_date=draw_on_sale())
     with log_ids(request=ID):
-        enqueue_purge(purge_candidates(mode="v1"), None)
+        enqueue_purge([candidate.batch.pk for candidate in purge_candidates(mode="v1")])
     task = OrmQ.objects.get().task
 
     purge_ticket_batch(*task["args"])

@@ -92,7 +92,7 @@ class PurgePage(ClusterActionPage):
         candidates = candidates_of(cleaned_data, before)
         older = f" older than {cleaned_data['days']} days" if cleaned_data["days"] else ""
         if needs_background(candidates):
-            enqueue_purge(candidates, before)
+            enqueue_purge([candidate.batch.pk for candidate in candidates], before)
             for batch, tickets in candidates:
                 self.model_admin.log_change(request, batch, f"Enqueued purge of {tickets} tickets{older}.")
             total = sum(candidate.tickets for candidate in candidates)

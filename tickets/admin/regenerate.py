@@ -11,7 +11,7 @@ from predictions.admin.fields import TicketDateField, run_id_field
 from predictions.models import new_run_id
 from predictions.modes.registry import MODE_NAMES
 from shiolplus.adminsite.action_pages import choice_field, number_field, refusing
-from tickets.generation.regeneration import regenerate, regeneration
+from tickets.generation.regeneration import plan_regeneration, regenerate
 from tickets.models.policies import MAX_BATCH_SIZE
 
 
@@ -41,7 +41,7 @@ class RegeneratePage(ClusterActionPage):
 
     def preview_context(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
         with refusing(f"Mode {cleaned_data['mode']} cannot be regenerated"):
-            planned = regeneration(cleaned_data["mode"], cleaned_data["draw_date"], cleaned_data["size"])
+            planned = plan_regeneration(cleaned_data["mode"], cleaned_data["draw_date"], cleaned_data["size"])
         return {
             "planned": planned,
             "size": f"{planned.size:,}",

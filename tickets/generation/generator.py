@@ -1,6 +1,7 @@
 """Start generation runs, in the background or inline, and report their results."""
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 from datetime import date
@@ -20,7 +21,7 @@ from tickets.generation.lifecycle import enqueue_batches, finish_run_if_done
 from tickets.generation.planning import freeze_recipe
 from tickets.generation.worker import Watcher, run_batch
 from tickets.models import GenerationRun, Origin, TicketBatch
-from tickets.models.policies import MAX_BATCH_SIZE, MAX_DAYS, PAUSED_REASON, EffectivePolicy, policies_by_mode
+from tickets.models.policies import MAX_BATCH_SIZE, MAX_DAYS, PAUSED_REASON, policies_by_mode
 from tickets.scoring.scorer import score_if_drawn
 from tickets.store import get_batch_ticket_stats
 
@@ -88,7 +89,7 @@ class BatchTicketGenerator:
         with log_ids(run=run_id), transaction.atomic():
             run, created = self._get_or_create_run(run_id, day)
             if created:
-                batches = _create_batches(run)
+                batches = create_batches(run)
                 if async_mode:
                     enqueue_batches(batches)
                 logger.info(
@@ -98,13 +99,19 @@ class BatchTicketGenerator:
         if not created:
             self._check_same_request(run, draw_date)
         if not async_mode:
-            _generate_inline(run, watch)
+            generate_inline(run, watch)
         run.refresh_from_db()
         started = created and bool(run.modes)
         return run_result(run) | {"started": started, "created": created, "async": async_mode}
 
     def _get_or_create_run(self, run_id: str, day: date) -> tuple[GenerationRun, bool]:
-        paused, policies = self._effective_policies()
+        by_mode = policies_by_mode()
+        paused = {mode: PAUSED_REASON for mode in self.modes if by_mode[mode].paused}
+        policies = {
+            mode: by_mode[mode].effective(self._requested_size, self._requested_days, self._priority)
+            for mode in self.modes
+            if mode not in paused
+        }
         values = {
             "origin": Origin.GENERATED,
             "status": GenerationRun.Status.RUNNING,
@@ -127,39 +134,29 @@ class BatchTicketGenerator:
             run.refresh_from_db()
         return run, created
 
-    def _effective_policies(self) -> tuple[dict[str, str], dict[str, EffectivePolicy]]:
-        policies = policies_by_mode()
-        paused = {mode: PAUSED_REASON for mode in self.modes if policies[mode].paused}
-        effective = {
-            mode: policies[mode].effective(self._requested_size, self._requested_days, self._priority)
-            for mode in self.modes
-            if mode not in paused
-        }
-        return paused, effective
-
     def _check_same_request(self, run: GenerationRun, draw_date: date | None) -> None:
         run_modes = [*run.modes, *(mode for mode in run.skipped if mode in MODE_NAMES)]
+        # Runs created before policies existed have one size.
+        sizes = {mode: run.policy[mode]["batch_size"] if run.policy else run.batch_size for mode in run.modes}
         if set(self.modes) != set(run_modes):
-            raise _conflict(run, "modes", run_modes, self.modes)
-        sizes = _requested_sizes(run)
-        if self._requested_size and run.modes and set(sizes.values()) != {self._requested_size}:
-            raise _conflict(run, "batch_size", run.batch_size or sizes, self._requested_size)
-        if draw_date and draw_date != run.draw_date:
-            raise _conflict(run, "draw_date", run.draw_date, draw_date)
+            difference = f"modes {run_modes}, not {self.modes}"
+        elif self._requested_size and run.modes and set(sizes.values()) != {self._requested_size}:
+            difference = f"batch_size {run.batch_size or sizes}, not {self._requested_size}"
+        elif draw_date and draw_date != run.draw_date:
+            difference = f"draw_date {run.draw_date}, not {draw_date}"
+        else:
+            return
+        raise ValueError(f"pipeline_run_id {run.pipeline_run_id!r} already names a run with {difference}")
 
     def wait_for_completion(self, timeout: float | None = None) -> bool:
         """Wait until this object's last run has finished. Return False after `timeout` seconds."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while self._is_running():
-            if deadline is not None and time.monotonic() >= deadline:
+        running = GenerationRun.objects.filter(pk=self._last_run, status=GenerationRun.Status.RUNNING)
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        while running.exists():
+            if time.monotonic() >= deadline:
                 return False
             time.sleep(POLL_SECONDS)
         return True
-
-    def _is_running(self) -> bool:
-        if self._last_run is None:
-            return False
-        return GenerationRun.objects.filter(pk=self._last_run, status=GenerationRun.Status.RUNNING).exists()
 
     def get_status(self) -> dict[str, Any]:
         """Return this object's settings, the current run and database-wide statistics."""
@@ -188,18 +185,7 @@ def _single_value(values: Sequence[int]) -> int | None:
     return values[0] if len(set(values)) == 1 else None
 
 
-def _requested_sizes(run: GenerationRun) -> dict[str, int | None]:
-    # Runs created before policies existed have one size.
-    return {mode: run.policy[mode]["batch_size"] if run.policy else run.batch_size for mode in run.modes}
-
-
-def _conflict(run: GenerationRun, name: str, stored: object, requested: object) -> ValueError:
-    return ValueError(
-        f"pipeline_run_id {run.pipeline_run_id!r} already names a run with {name} {stored}, not {requested}"
-    )
-
-
-def _create_batches(run: GenerationRun) -> list[TicketBatch]:
+def create_batches(run: GenerationRun) -> list[TicketBatch]:
     """Create the batches of a run and return the queued ones. Batches without a prediction fail."""
     if not run.modes:
         run.status, run.finished_at = GenerationRun.Status.CANCELLED, timezone.now()
@@ -207,28 +193,26 @@ def _create_batches(run: GenerationRun) -> list[TicketBatch]:
         run.save(update_fields=["status", "error", "finished_at"])
         logger.warning("Run %s cancelled: %s", run, run.error)
         return []
-    batches = [_create_batch(run, mode) for mode in run.modes]
+    queued = []
+    for mode in run.modes:
+        batch = TicketBatch(
+            run=run,
+            mode=mode,
+            draw_date=run.draw_date,
+            requested=run.policy[mode]["batch_size"],
+            priority=run.policy[mode]["priority"],
+        )
+        if error := freeze_recipe(batch):
+            batch.status, batch.error, batch.finished_at = TicketBatch.Status.FAILED, error, timezone.now()
+            logger.error("Batch of %s failed: %s", mode, error)
+        else:
+            queued.append(batch)
+        batch.save()
     finish_run_if_done(run)
-    return [batch for batch in batches if batch.status == TicketBatch.Status.QUEUED]
+    return queued
 
 
-def _create_batch(run: GenerationRun, mode: str) -> TicketBatch:
-    policy = run.policy[mode]
-    batch = TicketBatch(
-        run=run,
-        mode=mode,
-        draw_date=run.draw_date,
-        requested=policy["batch_size"],
-        priority=policy["priority"],
-    )
-    if error := freeze_recipe(batch):
-        batch.status, batch.error, batch.finished_at = TicketBatch.Status.FAILED, error, timezone.now()
-        logger.error("Batch of %s failed: %s", mode, error)
-    batch.save()
-    return batch
-
-
-def _generate_inline(run: GenerationRun, watch: Watcher) -> None:
+def generate_inline(run: GenerationRun, watch: Watcher) -> None:
     """Run the unleased batches of a run in this process, then score them if their draw is over."""
     unleased = TicketBatch.objects.generated().unleased().filter(run=run)
     any_started = False
@@ -250,11 +234,8 @@ def run_result(run: GenerationRun) -> dict[str, Any]:
     """Return the request and outcome of a run, as `generate_batch` does."""
     batches = list(run.batches.generated().order_by("id"))
     ready = [batch for batch in batches if batch.status == TicketBatch.Status.READY]
-    failed = [
-        batch
-        for batch in batches
-        if batch.status in (TicketBatch.Status.FAILED, TicketBatch.Status.CANCELLED)
-    ]
+    failures = (TicketBatch.Status.FAILED, TicketBatch.Status.CANCELLED)
+    failed = [batch for batch in batches if batch.status in failures]
     end = run.finished_at or timezone.now()
     return {
         "started": False,

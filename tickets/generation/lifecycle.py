@@ -8,7 +8,7 @@ changes are rolled back.
 """
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -22,7 +22,7 @@ from predictions.workqueue.leases import DATABASE_OUTAGES, LeaseLost, backoff_de
 from tickets.generation.planning import freeze_recipe
 from tickets.models import GenerationRun, TicketBatch
 from tickets.models.generation import TicketBatchQuerySet
-from tickets.store.purge import enqueue_purge_of_replaced
+from tickets.store.purge import enqueue_purge
 
 logger = logging.getLogger(__name__)
 
@@ -85,44 +85,37 @@ def finish_batch(batch: TicketBatch, status: str, error: str = "") -> None:
 
     Raise LeaseLost if the worker no longer owns the batch.
     """
-    _finish(batch, TicketBatch.objects.owned_by(batch), status, error)
+    if not _finish(batch, TicketBatch.objects.owned_by(batch), status, error):
+        raise LeaseLost
 
 
 def fail_if_exhausted(batch: TicketBatch) -> bool:
     """Fail a batch without attempts left. Return False if it was taken or finished meanwhile."""
     exhausted = TicketBatch.objects.out_of_attempts().filter(pk=batch.pk)
-    return _finish_unless_lost(
-        batch, exhausted, Status.FAILED, attempts_exhausted_message(batch, batch.error)
-    )
+    return _finish(batch, exhausted, Status.FAILED, attempts_exhausted_message(batch, batch.error))
 
 
 def cancel_batch(batch: TicketBatch, reason: str = "") -> bool:
     """Cancel an unfinished batch, keeping its tickets. Return False if it has already finished."""
     unfinished = TicketBatch.objects.unfinished().filter(pk=batch.pk)
-    return _finish_unless_lost(batch, unfinished, Status.CANCELLED, reason)
+    return _finish(batch, unfinished, Status.CANCELLED, reason)
 
 
-def _finish_unless_lost(batch: TicketBatch, rows: TicketBatchQuerySet, status: str, error: str) -> bool:
-    try:
-        _finish(batch, rows, status, error)
-    except LeaseLost:
-        return False
-    return True
-
-
-def _finish(batch: TicketBatch, rows: TicketBatchQuerySet, status: str, error: str) -> None:
+def _finish(batch: TicketBatch, rows: TicketBatchQuerySet, status: str, error: str) -> bool:
+    """Finish the batch if `rows` still contains it. Return False otherwise."""
     with transaction.atomic():
         run = GenerationRun.objects.select_for_update().get(pk=batch.run_id)
         if not rows.update(
             status=status, error=error, finished_at=timezone.now(), rate=None, **LEASE_CLEARED
         ):
-            raise LeaseLost
-        if status == Status.READY:
+            return False
+        if status == Status.READY and batch.replaces:
             # Not earlier: until now, the replaced tickets were in stock.
-            enqueue_purge_of_replaced(batch)
+            enqueue_purge(batch.replaces)
         finish_run_if_done(run)
     level = logging.ERROR if status == Status.FAILED else logging.INFO
     logger.log(level, "Batch %d (%s) %s%s", batch.pk, batch.mode, status, f": {error}" if error else "")
+    return True
 
 
 def retry_batch(batch: TicketBatch) -> bool:
@@ -157,17 +150,13 @@ def finish_run_if_done(run: GenerationRun) -> None:
     statuses = {status for _, status, _ in batches}
     if not statuses.isdisjoint(TicketBatch.UNFINISHED):
         return
-    run.status = _final_run_status(statuses)
+    if Status.READY in statuses:
+        is_complete = statuses == {Status.READY}
+        run.status = GenerationRun.Status.COMPLETED if is_complete else GenerationRun.Status.PARTIAL
+    elif statuses == {Status.CANCELLED}:
+        run.status = GenerationRun.Status.CANCELLED
+    else:
+        run.status = GenerationRun.Status.FAILED
     run.error = "; ".join(f"{mode}: {error}" for mode, _, error in batches if error)
     run.finished_at = timezone.now()
     run.save(update_fields=["status", "error", "finished_at"])
-
-
-def _final_run_status(batch_statuses: Collection[str]) -> str:
-    if batch_statuses == {Status.READY}:
-        return GenerationRun.Status.COMPLETED
-    if Status.READY in batch_statuses:
-        return GenerationRun.Status.PARTIAL
-    if batch_statuses == {Status.CANCELLED}:
-        return GenerationRun.Status.CANCELLED
-    return GenerationRun.Status.FAILED

@@ -27,7 +27,7 @@ class Regeneration:
     unfinished: Sequence[TicketBatch]  # not replaced
 
 
-def regeneration(mode: str, draw_date: date, size: int | None = None) -> Regeneration:
+def plan_regeneration(mode: str, draw_date: date, size: int | None = None) -> Regeneration:
     """Plan a regeneration. Raise ValueError with the reason if it is impossible.
 
     `size` defaults to the number of unclaimed tickets in stock, but at least the mode's batch size.
@@ -62,7 +62,7 @@ def regenerate(
     """
     if run := GenerationRun.objects.filter(pipeline_run_id=run_id).first():
         return run, None
-    plan = regeneration(mode, draw_date, size)
+    plan = plan_regeneration(mode, draw_date, size)
     replaced = [candidate.batch for candidate in plan.replaced]
     with transaction.atomic():  # no worker may see the batch before `replaces` is set
         generator = BatchTicketGenerator(plan.size, [mode], auto_cleanup=False)

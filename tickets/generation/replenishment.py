@@ -46,14 +46,22 @@ class Replenisher:
             for level in stock_levels(now, self._demand_models)
             if level.order_quantity and self._may_order(level, now)
         ]
-        due.sort(key=lambda level: level.deficit, reverse=True)
-        return sum(self._try_order(level.mode, now) for level in due)
+        ordered = 0
+        for level in sorted(due, key=lambda level: level.deficit, reverse=True):
+            try:
+                ordered += self._order(level.mode, now)
+            except DATABASE_OUTAGES:
+                raise
+            except Exception:  # must stop neither the other modes nor the watchdog
+                self._retry_at[level.mode] = now + RETRY_AFTER
+                logger.exception("%s could not be replenished; next attempt in %s", level.mode, RETRY_AFTER)
+        return ordered
 
     def _may_order(self, level: StockLevel, now: datetime) -> bool:
         if now < self._retry_at.get(level.mode, now):
             return False
         if Prediction.objects.newest(level.mode, level.draw_date) is not None:
-            return not _recently_failed(level, now)
+            return not has_recently_failed(level, now)
         if (level.mode, level.draw_date) not in self._unpredicted:
             self._unpredicted.add((level.mode, level.draw_date))
             logger.warning(
@@ -63,16 +71,6 @@ class Replenisher:
                 level.draw_date,
             )
         return False
-
-    def _try_order(self, mode: str, now: datetime) -> int:
-        try:
-            return self._order(mode, now)
-        except DATABASE_OUTAGES:
-            raise
-        except Exception:  # must stop neither the other modes nor the watchdog
-            self._retry_at[mode] = now + RETRY_AFTER
-            logger.exception("%s could not be replenished; next attempt in %s", mode, RETRY_AFTER)
-            return 0
 
     def _order(self, mode: str, now: datetime) -> int:
         with transaction.atomic():
@@ -99,7 +97,7 @@ class Replenisher:
         return size
 
 
-def _recently_failed(level: StockLevel, now: datetime) -> bool:
+def has_recently_failed(level: StockLevel, now: datetime) -> bool:
     """Return True if a replenishment batch failed or was cancelled recently; another would fail too."""
     finished = TicketBatch.objects.filter(
         mode=level.mode,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 
 from predictions.modes.registry import MODE_NAMES
 from tickets.generation.totals import BatchTotal, batch_totals
@@ -12,12 +12,9 @@ from tickets.store.retrieval import isoformat_utc
 Status = GenerationRun.Status
 
 
-def _generated_runs() -> QuerySet[GenerationRun]:
-    return GenerationRun.objects.filter(origin=Origin.GENERATED)
-
-
 def current_run() -> GenerationRun | None:
-    return _generated_runs().filter(status=Status.RUNNING).order_by("-id").first()
+    running = GenerationRun.objects.filter(origin=Origin.GENERATED, status=Status.RUNNING)
+    return running.order_by("-id").first()
 
 
 def generation_metrics() -> dict[str, Any]:
@@ -25,7 +22,7 @@ def generation_metrics() -> dict[str, Any]:
 
     `tickets_generated` does not decrease when tickets are purged.
     """
-    runs = _generated_runs().order_by()
+    runs = GenerationRun.objects.filter(origin=Origin.GENERATED).order_by()
     counts = runs.aggregate(
         total_runs=Count("pk"),
         successful_runs=Count("pk", filter=Q(status=Status.COMPLETED)),

@@ -2,14 +2,12 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tickets.generation.worker import GenerationError, Recipe
 from tickets.models import Origin, PreGeneratedTicket, TicketBatch
-from tickets.store import TicketRow
 
 
 @dataclass
@@ -39,26 +37,17 @@ def verify_batch(batch: TicketBatch) -> Verification:
     if batch.origin != Origin.GENERATED:
         raise GenerationError("its tickets were inserted, not generated from a prediction")
     recipe = Recipe(batch)
-    stored = _load_stored(batch)
-    replacement_rounds = _replacement_rounds(stored)
+    fields = ("n1", "n2", "n3", "n4", "n5", "powerball", "confidence_score", "strategy_used", "metadata")
+    rows = PreGeneratedTicket.objects.of_batch(batch).order_by().values_list(*fields)
+    stored: StoredTickets = {row[:6]: row[6:] for row in rows.iterator()}
+    replacements = [json.loads(metadata) for _, _, metadata in stored.values() if metadata]
+    replacement_rounds = {record["place"]: record["round"] for record in replacements}
     verification = Verification()
     for chunk, indices in recipe.chunks():
         if indices[0] < batch.generated:
             _verify_chunk(verification, recipe, chunk, indices, stored, replacement_rounds)
     verification.unexplained = len(stored)
     return verification
-
-
-def _load_stored(batch: TicketBatch) -> StoredTickets:
-    fields = ("n1", "n2", "n3", "n4", "n5", "powerball", "confidence_score", "strategy_used", "metadata")
-    rows = PreGeneratedTicket.objects.of_batch(batch).order_by().values_list(*fields)
-    return {row[:6]: row[6:] for row in rows.iterator()}
-
-
-def _replacement_rounds(stored: StoredTickets) -> dict[int, int]:
-    """Return {index in the batch: round} for the replacement tickets."""
-    records: list[dict[str, Any]] = [json.loads(text) for _, _, text in stored.values() if text]
-    return {record["place"]: record["round"] for record in records}
 
 
 def _verify_chunk(
@@ -77,18 +66,13 @@ def _verify_chunk(
         for row, replaced in zip(rows, is_replaced, strict=True):
             if replaced:
                 continue
-            if not _pop_match(stored, row):
+            numbers = (*row.white_balls, row.powerball)
+            if stored.get(numbers) != (row.confidence, row.strategy, row.metadata):
                 verification.missing += 1
-            elif round_number:
+                continue
+            del stored[numbers]
+            if round_number:
                 verification.replaced += 1
             else:
                 verification.equal += 1
         indices, round_number = indices[is_replaced], round_number + 1
-
-
-def _pop_match(stored: StoredTickets, row: TicketRow) -> bool:
-    numbers = (*row.white_balls, row.powerball)
-    if stored.get(numbers) != (row.confidence, row.strategy, row.metadata):
-        return False
-    del stored[numbers]
-    return True

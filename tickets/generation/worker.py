@@ -21,7 +21,6 @@ from predictions.distributions.components import components_from_json
 from predictions.distributions.confidence import ConfidenceScale, scale_of
 from predictions.distributions.sampling import (
     SAMPLER_VERSION,
-    Tickets,
     component_order,
     draw_tickets,
     generator_for,
@@ -83,7 +82,10 @@ class Recipe:
         component_indices = self.order[indices]
         random = generator_for(self.seed, chunk, round_number)
         tickets = draw_tickets(self.components, component_indices, random)
-        confidences = self._confidences(tickets, component_indices)
+        confidences = np.empty(len(tickets))
+        for component_index in np.unique(component_indices):
+            mask = component_indices == component_index
+            confidences[mask] = self.confidence_scales[component_index].of(tickets[mask])
         return [
             TicketRow(
                 balls[:5],
@@ -100,13 +102,6 @@ class Recipe:
                 strict=True,
             )
         ]
-
-    def _confidences(self, tickets: Tickets, component_indices: NDArray[np.uint8]) -> NDArray[np.float64]:
-        confidences = np.empty(len(tickets))
-        for component_index in np.unique(component_indices):
-            mask = component_indices == component_index
-            confidences[mask] = self.confidence_scales[component_index].of(tickets[mask])
-        return confidences
 
 
 def run_next_batch() -> int | None:
@@ -134,7 +129,7 @@ def run_batch(batch_pk: int, watch: Watcher = lambda batch: None, seconds: float
     deadline = None if seconds is None else time.monotonic() + seconds
     with log_ids(request=batch.run.request_id, run=batch.run.pipeline_run_id, batch=batch.pk):
         try:
-            _generate_chunks(batch, watch, deadline)
+            generate_chunks(batch, watch, deadline)
         except LeaseLost:
             logger.warning("Batch %d (%s) was taken over by another worker", batch.pk, batch.mode)
         except DATABASE_OUTAGES as error:
@@ -142,30 +137,26 @@ def run_batch(batch_pk: int, watch: Watcher = lambda batch: None, seconds: float
         except SystemExit as error:  # also raised by the queue's time limit
             requeue_with_backoff(batch, f"stopped: {type(error).__name__} {error}".strip())
             raise
-    _truncate_log()
-    return True
-
-
-def _truncate_log() -> None:
     try:
         truncate_log()
     except DATABASE_OUTAGES as error:  # the watchdog tries again
         logger.warning("The write-ahead log could not be truncated: %s", error)
+    return True
 
 
-def _generate_chunks(batch: TicketBatch, watch: Watcher, deadline: float | None) -> None:
+def generate_chunks(batch: TicketBatch, watch: Watcher, deadline: float | None) -> None:
     """Store the missing chunks and mark the batch as ready or failed; at the deadline, requeue it.
 
     Raise LeaseLost and database outages.
     """
     try:
-        _delete_expired_tickets(batch, deadline)
+        delete_expired_tickets(batch, deadline)
         recipe = Recipe(batch)
         for chunk, indices in recipe.chunks(batch.generated):
             if deadline is not None and (time.monotonic() >= deadline or clusters.is_stopping()):
                 requeue(batch)
                 return
-            _store_chunk(batch, recipe, chunk, indices)
+            store_chunk(batch, recipe, chunk, indices)
             refresh_statistics(chunk + 1)
             batch.refresh_from_db(fields=["generated", "stored", "replaced", "status", "rate"])
             watch(batch)
@@ -183,7 +174,7 @@ def _generate_chunks(batch: TicketBatch, watch: Watcher, deadline: float | None)
         finish_batch(batch, TicketBatch.Status.READY)
 
 
-def _delete_expired_tickets(batch: TicketBatch, deadline: float | None) -> None:
+def delete_expired_tickets(batch: TicketBatch, deadline: float | None) -> None:
     """Delete the mode's expired tickets before the first chunk, if the run requests cleanup."""
     days = batch.run.policy.get(batch.mode, {}).get("cleanup_days", batch.run.cleanup_days)
     if batch.generated or not batch.run.auto_cleanup or days is None:
@@ -197,7 +188,7 @@ def _delete_expired_tickets(batch: TicketBatch, deadline: float | None) -> None:
     logger.info("Deleted %d %s tickets older than %d days", deleted, batch.mode, days)
 
 
-def _store_chunk(batch: TicketBatch, recipe: Recipe, chunk: int, indices: NDArray[np.int64]) -> None:
+def store_chunk(batch: TicketBatch, recipe: Recipe, chunk: int, indices: NDArray[np.int64]) -> None:
     """Store a chunk, its replacements and the batch's progress in one transaction."""
     started, size = time.monotonic(), len(indices)
     rows = recipe.rows(chunk, indices, 0)

@@ -1,7 +1,7 @@
 """Purges requested by staff: preview and deletion, inline or, if large, in background tasks."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -39,30 +39,34 @@ def purge_candidates(
         queryset = queryset.filter(mode=check_mode(mode))
     if draw_date is not None:
         queryset = queryset.filter(draw_date=draw_date)
-    candidates = [PurgeCandidate(batch, _purgeable_count(batch, before)) for batch in queryset]
-    return [candidate for candidate in candidates if candidate.tickets]
-
-
-def _purgeable_count(batch: TicketBatch, before: datetime | None) -> int:
-    if before is None:  # avoids counting a million rows
-        return batch.stored - count_unpurgeable_claims(batch)
-    return find_purgeable_tickets(batch, before).count()
+    candidates = []
+    for batch in queryset:
+        if before is None:  # avoids counting a million rows
+            tickets = batch.stored - count_unpurgeable_claims(batch)
+        else:
+            tickets = find_purgeable_tickets(batch, before).count()
+        if tickets:
+            candidates.append(PurgeCandidate(batch, tickets))
+    return candidates
 
 
 def needs_background(candidates: Sequence[PurgeCandidate]) -> bool:
     return sum(candidate.tickets for candidate in candidates) > INLINE_LIMIT
 
 
-def enqueue_purge(candidates: Sequence[PurgeCandidate], before: datetime | None) -> None:
+def enqueue_purge(batches: Iterable[int], before: datetime | None = None) -> None:
+    """Enqueue one task per batch, all or none."""
     with transaction.atomic():
-        for batch, _ in candidates:
-            _enqueue(batch.pk, before)
-
-
-def enqueue_purge_of_replaced(batch: TicketBatch) -> None:
-    """Enqueue the purge of the batches that this one replaces, as part of the caller's transaction."""
-    for replaced in batch.replaces:
-        _enqueue(replaced, None)
+        for batch_pk in batches:
+            logger.info("Enqueued the purge of batch %d", batch_pk)
+            async_task(
+                "tickets.tasks.purge_ticket_batch",
+                batch_pk,
+                None if before is None else before.isoformat(),
+                current_request(),
+                task_name=f"purge of batch {batch_pk}",
+                cluster=clusters.DEFAULT,
+            )
 
 
 def purge_in_task(batch_pk: int, before: datetime | None, request_id: str = "") -> int:
@@ -72,17 +76,5 @@ def purge_in_task(batch_pk: int, before: datetime | None, request_id: str = "") 
         deleted = purge_batch(batch, before=before, at_most=TASK_LIMIT)
         logger.info("Purged %d tickets of batch %d (%s)", deleted, batch.pk, batch.mode)
         if deleted == TASK_LIMIT:
-            _enqueue(batch_pk, before)
+            enqueue_purge([batch_pk], before)
     return deleted
-
-
-def _enqueue(batch_pk: int, before: datetime | None) -> None:
-    logger.info("Enqueued the purge of batch %d", batch_pk)
-    async_task(
-        "tickets.tasks.purge_ticket_batch",
-        batch_pk,
-        None if before is None else before.isoformat(),
-        current_request(),
-        task_name=f"purge of batch {batch_pk}",
-        cluster=clusters.DEFAULT,
-    )
