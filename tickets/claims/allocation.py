@@ -5,7 +5,6 @@ quota is exact. Ticket rows are locked with SKIP LOCKED, so clients do not wait 
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -49,6 +48,15 @@ COUNT_SQL = """
 """
 
 
+@dataclass(frozen=True)
+class ClaimRequest:
+    """A claim as requested; `draw_date` None means the next draw."""
+
+    mode: str
+    count: int
+    draw_date: date | None = None
+
+
 class ClaimRefused(Exception):
     """The claim is not granted and uses no quota. The message is shown to the client."""
 
@@ -77,6 +85,13 @@ class SalesClosed(ClaimRefused):
 class InsufficientStock(ClaimRefused):
     field = "count"
 
+    def __init__(self, request: ClaimRequest, day: date, available: int) -> None:
+        super().__init__(
+            f"Tickets of {request.mode} available for {day}: {available}; requested: {request.count}.",
+            request.count,
+            f"at most {available} at present",
+        )
+
 
 class QuotaExceeded(ClaimRefused):
     field = "count"
@@ -89,15 +104,6 @@ class QuotaExceeded(ClaimRefused):
             count,
             f"at most {quota.remaining} until then",
         )
-
-
-@dataclass(frozen=True)
-class ClaimRequest:
-    """A claim as requested; `draw_date` None means the next draw."""
-
-    mode: str
-    count: int
-    draw_date: date | None = None
 
 
 @dataclass(frozen=True)
@@ -125,25 +131,20 @@ def claim_tickets(client: ApiClient, request: ClaimRequest, idempotency_key: str
     An existing claim is returned regardless of the current quota, stock and draw. Raise ClaimRefused if
     the claim is not granted, and ApiClient.DoesNotExist if the client has been deleted.
     """
-    _make_commits_durable()
+    if connection.vendor == "sqlite" and not connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA synchronous = FULL")  # a confirmed claim survives a power failure
     try:
         with transaction.atomic():
             return _find_or_allocate(client, request, idempotency_key)
     except InsufficientStock:
-        _count_claims(client, request.mode, request.draw_date or upcoming_draw(), timezone.now(), refused=1)
+        count_claims(client, request.mode, request.draw_date or upcoming_draw(), timezone.now(), refused=1)
         raise
-
-
-def _make_commits_durable() -> None:
-    """Make claims on SQLite survive a power failure once the response is sent."""
-    if connection.vendor == "sqlite" and not connection.in_atomic_block:
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA synchronous = FULL")
 
 
 def _find_or_allocate(client: ApiClient, request: ClaimRequest, key: str) -> tuple[Claim, bool]:
     with connection.cursor() as cursor:
-        cursor.execute(LOCK_CLIENT_SQL + _row_lock_clause("FOR NO KEY UPDATE"), [client.pk])
+        cursor.execute(LOCK_CLIENT_SQL + row_lock_clause("FOR NO KEY UPDATE"), [client.pk])
         row = cursor.fetchone()
         if row is None:
             raise ApiClient.DoesNotExist(f"{client} was deleted")
@@ -161,88 +162,55 @@ def _find_or_allocate(client: ApiClient, request: ClaimRequest, key: str) -> tup
 
 def _allocate(client: ApiClient, request: ClaimRequest, key: str) -> Claim:
     now = timezone.now()
-    day = request.draw_date or next_draw(now)
-    _check_mode_allowed(client, request.mode)
-    _check_sales_open(day, now)
-    if not _consume_quota(client, eastern_date(now), request.count):
-        raise QuotaExceeded(get_quota(client), request.count)
-    tickets = _select_for_update_oldest(request.mode, day, request.count)
-    if len(tickets) < request.count:
-        raise _insufficient_stock(request, day, len(tickets))
-    claim = _create_claim(client, request, key, day, now, tickets)
-    _count_claims(client, request.mode, day, now, claims=1, tickets=request.count)
-    return claim
-
-
-def _check_mode_allowed(client: ApiClient, mode: str) -> None:
+    mode, count, day = request.mode, request.count, request.draw_date or next_draw(now)
     if mode not in client.modes:
         allowed = f"one of {', '.join(client.modes)}" if client.modes else "none"
         raise ModeNotAllowed(f"This client may not claim tickets of {mode}.", mode, allowed)
-
-
-def _check_sales_open(day: date, now: datetime) -> None:
     if now >= (closed_at := sales_close(day, settings.SALES_CUTOFF)):
         detail = f"Claims for the draw of {day} closed at {isoformat_utc(closed_at)}."
         raise SalesClosed(detail, str(day), "a draw whose sales have not closed")
+    if not consume_quota(client, eastern_date(now), count):
+        raise QuotaExceeded(get_quota(client), count)
+    with connection.cursor() as cursor:
+        parameters = [mode, connection.ops.adapt_datefield_value(day), count]
+        cursor.execute(OLDEST_UNCLAIMED_SQL + row_lock_clause("FOR NO KEY UPDATE SKIP LOCKED"), parameters)
+        tickets = cursor.fetchall()
+        if len(tickets) < count:
+            raise InsufficientStock(request, day, len(tickets))
+        claim = Claim.objects.create(
+            client=client,
+            idempotency_key=key,
+            mode=mode,
+            count=count,
+            draw_date=day,
+            asked_draw_date=request.draw_date,
+            created_at=now,
+            request_id=current_request(),
+            numbers=[list(row[1:7]) for row in tickets],
+            ticket_details=[[row[7], row[8] or mode, isoformat_utc(row[9]), row[10]] for row in tickets],
+        )
+        placeholders = ", ".join(["%s"] * count)
+        cursor.execute(f"{ASSIGN_SQL} ({placeholders})", [claim.pk, *(row[0] for row in tickets)])
+        if cursor.rowcount < count:  # impossible under the locks; prevents double allocation without them
+            raise InsufficientStock(request, day, cursor.rowcount)
+    count_claims(client, mode, day, now, claims=1, tickets=count)
+    return claim
 
 
-def _consume_quota(client: ApiClient, day: date, count: int) -> bool:
+def consume_quota(client: ApiClient, day: date, count: int) -> bool:
     """Update the quota usage in one atomic statement. Return False if too few tickets are left."""
-    if count > client.daily_quota:
+    max_used = client.daily_quota - count
+    if max_used < 0:
         return False
     with connection.cursor() as cursor:
-        max_used = client.daily_quota - count
         day_value = connection.ops.adapt_datefield_value(day)
         cursor.execute(CONSUME_QUOTA_SQL, [client.pk, day_value, count, max_used])
         return cursor.rowcount == 1
 
 
-def _select_for_update_oldest(mode: str, day: date, count: int) -> list[tuple[Any, ...]]:
-    """Lock and return the oldest unclaimed tickets."""
-    with connection.cursor() as cursor:
-        parameters = [mode, connection.ops.adapt_datefield_value(day), count]
-        cursor.execute(OLDEST_UNCLAIMED_SQL + _row_lock_clause("FOR NO KEY UPDATE SKIP LOCKED"), parameters)
-        return cursor.fetchall()
-
-
-def _row_lock_clause(clause: str) -> str:
+def row_lock_clause(clause: str) -> str:
     # SQLite needs no row locks: an IMMEDIATE transaction is the only writer.
     return clause if connection.vendor == "postgresql" else ""
-
-
-def _create_claim(
-    client: ApiClient,
-    request: ClaimRequest,
-    key: str,
-    day: date,
-    now: datetime,
-    tickets: Sequence[tuple[Any, ...]],
-) -> Claim:
-    claim = Claim.objects.create(
-        client=client,
-        idempotency_key=key,
-        mode=request.mode,
-        count=request.count,
-        draw_date=day,
-        asked_draw_date=request.draw_date,
-        created_at=now,
-        request_id=current_request(),
-        numbers=[list(row[1:7]) for row in tickets],
-        ticket_details=[[row[7], row[8] or request.mode, isoformat_utc(row[9]), row[10]] for row in tickets],
-    )
-    placeholders = ", ".join(["%s"] * len(tickets))
-    with connection.cursor() as cursor:
-        cursor.execute(f"{ASSIGN_SQL} ({placeholders})", [claim.pk, *(row[0] for row in tickets)])
-        if cursor.rowcount < len(
-            tickets
-        ):  # impossible under the locks; prevents double allocation without them
-            raise _insufficient_stock(request, day, cursor.rowcount)
-    return claim
-
-
-def _insufficient_stock(request: ClaimRequest, day: date, available: int) -> InsufficientStock:
-    detail = f"Tickets of {request.mode} available for {day}: {available}; requested: {request.count}."
-    return InsufficientStock(detail, request.count, f"at most {available} at present")
 
 
 def serialize_claimed_tickets(claim: Claim, draw: Draw | None) -> list[dict[str, Any]]:
@@ -253,7 +221,7 @@ def serialize_claimed_tickets(claim: Claim, draw: Draw | None) -> list[dict[str,
     return serialize_tickets(claim.mode, claim.draw_date, rows, draw)
 
 
-def _count_claims(
+def count_claims(
     client: ApiClient,
     mode: str,
     day: date,
