@@ -7,8 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -21,6 +20,7 @@ from django.db.backends.utils import CursorWrapper
 from redis import RedisError
 
 from shiolplus.logs.outages import DATABASE_LOCKED, DISK_FULL, READ_ONLY, outage_of
+from tickets.store.write_ahead_log import busy_timeout
 
 REUSE_SECONDS = 1.0
 LOCK_MILLISECONDS = 250  # a writer that locks SQLite for longer is busy, not failing
@@ -55,9 +55,13 @@ def write_error() -> str:
     """
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            return _postgresql_write_error(cursor)
+            cursor.execute("SELECT pg_is_in_recovery(), current_setting('transaction_read_only')")
+            is_standby, read_only = cursor.fetchone()
+            if is_standby:
+                return "the server is a standby"
+            return "transaction_read_only is on" if read_only == "on" else ""
         try:
-            return _sqlite_write_error(cursor)
+            return sqlite_write_error(cursor)
         except DatabaseError as error:
             kind = outage_of(error)
             if kind == DATABASE_LOCKED:
@@ -67,34 +71,15 @@ def write_error() -> str:
             raise
 
 
-def _postgresql_write_error(cursor: CursorWrapper) -> str:
-    cursor.execute("SELECT pg_is_in_recovery(), current_setting('transaction_read_only')")
-    is_standby, read_only = cursor.fetchone()
-    if is_standby:
-        return "the server is a standby"
-    return "transaction_read_only is on" if read_only == "on" else ""
-
-
-def _sqlite_write_error(cursor: CursorWrapper) -> str:
+def sqlite_write_error(cursor: CursorWrapper) -> str:
     cursor.execute("PRAGMA query_only")
     if cursor.fetchone()[0]:
         return "query_only is on"
     if not connection.in_atomic_block:  # the ROLLBACK would end the caller's transaction
-        with _short_busy_timeout(cursor):
+        with busy_timeout(cursor, LOCK_MILLISECONDS):
             cursor.execute("BEGIN IMMEDIATE")
             cursor.execute("ROLLBACK")
     return ""
-
-
-@contextmanager
-def _short_busy_timeout(cursor: CursorWrapper) -> Iterator[None]:
-    cursor.execute("PRAGMA busy_timeout")
-    (previous,) = cursor.fetchone()
-    cursor.execute(f"PRAGMA busy_timeout = {LOCK_MILLISECONDS}")
-    try:
-        yield
-    finally:
-        cursor.execute(f"PRAGMA busy_timeout = {int(previous)}")
 
 
 @dataclass(frozen=True)
@@ -114,18 +99,19 @@ class Disk:
         return not self.error and self.free < LOW_BELOW
 
 
-def _probe_disks() -> list[Disk]:
+@Probe
+def disks() -> list[Disk]:
     """Probe var/ and, if elsewhere, the folder of the SQLite file."""
-    result = [_probe_disk("data folder", Path(settings.VAR))]
+    result = [probe_disk("data folder", Path(settings.VAR))]
     name = str(connection.settings_dict["NAME"])
     if connection.vendor == "sqlite" and not name.startswith(("file:", ":")):
         folder = Path(name).resolve().parent
         if folder != result[0].folder:
-            result.append(_probe_disk("database", folder))
+            result.append(probe_disk("database", folder))
     return result
 
 
-def _probe_disk(name: str, folder: Path) -> Disk:
+def probe_disk(name: str, folder: Path) -> Disk:
     """Write a small file, since free space does not show quotas and read-only file systems."""
     try:
         free = shutil.disk_usage(folder).free
@@ -141,7 +127,8 @@ def _probe_disk(name: str, folder: Path) -> Disk:
     return Disk(name, folder, free)
 
 
-def _probe_cache() -> RedisError | None:
+@Probe
+def cache_error() -> RedisError | None:
     """Return the error of a test write to Redis, or None if it succeeds."""
     try:
         caches["default"].set(f"probe:{os.getpid()}", 1, 10)
@@ -152,10 +139,6 @@ def _probe_cache() -> RedisError | None:
 
 def has_redis() -> bool:
     return "redis" in settings.CACHES["default"]["BACKEND"]
-
-
-disks = Probe(_probe_disks)
-cache_error = Probe(_probe_cache)
 
 
 def forget() -> None:

@@ -47,11 +47,11 @@ def find_expired_tickets(days: int | None = None, mode: str | None = None) -> li
     `days` defaults to each mode's policy. There is one queryset per mode and draw so that each can use
     the index. Raise ValueError for an invalid `days` or `mode`.
     """
+    if days is not None:
+        days_ago(days)
     batches = TicketBatch.objects.filter(stored__gt=0)
     if mode is not None:
         batches = batches.filter(mode=check_mode(mode))
-    if days is not None:
-        days_ago(days)
     stock = batches.order_by("draw_date", "mode").values_list("mode", "draw_date").distinct()
     created_before = {
         name: days_ago(get_policy(name).keep_days if days is None else days)
@@ -99,10 +99,10 @@ def clear_old_batch_tickets(
     """
     total = 0
     for tickets in find_expired_tickets(days, mode):
-        total += _delete_in_chunks(tickets, UNCLAIMED, watch, until)
+        total += delete_in_chunks(tickets, UNCLAIMED, watch, until)
         if total and _is_over(until):
             return total
-    return total + _delete_in_chunks(find_expired_claimed_tickets(mode), SCORED, watch, until)
+    return total + delete_in_chunks(find_expired_claimed_tickets(mode), SCORED, watch, until)
 
 
 def purge_batch(
@@ -116,10 +116,10 @@ def purge_batch(
 
     `before` selects tickets by creation; `at_most` and `until` limit the work of one call.
     """
-    return _delete_in_chunks(find_purgeable_tickets(batch, before), UNCLAIMED | SCORED, watch, until, at_most)
+    return delete_in_chunks(find_purgeable_tickets(batch, before), UNCLAIMED | SCORED, watch, until, at_most)
 
 
-def _delete_in_chunks(
+def delete_in_chunks(
     tickets: Tickets, allowed: Q, watch: Watcher, until: float | None, at_most: int | None = None
 ) -> int:
     """Delete tickets that still match `allowed`, since they may have been claimed meanwhile."""
@@ -131,7 +131,7 @@ def _delete_in_chunks(
         for start in range(0, len(keys), DELETE_CHUNK):
             time.sleep(pause)
             started = time.monotonic()
-            deleted = _delete_chunk(keys[start : start + DELETE_CHUNK], allowed)
+            deleted = delete_chunk(keys[start : start + DELETE_CHUNK], allowed)
             pause = IDLE_RATIO * (time.monotonic() - started)
             total += deleted
             watch(deleted)
@@ -141,7 +141,7 @@ def _delete_in_chunks(
             return total
 
 
-def _delete_chunk(keys: Iterable[tuple[int, int]], allowed: Q) -> int:
+def delete_chunk(keys: Iterable[tuple[int, int]], allowed: Q) -> int:
     """Delete tickets by (batch, ticket) keys and update the counts of their batches."""
     by_batch: dict[int, list[int]] = defaultdict(list)
     for batch_pk, pk in keys:

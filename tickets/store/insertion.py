@@ -46,11 +46,11 @@ def insert_batch_tickets(
     day = draw_date or upcoming_draw()
     check_ticket_date(day)
     run_id = new_run_id("manual") if pipeline_run_id is None else check_run_id(pipeline_run_id)
-    rows = _valid_rows(tickets, mode)
+    rows = validate_tickets(tickets, mode)
     if not rows:
         return 0
     with transaction.atomic():
-        batch = _get_or_create_batch(run_id, mode, day)
+        batch = get_or_create_inserted_batch(run_id, mode, day)
         rejected = insert_rows(batch, rows, timezone.now())
         stored = len(rows) - len(rejected)
         if stored:
@@ -65,7 +65,8 @@ def insert_batch_tickets(
     return stored
 
 
-def _valid_rows(tickets: Iterable[dict[str, Any]], mode: str) -> list[TicketRow]:
+def validate_tickets(tickets: Iterable[dict[str, Any]], mode: str) -> list[TicketRow]:
+    """Return the valid tickets as rows; the others are logged."""
     if isinstance(tickets, str | bytes | dict) or not isinstance(tickets, Iterable):
         raise ValueError(f"tickets must be a list of dicts, not {type(tickets).__name__}")
     rows = []
@@ -77,7 +78,7 @@ def _valid_rows(tickets: Iterable[dict[str, Any]], mode: str) -> list[TicketRow]
     return rows
 
 
-def _get_or_create_batch(run_id: str, mode: str, day: date) -> TicketBatch:
+def get_or_create_inserted_batch(run_id: str, mode: str, day: date) -> TicketBatch:
     now = timezone.now()
     run, _ = GenerationRun.objects.get_or_create(
         pipeline_run_id=run_id,

@@ -55,19 +55,15 @@ def serialize_tickets(
             "created_at": row[8],
             "draw_date": day_text,
             "pipeline_run_id": row[9],
-            "result": _result(row[:5], row[5], draw),
+            "result": None if draw is None else draw_result(row[:5], row[5], draw),
         }
         for row in rows
     ]
 
 
-def _result(white_balls: Sequence[int], powerball: int, draw: Draw | None) -> dict[str, Any] | None:
-    if draw is None:
-        return None
-    white_matches, powerball_match = (
-        len(set(white_balls) & set(draw.white_balls)),
-        powerball == draw.powerball,
-    )
+def draw_result(white_balls: Sequence[int], powerball: int, draw: Draw) -> dict[str, Any]:
+    white_matches = len(set(white_balls) & set(draw.white_balls))
+    powerball_match = powerball == draw.powerball
     return {
         "white_matches": white_matches,
         "powerball_match": powerball_match,
@@ -95,6 +91,7 @@ LAST_RUN_SQL = """
     SELECT id, pipeline_run_id, status, finished_at
     FROM tickets_generationrun WHERE origin = 'generated' ORDER BY id DESC LIMIT 1
 """
+LAST_RUN_KEYS = ("generation_run_id", "pipeline_run_id", "status", "finished_at")
 
 
 def get_batch_ticket_stats() -> dict[str, Any]:
@@ -112,25 +109,18 @@ def get_batch_ticket_stats() -> dict[str, Any]:
         for mode, claimed in cursor.fetchall():
             available[mode] -= int(claimed)
         cursor.execute(OLDEST_SQL)
-        oldest = cursor.fetchone()
+        (oldest,) = cursor.fetchone() or (None,)
         cursor.execute(LATEST_SQL)
-        newest = cursor.fetchone()
+        (newest,) = cursor.fetchone() or (None,)
         cursor.execute(LAST_RUN_SQL)
-        last_run = cursor.fetchone()
+        last_run = None
+        if row := cursor.fetchone():
+            last_run = dict(zip(LAST_RUN_KEYS, (*row[:3], isoformat_utc(row[3])), strict=True))
     return {
         "total_tickets": sum(by_mode.values()),
         "by_mode": by_mode,
         "available_by_mode": available,
-        "oldest_ticket": isoformat_utc(oldest[0]) if oldest else None,
-        "newest_ticket": isoformat_utc(newest[0]) if newest else None,
-        "last_run": _run_summary(*last_run) if last_run else None,
-    }
-
-
-def _run_summary(pk: int, run_id: str, status: str, finished_at: datetime | None) -> dict[str, Any]:
-    return {
-        "generation_run_id": pk,
-        "pipeline_run_id": run_id,
-        "status": status,
-        "finished_at": isoformat_utc(finished_at),
+        "oldest_ticket": isoformat_utc(oldest),
+        "newest_ticket": isoformat_utc(newest),
+        "last_run": last_run,
     }

@@ -25,28 +25,22 @@ def validate_ticket(ticket: object, mode: str) -> tuple[list[int], int, float, s
         check_numbers(ticket["white_balls"], ticket["powerball"])
     except ValueError as error:
         raise InvalidTicket(str(error)) from error
-    return (
-        [int(ball) for ball in ticket["white_balls"]],
-        int(ticket["powerball"]),
-        _confidence(ticket.get("confidence", 0.5)),
-        _strategy(ticket.get("strategy", mode)),
-        _metadata(ticket.get("metadata")),
-    )
-
-
-def _confidence(confidence: Any) -> float:
-    if not _is_number(confidence):
+    confidence: Any = ticket.get("confidence", 0.5)
+    strategy = ticket.get("strategy", mode)
+    is_number = isinstance(confidence, Real) and not isinstance(confidence, bool)
+    if not is_number:
         raise InvalidTicket(f"confidence {confidence!r} is not a number")
     if not 0 <= confidence <= 1:  # also rejects infinity, NaN and huge integers
         raise InvalidTicket(f"confidence {confidence!r:.40} is not between 0 and 1")
-    return float(confidence)
+    if not is_name(check_text("strategy", strategy)):
+        raise InvalidTicket(f"strategy {strategy!r} is blank or contains control characters")
+    white_balls = [int(ball) for ball in ticket["white_balls"]]
+    metadata = serialize_metadata(ticket.get("metadata"))
+    return white_balls, int(ticket["powerball"]), float(confidence), strategy, metadata
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def _text(name: str, text: Any) -> str:
+def check_text(name: str, text: Any) -> str:
+    """Return the text. Raise InvalidTicket if it is none or cannot be stored."""
     if not isinstance(text, str):
         raise InvalidTicket(f"{name} {text!r} is not text")
     if not is_storable(text):
@@ -54,17 +48,12 @@ def _text(name: str, text: Any) -> str:
     return text
 
 
-def _strategy(strategy: Any) -> str:
-    text = _text("strategy", strategy)
-    if not is_name(text):
-        raise InvalidTicket(f"strategy {text!r} is blank or contains control characters")
-    return text
-
-
-def _metadata(metadata: Any) -> str | None:
-    if metadata is None or isinstance(metadata, str):
-        return None if metadata is None else _text("metadata", metadata)
+def serialize_metadata(metadata: Any) -> str | None:
+    if metadata is None:
+        return None
+    if isinstance(metadata, str):
+        return check_text("metadata", metadata)
     try:
-        return _text("metadata", json.dumps(metadata))
+        return check_text("metadata", json.dumps(metadata))
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidTicket(f"metadata is neither text nor JSON: {error}") from error

@@ -4,6 +4,8 @@
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
@@ -23,7 +25,9 @@ def truncate_log() -> bool:
         cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")  # never blocks
         _, frames, copied = cursor.fetchone()
         if copied == frames:
-            _truncate(cursor)
+            with busy_timeout(cursor, BUSY_MILLISECONDS):
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # reports a blocking reader in its result
+                cursor.fetchone()
     small = log_bytes() <= settings.WAL_BYTES
     if small:
         logger.info("Truncated the write-ahead log of SQLite")
@@ -37,12 +41,13 @@ def log_bytes() -> int:
         return 0
 
 
-def _truncate(cursor: CursorWrapper) -> None:
+@contextmanager
+def busy_timeout(cursor: CursorWrapper, milliseconds: int) -> Iterator[None]:
+    """Change the time that SQLite waits for a lock within the block."""
     cursor.execute("PRAGMA busy_timeout")
-    (timeout,) = cursor.fetchone()
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+    (previous,) = cursor.fetchone()
+    cursor.execute(f"PRAGMA busy_timeout = {milliseconds}")
     try:
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # reports a blocking reader in its result
-        cursor.fetchone()
+        yield
     finally:
-        cursor.execute(f"PRAGMA busy_timeout = {timeout}")
+        cursor.execute(f"PRAGMA busy_timeout = {previous}")
