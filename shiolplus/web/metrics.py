@@ -164,7 +164,7 @@ def batch_metrics() -> Iterator[Metric]:
     newest = {mode: history.last_success for mode, history in histories.items() if history.last_success}
     seconds = {mode: batch.seconds for mode, batch in newest.items() if batch.seconds is not None}
     yield mode_metric("last_batch_duration_seconds", "Duration of the newest ready batch.", seconds)
-    ready_at = {mode: batch.finished_at.timestamp() for mode, batch in newest.items()}
+    ready_at = {mode: batch.finished_at.timestamp() for mode, batch in newest.items() if batch.finished_at}
     yield mode_metric("last_batch_ready_timestamp_seconds", "When the newest batch became ready.", ready_at)
 
 

@@ -65,7 +65,7 @@ class BatchTicketGenerator:
             raise ValueError(f"modes {requested!r}: none is known; allowed are {', '.join(MODE_NAMES)}")
         for mode in self.skipped:
             logger.warning("Skipping unknown mode %s", mode)
-        self._last_run: int | None = None
+        self._last_run = 0  # primary key
 
     def generate_batch(
         self,

@@ -36,12 +36,15 @@ class Diagnostic:
 def diagnose(snapshot: Snapshot) -> list[Diagnostic]:
     """Return the diagnostics of a snapshot, most severe first."""
     diagnostics = [
-        *_diagnose_conditions(snapshot),
-        *_diagnose_workers(snapshot),
-        *_diagnose_batches(snapshot),
-        *_diagnose_draws(snapshot),
-        *_diagnose_pipeline(snapshot),
-        *(diagnostic for mode in snapshot.modes for diagnostic in _diagnose_mode(mode, snapshot)),
+        *(
+            Diagnostic(found.level, found.code, found.message, found.hint, found.subject)
+            for found in snapshot.conditions
+        ),
+        *diagnose_workers(snapshot),
+        *diagnose_batches(snapshot),
+        *diagnose_draws(snapshot),
+        *diagnose_pipeline(snapshot),
+        *(diagnostic for mode in snapshot.modes for diagnostic in diagnose_mode(mode, snapshot)),
     ]
     return sorted(diagnostics, key=lambda diagnostic: LEVELS.index(diagnostic.level))
 
@@ -52,37 +55,7 @@ def overall_status(diagnostics: list[Diagnostic]) -> str:
     return "well" if worst == "notice" else worst
 
 
-def _diagnose_conditions(snapshot: Snapshot) -> Iterator[Diagnostic]:
-    for condition in snapshot.conditions:
-        yield Diagnostic(
-            condition.level, condition.code, condition.message, condition.hint, condition.subject
-        )
-
-
-def _diagnose_workers(snapshot: Snapshot) -> Iterator[Diagnostic]:
-    yield from _diagnose_unserved_queues(snapshot)
-    for name in snapshot.workers.unsupervised:
-        yield Diagnostic(
-            "warning",
-            "unwatched_worker",
-            f"Cluster {name} runs without a watchdog: it is not restarted if it hangs.",
-            "Run `manage.py run_cluster` instead of `qcluster`.",
-            name,
-        )
-    for worker in snapshot.workers.supervised:
-        uptime = snapshot.at - worker.started_at
-        if worker.restarts and uptime < RECENT_RESTART:
-            yield Diagnostic(
-                "warning",
-                "restarted_worker",
-                f"Cluster {worker.queue} on {worker.host} was restarted "
-                f"{duration(uptime.total_seconds())} ago: {worker.restart_reason or 'it exited'}.",
-                "Run `grep ERROR var/logs/shiol.log`.",
-                worker.queue,
-            )
-
-
-def _diagnose_unserved_queues(snapshot: Snapshot) -> Iterator[Diagnostic]:
+def diagnose_workers(snapshot: Snapshot) -> Iterator[Diagnostic]:
     cannot_record = any(condition.code in BLOCKING_HEARTBEATS for condition in snapshot.conditions)
     last_seen = ""
     if seen_at := snapshot.workers.last_seen_at:
@@ -105,13 +78,32 @@ def _diagnose_unserved_queues(snapshot: Snapshot) -> Iterator[Diagnostic]:
                 "Run `manage.py run_cluster`, or `make serve` for clusters and web server.",
                 queue,
             )
+    for name in snapshot.workers.unsupervised:
+        yield Diagnostic(
+            "warning",
+            "unwatched_worker",
+            f"Cluster {name} runs without a watchdog: it is not restarted if it hangs.",
+            "Run `manage.py run_cluster` instead of `qcluster`.",
+            name,
+        )
+    for worker in snapshot.workers.supervised:
+        uptime = snapshot.at - worker.started_at
+        if worker.restarts and uptime < RECENT_RESTART:
+            yield Diagnostic(
+                "warning",
+                "restarted_worker",
+                f"Cluster {worker.queue} on {worker.host} was restarted "
+                f"{duration(uptime.total_seconds())} ago: {worker.restart_reason or 'it exited'}.",
+                "Run `grep ERROR var/logs/shiol.log`.",
+                worker.queue,
+            )
 
 
-def _diagnose_batches(snapshot: Snapshot) -> Iterator[Diagnostic]:
+def diagnose_batches(snapshot: Snapshot) -> Iterator[Diagnostic]:
     workload = snapshot.workload
     waited = workload.oldest_waiting_seconds
     if waited is not None and waited > MAX_WAIT.total_seconds():
-        waiting = _count(workload.waiting, "batch is", "batches are")
+        waiting = count_text(workload.waiting, "batch is", "batches are")
         yield Diagnostic(
             "error",
             "waiting_batches",
@@ -132,13 +124,13 @@ def _diagnose_batches(snapshot: Snapshot) -> Iterator[Diagnostic]:
         yield Diagnostic(
             "error",
             "failed_batches",
-            f"{_count(unlisted, 'more batch', 'more batches')} for upcoming draws failed.",
+            f"{count_text(unlisted, 'more batch', 'more batches')} for upcoming draws failed.",
             "See the failed batches in the admin.",
             "failed",
         )
 
 
-def _diagnose_draws(snapshot: Snapshot) -> Iterator[Diagnostic]:
+def diagnose_draws(snapshot: Snapshot) -> Iterator[Diagnostic]:
     draws = snapshot.draws
     if draws.newest is None:
         yield Diagnostic(
@@ -151,13 +143,13 @@ def _diagnose_draws(snapshot: Snapshot) -> Iterator[Diagnostic]:
         yield Diagnostic(
             "warning",
             "missing_draws",
-            f"{_count(draws.missing, 'draw', 'draws')} missing since {draws.newest}: "
+            f"{count_text(draws.missing, 'draw', 'draws')} missing since {draws.newest}: "
             f"models cannot learn from {'it' if draws.missing == 1 else 'them'}.",
             "Run `manage.py import_draws --source ny` (or texas), or upload a file in the admin.",
         )
 
 
-def _diagnose_pipeline(snapshot: Snapshot) -> Iterator[Diagnostic]:
+def diagnose_pipeline(snapshot: Snapshot) -> Iterator[Diagnostic]:
     run, hint = snapshot.pipeline, "Run `manage.py run_pipeline`."
     if run is None:
         yield Diagnostic("warning", "no_pipeline", "No pipeline run has finished yet.", hint)
@@ -166,9 +158,9 @@ def _diagnose_pipeline(snapshot: Snapshot) -> Iterator[Diagnostic]:
         yield Diagnostic("error", "failed_pipeline", message, hint, str(run.id))
 
 
-def _diagnose_mode(mode: ModeSnapshot, snapshot: Snapshot) -> Iterator[Diagnostic]:
+def diagnose_mode(mode: ModeSnapshot, snapshot: Snapshot) -> Iterator[Diagnostic]:
     name, model = mode.mode, mode.model
-    yield from _diagnose_stock(mode, snapshot)
+    yield from diagnose_stock(mode, snapshot)
     if model is None:
         hint = f"Run `manage.py run_pipeline --modes {name}`."
         yield Diagnostic("warning", "no_model", f"{name} has no trained model.", hint, name)
@@ -179,7 +171,7 @@ def _diagnose_mode(mode: ModeSnapshot, snapshot: Snapshot) -> Iterator[Diagnosti
         )
 
 
-def _diagnose_stock(mode: ModeSnapshot, snapshot: Snapshot) -> Iterator[Diagnostic]:
+def diagnose_stock(mode: ModeSnapshot, snapshot: Snapshot) -> Iterator[Diagnostic]:
     stock, name = mode.stock, mode.mode
     is_on_sale = snapshot.at < snapshot.draws.sales_close_at
     if mode.is_paused:
@@ -201,5 +193,5 @@ def _diagnose_stock(mode: ModeSnapshot, snapshot: Snapshot) -> Iterator[Diagnost
         yield Diagnostic("warning", "low_stock", message, hint, name)
 
 
-def _count(number: int, singular: str, plural: str) -> str:
+def count_text(number: int, singular: str, plural: str) -> str:
     return f"{number:,} {singular if number == 1 else plural}"
