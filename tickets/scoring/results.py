@@ -82,18 +82,18 @@ class ModeResult:
 
 
 def draw_results(draw_date: date) -> list[Result]:
-    return _results(BatchScore.objects.filter(draw_date=draw_date))
+    return load_results(BatchScore.objects.filter(draw_date=draw_date))
 
 
 def mode_results() -> list[ModeResult]:
     """Return the result of every mode, including those without scores."""
     by_mode: dict[str, list[Result]] = {mode: [] for mode in MODE_NAMES}
-    for result in _results(BatchScore.objects.all()):
+    for result in load_results(BatchScore.objects.all()):
         by_mode[result.mode].append(result)
-    return [_mode_result(mode, results) for mode, results in by_mode.items()]
+    return [combine_results(mode, results) for mode, results in by_mode.items()]
 
 
-def _results(scores: BatchScoreQuerySet) -> list[Result]:
+def load_results(scores: BatchScoreQuerySet) -> list[Result]:
     sums = {name: Sum(name) for name in ("tickets", "white_matches", "prize_usd", *TIER_FIELDS)}
     groups = scores.for_current_numbers().order_by().values("batch__mode", "draw_date")
     rows: Any = groups.annotate(batches=Count("pk"), **sums)
@@ -111,7 +111,7 @@ def _results(scores: BatchScoreQuerySet) -> list[Result]:
     return sorted(results, key=lambda result: MODE_NAMES.index(result.mode))
 
 
-def _mode_result(mode: str, results: list[Result]) -> ModeResult:
+def combine_results(mode: str, results: list[Result]) -> ModeResult:
     total = Result(
         mode=mode,
         batches=sum(result.batches for result in results),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import date
 from enum import StrEnum
 from functools import reduce
-from operator import add
+from operator import add, attrgetter
 from typing import NamedTuple
 
 from django.db import transaction
@@ -24,6 +24,7 @@ from tickets.models.scores import DRAWN_FIELDS, TIER_FIELDS, BatchScore
 logger = logging.getLogger(__name__)
 
 WHITE_FIELDS = DRAWN_FIELDS[:-1]
+read_state = attrgetter("status", "generated", "stored")
 
 
 class Verdict(StrEnum):
@@ -81,7 +82,7 @@ def score_draw(draw: Draw, watch: ScoringCallback = lambda outcome: None) -> lis
     scores = []
     batches = TicketBatch.objects.select_related("run", "score").filter(draw_date=draw.draw_date)
     for batch in batches.order_by("id"):
-        outcome = _score_batch(batch, draw)
+        outcome = score_batch(batch, draw)
         if outcome.verdict == Verdict.SCORED and outcome.score is not None:
             scores.append(outcome.score)
         elif outcome.verdict == Verdict.UNSCORABLE:
@@ -92,27 +93,27 @@ def score_draw(draw: Draw, watch: ScoringCallback = lambda outcome: None) -> lis
     return scores
 
 
-def _score_batch(batch: TicketBatch, draw: Draw) -> ScoringOutcome:
-    if outcome := _early_outcome(batch, draw):
+def score_batch(batch: TicketBatch, draw: Draw) -> ScoringOutcome:
+    if outcome := early_outcome(batch, draw):
         return outcome
-    counts = _count_matches(batch, draw)  # outside the transaction: a million tickets take a second
+    counts = count_matches(batch, draw)  # outside the transaction: a million tickets take a second
     with transaction.atomic():
         locked = TicketBatch.objects.select_related("run").select_for_update(of=("self",)).get(pk=batch.pk)
-        if not _unchanged(locked, batch):
+        if read_state(locked) != read_state(batch):
             # Tickets were purged or added meanwhile. The lock now prevents further changes.
-            if outcome := _early_outcome(locked, draw):
+            if outcome := early_outcome(locked, draw):
                 return outcome
-            counts = _count_matches(locked, draw)
+            counts = count_matches(locked, draw)
         if not counts:
             return ScoringOutcome(locked, Verdict.EMPTY, None)
         if not Draw.objects.select_for_update().filter(pk=draw.pk).first():
             return ScoringOutcome(locked, Verdict.DELETED, None)
-        score = _build_score(locked, draw, counts)
+        score = build_score(locked, draw, counts)
         score.save()
     return ScoringOutcome(locked, Verdict.SCORED, score)
 
 
-def _early_outcome(batch: TicketBatch, draw: Draw) -> ScoringOutcome | None:
+def early_outcome(batch: TicketBatch, draw: Draw) -> ScoringOutcome | None:
     """Return the outcome if there is nothing to count, or None if the batch is due."""
     score: BatchScore | None = getattr(batch, "score", None)
     if batch.status in TicketBatch.UNFINISHED:
@@ -126,15 +127,7 @@ def _early_outcome(batch: TicketBatch, draw: Draw) -> ScoringOutcome | None:
     return None
 
 
-def _unchanged(current: TicketBatch, previous: TicketBatch) -> bool:
-    return (current.status, current.generated, current.stored) == (
-        previous.status,
-        previous.generated,
-        previous.stored,
-    )
-
-
-def _count_matches(batch: TicketBatch, draw: Draw) -> MatchCounts:
+def count_matches(batch: TicketBatch, draw: Draw) -> MatchCounts:
     white = reduce(
         add, (Case(When(**{f"{name}__in": draw.white_balls}, then=1), default=0) for name in WHITE_FIELDS)
     )
@@ -144,7 +137,7 @@ def _count_matches(batch: TicketBatch, draw: Draw) -> MatchCounts:
     return {(white, red): count for white, red, count in rows}
 
 
-def _build_score(batch: TicketBatch, draw: Draw, counts: MatchCounts) -> BatchScore:
+def build_score(batch: TicketBatch, draw: Draw, counts: MatchCounts) -> BatchScore:
     tiers = [counts.get((tier.white_matches, int(tier.powerball_match)), 0) for tier in PRIZE_TIERS]
     return BatchScore(
         batch=batch,

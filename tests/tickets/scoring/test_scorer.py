@@ -326,15 +326,15 @@ def test_without_its_draw_nothing_is_due() -> None:
 def test_tickets_that_come_while_a_batch_is_counted_are_counted_too(monkeypatch: pytest.MonkeyPatch) -> None:
     insert(ONE_A_TIER[:3])
     draw = make_draw()
-    count = scorer._count_matches
+    count = scorer.count_matches
 
     def count_and_be_overtaken(batch: TicketBatch, draw: Draw) -> scorer.MatchCounts:
         counted = count(batch, draw)
-        monkeypatch.setattr(scorer, "_count_matches", count)
+        monkeypatch.setattr(scorer, "count_matches", count)
         insert(ONE_A_TIER[3:])
         return counted
 
-    monkeypatch.setattr(scorer, "_count_matches", count_and_be_overtaken)
+    monkeypatch.setattr(scorer, "count_matches", count_and_be_overtaken)
     (score,) = score_draw(draw)
 
     assert (score.tickets, score.tiers) == (9, [1] * 9)
@@ -345,14 +345,14 @@ def test_tickets_that_come_while_a_batch_is_counted_are_counted_too(monkeypatch:
 def test_a_purge_while_a_batch_is_counted_leaves_nothing_to_score(monkeypatch: pytest.MonkeyPatch) -> None:
     batch = insert(ONE_A_TIER)
     draw = make_draw()
-    count = scorer._count_matches
+    count = scorer.count_matches
 
     def count_and_be_overtaken(batch: TicketBatch, draw: Draw) -> scorer.MatchCounts:
         counted = count(batch, draw)
         purge_batch(batch)
         return counted
 
-    monkeypatch.setattr(scorer, "_count_matches", count_and_be_overtaken)
+    monkeypatch.setattr(scorer, "count_matches", count_and_be_overtaken)
 
     assert verdicts(draw) == [Verdict.EMPTY]
     assert not BatchScore.objects.filter(batch=batch).exists()
