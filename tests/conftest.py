@@ -124,9 +124,9 @@ def admin() -> "Client":
 @pytest.fixture(autouse=True)
 def _clear_demand_models() -> None:
     """Clear the demand models, which a process computes once from past sales."""
-    from tickets.demand.inventory import demand_models
+    from tickets.demand.inventory import fit_models
 
-    demand_models.forget()
+    fit_models.cache_clear()
 
 
 @pytest.fixture

@@ -1,9 +1,10 @@
 """Stock levels: each mode's tickets for the next draw compared with its demand."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -56,32 +57,11 @@ class StockLevel:
         return self.reorder_policy.hours_to_empty(self.available)
 
 
-class DemandModelCache:
-    """Cache the demand models of one draw; past sales no longer change."""
-
-    def __init__(self) -> None:
-        self._draw_date: date | None = None
-        self._models: dict[str, DemandModel] = {}
-
-    def forget(self) -> None:
-        self._draw_date = None
-
-    def before(self, draw_date: date) -> dict[str, DemandModel]:
-        """Return each mode's model, fitted to the draws before `draw_date`."""
-        if draw_date != self._draw_date:
-            self._models = _fit_models(_draws_before(draw_date))
-            self._draw_date = draw_date
-        return self._models
-
-
-demand_models = DemandModelCache()
-
-
-def stock_levels(now: datetime, cache: DemandModelCache = demand_models) -> list[StockLevel]:
+def stock_levels(now: datetime) -> list[StockLevel]:
     """Return each mode's stock level for the next draw, using four short queries on counters."""
     window = SalesWindow.of(next_draw(now), settings.SALES_CUTOFF)
-    models, stock, policies = cache.before(window.draw_date), _stock(window.draw_date), policies_by_mode()
-    rows = _group_by_mode(_hourly_counts(ClaimHour.objects.filter(draw_date=window.draw_date)))
+    models, stock, policies = fit_models(window.draw_date), sum_stock(window.draw_date), policies_by_mode()
+    rows = hourly_counts_by_mode(ClaimHour.objects.filter(draw_date=window.draw_date))
     return [
         StockLevel(
             mode=mode,
@@ -93,7 +73,7 @@ def stock_levels(now: datetime, cache: DemandModelCache = demand_models) -> list
             is_paused=policies[mode].paused,
             reorder_policy=ReorderPolicy(
                 model=models[mode],
-                history=_history(window, rows[mode]),
+                history=sales_history(window, rows[mode]),
                 hours_left=window.hours_to_close(now),
                 max_stock=policies[mode].max_ready,
             ),
@@ -102,7 +82,7 @@ def stock_levels(now: datetime, cache: DemandModelCache = demand_models) -> list
     ]
 
 
-def _stock(draw_date: date) -> dict[str, dict[str, int]]:
+def sum_stock(draw_date: date) -> dict[str, dict[str, int]]:
     remaining = Case(
         When(status__in=TicketBatch.UNFINISHED, then=F("requested") - F("generated")),
         default=0,
@@ -116,8 +96,8 @@ def _stock(draw_date: date) -> dict[str, dict[str, int]]:
     }
 
 
-def _hourly_counts(counts: QuerySet[ClaimHour]) -> Iterable[Any]:
-    return (
+def hourly_counts_by_mode(counts: QuerySet[ClaimHour]) -> dict[str, list[Any]]:
+    rows = (
         counts.order_by()
         .values("draw_date", "mode", "hour")
         .annotate(
@@ -127,43 +107,32 @@ def _hourly_counts(counts: QuerySet[ClaimHour]) -> Iterable[Any]:
             requested=Sum(ESTIMATED_REQUESTS),
         )
     )
-
-
-def _group_by_mode(rows: Iterable[Any]) -> dict[str, list[dict[str, Any]]]:
-    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    by_mode: dict[str, list[Any]] = {mode: [] for mode in MODE_NAMES}
     for row in rows:
-        groups[row["mode"]].append(row)
-    return groups
+        by_mode[row["mode"]].append(row)
+    return by_mode
 
 
-def _history(window: SalesWindow, rows: Sequence[dict[str, Any]]) -> SalesHistory:
+def sales_history(window: SalesWindow, rows: Iterable[Any]) -> SalesHistory:
     return window.history(
         HourCount(row["hour"], row["requested"], row["granted"], row["granted_tickets"]) for row in rows
     )
 
 
-def _draws_before(draw_date: date) -> list[date]:
-    """Return the PAST_DRAWS draw dates before `draw_date`, oldest first."""
+@lru_cache(maxsize=1)  # past sales no longer change
+def fit_models(draw_date: date) -> dict[str, DemandModel]:
+    """Fit a model per mode to the PAST_DRAWS draws before `draw_date`, from its first with claims."""
     days = [draw_date]
     while len(days) <= PAST_DRAWS:
         days.append(last_draw(draw_instant(days[-1]) - timedelta(seconds=1)))
-    return days[:0:-1]
-
-
-def _fit_models(days: Sequence[date]) -> dict[str, DemandModel]:
+    days = days[:0:-1]
     counts = ClaimHour.objects.filter(draw_date__gte=days[0], draw_date__lte=days[-1])
-    rows = _group_by_mode(_hourly_counts(counts))
-    return {mode: fit(_past(days, rows[mode])) for mode in MODE_NAMES}
-
-
-def _past(days: Sequence[date], rows: Sequence[dict[str, Any]]) -> list[SalesHistory]:
-    """Return a mode's sales history per draw, starting with its first draw that has claims."""
-    rows_by_draw: dict[date, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        rows_by_draw[row["draw_date"]].append(row)
-    first = min(rows_by_draw, default=date.max)
-    return [
-        _history(SalesWindow.of(day, settings.SALES_CUTOFF), rows_by_draw[day])
-        for day in days
-        if day >= first
-    ]
+    models = {}
+    for mode, rows in hourly_counts_by_mode(counts).items():
+        rows_by_day = defaultdict(list)
+        for row in rows:
+            rows_by_day[row["draw_date"]].append(row)
+        first = min(rows_by_day, default=date.max)
+        windows = [SalesWindow.of(day, settings.SALES_CUTOFF) for day in days if day >= first]
+        models[mode] = fit([sales_history(window, rows_by_day[window.draw_date]) for window in windows])
+    return models

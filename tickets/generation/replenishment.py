@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from predictions.models import Prediction, new_run_id
 from predictions.workqueue.leases import DATABASE_OUTAGES
-from tickets.demand.inventory import DemandModelCache, StockLevel, stock_levels
+from tickets.demand.inventory import StockLevel, stock_levels
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import TicketBatch
 from tickets.models.policies import MAX_PRIORITY, ModePolicy
@@ -28,7 +28,6 @@ PRIORITY = MAX_PRIORITY + 1
 
 class Replenisher:
     def __init__(self) -> None:
-        self._demand_models = DemandModelCache()
         self._last_check = -float(CHECK_SECONDS)
         self._retry_at: dict[str, datetime] = {}
         self._unpredicted: set[tuple[str, object]] = set()  # already logged
@@ -41,11 +40,7 @@ class Replenisher:
     def replenish(self, now: datetime | None = None) -> int:
         """Order missing tickets of all modes and return their number. Raise only database outages."""
         now = now or timezone.now()
-        due = [
-            level
-            for level in stock_levels(now, self._demand_models)
-            if level.order_quantity and self._may_order(level, now)
-        ]
+        due = [level for level in stock_levels(now) if level.order_quantity and self._may_order(level, now)]
         ordered = 0
         for level in sorted(due, key=lambda level: level.deficit, reverse=True):
             try:
@@ -77,7 +72,7 @@ class Replenisher:
             # Lock: another process waits here and then sees this order in `on_order`.
             ModePolicy.objects.get_or_create(mode=mode)
             ModePolicy.objects.select_for_update().get(mode=mode)
-            (level,) = (level for level in stock_levels(now, self._demand_models) if level.mode == mode)
+            (level,) = (level for level in stock_levels(now) if level.mode == mode)
             if not (size := level.order_quantity):
                 return 0
             run_id = new_run_id(RUN_ID_PREFIX)

@@ -19,7 +19,7 @@ from tests.factories import (
     some_tickets,
 )
 from tickets.claims.allocation import ClaimRequest, InsufficientStock, claim_tickets
-from tickets.demand.inventory import DemandModelCache, StockLevel, stock_levels
+from tickets.demand.inventory import StockLevel, fit_models, stock_levels
 from tickets.demand.reorder import MIN_STOCK
 from tickets.demand.sales_window import estimated_requests
 from tickets.generation.generator import BatchTicketGenerator
@@ -33,7 +33,8 @@ MONDAY, SATURDAY = date(2026, 11, 23), date(2026, 11, 21)
 
 
 def level_of(mode: str = "random_forest", now: datetime = NOW) -> StockLevel:
-    return {level.mode: level for level in stock_levels(now, DemandModelCache())}[mode]
+    fit_models.cache_clear()
+    return {level.mode: level for level in stock_levels(now)}[mode]
 
 
 def hours_ago(hours: int) -> datetime:
@@ -41,7 +42,7 @@ def hours_ago(hours: int) -> datetime:
 
 
 def test_a_fresh_installation_lacks_nothing() -> None:
-    for level in stock_levels(NOW, DemandModelCache()):
+    for level in stock_levels(NOW):
         assert (
             level.stored,
             level.claimed,
@@ -51,7 +52,7 @@ def test_a_fresh_installation_lacks_nothing() -> None:
             level.order_quantity,
         ) == (0, 0, 0, 0, 0, 0)
         assert not level.reorder_policy.has_demand
-    assert [level.mode for level in stock_levels(NOW, DemandModelCache())] == list(MODE_NAMES)
+    assert [level.mode for level in stock_levels(NOW)] == list(MODE_NAMES)
 
 
 def test_free_is_what_is_stored_for_the_next_draw_without_what_was_claimed_whoever_counted_it() -> None:
@@ -126,31 +127,30 @@ def test_who_was_only_ever_refused_has_asked() -> None:
 def test_past_draws_are_learned_from_their_first_claim_on_also_those_without_any() -> None:
     count_claims("v1", datetime(2026, 11, 21, 20, tzinfo=UTC), SATURDAY, claims=120, tickets=600)
 
-    past = DemandModelCache().before(WEDNESDAY)
+    past = fit_models(WEDNESDAY)
 
     assert past["v1"].is_known
     assert past["v1"].size == 5
     assert not past["v2"].is_known
     # Claims on Saturday and none on Monday: about half of them are expected in each hour.
-    alone = DemandModelCache().before(MONDAY)["v1"]
+    alone = fit_models(MONDAY)["v1"]
     assert past["v1"].weekday_rates[0] < 0.7 * alone.weekday_rates[0]
 
 
 def test_claims_of_long_ago_are_forgotten() -> None:
     count_claims("v1", datetime(2026, 7, 20, 20, tzinfo=UTC), date(2026, 7, 20), claims=500, tickets=500)
 
-    assert not DemandModelCache().before(WEDNESDAY)["v1"].is_known
+    assert not fit_models(WEDNESDAY)["v1"].is_known
 
 
 def test_a_draw_s_past_is_read_once_and_that_of_the_next_draw_anew() -> None:
-    cache = DemandModelCache()
-    assert not cache.before(MONDAY)["v1"].is_known
+    assert not fit_models(MONDAY)["v1"].is_known
     count_claims("v1", datetime(2026, 11, 21, 20, tzinfo=UTC), SATURDAY)
 
     with CaptureQueriesContext(connection) as queries:
-        assert not cache.before(MONDAY)["v1"].is_known
+        assert not fit_models(MONDAY)["v1"].is_known
     assert len(queries) == 0
-    assert cache.before(WEDNESDAY)["v1"].is_known
+    assert fit_models(WEDNESDAY)["v1"].is_known
 
 
 def test_however_many_rows_there_are_it_takes_four_queries_and_three_from_then_on() -> None:
@@ -160,10 +160,9 @@ def test_however_many_rows_there_are_it_takes_four_queries_and_three_from_then_o
         for hour in range(30)
         for shard in range(8)
     )
-    cache = DemandModelCache()
     for count in (4, 3):
         with CaptureQueriesContext(connection) as queries:
-            stock_levels(NOW, cache)
+            stock_levels(NOW)
         assert len(queries) == count
     plan = plan_of(ClaimHour.objects.filter(draw_date=WEDNESDAY))
     assert "one_row_per_hour_and_shard" in plan or "INDEX sqlite_autoindex_tickets_claimhour" in plan

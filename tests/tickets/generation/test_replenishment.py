@@ -14,7 +14,7 @@ from django_q.models import OrmQ
 from predictions.models import Prediction
 from tests.factories import WEDNESDAY, count_claims, make_prediction, queued_batch, some_tickets
 from tickets.cluster.watchdog import Watchdog
-from tickets.demand.inventory import DemandModelCache, StockLevel, stock_levels
+from tickets.demand.inventory import StockLevel, fit_models, stock_levels
 from tickets.demand.reorder import MIN_STOCK
 from tickets.generation import replenishment
 from tickets.generation.lifecycle import cancel_batch
@@ -48,7 +48,8 @@ def orders() -> list[tuple[str, int]]:
 
 
 def stock_level(mode: str = "random_forest", now: datetime = NOW) -> StockLevel:
-    return {level.mode: level for level in stock_levels(now, DemandModelCache())}[mode]
+    fit_models.cache_clear()
+    return {level.mode: level for level in stock_levels(now)}[mode]
 
 
 @pytest.mark.django_db
