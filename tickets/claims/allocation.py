@@ -1,7 +1,7 @@
 """Permanent, all-or-nothing allocation of tickets to API clients.
 
-Locking the client's row serializes the claims of one client, so repeated requests find their claim and the
-quota is exact. Ticket rows are locked with SKIP LOCKED, so clients do not wait for each other.
+Locking the client's row serializes its claims, so repeated requests find their claim and the quota is exact.
+Ticket rows are locked with SKIP LOCKED, so clients do not wait for each other.
 """
 
 import json
@@ -73,8 +73,6 @@ class ModeNotAllowed(ClaimRefused):
 
 
 class IdempotencyKeyReused(ClaimRefused):
-    """The idempotency key was used for a different request."""
-
     field = "Idempotency-Key"
 
 
@@ -128,8 +126,7 @@ def get_quota(client: ApiClient) -> Quota:
 def claim_tickets(client: ApiClient, request: ClaimRequest, idempotency_key: str) -> tuple[Claim, bool]:
     """Return the client's claim for this idempotency key, and True if this call created it.
 
-    An existing claim is returned regardless of the current quota, stock and draw. Raise ClaimRefused if
-    the claim is not granted, and ApiClient.DoesNotExist if the client has been deleted.
+    Raise ClaimRefused if it is not granted, and ApiClient.DoesNotExist if the client has been deleted.
     """
     if connection.vendor == "sqlite" and not connection.in_atomic_block:
         with connection.cursor() as cursor:
@@ -214,7 +211,7 @@ def row_lock_clause(clause: str) -> str:
 
 
 def serialize_claimed_tickets(claim: Claim, draw: Draw | None) -> list[dict[str, Any]]:
-    """Return the tickets of a claim as the API serializes them, with results if the draw is given."""
+    """Serialize the tickets of a claim for the API, with results if the draw is given."""
     rows = [
         (*numbers, *details) for numbers, details in zip(claim.numbers, claim.ticket_details, strict=True)
     ]

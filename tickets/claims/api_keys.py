@@ -25,8 +25,8 @@ def create_key(
 ) -> tuple[ApiKey, str]:
     """Create a key and return it with its text, which is not stored.
 
-    `name` defaults to the current date. Passing the same `prefix` to repeated requests creates only one
-    key. Raise ValueError for an invalid name, an expiry in the past, or an existing prefix.
+    `name` defaults to the current date; the same `prefix` creates only one key. Raise ValueError for an
+    invalid name, an expiry in the past, or an existing prefix.
     """
     name = name or str(eastern_date(timezone.now()))
     if len(name) > MAX_NAME or not name.isprintable() or not name.strip():
@@ -60,12 +60,12 @@ def create_key(
 
 
 def revoke_key(prefix: str) -> bool:
-    """Revoke a key permanently. Return False if it is already revoked or does not exist."""
+    """Revoke a key permanently. Return False if no such key was active."""
     return bool(ApiKey.objects.filter(prefix=prefix, revoked=False).update(revoked=True))
 
 
 def key_expiry(last_day: date) -> datetime:
-    """Return the end of a key's last day in New York. Raise ValueError if it is past or too far ahead."""
+    """Return the end of a day in New York. Raise ValueError if it is past or too far ahead."""
     today = eastern_date(timezone.now())
     if not 0 <= (last_day - today).days <= MAX_DAYS:
         latest = today + timedelta(days=MAX_DAYS)

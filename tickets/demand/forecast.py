@@ -1,14 +1,10 @@
 """Forecast the tickets of a mode that will be claimed before sales close.
 
 Claims are gamma-Poisson, so their number is negative binomial (Greenwood & Yule 1920). They arrive at rate x
-profile. The rate of a draw is gamma distributed around a mean per weekday, shrunk towards the mean of all
-draws. The profile is the relative demand of each hour before the close, smoothed so that no hour is 0. While
-a draw is on sale, its claims update the rate (gamma posterior); older hours are discounted (West, Harrison &
-Migon 1985; Smith & Miller 1986), so the forecast adapts to an unusual draw.
-
-The overdispersion of hours, estimated from past draws, is added to the variance of the forecast. The variance
-of tickets per claim is not recorded; a geometric distribution is assumed, whose standard deviation is about
-its mean.
+profile: a gamma distributed rate per draw, around a mean per weekday, and the relative demand of each hour
+before the close. The claims of the current draw update its rate; older hours are discounted (West, Harrison &
+Migon 1985; Smith & Miller 1986). The overdispersion of hours is added to the variance. The number of tickets
+per claim is assumed to be geometric.
 """
 
 import math
@@ -43,8 +39,7 @@ EXACT_UP_TO = 50.0  # mean claims up to which the quantile is summed exactly
 class Demand:
     """Distribution of the tickets claimed within a window.
 
-    `claims` is the mean number of claims, `shape` that of the gamma distribution of their rate, and
-    `size` the mean number of tickets per claim.
+    `claims` is their mean number, `shape` the gamma shape of their rate, `size` the mean tickets per claim.
     """
 
     claims: float
@@ -61,7 +56,7 @@ class Demand:
         return 1 / (1 / self.shape + 1 / self.claims) if self.claims else self.shape
 
     def quantile(self, probability: float) -> int:
-        """Return the smallest number of tickets that is not exceeded with this probability."""
+        """Return the tickets that are not exceeded with this probability."""
         return math.ceil(self.size * claims_quantile(probability, self.claims, self.dispersion))
 
 
@@ -81,9 +76,9 @@ class RateDistribution:
 class DemandModel:
     """A mode's demand, fitted to past draws.
 
-    `profile` has shape (HOURS,) and a mean of 1 over the hours on sale; `weekday_rates` are in claims per
-    hour; `shape` belongs to the gamma distribution of rates; `overdispersion` is the squared coefficient
-    of variation of an hour around its draw's rate; `size` is the mean number of tickets per claim.
+    `profile` (HOURS,) has a mean of 1 over the hours on sale; `weekday_rates` are in claims per hour;
+    `shape` is the gamma shape of rates; `overdispersion` the squared coefficient of variation of an hour;
+    `size` the mean tickets per claim.
     """
 
     profile: NDArray[np.float64]
@@ -107,15 +102,12 @@ class DemandModel:
         return before + (after - before) * (hours_left - hour)
 
     def hours_left_after(self, start: float, weight: float) -> float:
-        """Return the hours before the close at which `weight` of the profile has passed since `start`.
-
-        The result is negative if sales close first.
-        """
+        """Return the hours left once `weight` has passed since `start`; negative if sales close first."""
         remaining = self._weight_to_close(start) - weight
         return float(np.interp(remaining, self._cumulative, range(HOURS + 1))) if remaining >= 0 else -1.0
 
     def rate(self, history: SalesHistory, hours_left: float) -> RateDistribution:
-        """Return the posterior rate of a draw, given its claims until `hours_left`."""
+        """Return the posterior rate of a draw at `hours_left`."""
         first = math.ceil(hours_left) - 1
         last = min(first + len(DISCOUNTS), math.ceil(history.opened))
         discounts = DISCOUNTS[: last - first]
@@ -134,7 +126,7 @@ class DemandModel:
         return (PRIOR_CLAIMS * self.size + history.tickets) / (PRIOR_CLAIMS + history.granted)
 
     def forecast(self, history: SalesHistory, hours_left: float, hours: float) -> Demand:
-        """Return the demand of the next `hours` from `hours_left`, at most until sales close."""
+        """Return the demand of the next `hours`, at most until sales close."""
         start = max(hours_left, history.closed)
         end = max(start - hours, history.closed)
         rate = self.rate(history, start)
@@ -155,7 +147,7 @@ class DemandModel:
 
 
 def fit(past: Sequence[SalesHistory]) -> DemandModel:
-    """Fit a model to past draws; without any, return a flat model with a wide distribution."""
+    """Fit a model to past draws; without any, it is flat with a wide distribution."""
     requested = np.array([history.requested for history in past]).reshape(-1, HOURS)
     exposure = np.array([history.exposure for history in past]).reshape(-1, HOURS)
     weekdays = [history.weekday for history in past]
@@ -177,8 +169,7 @@ def _fit_rates_and_profile(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the profile (HOURS,) and rates (draws,) whose products best fit the claims (draws, HOURS).
 
-    Alternating maximum likelihood. Cells have negative binomial weights with PRIOR_OVERDISPERSION,
-    because ten times the claims are not ten times the evidence.
+    Alternating maximum likelihood with negative binomial weights of the cells.
     """
     profile, rates = np.ones(HOURS), requested.sum(axis=1)
     if not requested.any():
@@ -211,10 +202,7 @@ def _estimate_shape(rates: NDArray[np.float64], expected: NDArray[np.float64]) -
 
 
 def _estimate_overdispersion(requested: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
-    """Return the variance of claims (draws, HOURS) beyond Poisson, in units of the squared expectation.
-
-    Moment estimate with the cell weights of the profile.
-    """
+    """Estimate the variance of claims (draws, HOURS) beyond Poisson, in units of the squared mean."""
     weights = 1 / (1 + PRIOR_OVERDISPERSION * expected) ** 2
     excess = float((weights * ((requested - expected) ** 2 - expected)).sum())
     squares = float((weights * expected**2).sum())
@@ -224,9 +212,8 @@ def _estimate_overdispersion(requested: NDArray[np.float64], expected: NDArray[n
 def claims_quantile(probability: float, mean: float, shape: float) -> int:
     """Return the smallest k with P(K <= k) >= probability, where K is negative binomial.
 
-    The variance of K is mean + mean^2 / shape. Exact for means up to EXACT_UP_TO; above, the
-    continuity-corrected Wilson-Hilferty approximation, within 3 % for shapes of at least 1. Raise
-    ValueError unless 0 <= probability < 1.
+    The variance of K is mean + mean^2 / shape. Above EXACT_UP_TO, the Wilson-Hilferty approximation is
+    within 3 % for shapes of at least 1. Raise ValueError unless 0 <= probability < 1.
     """
     if not 0 <= probability < 1:
         raise ValueError(f"probability {probability}: must be at least 0 and below 1")

@@ -20,16 +20,13 @@ from tickets.models import TicketBatch
 from tickets.models.claims import ClaimHour
 from tickets.models.policies import policies_by_mode
 
-# `estimated_requests` in SQL; a client's retries are all counted in one shard.
+# `estimated_requests` in SQL; all retries of a client are in one shard.
 ESTIMATED_REQUESTS = F("claims") + Least(F("refused"), F("claims") + Value(1))
 
 
 @dataclass(frozen=True)
 class StockLevel:
-    """A mode's tickets for the next draw, and its reorder policy.
-
-    `on_order` tickets are being generated. `refused_claims` were refused as out of stock.
-    """
+    """A mode's tickets for the next draw; `on_order` are being generated."""
 
     mode: str
     draw_date: date

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from tickets.demand.forecast import Demand, DemandModel
 from tickets.demand.sales_window import SalesHistory
 
-# Replenishment takes about a minute (the watchdog's interval plus another batch's time slice). Stock for ten
-# minutes covers it even if claims suddenly arrive ten times as fast.
+# Replenishment takes about a minute, which ten minutes' stock covers even if claims arrive ten times as fast.
 LEAD_TIME_HOURS = 10 / 60
 SERVICE_LEVEL = 0.999  # probability that the reorder point covers the demand of the lead time
 MIN_STOCK = 100  # tickets, so that the largest allowed claim can be granted
@@ -16,10 +15,7 @@ COVER_HOURS = 6.0  # of mean demand per order; large orders, because each adds a
 
 @dataclass(frozen=True)
 class ReorderPolicy:
-    """A mode's reorder point and order quantity, `hours_left` before sales close.
-
-    Orders raise the stock to at most `max_stock` tickets.
-    """
+    """A mode's reorder point and order quantity; orders raise the stock to at most `max_stock`."""
 
     model: DemandModel
     history: SalesHistory
@@ -28,7 +24,7 @@ class ReorderPolicy:
 
     @property
     def has_demand(self) -> bool:
-        """Return True if the mode was ever claimed. No stock is kept for other modes."""
+        """Return True if the mode was ever claimed; other modes need no stock."""
         return self.model.is_known or bool(self.history.requested.any())
 
     @property
@@ -51,7 +47,7 @@ class ReorderPolicy:
         return max(0, reorder_point - available - on_order) if reorder_point else 0
 
     def order_quantity(self, available: int, on_order: int) -> int:
-        """Return the tickets to order now; once below the reorder point, add COVER_HOURS of mean demand."""
+        """Return 0, or below the reorder point what raises the stock to it plus COVER_HOURS of demand."""
         stock, reorder_point = available + on_order, self.reorder_point
         if not reorder_point or stock >= reorder_point:
             return 0

@@ -1,7 +1,7 @@
 """The sales window of a draw, and its claims per hour.
 
-Positions are hours before the end of the clock hour in which sales close, since claims are counted per clock
-hour: if sales close at 21:59, 1.5 is 20:30, and hour 1 lasts from 2 to 1.
+Claims are counted per clock hour, so positions are hours before the end of the clock hour of the close: if
+sales close at 21:59, 1.5 is 20:30, and hour 1 lasts from 2 to 1.
 """
 
 import math
@@ -24,19 +24,13 @@ def floor_to_hour(instant: datetime) -> datetime:
 
 
 def estimated_requests(claims: int, refused: int) -> int:
-    """Estimate the claims requested in an hour from those granted and those refused as out of stock.
-
-    A refused client may retry many times, so at most `claims + 1` refusals are counted.
-    """
+    """Return granted plus refused claims; at most `claims + 1` refusals count, since clients retry."""
     return claims + min(refused, claims + 1)
 
 
 @dataclass(frozen=True)
 class HourCount:
-    """Claims of the clock hour that begins at `hour`.
-
-    `requested` includes claims refused as out of stock; `tickets` is the total of the `granted` claims.
-    """
+    """Claims of the clock hour that begins at `hour`; `tickets` belong to the `granted` claims."""
 
     hour: datetime
     requested: int
@@ -46,10 +40,9 @@ class HourCount:
 
 @dataclass(frozen=True)
 class SalesHistory:
-    """Claims for one draw so far.
+    """Claims for one draw so far: `requested` per hour (HOURS,), and tickets of the `granted` claims.
 
-    `requested` has shape (HOURS,); `weekday` is 0 for Monday; `opened` and `closed` are hours before the
-    close; `tickets` is the total of the `granted` claims.
+    `weekday` is 0 for Monday; `opened` and `closed` are positions.
     """
 
     weekday: int
@@ -61,7 +54,7 @@ class SalesHistory:
 
     @property
     def exposure(self) -> NDArray[np.float64]:
-        """Return the fraction of each hour (HOURS,) in which tickets are on sale."""
+        """Return the fraction of each hour (HOURS,) on sale."""
         starts = np.arange(HOURS)
         return np.clip(np.minimum(starts + 1, self.opened) - np.maximum(starts, self.closed), 0, 1)
 
@@ -76,7 +69,7 @@ class SalesWindow:
 
     @classmethod
     def of(cls, draw_date: date, cutoff: time) -> "SalesWindow":
-        """Return the window of a draw; `cutoff` is in US Eastern time."""
+        """Return the window of a draw, with the cut-off in US Eastern time."""
         previous = last_draw(draw_instant(draw_date) - timedelta(seconds=1))
         return cls(draw_date, draw_instant(previous), sales_close(draw_date, cutoff))
 
@@ -92,7 +85,7 @@ class SalesWindow:
         return self._end - hours_to_close * HOUR
 
     def history(self, counts: Iterable[HourCount]) -> SalesHistory:
-        """Return the sales history of these counts, ignoring claims made before the window opened."""
+        """Sum counts to a history, without claims from before the window opened."""
         requested = np.zeros(HOURS)
         granted = tickets = 0
         hours = min(math.ceil(self.hours_to_close(self.opened)), HOURS)

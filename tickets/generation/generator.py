@@ -35,9 +35,9 @@ POLL_SECONDS = 0.2
 class BatchTicketGenerator:
     """Generate one batch of tickets per mode from the stored predictions.
 
-    If `batch_size`, `cleanup_days` or `priority` is None, each mode's policy applies; the first two
-    attributes then hold the defaults, 100 and 7. Unknown and paused modes are skipped and reported by
-    `generate_batch`. Raise ValueError if a number is out of range or no mode is known.
+    Each mode's policy applies where `batch_size`, `cleanup_days` or `priority` is None; the attributes then
+    hold the defaults, 100 and 7. Unknown and paused modes are skipped and reported by `generate_batch`.
+    Raise ValueError if a number is out of range or no mode is known.
     """
 
     def __init__(
@@ -76,12 +76,9 @@ class BatchTicketGenerator:
     ) -> dict[str, Any]:
         """Create a run and its batches, then enqueue them or, with `async_mode=False`, run them inline.
 
-        `draw_date` defaults to the next draw. `watch` is called after each chunk of an inline batch.
-        If all modes are skipped, the run is `cancelled`.
-
-        If `pipeline_run_id` names an existing run, return its result with `created` and `started`
-        False; with `async_mode=False`, run its unleased batches first. Raise ValueError if that run
-        has other modes, another batch size or another draw.
+        `draw_date` defaults to the next draw. `watch` is called after each chunk of an inline batch. An
+        existing run is returned with `created` and `started` False; inline, its unleased batches run first.
+        Raise ValueError if that run has other modes, another batch size or another draw.
         """
         day = draw_date or upcoming_draw()
         check_ticket_date(day)
@@ -149,7 +146,7 @@ class BatchTicketGenerator:
         raise ValueError(f"pipeline_run_id {run.pipeline_run_id!r} already names a run with {difference}")
 
     def wait_for_completion(self, timeout: float | None = None) -> bool:
-        """Wait until this object's last run has finished. Return False after `timeout` seconds."""
+        """Wait for this object's last run. Return False after `timeout` seconds."""
         running = GenerationRun.objects.filter(pk=self._last_run, status=GenerationRun.Status.RUNNING)
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         while running.exists():
@@ -186,7 +183,7 @@ def _single_value(values: Sequence[int]) -> int | None:
 
 
 def create_batches(run: GenerationRun) -> list[TicketBatch]:
-    """Create the batches of a run and return the queued ones. Batches without a prediction fail."""
+    """Create the batches of a run and return the queued ones; without a prediction, they fail."""
     if not run.modes:
         run.status, run.finished_at = GenerationRun.Status.CANCELLED, timezone.now()
         run.error = "; ".join(f"{mode}: {reason}" for mode, reason in run.skipped.items())

@@ -3,8 +3,7 @@
     queued → running → ready | failed | cancelled
     failed or cancelled → queued (retry; stored tickets are kept)
 
-A worker proves ownership of a batch with its fencing token; if the lease is lost, LeaseLost is raised and the
-changes are rolled back.
+A worker proves ownership of a batch with its fencing token, else LeaseLost is raised.
 """
 
 import logging
@@ -33,8 +32,8 @@ LEASE_CLEARED: dict[str, Any] = {"token": None, "lease_until": None}
 def enqueue_batches(batches: Iterable[TicketBatch]) -> None:
     """Enqueue one task per batch, as part of the caller's transaction.
 
-    A task only wakes a worker, which runs the highest-priority queued batch. The queue is named because a
-    task enqueued inside a worker would otherwise go to that worker's own queue.
+    A task only wakes a worker, which runs the highest-priority queued batch. The queue is named, since a
+    worker's default is its own.
     """
     for batch in batches:
         async_task(
@@ -57,10 +56,7 @@ def requeue(batch: TicketBatch) -> None:
 
 
 def requeue_with_backoff(batch: TicketBatch, error: str) -> None:
-    """Requeue a batch after a database outage, or fail it after its last attempt.
-
-    If the database is still unavailable, the lease expires and the reaper requeues the batch.
-    """
+    """Requeue a batch after a database outage, or fail it after its last attempt."""
     logger.error("Batch %d (%s) interrupted by an outage, will be retried: %s", batch.pk, batch.mode, error)
     retry_at = timezone.now() + timedelta(seconds=backoff_delay(batch.attempts))
     try:
@@ -73,6 +69,7 @@ def requeue_with_backoff(batch: TicketBatch, error: str) -> None:
     except LeaseLost:
         logger.warning("Batch %d was taken over by another worker", batch.pk)
     except DATABASE_OUTAGES:
+        # The reaper then requeues it.
         logger.warning("Batch %d keeps its lease until it expires", batch.pk)
 
 
@@ -81,16 +78,13 @@ def attempts_exhausted_message(batch: TicketBatch, last_error: str) -> str:
 
 
 def finish_batch(batch: TicketBatch, status: str, error: str = "") -> None:
-    """Record the final state of a batch, and of its run if it was the last one.
-
-    Raise LeaseLost if the worker no longer owns the batch.
-    """
+    """Finish a batch, and its run if it was the last one. Raise LeaseLost unless the worker owns it."""
     if not _finish(batch, TicketBatch.objects.owned_by(batch), status, error):
         raise LeaseLost
 
 
 def fail_if_exhausted(batch: TicketBatch) -> bool:
-    """Fail a batch without attempts left. Return False if it was taken or finished meanwhile."""
+    """Fail a batch without attempts left. Return False if it has changed meanwhile."""
     exhausted = TicketBatch.objects.out_of_attempts().filter(pk=batch.pk)
     return _finish(batch, exhausted, Status.FAILED, attempts_exhausted_message(batch, batch.error))
 
@@ -121,7 +115,7 @@ def _finish(batch: TicketBatch, rows: TicketBatchQuerySet, status: str, error: s
 def retry_batch(batch: TicketBatch) -> bool:
     """Queue a failed or cancelled batch again; it continues where it stopped.
 
-    Return False if the batch is in another state. A batch without a prediction gets the newest one.
+    Return False in another state. A batch without a prediction gets the newest one.
     """
     with transaction.atomic():
         run = GenerationRun.objects.select_for_update().get(pk=batch.run_id)

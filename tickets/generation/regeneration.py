@@ -1,6 +1,6 @@
 """Regeneration: replace the unclaimed tickets of a mode and draw with a new batch.
 
-The old tickets are purged only when the new batch is ready, so the mode never runs out of stock.
+The old tickets are purged once the new batch is ready, so the mode never runs out of stock.
 """
 
 from collections.abc import Sequence
@@ -28,10 +28,7 @@ class Regeneration:
 
 
 def plan_regeneration(mode: str, draw_date: date, size: int | None = None) -> Regeneration:
-    """Plan a regeneration. Raise ValueError with the reason if it is impossible.
-
-    `size` defaults to the number of unclaimed tickets in stock, but at least the mode's batch size.
-    """
+    """Plan a regeneration, by default of the stock or the mode's batch size, or raise ValueError."""
     policy, prediction = get_policy(mode), Prediction.objects.newest(mode, draw_date)
     if draw_date < upcoming_draw():
         raise ValueError(f"the draw of {draw_date} is over")
@@ -56,9 +53,9 @@ def plan_regeneration(mode: str, draw_date: date, size: int | None = None) -> Re
 def regenerate(
     mode: str, draw_date: date, size: int | None, run_id: str
 ) -> tuple[GenerationRun, list[TicketBatch] | None]:
-    """Create the run and return it with the batches to replace, or with None if the run already exists.
+    """Create the run and return it with the batches to replace, or with None if it already exists.
 
-    Raise ValueError with the reason if it is impossible.
+    Raise ValueError as plan_regeneration does.
     """
     if run := GenerationRun.objects.filter(pipeline_run_id=run_id).first():
         return run, None

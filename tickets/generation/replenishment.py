@@ -93,7 +93,7 @@ class Replenisher:
 
 
 def has_recently_failed(level: StockLevel, now: datetime) -> bool:
-    """Return True if a replenishment batch failed or was cancelled recently; another would fail too."""
+    """Return True if a replenishment failed or was cancelled recently; another would fail too."""
     finished = TicketBatch.objects.filter(
         mode=level.mode,
         draw_date=level.draw_date,

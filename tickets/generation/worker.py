@@ -1,8 +1,8 @@
 """Run ticket batches: sample and store their tickets chunk by chunk.
 
-Chunk i is a pure function of the batch row. A ticket that already exists for its draw is replaced by the same
-component from a separate random stream; its metadata records {"place": index in the batch, "round": r}. A
-batch can therefore be reproduced ticket for ticket, and resumes after its last committed chunk.
+Chunk i is a pure function of the batch row, so a batch is reproducible and resumes after its last committed
+chunk. A ticket that already exists for its draw is replaced by the same component from a separate random
+stream; its metadata records {"place": index in the batch, "round": r}.
 """
 
 import json
@@ -48,7 +48,7 @@ class GenerationError(Exception):
 
 
 class Recipe:
-    """The tickets defined by a batch row. Raise GenerationError if the row is incomplete or outdated."""
+    """The tickets that a batch row defines. Raise GenerationError if it is incomplete or outdated."""
 
     def __init__(self, batch: TicketBatch) -> None:
         if batch.prediction is None or batch.seed is None:
@@ -78,7 +78,7 @@ class Recipe:
                 yield chunk, np.arange(first, min(first + size, self.batch.requested))
 
     def rows(self, chunk: int, indices: NDArray[np.int64], round_number: int) -> list[TicketRow]:
-        """Return the tickets at these indices. Round 0 is the first sample, later rounds are replacements."""
+        """Return the tickets at these indices; rounds after 0 are replacements."""
         component_indices = self.order[indices]
         random = generator_for(self.seed, chunk, round_number)
         tickets = draw_tickets(self.components, component_indices, random)
@@ -105,10 +105,7 @@ class Recipe:
 
 
 def run_next_batch() -> int | None:
-    """Run one time slice of the oldest unleased batch of the highest priority.
-
-    Return its primary key, or None if no batch is available.
-    """
+    """Run a time slice of the oldest unleased batch of the highest priority, and return its key."""
     unleased = TicketBatch.objects.generated().unleased().filter(attempts__lt=TicketBatch.MAX_ATTEMPTS)
     for pk in unleased.order_by("-priority", "id").values_list("pk", flat=True):
         if run_batch(pk, seconds=SLICE_SECONDS):
@@ -117,10 +114,10 @@ def run_next_batch() -> int | None:
 
 
 def run_batch(batch_pk: int, watch: Watcher = lambda batch: None, seconds: float | None = None) -> bool:
-    """Run a batch for at most `seconds` and record the outcome. Call `watch` after each chunk.
+    """Run a batch for at most `seconds`, calling `watch` after each chunk.
 
-    Return False if the batch has finished or is leased by another worker. A database outage or the
-    queue's time limit requeues the batch. SystemExit and KeyboardInterrupt are raised again.
+    Return False if it has finished or is leased by another worker. A database outage or the queue's time
+    limit requeues it.
     """
     if TicketBatch.objects.acquire(batch_pk, lease_holder()) is None:
         logger.info("Batch %d has finished or is leased by another worker", batch_pk)
@@ -175,7 +172,7 @@ def generate_chunks(batch: TicketBatch, watch: Watcher, deadline: float | None) 
 
 
 def delete_expired_tickets(batch: TicketBatch, deadline: float | None) -> None:
-    """Delete the mode's expired tickets before the first chunk, if the run requests cleanup."""
+    """Delete the mode's expired tickets before the first chunk."""
     days = batch.run.policy.get(batch.mode, {}).get("cleanup_days", batch.run.cleanup_days)
     if batch.generated or not batch.run.auto_cleanup or days is None:
         return
@@ -194,8 +191,7 @@ def store_chunk(batch: TicketBatch, recipe: Recipe, chunk: int, indices: NDArray
     rows = recipe.rows(chunk, indices, 0)
     created_at = timezone.now()
     with transaction.atomic():
-        # First, to lock the row on PostgreSQL: a cancelled batch must not get more tickets. A chunk is
-        # progress, so it resets the attempts.
+        # First, to lock the row: a cancelled batch must not get more tickets. Progress resets the attempts.
         if not TicketBatch.objects.renew(batch, attempts=1):
             raise LeaseLost
         replaced, round_number = 0, 0

@@ -1,7 +1,6 @@
 """Results of the modes, per draw and over all scored draws.
 
-The unit of evidence is the draw: all tickets of a draw meet the same numbers, so the result of one draw says
-nothing about a mode.
+The unit of evidence is the draw: all its tickets meet the same numbers.
 """
 
 from dataclasses import dataclass
@@ -61,9 +60,8 @@ class Result:
 class ModeResult:
     """A mode's results over all scored draws.
 
-    The test statistic is the mean number of white matches per ticket in a draw. It is bounded, so its
-    interval is reliable. Prize money has no interval: 44 % of its expectation comes from the prizes of
-    $50,000 and $1,000,000, so an interval from draws without them would be wrong.
+    The test statistic is the mean number of white matches per ticket in a draw, which is bounded. Prize
+    money has no interval: 44 % of its expectation comes from the prizes of $50,000 and $1,000,000.
     """
 
     total: Result

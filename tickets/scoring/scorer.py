@@ -1,7 +1,7 @@
 """Score the batches of a draw: count the winning tickets per prize tier.
 
-The database counts, with one grouped query per batch. Scoring a draw twice changes nothing. A batch cannot be
-scored again once some of its scored tickets are purged: its score is kept and a warning is logged.
+Scoring a draw twice changes nothing. A batch cannot be scored again once some of its scored tickets are
+purged: its score remains and a warning is logged.
 """
 
 import logging
@@ -59,10 +59,7 @@ def score_if_drawn(day: date) -> list[BatchScore]:
 
 
 def draws_to_score() -> list[Draw]:
-    """Return the stored draws that have a finished batch with a missing or outdated score.
-
-    A score is outdated if tickets were added or the draw's numbers corrected.
-    """
+    """Return the stored draws with a finished batch that is unscored, has new tickets or other numbers."""
     is_unscored = Q(score=None, stored__gt=0)
     has_new_tickets = Q(generated__gt=F("score__tickets") + F("score__purged"))
     same_numbers = {name: OuterRef(f"score__{name}") for name in DRAWN_FIELDS}
@@ -75,10 +72,7 @@ def draws_to_score() -> list[Draw]:
 
 
 def score_draw(draw: Draw, watch: ScoringCallback = lambda outcome: None) -> list[BatchScore]:
-    """Score each batch of a draw in its own short transaction and return the new scores.
-
-    `watch` is called with each outcome.
-    """
+    """Score each batch of a draw in its own short transaction and return the new scores."""
     scores = []
     batches = TicketBatch.objects.select_related("run", "score").filter(draw_date=draw.draw_date)
     for batch in batches.order_by("id"):
@@ -100,7 +94,7 @@ def score_batch(batch: TicketBatch, draw: Draw) -> ScoringOutcome:
     with transaction.atomic():
         locked = TicketBatch.objects.select_related("run").select_for_update(of=("self",)).get(pk=batch.pk)
         if read_state(locked) != read_state(batch):
-            # Tickets were purged or added meanwhile. The lock now prevents further changes.
+            # Tickets were purged or added meanwhile, which the lock now prevents.
             if outcome := early_outcome(locked, draw):
                 return outcome
             counts = count_matches(locked, draw)

@@ -35,17 +35,16 @@ SCORED = Q(
 
 
 def days_ago(days: int) -> datetime:
-    """Return the instant `days` times 24 hours ago. Raise ValueError if `days` is out of range."""
+    """Return the instant `days` times 24 hours ago, or raise ValueError."""
     if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= MAX_DAYS:
         raise ValueError(f"days must be an integer from 1 to {MAX_DAYS:,}, not {days!r}")
     return timezone.now() - timedelta(days=days)
 
 
 def find_expired_tickets(days: int | None = None, mode: str | None = None) -> list[Tickets]:
-    """Return querysets of the unclaimed tickets created more than `days` times 24 hours ago.
+    """Return the unclaimed tickets older than `days`, by default of each mode's policy.
 
-    `days` defaults to each mode's policy. There is one queryset per mode and draw so that each can use
-    the index. Raise ValueError for an invalid `days` or `mode`.
+    One queryset per mode and draw, so that each can use the index. Raise ValueError for an invalid argument.
     """
     if days is not None:
         days_ago(days)
@@ -75,13 +74,12 @@ def find_expired_claimed_tickets(mode: str | None = None) -> Tickets:
 
 
 def find_purgeable_tickets(batch: TicketBatch, before: datetime | None = None) -> Tickets:
-    """Return the purgeable tickets of a batch, optionally only those created before an instant."""
+    """Return the purgeable tickets of a batch, optionally created before an instant."""
     tickets = PreGeneratedTicket.objects.of_batch(batch).filter(UNCLAIMED | SCORED)
     return (tickets if before is None else tickets.filter(created_at__lt=before)).order_by("id")
 
 
 def count_unpurgeable_claims(batch: TicketBatch) -> int:
-    """Return the number of claimed tickets of a batch that are not scored yet."""
     claimed = PreGeneratedTicket.objects.filter(draw_date=batch.draw_date, claim__isnull=False, batch=batch)
     return claimed.exclude(SCORED).count()
 
@@ -94,8 +92,8 @@ def clear_old_batch_tickets(
 ) -> int:
     """Delete expired tickets, unclaimed and claimed, and return their number.
 
-    `days` defaults to each mode's policy. `watch` is called with the size of each deleted chunk. After
-    the first chunk, stop once `time.monotonic()` reaches `until`.
+    `watch` gets the size of each deleted chunk. After the first chunk, stop once `time.monotonic()` reaches
+    `until`.
     """
     total = 0
     for tickets in find_expired_tickets(days, mode):
@@ -112,10 +110,7 @@ def purge_batch(
     at_most: int | None = None,
     until: float | None = None,
 ) -> int:
-    """Delete the purgeable tickets of a batch and return their number. The batch remains.
-
-    `before` selects tickets by creation; `at_most` and `until` limit the work of one call.
-    """
+    """Delete the purgeable tickets of a batch, which remains, and return their number."""
     return delete_in_chunks(find_purgeable_tickets(batch, before), UNCLAIMED | SCORED, watch, until, at_most)
 
 
@@ -142,7 +137,7 @@ def delete_in_chunks(
 
 
 def delete_chunk(keys: Iterable[tuple[int, int]], allowed: Q) -> int:
-    """Delete tickets by (batch, ticket) keys and update the counts of their batches."""
+    """Delete tickets by (batch, ticket) keys, together with the counts of their batches."""
     by_batch: dict[int, list[int]] = defaultdict(list)
     for batch_pk, pk in keys:
         by_batch[batch_pk].append(pk)

@@ -39,8 +39,7 @@ def insert_batch_tickets(
 
     A ticket is a dict with `white_balls` (five ascending integers), `powerball` and optionally
     `confidence` (0 to 1), `strategy` and `metadata`. Invalid and existing tickets are skipped and logged.
-    `draw_date` defaults to the next draw. Raise ValueError for an unknown mode, a date without a draw of
-    the current era, an invalid run id, or `tickets` that is not a list.
+    `draw_date` defaults to the next draw. Raise ValueError for any other invalid argument.
     """
     check_mode(mode)
     day = draw_date or upcoming_draw()
@@ -103,10 +102,9 @@ def get_or_create_inserted_batch(run_id: str, mode: str, day: date) -> TicketBat
 
 
 def insert_rows(batch: TicketBatch, rows: Sequence[TicketRow], created_at: datetime) -> list[int]:
-    """Insert rows into a batch, update its counts, and return the indices of rows that already existed.
+    """Insert rows and return the indices of those that already existed. Call it in a transaction.
 
-    Call it in a transaction. Ids ascend with the indices, so (created_at, id) is the generation order. Of
-    two equal rows, the first is stored.
+    Ids ascend with the indices, so (created_at, id) is the generation order.
     """
     # In the order of _SHARED_COLUMNS.
     shared = (
@@ -133,10 +131,9 @@ _INSERT = f"INSERT INTO pre_generated_tickets ({_SHARED_COLUMNS}, {_ROW_COLUMNS}
 # Naming the key keeps a violated CHECK an error; "INSERT OR IGNORE" would ignore it too.
 _ON_CONFLICT = f"ON CONFLICT (draw_date, {_NUMBERS}) DO NOTHING"
 
-# SQLite: one statement inserts many rows, since its fixed cost is a third of the cost of a row. Every version
-# allows 999 parameters.
+# SQLite: a statement costs a third of a row, and every version allows 999 parameters.
 _ROWS_PER_STATEMENT = 50
-# Inserts hit the unique index at random; with the default of 2 MB, most of its pages are read each time.
+# Inserts hit the unique index at random; the default of 2 MB does not hold it.
 _SET_CACHE_SIZE = "PRAGMA cache_size = -65536"  # KiB per connection, allocated as needed
 _LAST_ID = "SELECT seq FROM sqlite_sequence WHERE name = 'pre_generated_tickets'"
 
@@ -169,9 +166,8 @@ def _insert_statement(rows: int) -> str:
     return f"{_INSERT}, * FROM (VALUES {', '.join([row] * rows)}) WHERE true {_ON_CONFLICT}"
 
 
-# PostgreSQL: COPY cannot skip existing rows, so it fills a temporary table that is emptied at commit. Rows
-# are then inserted in key order, since concurrent inserts of the same tickets in different orders would
-# deadlock.
+# PostgreSQL: COPY cannot skip existing rows, so it fills a temporary table. Rows are inserted from it in key
+# order, since concurrent inserts of the same tickets in different orders would deadlock.
 _CREATE_STAGING = """
     CREATE TEMPORARY TABLE IF NOT EXISTS staged_tickets (
         place integer, n1 integer, n2 integer, n3 integer, n4 integer, n5 integer, powerball integer,
@@ -207,8 +203,7 @@ def _insert_by_copy(cursor: CursorWrapper, shared: tuple[Any, ...], rows: Sequen
 def refresh_statistics(chunks: int) -> None:
     """Update PostgreSQL's planner statistics after 2, 4, 8, … chunks of a growing batch.
 
-    Until autovacuum does so, the planner sorts all tickets of a mode to return ten: 270 ms instead of 1
-    ms at 300,000 tickets.
+    Before autovacuum does, the planner sorts all tickets of a mode to return ten: 270 ms instead of 1 ms.
     """
     if connection.vendor == "postgresql" and chunks > 1 and chunks & (chunks - 1) == 0:
         with connection.cursor() as cursor:

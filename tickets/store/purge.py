@@ -16,7 +16,7 @@ from tickets.store import count_unpurgeable_claims, find_purgeable_tickets, purg
 
 logger = logging.getLogger(__name__)
 
-INLINE_LIMIT = 50_000  # tickets, a few seconds; larger purges run in the background
+INLINE_LIMIT = 50_000  # tickets, a few seconds
 TASK_LIMIT = 500_000  # tickets per task, well within the queue's time limit
 
 
@@ -70,7 +70,7 @@ def enqueue_purge(batches: Iterable[int], before: datetime | None = None) -> Non
 
 
 def purge_in_task(batch_pk: int, before: datetime | None, request_id: str = "") -> int:
-    """Delete up to TASK_LIMIT tickets of a batch, enqueue the rest, and return the number deleted."""
+    """Delete up to TASK_LIMIT tickets of a batch and enqueue the rest."""
     batch = TicketBatch.objects.select_related("run").get(pk=batch_pk)
     with log_ids(request=request_id, batch=batch_pk):
         deleted = purge_batch(batch, before=before, at_most=TASK_LIMIT)

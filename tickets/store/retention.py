@@ -12,10 +12,7 @@ SLICE_SECONDS = 60  # well within the queue's time limit
 
 
 def apply_retention(seconds: float = SLICE_SECONDS) -> dict[str, int]:
-    """Delete expired tickets and return {mode: number deleted}.
-
-    If the time runs out, enqueue a task for the rest.
-    """
+    """Delete expired tickets, in a further task if time runs out. Return {mode: number deleted}."""
     deadline = time.monotonic() + seconds
     deleted: dict[str, int] = {}
     for mode in MODE_NAMES:

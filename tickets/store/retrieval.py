@@ -21,9 +21,9 @@ NEWEST_UNCLAIMED_SQL = """
 
 
 def get_cached_tickets(mode: str, limit: int = 10, draw_date: date | None = None) -> list[dict[str, Any]]:
-    """Return the newest unclaimed tickets of a mode, as the API serializes them.
+    """Return the newest unclaimed tickets of a mode and draw, by default the next, as the API does.
 
-    `draw_date` defaults to the next draw. Raise ValueError for an unknown mode or a limit below 1.
+    Raise ValueError for an unknown mode or a limit below 1.
     """
     check_mode(mode)
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
@@ -40,7 +40,7 @@ def get_cached_tickets(mode: str, limit: int = 10, draw_date: date | None = None
 def serialize_tickets(
     mode: str, day: date, rows: Iterable[Sequence[Any]], draw: Draw | None
 ) -> list[dict[str, Any]]:
-    """Return tickets as the API serializes them, with results if the draw is given.
+    """Serialize tickets for the API, with results if the draw is given.
 
     A row is (n1, n2, n3, n4, n5, powerball, confidence, strategy, created_at as text, pipeline_run_id).
     """
@@ -95,10 +95,7 @@ LAST_RUN_KEYS = ("generation_run_id", "pipeline_run_id", "status", "finished_at"
 
 
 def get_batch_ticket_stats() -> dict[str, Any]:
-    """Return stock statistics, summed over batches instead of counting tickets.
-
-    `available_by_mode` counts the unclaimed tickets for the next draw.
-    """
+    """Return stock statistics, summed over batches; `available_by_mode` is for the next draw."""
     by_mode, available = dict.fromkeys(MODE_NAMES, 0), dict.fromkeys(MODE_NAMES, 0)
     with connection.cursor() as cursor:
         next_draw = [connection.ops.adapt_datefield_value(upcoming_draw())]

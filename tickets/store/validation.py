@@ -13,10 +13,7 @@ class InvalidTicket(ValueError):
 
 
 def validate_ticket(ticket: object, mode: str) -> tuple[list[int], int, float, str, str | None]:
-    """Return (white balls, powerball, confidence, strategy, metadata) as plain Python values.
-
-    Balls may be NumPy integers, but not strings, bools or floats. Raise InvalidTicket.
-    """
+    """Return the values of a TicketRow; balls may be NumPy integers. Raise InvalidTicket."""
     if not isinstance(ticket, dict):
         raise InvalidTicket(f"it is {type(ticket).__name__}, not a dict")
     if missing := [key for key in ("white_balls", "powerball") if key not in ticket]:
@@ -40,7 +37,6 @@ def validate_ticket(ticket: object, mode: str) -> tuple[list[int], int, float, s
 
 
 def check_text(name: str, text: Any) -> str:
-    """Return the text. Raise InvalidTicket if it is none or cannot be stored."""
     if not isinstance(text, str):
         raise InvalidTicket(f"{name} {text!r} is not text")
     if not is_storable(text):
