@@ -33,7 +33,7 @@ class Era:
     since: date
 
     @property
-    def tickets(self) -> int:
+    def ticket_count(self) -> int:
         """Return the number of different tickets, which is also the jackpot odds (one in N)."""
         return comb(self.white_max, WHITE_BALLS) * self.powerball_max
 
@@ -47,7 +47,7 @@ CURRENT_ERA = ERAS[-1]
 WHITE_MAX, POWERBALL_MAX = CURRENT_ERA.white_max, CURRENT_ERA.powerball_max
 
 
-def era_of(day: date) -> Era:
+def era_on(day: date) -> Era:
     """Return the era in force on a date. Raise ValueError before the first supported era."""
     for era in reversed(ERAS):
         if day >= era.since:
@@ -100,7 +100,7 @@ class PrizeTier:
         return f"{self.white_matches}+{int(self.powerball_match)}"
 
     @property
-    def ways(self) -> int:
+    def winning_tickets(self) -> int:
         """Return how many of all possible tickets win this tier in a draw."""
         white_ways = comb(WHITE_BALLS, self.white_matches) * comb(
             WHITE_MAX - WHITE_BALLS, WHITE_BALLS - self.white_matches
@@ -110,7 +110,7 @@ class PrizeTier:
     @property
     def odds_one_in(self) -> Fraction:
         """Return the exact odds of winning, one in N tickets."""
-        return Fraction(CURRENT_ERA.tickets, self.ways)
+        return Fraction(CURRENT_ERA.ticket_count, self.winning_tickets)
 
 
 PRIZE_TIERS = (
@@ -134,7 +134,7 @@ EXPECTED_WHITE_MATCHES = Fraction(WHITE_BALLS * WHITE_BALLS, WHITE_MAX)
 _TIER_BY_MATCHES = {(tier.white_matches, tier.powerball_match): tier for tier in PRIZE_TIERS}
 
 
-def prize_of(white_matches: int, powerball_match: bool) -> int | str:
+def find_prize(white_matches: int, powerball_match: bool) -> int | str:
     """Return the official fixed prize in dollars, 0 for none, or "jackpot" for the first tier."""
     tier = _TIER_BY_MATCHES.get((white_matches, powerball_match))
     if tier is None:
@@ -163,7 +163,7 @@ def is_draw_day(day: date) -> bool:
 
 def check_draw_date(day: date) -> None:
     """Raise ValueError unless a draw is scheduled on this Eastern date."""
-    era_of(day)  # raises ValueError before the first era
+    era_on(day)  # raises ValueError before the first era
     if not is_draw_day(day):
         weekdays = "Mondays, Wednesdays and Saturdays" if day >= MONDAYS_SINCE else "Wednesdays and Saturdays"
         raise ValueError(f"{day} is a {day:%A} without a draw; draws at that time are on {weekdays}")
@@ -174,7 +174,7 @@ def check_ticket_date(day: date) -> None:
     check_draw_date(day)
     if day < CURRENT_ERA.since:
         raise ValueError(
-            f"the draw of {day} was of the {era_of(day).name} matrix; tickets are {CURRENT_ERA.name}"
+            f"the draw of {day} was of the {era_on(day).name} matrix; tickets are {CURRENT_ERA.name}"
         )
 
 
@@ -219,7 +219,7 @@ def last_draw(now: datetime) -> date:
     """
     day = eastern_date(now)
     while not (is_draw_day(day) and draw_instant(day) <= now):
-        era_of(day)  # raises ValueError before the first era, which ends the search
+        era_on(day)  # raises ValueError before the first era, which ends the search
         day -= timedelta(days=1)
     return day
 

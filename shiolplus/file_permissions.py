@@ -124,7 +124,7 @@ def check_file_permissions(app_configs: Any, **kwargs: Any) -> list[CheckMessage
                 id="shiolplus.W030",
             )
         )
-    owner = owner_of(settings.VAR)
+    owner = find_owner(settings.VAR)
     if foreign := [entry.path for entry in entries if entry.status.st_uid != owner]:
         warnings.append(
             Warning(
@@ -137,7 +137,7 @@ def check_file_permissions(app_configs: Any, **kwargs: Any) -> list[CheckMessage
     return warnings
 
 
-def owner_of(folder: Path) -> int:
+def find_owner(folder: Path) -> int:
     try:
         return os.geteuid() if is_shared(folder) else folder.stat().st_uid
     except OSError:

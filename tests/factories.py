@@ -12,7 +12,7 @@ from predictions.distributions.components import Component, uniform_component
 from predictions.distributions.sampling import generator_for, sample
 from predictions.distributions.strata import Strata, balanced_table
 from predictions.draws.randomness import randomness_report
-from predictions.evaluation.backtest import finish
+from predictions.evaluation.backtest import finish_backtest
 from predictions.models import (
     Backtest,
     Draw,
@@ -23,7 +23,7 @@ from predictions.models import (
     new_run_id,
 )
 from predictions.modes.features import History
-from predictions.modes.walk_forward import figures_of
+from predictions.modes.walk_forward import measure_walk
 from predictions.powerball import CURRENT_ERA, next_draw, scheduled_draws
 from tickets.demand.sales_window import floor_to_hour
 from tickets.generation.generator import BatchTicketGenerator
@@ -170,7 +170,7 @@ def make_backtest(
     )
     for start in range(0, draws, refit_every):
         fold = range(start, min(start + refit_every, draws))
-        fair = figures_of([[uniform_component()]] * len(fold), history, fold)
+        fair = measure_walk([[uniform_component()]] * len(fold), history, fold)
         for mode, (gain, spread) in (gains | {"uniform": (0.0, 0.0)}).items():
             losses = [loss - gain + spread * (-1) ** place for place, loss in enumerate(fair.joint)]
             backtest.folds.create(
@@ -180,7 +180,7 @@ def make_backtest(
                 figures=replace(fair, joint=losses).as_json(),
                 seconds=1.0,
             )
-    finish(backtest)
+    finish_backtest(backtest)
     return backtest
 
 

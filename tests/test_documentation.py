@@ -24,7 +24,7 @@ from django.core.management.base import CommandParser
 from django.urls import resolve
 from django.utils import timezone
 
-from predictions.draws.sources import last_held, upcoming_draw
+from predictions.draws.sources import last_drawn, upcoming_draw
 from predictions.models import Draw
 from predictions.modes.registry import MODE_NAMES
 from tests.callers import Answer, ask
@@ -234,7 +234,7 @@ def create_installation() -> None:
     for mode in MODE_NAMES:
         make_prediction(mode, upcoming_draw())
     BatchTicketGenerator(5, MODE_NAMES).generate_batch(async_mode=False)
-    for day in {EXAMPLE_DRAW, last_held(upcoming_draw())}:
+    for day in {EXAMPLE_DRAW, last_drawn(upcoming_draw())}:
         make_draw(day)
     Draw.objects.update(multiplier=2)
     make_cluster()

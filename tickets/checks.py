@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 from django.db.models import Model
 
-from predictions.draws.sources import freshness_text, is_stale, newest_draw_day
+from predictions.draws.sources import freshness_text, is_stale, newest_draw_date
 from predictions.models import Cluster, Draw, TrainedModel
 from predictions.modes.registry import MODE_NAMES
 from predictions.workqueue.clusters import with_other_key
@@ -140,7 +140,7 @@ def check_tls(**kwargs: Any) -> list[CheckMessage]:
 @check_of_table(Draw)
 def check_draws() -> list[CheckMessage]:
     """W004: draws missing or out of date."""
-    if not is_stale(newest := newest_draw_day()):
+    if not is_stale(newest := newest_draw_date()):
         return []
     return [
         Warning(

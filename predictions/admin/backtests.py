@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest
 
-from predictions.evaluation.backtest import BASELINE, comparisons, complete_figures, outcome
+from predictions.evaluation.backtest import BASELINE, comparisons, complete_figures, summarize_results
 from predictions.evaluation.comparison import CalibrationBin, Comparison, log_loss_gains
 from predictions.models import Backtest
 from predictions.powerball import CURRENT_ERA, EXPECTED_WHITE_MATCHES, POWERBALL_MAX
@@ -72,7 +72,7 @@ class BacktestAdmin(ReadOnlyAdminMixin, RememberedFiltersAdmin):
 
     @admin.display(description="result")
     def result(self, backtest: Backtest) -> str:
-        return outcome(comparisons(backtest)) if backtest.results else EMPTY
+        return summarize_results(comparisons(backtest)) if backtest.results else EMPTY
 
     @admin.display(description="versions")
     def code_versions(self, backtest: Backtest) -> str:
@@ -93,7 +93,7 @@ class BacktestAdmin(ReadOnlyAdminMixin, RememberedFiltersAdmin):
                 for mode in modes
                 for calibration_bin in mode.calibration
             ],
-            "tickets": f"{CURRENT_ERA.tickets:,}",
+            "tickets": f"{CURRENT_ERA.ticket_count:,}",
             "white_matches": f"{EXPECTED_WHITE_MATCHES} = {float(EXPECTED_WHITE_MATCHES):.4f}",
             "powerball_matches": f"1/{POWERBALL_MAX} = {1 / POWERBALL_MAX:.4f}",
         }

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from predictions.admin.cluster_pages import ClusterActionPage
 from predictions.admin.fields import run_id_field
-from predictions.draws.sources import freshness_text, known_draws, upcoming_draw
+from predictions.draws.sources import freshness_text, load_draw_history, upcoming_draw
 from predictions.models import PipelineRun, PipelineStep, TrainedModel
 from predictions.modes.registry import MODE_NAMES
 from predictions.pipeline.runner import SOURCES, accept_run
@@ -52,7 +52,7 @@ class RunPage(ClusterActionPage):
         return cleaned_data | {
             "draw_date": upcoming_draw(),
             "steps": list(STEPS),
-            "known": freshness_text(known_draws().through),
+            "stored_draws": freshness_text(load_draw_history().through),
             "unfinished": PipelineRun.objects.unfinished().count(),
             "fits": [(mode, pinned_or_newest_model(mode)) for mode in cleaned_data["modes"]],
         }

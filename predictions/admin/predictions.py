@@ -63,5 +63,5 @@ class PredictionAdmin(ReadOnlyAdminMixin, RememberedFiltersAdmin):
         return {
             "charts": probability_charts(components),
             "components": [(component.strategy, f"{component.share:.1%}") for component in components],
-            "tickets": f"{CURRENT_ERA.tickets:,}",
+            "tickets": f"{CURRENT_ERA.ticket_count:,}",
         }

@@ -59,7 +59,7 @@ class RandomnessReportAdmin(ReadOnlyAdminMixin, RememberedFiltersAdmin):
         return {
             "charts": count_charts(report.figures),
             "tests": statistical_tests(report.figures),
-            "tickets": f"{CURRENT_ERA.tickets:,}",
+            "tickets": f"{CURRENT_ERA.ticket_count:,}",
         }
 
 

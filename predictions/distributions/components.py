@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from predictions.distributions.strata import Counts, Strata, Table
 from predictions.powerball import CURRENT_ERA, POWERBALL_MAX, WHITE_BALLS, WHITE_MAX
 
-UNIFORM_LOG_LOSS = math.log(CURRENT_ERA.tickets)  # 19.4930 nats per draw
+UNIFORM_LOG_LOSS = math.log(CURRENT_ERA.ticket_count)  # 19.4930 nats per draw
 MAX_WEIGHT_RATIO = 20.0
 
 _SINGLE_STRATUM: Table = (((WHITE_BALLS,), 1.0),)

@@ -64,7 +64,7 @@ def _cached_scale(component: Component) -> ConfidenceScale:
     return ConfidenceScale(component)
 
 
-def scale_of(component: Component) -> ConfidenceScale:
+def confidence_scale(component: Component) -> ConfidenceScale:
     """Return a component's cached scale, which does not depend on the strategy's name or share."""
     return _cached_scale(replace(component, strategy="", share=1.0))
 

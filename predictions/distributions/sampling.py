@@ -167,7 +167,7 @@ def _permutations(numbers: NDArray[np.float64]) -> NDArray[np.uint8]:
 # Mixtures
 
 
-def deal(shares: Sequence[float], count: int) -> list[int]:
+def split_by_share(shares: Sequence[float], count: int) -> list[int]:
     """Split `count` tickets by the largest-remainder method; ties go to the earlier component."""
     quotas = [share * count for share in shares]
     counts = [math.floor(quota) for quota in quotas]

@@ -69,7 +69,7 @@ def unknown_columns(names: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def draw_of(fields: Mapping[str, str]) -> ParsedDraw:
+def parse_draw(fields: Mapping[str, str]) -> ParsedDraw:
     """Return the draw in the fields of one row; raise ValueError if it is invalid."""
     if (game := fields.get("game", "Powerball")) and normalize(game) != "powerball":
         raise ValueError(f"the game is {game!r}, not Powerball")

@@ -13,10 +13,10 @@ from predictions.draws.feed_columns import (
     DATE_PARTS,
     FIELD_BY_NAME,
     WHITE_BALLS,
-    draw_of,
     map_columns,
     normalize,
     other_game_columns,
+    parse_draw,
     unknown_columns,
 )
 from predictions.draws.feed_rows import FeedError, FeedRow, FeedRows, ParsedDraw
@@ -84,7 +84,7 @@ def read_table(
     def parse(cells: list[str]) -> ParsedDraw:
         if len(cells) < width:
             raise ValueError(f"too few columns: {len(cells)}")
-        return draw_of({field: cells[index] for field, index in columns.items() if index < len(cells)})
+        return parse_draw({field: cells[index] for field, index in columns.items() if index < len(cells)})
 
     return FeedRows(
         read_rows(lines[1:], delimiter, parse),
@@ -134,7 +134,7 @@ def read_texas(text: str) -> FeedRows:
             cells = cells[:-1]
         if len(cells) not in (10, 11):
             raise ValueError(f"{len(cells)} columns, not 11")
-        return draw_of(dict(zip(TEXAS_FIELDS, cells, strict=False)))
+        return parse_draw(dict(zip(TEXAS_FIELDS, cells, strict=False)))
 
     return FeedRows(read_rows(lines, delimiter, parse))
 
@@ -145,12 +145,12 @@ def read_ny_json(text: str) -> FeedRows:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise FeedError(f"not JSON: {error}") from error
-    items = _items_of(document)
+    items = _find_items(document)
     names = list(dict.fromkeys(key for item in items if isinstance(item, dict) for key in item))
     rows = []
     for number, item in enumerate(items, start=1):
         try:
-            rows.append(FeedRow(number, draw_of(_fields_of_item(item))))
+            rows.append(FeedRow(number, parse_draw(_fields_of_item(item))))
         except ValueError as error:
             rows.append(FeedRow(number, None, str(error)))
     return FeedRows(
@@ -161,7 +161,7 @@ def read_ny_json(text: str) -> FeedRows:
     )
 
 
-def _items_of(document: Any) -> list[Any]:
+def _find_items(document: Any) -> list[Any]:
     items = document.get("data") if isinstance(document, dict) else document
     if not isinstance(items, list):
         raise FeedError(f"the JSON is a {type(document).__name__}, not a list of draws")
@@ -200,7 +200,7 @@ READERS: dict[str, Callable[[str], FeedRows]] = {
 }
 
 
-def format_of(text: str) -> str:
+def detect_format(text: str) -> str:
     """Return the layout of a text, detected by its first lines; raise FeedError if it is unknown."""
     start = text.lstrip("\ufeff \r\n\t")[:60]
     if start.startswith(("[", "{")):

@@ -2,7 +2,7 @@
 
 import codecs
 
-from predictions.draws.feed_layouts import READERS, format_of
+from predictions.draws.feed_layouts import READERS, detect_format
 from predictions.draws.feed_rows import FeedError, FeedRow, FeedRows, ParsedDraw
 from predictions.draws.spreadsheets import is_spreadsheet, spreadsheet_to_csv
 
@@ -14,7 +14,7 @@ __all__ = [
     "FeedRows",
     "ParsedDraw",
     "decode",
-    "format_of",
+    "detect_format",
     "read",
 ]
 
@@ -24,7 +24,7 @@ SIZE_CAP = 5_000_000  # bytes; all draws since 2010 take 60,000
 def read(text: str, layout: str = "auto") -> FeedRows:
     """Return the rows of a feed's text; `layout` is "auto" or a key of READERS."""
     text = text.removeprefix("\ufeff")
-    return READERS[format_of(text) if layout == "auto" else layout](text)
+    return READERS[detect_format(text) if layout == "auto" else layout](text)
 
 
 def decode(content: bytes) -> str:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from predictions.draws.feed_columns import REQUIRED
 from predictions.draws.feed_rows import FeedError, FeedRow, FeedRows, ParsedDraw
 from predictions.models import Draw
-from predictions.powerball import check_draw_date, check_numbers, draw_instant, era_of
+from predictions.powerball import check_draw_date, check_numbers, draw_instant, era_on
 
 # Share of a file's rows. Single bad rows and corrected draws are common; a majority means a wrong file.
 MAX_BAD_SHARE = 0.5
@@ -192,7 +192,7 @@ class DrawImporter:
 
 def _check_draw(incoming: ParsedDraw) -> None:
     check_draw_date(incoming.draw_date)
-    check_numbers(incoming.white_balls, incoming.powerball, era_of(incoming.draw_date))
+    check_numbers(incoming.white_balls, incoming.powerball, era_on(incoming.draw_date))
     if draw_instant(incoming.draw_date) > timezone.now():
         raise ValueError(f"the draw of {incoming.draw_date} has not taken place yet")
 

@@ -5,19 +5,19 @@ from predictions.draws.sources import DrawHistory
 from predictions.models import RandomnessReport
 
 
-def report_of(known: DrawHistory) -> RandomnessReport:
+def create_randomness_report(draw_history: DrawHistory) -> RandomnessReport:
     """Return the report on exactly these draws, created on first use; raise ValueError if there are none."""
-    if known.through is None:
+    if draw_history.through is None:
         raise ValueError("there is no draw to report on")
-    fingerprint = known.fingerprint()
+    fingerprint = draw_history.fingerprint()
     if stored := RandomnessReport.objects.filter(draws_fingerprint=fingerprint).first():
         return stored
-    randomness = randomness_report(known.history)
+    randomness = randomness_report(draw_history.history)
     report, _ = RandomnessReport.objects.get_or_create(
         draws_fingerprint=fingerprint,
         defaults={
             "draws": randomness.draws,
-            "draws_through": known.through,
+            "draws_through": draw_history.through,
             "figures": randomness.as_json(),
             "verdict": randomness.verdict,
         },

@@ -136,7 +136,7 @@ def upcoming_draw() -> date:
     return next_draw(timezone.now())
 
 
-def last_held(before: date) -> date:
+def last_drawn(before: date) -> date:
     """Return the last draw before a date that has taken place, stored or not."""
     return last_draw(min(timezone.now(), draw_instant(before) - timedelta(seconds=1)))
 
@@ -153,7 +153,7 @@ def missing_draws() -> list[date]:
     return sorted(set(scheduled_draws(stored[0], stored[-1])) - set(stored))
 
 
-def newest_draw_day() -> date | None:
+def newest_draw_date() -> date | None:
     return Draw.objects.order_by("-draw_date").values_list("draw_date", flat=True).first()
 
 
@@ -190,7 +190,7 @@ class DrawHistory:
         return digest.hexdigest()
 
 
-def known_draws(*, before: date | None = None, through: date | None = None) -> DrawHistory:
+def load_draw_history(*, before: date | None = None, through: date | None = None) -> DrawHistory:
     """Return the era's stored draws, oldest first: `before` a date, or up to and including `through`."""
     draws = Draw.objects.filter(draw_date__gte=CURRENT_ERA.since).order_by("draw_date")
     if before is not None:

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from predictions.draws.bundled import DEVELOPMENT_END
-from predictions.draws.sources import DrawHistory, known_draws
+from predictions.draws.sources import DrawHistory, load_draw_history
 from predictions.evaluation.comparison import Comparison, compare
 from predictions.models import Backtest, BacktestFold, Draw
 from predictions.modes.features import History
@@ -65,49 +65,51 @@ def start_or_resume(
     The baseline is always included. By default no draw after the development data is read, so that the test
     set stays unseen. `fresh` always creates a backtest. Raise ValueError for invalid settings.
     """
-    known = known_draws(through=through)
-    _validate(modes, draws, refit_every, through, known)
+    draw_history = load_draw_history(through=through)
+    _validate(modes, draws, refit_every, through, draw_history)
     backtest_settings = {
         "modes": [name for name in MEASURED_NAMES if name in modes or name == BASELINE],
         "draws": draws,
         "refit_every": refit_every,
         "seed": seed,
-        "draws_fingerprint": known.fingerprint(),
+        "draws_fingerprint": draw_history.fingerprint(),
         "versions": _versions(),
     }
     if not fresh:
         for backtest in Backtest.objects.exclude(status=Status.COMPLETED).order_by("-id"):
             if all(getattr(backtest, name) == value for name, value in backtest_settings.items()):
                 return backtest
-    era = Draw.objects.filter(draw_date__gte=CURRENT_ERA.since, draw_date__lte=known.through)
+    era = Draw.objects.filter(draw_date__gte=CURRENT_ERA.since, draw_date__lte=draw_history.through)
     newest = era.order_by("-draw_date").values_list("draw_date", flat=True)[:draws]
     return Backtest.objects.create(
-        draws_known=len(known.history),
+        draws_known=len(draw_history.history),
         tested_from=newest[draws - 1],
         draws_through=newest[0],
         **backtest_settings,
     )
 
 
-def max_draws(modes: Sequence[str], known: DrawHistory) -> int:
+def max_draws(modes: Sequence[str], draw_history: DrawHistory) -> int:
     """Return how many draws can be tested with enough draws before them for every mode; may be negative."""
-    return len(known.history) - max(MEASURED[name].minimum_draws for name in (*modes, BASELINE))
+    return len(draw_history.history) - max(MEASURED[name].minimum_draws for name in (*modes, BASELINE))
 
 
-def _validate(modes: Sequence[str], draws: int, refit_every: int, through: date, known: DrawHistory) -> None:
+def _validate(
+    modes: Sequence[str], draws: int, refit_every: int, through: date, draw_history: DrawHistory
+) -> None:
     unknown = [name for name in modes if name not in MEASURED]
     if unknown or not modes:
         allowed = ", ".join(MEASURED_NAMES)
         raise ValueError(f"modes {', '.join(unknown) or 'none'}: allowed are {allowed}")
     if refit_every < 1:
         raise ValueError(f"refit every {refit_every} draws: allowed is an integer from 1")
-    maximum = max_draws(modes, known)
+    maximum = max_draws(modes, draw_history)
     if not MIN_DRAWS <= draws <= maximum:
         allowed = f"{MIN_DRAWS} to {maximum}" if maximum >= MIN_DRAWS else f"at least {MIN_DRAWS}"
         raise ValueError(
-            f"{draws} draws: allowed is {allowed}; {len(known.history)} draws of the {CURRENT_ERA.name} era "
-            f"are stored through {through}, and the modes need {len(known.history) - maximum} of them "
-            "before the tested ones"
+            f"{draws} draws: allowed is {allowed}; {len(draw_history.history)} draws of the "
+            f"{CURRENT_ERA.name} era are stored through {through}, and the modes need {len(draw_history.history) - maximum} of "
+            "them before the tested ones"
         )
 
 
@@ -134,7 +136,7 @@ def missing_folds(backtest: Backtest) -> list[Fold]:
     return sorted(folds, key=lambda fold: -RELATIVE_COST[fold.mode])
 
 
-def run(backtest: Backtest, watch: Callable[[BacktestFold], None] = lambda fold: None) -> None:
+def run_backtest(backtest: Backtest, watch: Callable[[BacktestFold], None] = lambda fold: None) -> None:
     """Run the missing folds, SHIOL_FIT_PROCESSES at a time, and compare the modes.
 
     `watch` is called with each stored fold. A failed mode does not stop the others. KeyboardInterrupt ends
@@ -146,16 +148,16 @@ def run(backtest: Backtest, watch: Callable[[BacktestFold], None] = lambda fold:
     with closing(_run_folds(backtest, history)) as folds:
         for fold in folds:
             watch(fold)
-    finish(backtest)
+    finish_backtest(backtest)
 
 
 def _load_history(backtest: Backtest) -> History:
-    known = known_draws(through=backtest.draws_through)
-    if known.fingerprint() != backtest.draws_fingerprint:
+    draw_history = load_draw_history(through=backtest.draws_through)
+    if draw_history.fingerprint() != backtest.draws_fingerprint:
         raise ValueError(
             f"the draws through {backtest.draws_through} have changed since the backtest started"
         )
-    return known.history
+    return draw_history.history
 
 
 def _run_folds(backtest: Backtest, history: History) -> Generator[BacktestFold, None, None]:
@@ -175,9 +177,9 @@ def _run_folds(backtest: Backtest, history: History) -> Generator[BacktestFold, 
 
 
 def _run_fold(fold: Fold, seed: int, history: History) -> FitResult:
-    known = history.before(fold.stop)  # later draws never reach the child process
+    draw_history = history.before(fold.stop)  # later draws never reach the child process
     request = build_request("backtest", fold.mode, first=fold.first, stop=fold.stop, seed=seed)
-    return run_in_subprocess(request, known)
+    return run_in_subprocess(request, draw_history)
 
 
 def _store_fold(
@@ -199,7 +201,7 @@ def _store_fold(
     return row
 
 
-def finish(backtest: Backtest) -> None:
+def finish_backtest(backtest: Backtest) -> None:
     """Compare the modes with complete folds and store the errors of the others."""
     figures = complete_figures(backtest)
     uniform = figures.get(BASELINE)
@@ -238,7 +240,7 @@ def comparisons(backtest: Backtest) -> list[Comparison]:
     return [Comparison.from_json(results[mode]) for mode in backtest.modes if mode in results]
 
 
-def outcome(results: Sequence[Comparison]) -> str:
+def summarize_results(results: Sequence[Comparison]) -> str:
     """Summarize how many modes differ from chance, without the baseline."""
     modes = [comparison for comparison in results if comparison.mode != BASELINE]
     better = sum(comparison.low > 0 for comparison in modes)

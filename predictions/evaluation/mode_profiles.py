@@ -11,7 +11,7 @@ from predictions.models import Backtest, Prediction, TrainedModel
 from predictions.modes.registry import MODE_NAMES
 from predictions.powerball import CURRENT_ERA
 
-ODDS_JACKPOT = f"1 in {CURRENT_ERA.tickets:,}"  # of every ticket, whatever its mode
+ODDS_JACKPOT = f"1 in {CURRENT_ERA.ticket_count:,}"  # of every ticket, whatever its mode
 NOT_MEASURED = "not measured: no backtest of this mode has been run"
 
 

@@ -101,7 +101,7 @@ class V1(Mode):
                 components[strategy] = shrink_component(strategy, white[index], red[index], strength)
             if V2.name in dependencies:
                 components[AI] = _sharpen(dependencies[V2.name][index])
-            mixture = weighed([components[name] for name in STRATEGIES if name in components], shares)
+            mixture = with_shares([components[name] for name in STRATEGIES if name in components], shares)
             if draw < len(history):
                 white_balls, powerball = history.numbers(draw)
                 shares = fixed_share_update(shares, log_likelihoods(components, white_balls, powerball))
@@ -135,7 +135,7 @@ def _fit_v2(history: History, seed: int) -> list[Mixture] | None:
         return None
 
 
-def weighed(components: Sequence[Component], shares: Mapping[str, float]) -> Mixture:
+def with_shares(components: Sequence[Component], shares: Mapping[str, float]) -> Mixture:
     """Return the components with these shares, normalized over the strategies that are present."""
     total = sum(shares[component.strategy] for component in components)
     return [replace(component, share=shares[component.strategy] / total) for component in components]

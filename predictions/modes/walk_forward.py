@@ -94,7 +94,7 @@ class WalkFigures:
         )
 
 
-def figures_of(mixtures: Sequence[Mixture], history: History, draws: range, note: str = "") -> WalkFigures:
+def measure_walk(mixtures: Sequence[Mixture], history: History, draws: range, note: str = "") -> WalkFigures:
     """Return the exact figures of predictions on their draws, without simulation."""
     losses = [
         log_loss(mixture, *history.numbers(draw)) for mixture, draw in zip(mixtures, draws, strict=True)

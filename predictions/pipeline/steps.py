@@ -12,21 +12,21 @@ from predictions.distributions.components import UNIFORM_LOG_LOSS, components_fr
 from predictions.draws.feeds import FeedError
 from predictions.draws.importer import ImportRefused, ImportReport
 from predictions.draws.randomness import chi_square_text
-from predictions.draws.randomness_reports import report_of
+from predictions.draws.randomness_reports import create_randomness_report
 from predictions.draws.sources import (
     LIVE_SOURCES,
     DrawHistory,
     freshness_text,
     import_source,
     is_stored,
-    known_draws,
-    last_held,
+    last_drawn,
+    load_draw_history,
     missing_draws,
 )
 from predictions.evaluation.log_loss import evaluate_predictions
 from predictions.models import PipelineRun, PipelineStep, Prediction, TrainedModel
 from predictions.modes.registry import MODES
-from predictions.modes.v1 import weighed
+from predictions.modes.v1 import with_shares
 from predictions.training.strategy_shares import ADAPTIVE_MODE, current_shares, update_shares
 from predictions.training.subprocesses import FitError
 from predictions.training.trainer import TrainingOutcome, predict, train_modes
@@ -57,7 +57,7 @@ class StepContext:
     """Values that steps pass to the steps after them."""
 
     run: PipelineRun
-    known: DrawHistory = field(init=False)
+    draw_history: DrawHistory = field(init=False)
     shares: dict[str, float] | None = None  # of v1's strategies; None: those of its model
     models: dict[str, TrainedModel] = field(default_factory=dict)
 
@@ -80,11 +80,11 @@ def _import_step(context: StepContext) -> StepOutcome:
             problems.append(f"{run.source}: {error}")
         except FeedError as error:
             problems.append(f"{run.source} could not be read: {error}")
-    known = context.known = known_draws(before=run.draw_date)
-    if not len(known.history):
+    draw_history = context.draw_history = load_draw_history(before=run.draw_date)
+    if not len(draw_history.history):
         problems.append(f"no draw of the 69/26 era before {run.draw_date} is stored")
         raise StepFailed(f"{'; '.join(problems)}. Run `manage.py import_draws`")
-    detail: dict[str, Any] = {"draws": len(known.history), "draws_through": str(known.through)}
+    detail: dict[str, Any] = {"draws": len(draw_history.history), "draws_through": str(draw_history.through)}
     if late_draw := _late_draw(run):
         problems.append(f"the draw of {late_draw} is not available yet")
         detail["late"] = str(late_draw)
@@ -95,7 +95,7 @@ def _import_step(context: StepContext) -> StepOutcome:
         detail |= _import_detail(report)
         lines = [report.summary(), report.warning, *problems]
         status = Status.WARNING if problems or report.is_incomplete else Status.COMPLETED
-    summary = "; ".join(filter(None, [*lines, freshness_text(known.through)]))
+    summary = "; ".join(filter(None, [*lines, freshness_text(draw_history.through)]))
     return StepOutcome(summary, detail, status)
 
 
@@ -103,7 +103,7 @@ def _late_draw(run: PipelineRun) -> date | None:
     """Return the last draw before the predicted one if its live source has not published it yet."""
     if run.source not in LIVE_SOURCES:
         return None
-    draw_date = last_held(before=run.draw_date)
+    draw_date = last_drawn(before=run.draw_date)
     return None if is_stored(draw_date) else draw_date
 
 
@@ -122,7 +122,7 @@ def _import_detail(report: ImportReport) -> dict[str, Any]:
 def _analytics_step(context: StepContext) -> StepOutcome:
     """Test the randomness of the era's draws."""
     try:
-        report = report_of(context.known)
+        report = create_randomness_report(context.draw_history)
     except ValueError as error:
         raise StepFailed(str(error)) from error
     white, powerball = report.figures["white"], report.figures["powerball"]
@@ -181,8 +181,8 @@ def _adaptive_weights_step(context: StepContext) -> StepOutcome:
 def _training_step(context: StepContext) -> StepOutcome:
     """Fit each mode of the run whose draws, code or parameters have changed, in a process of its own."""
     errors, figures, descriptions = {}, {}, {}
-    for outcome in train_modes(context.run.modes, context.known):
-        mode, model = outcome.mode, outcome.predicts
+    for outcome in train_modes(context.run.modes, context.draw_history):
+        mode, model = outcome.mode, outcome.prediction_model
         if model is None:
             errors[mode] = outcome.error
             continue
@@ -225,19 +225,19 @@ def _predictions_step(context: StepContext) -> StepOutcome:
 
 def _get_or_create_prediction(context: StepContext, mode: str) -> Prediction:
     """Return the mode's prediction of this run; one stored by an earlier attempt stays."""
-    run, known, model = context.run, context.known, context.models[mode]
+    run, draw_history, model = context.run, context.draw_history, context.models[mode]
     if stored := Prediction.objects.filter(run=run, mode=mode).first():
         return stored
-    components, note = predict(model, known, _dependency_predictions(context, mode))
+    components, note = predict(model, draw_history, _dependency_predictions(context, mode))
     if mode == ADAPTIVE_MODE and context.shares is not None:
-        mixture = weighed(components_from_json(components), context.shares)
+        mixture = with_shares(components_from_json(components), context.shares)
         components = [component.as_json() for component in mixture]
     with transaction.atomic():
         record_progress(run)
         return Prediction.objects.create(
             mode=mode,
             draw_date=run.draw_date,
-            draws_through=known.through or model.draws_through,  # a pinned model's may be older
+            draws_through=draw_history.through or model.draws_through,  # a pinned model's may be older
             model=model,
             run=run,
             components=components,
@@ -250,7 +250,7 @@ def _dependency_predictions(context: StepContext, mode: str) -> dict[str, Any]:
     predictions = {}
     for name in (*MODES[mode].requires, *MODES[mode].optional):
         prediction = Prediction.objects.newest(name, context.run.draw_date)
-        if prediction is not None and prediction.draws_through == context.known.through:
+        if prediction is not None and prediction.draws_through == context.draw_history.through:
             predictions[name] = prediction.components
     return predictions
 
@@ -269,7 +269,7 @@ def _outcome_by_mode(
 
 def _restore_draws(context: StepContext, detail: dict[str, Any]) -> None:
     # A draw that has arrived since the step belongs to the next run.
-    context.known = known_draws(through=date.fromisoformat(detail["draws_through"]))
+    context.draw_history = load_draw_history(through=date.fromisoformat(detail["draws_through"]))
 
 
 def _restore_shares(context: StepContext, detail: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ class ArtefactError(Exception):
     """A model file is missing or differs from the recorded one."""
 
 
-def digest_of(path: Path) -> str:
+def compute_digest(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -27,7 +27,7 @@ def write_aside(path: Path, write: Callable[[Path], None]) -> str:
         write(temporary)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        digest = digest_of(temporary)
+        digest = compute_digest(temporary)
         temporary.rename(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -38,7 +38,7 @@ def verify(path: Path, sha256: str) -> None:
     """Raise ArtefactError unless the file exists and has the recorded SHA-256."""
     if not path.is_file():
         raise ArtefactError(f"the model file {path.name} is missing; train the mode again")
-    if (actual := digest_of(path)) != sha256:
+    if (actual := compute_digest(path)) != sha256:
         raise ArtefactError(
             f"the model file {path.name} is not the one that was trained: its SHA-256 is {actual[:12]}… "
             f"instead of {sha256[:12]}…; it was not opened. Train the mode again"

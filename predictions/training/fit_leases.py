@@ -15,11 +15,11 @@ from predictions.workqueue.leases import lease_holder
 Status = Training.Status
 
 
-def acquire_fit(mode: str, known: DrawHistory, seed: int) -> Training:
+def acquire_fit(mode: str, draw_history: DrawHistory, seed: int) -> Training:
     """Return the row of this fit, with a token if the lease was acquired and without one otherwise."""
     training, _ = Training.objects.get_or_create(
         mode=mode,
-        draws_fingerprint=known.fingerprint(),
+        draws_fingerprint=draw_history.fingerprint(),
         seed=seed,
         code_version=MODES[mode].code_version,
     )

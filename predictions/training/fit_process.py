@@ -25,7 +25,7 @@ import numpy as np
 from predictions.distributions.components import Component, components_from_json, uniform_component
 from predictions.modes.features import History
 from predictions.modes.registry import MEASURED, MODES, Mode
-from predictions.modes.walk_forward import figures_of, walk
+from predictions.modes.walk_forward import measure_walk, walk
 from predictions.training.artefacts import ArtefactError, verify, write_aside
 
 
@@ -120,7 +120,7 @@ def predict(request: FitRequest, history: History) -> dict[str, Any]:
 def backtest(request: FitRequest, history: History) -> dict[str, Any]:
     mode, draws = MEASURED[request.mode](**request.parameters), range(request.first, request.stop)
     predictions, note = walk(mode, history, draws, request.seed)
-    return figures_of(predictions, history, draws, note).as_json()
+    return measure_walk(predictions, history, draws, note).as_json()
 
 
 COMMANDS = {"fit": fit, "predict": predict, "backtest": backtest}

@@ -45,12 +45,12 @@ class TrainingOutcome:
     error: str = ""
 
     @property
-    def predicts(self) -> TrainedModel | None:
+    def prediction_model(self) -> TrainedModel | None:
         return self.pinned or self.model
 
 
 def train_modes(
-    modes: Sequence[str], known: DrawHistory, seed: int = DEFAULT_SEED, *, force: bool = False
+    modes: Sequence[str], draw_history: DrawHistory, seed: int = DEFAULT_SEED, *, force: bool = False
 ) -> Iterator[TrainingOutcome]:
     """Train modes, SHIOL_FIT_PROCESSES at a time, and yield each outcome as soon as it is known.
 
@@ -61,29 +61,31 @@ def train_modes(
     for mode in modes:
         if not force and (pinned := TrainedModel.objects.pinned(mode)):
             yield TrainingOutcome(mode, pinned, pinned=pinned)
-        elif not force and (model := unchanged_model(mode, known, seed)):
+        elif not force and (model := unchanged_model(mode, draw_history, seed)):
             yield TrainingOutcome(mode, model)
-        elif (training := fit_leases.acquire_fit(mode, known, seed)).token:
+        elif (training := fit_leases.acquire_fit(mode, draw_history, seed)).token:
             leased.append(training)
         else:
             waiting.append(mode)
-    yield from _fit_all(leased, known, seed)
+    yield from _fit_all(leased, draw_history, seed)
     for mode in waiting:
-        yield _wait_for_other_process(mode, known, seed)
+        yield _wait_for_other_process(mode, draw_history, seed)
 
 
-def _fit_all(trainings: Sequence[Training], known: DrawHistory, seed: int) -> Iterator[TrainingOutcome]:
+def _fit_all(
+    trainings: Sequence[Training], draw_history: DrawHistory, seed: int
+) -> Iterator[TrainingOutcome]:
     """Run the leased fits; on an interrupt, kill the children and release the leases."""
     if not trainings:
         return
     threads = ThreadPoolExecutor(settings.FIT_PROCESSES)  # they only wait for children
     with renewing(trainings):
         training_by_fit = {
-            threads.submit(_fit, training.mode, known, seed): training for training in trainings
+            threads.submit(_fit, training.mode, draw_history, seed): training for training in trainings
         }
         try:
             for fit in as_completed(training_by_fit):
-                yield _complete_fit(training_by_fit[fit], fit, known, seed)
+                yield _complete_fit(training_by_fit[fit], fit, draw_history, seed)
         finally:
             if unfinished := [training for training in trainings if training.token]:
                 threads.shutdown(wait=False, cancel_futures=True)
@@ -94,49 +96,49 @@ def _fit_all(trainings: Sequence[Training], known: DrawHistory, seed: int) -> It
 
 
 def _complete_fit(
-    training: Training, fit: "Future[tuple[str, FitResult]]", known: DrawHistory, seed: int
+    training: Training, fit: "Future[tuple[str, FitResult]]", draw_history: DrawHistory, seed: int
 ) -> TrainingOutcome:
     mode = training.mode
     try:
-        model = _store(training, known, seed, *fit.result())
+        model = _store(training, draw_history, seed, *fit.result())
         return TrainingOutcome(mode, model, fitted=True, pinned=TrainedModel.objects.pinned(mode))
     except LeaseLost:
-        return _wait_for_other_process(mode, known, seed)
+        return _wait_for_other_process(mode, draw_history, seed)
     except (FitError, OSError) as error:
         logger.error("Training of %s failed: %s", mode, error)
         fit_leases.finish_fit(training, Training.Status.FAILED, error=str(error))
         return TrainingOutcome(mode, error=str(error))
 
 
-def _wait_for_other_process(mode: str, known: DrawHistory, seed: int) -> TrainingOutcome:
+def _wait_for_other_process(mode: str, draw_history: DrawHistory, seed: int) -> TrainingOutcome:
     """Return the model that another process is fitting; fit it here if that process fails."""
     deadline = time.monotonic() + settings.FIT_TIME_LIMIT + settings.LEASE_SECONDS
     while time.monotonic() < deadline:
         if pinned := TrainedModel.objects.pinned(mode):
             return TrainingOutcome(mode, pinned, pinned=pinned)
-        if model := unchanged_model(mode, known, seed):
+        if model := unchanged_model(mode, draw_history, seed):
             return TrainingOutcome(mode, model)
-        training = fit_leases.acquire_fit(mode, known, seed)
+        training = fit_leases.acquire_fit(mode, draw_history, seed)
         if training.token:
-            return next(_fit_all([training], known, seed))
+            return next(_fit_all([training], draw_history, seed))
         if error := fit_leases.fail_if_exhausted(training):
             return TrainingOutcome(mode, error=error)
         time.sleep(POLL_SECONDS)
     return TrainingOutcome(mode, error=f"{mode} is still being fitted by {training.holder}")
 
 
-def train(mode: str, known: DrawHistory, seed: int = DEFAULT_SEED) -> TrainedModel:
+def train(mode: str, draw_history: DrawHistory, seed: int = DEFAULT_SEED) -> TrainedModel:
     """Fit a mode, store its model and return it; raise FitError on failure."""
-    outcome = next(train_modes([mode], known, seed, force=True))
+    outcome = next(train_modes([mode], draw_history, seed, force=True))
     if outcome.model is None:
         raise FitError(outcome.error)
     return outcome.model
 
 
-def unchanged_model(mode: str, known: DrawHistory, seed: int = DEFAULT_SEED) -> TrainedModel | None:
+def unchanged_model(mode: str, draw_history: DrawHistory, seed: int = DEFAULT_SEED) -> TrainedModel | None:
     """Return the active model if a new fit would only repeat it and its file is intact."""
     model = TrainedModel.objects.active(mode)
-    if model is None or (model.draws_fingerprint, model.seed) != (known.fingerprint(), seed):
+    if model is None or (model.draws_fingerprint, model.seed) != (draw_history.fingerprint(), seed):
         return None
     configured = MODES[mode](**settings.MODE_PARAMETERS.get(mode, {}))
     if (model.code_version, model.parameters) != (configured.code_version, configured.parameters()):
@@ -149,20 +151,22 @@ def unchanged_model(mode: str, known: DrawHistory, seed: int = DEFAULT_SEED) -> 
     return model
 
 
-def _fit(mode: str, known: DrawHistory, seed: int) -> tuple[str, FitResult]:
+def _fit(mode: str, draw_history: DrawHistory, seed: int) -> tuple[str, FitResult]:
     # A unique name, so that no later fit overwrites the file whose digest an older row records.
-    file = f"{mode}-{_newest_draw_date(mode, known)}-{uuid.uuid4().hex[:12]}{MODES[mode].suffix}"
+    file = f"{mode}-{_newest_draw_date(mode, draw_history)}-{uuid.uuid4().hex[:12]}{MODES[mode].suffix}"
     request = build_request("fit", mode, artefact=str(settings.MODELS_DIR / file), seed=seed)
-    return file, run_in_subprocess(request, known.history)
+    return file, run_in_subprocess(request, draw_history.history)
 
 
-def _newest_draw_date(mode: str, known: DrawHistory) -> date:
-    if known.through is None:
+def _newest_draw_date(mode: str, draw_history: DrawHistory) -> date:
+    if draw_history.through is None:
         raise FitError(f"{mode}: no draws of the 69/26 era are stored; run `manage.py import_draws`")
-    return known.through
+    return draw_history.through
 
 
-def _store(training: Training, known: DrawHistory, seed: int, file: str, result: FitResult) -> TrainedModel:
+def _store(
+    training: Training, draw_history: DrawHistory, seed: int, file: str, result: FitResult
+) -> TrainedModel:
     """Store a fitted model and activate it unless another is pinned.
 
     Raise LeaseLost, leaving no row and no file, if this process no longer owns the fit.
@@ -171,7 +175,7 @@ def _store(training: Training, known: DrawHistory, seed: int, file: str, result:
     logger.info(
         "Fitted %s on %d draws in %.1f s, %d MB",
         mode,
-        len(known.history),
+        len(draw_history.history),
         result.seconds,
         result.peak_memory_kb // 1024,
     )
@@ -182,9 +186,9 @@ def _store(training: Training, known: DrawHistory, seed: int, file: str, result:
             file=file,
             sha256=payload["sha256"],
             size_bytes=payload["size_bytes"],
-            draws_used=len(known.history),
-            draws_through=_newest_draw_date(mode, known),
-            draws_fingerprint=known.fingerprint(),
+            draws_used=len(draw_history.history),
+            draws_through=_newest_draw_date(mode, draw_history),
+            draws_fingerprint=draw_history.fingerprint(),
             parameters=payload["parameters"],
             code_version=payload["code_version"],
             seed=seed,
@@ -266,7 +270,7 @@ def delete_old_artefacts(mode: str) -> int:
 
 
 def predict(
-    model: TrainedModel, known: DrawHistory, dependencies: Mapping[str, StoredComponents] | None = None
+    model: TrainedModel, draw_history: DrawHistory, dependencies: Mapping[str, StoredComponents] | None = None
 ) -> tuple[StoredComponents, str]:
     """Return a model's components for the draw after the known ones, and a note of what they omit.
 
@@ -281,5 +285,5 @@ def predict(
         sha256=model.sha256,
         dependencies=dict(dependencies or {}),
     )
-    payload = run_in_subprocess(request, known.history).payload
+    payload = run_in_subprocess(request, draw_history.history).payload
     return payload["components"], payload["note"]

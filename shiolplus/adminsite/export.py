@@ -81,20 +81,20 @@ class ExportMixin(RememberedFiltersAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.export_view)
-        return [path("export/", view, name=self.url_name_of("export")), *super().get_urls()]
+        return [path("export/", view, name=self.page_url_name("export")), *super().get_urls()]
 
-    def url_name_of(self, page: str) -> str:
+    def page_url_name(self, page: str) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{page}"
 
     def list_context(self, request: HttpRequest, changelist: ChangeList) -> dict[str, Any]:
-        url = reverse(f"admin:{self.url_name_of('export')}", query=QueryDict(persistent_query(request.GET)))
+        url = reverse(f"admin:{self.page_url_name('export')}", query=QueryDict(persistent_query(request.GET)))
         return super().list_context(request, changelist) | {"export_url": url}
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
         if not self.has_view_permission(request):
             raise PermissionDenied
         request.GET = QueryDict(persistent_query(request.GET))
-        list_name = f"admin:{self.url_name_of('changelist')}"
+        list_name = f"admin:{self.page_url_name('changelist')}"
         try:
             changelist = self.get_changelist_instance(request)
         except IncorrectLookupParameters:

@@ -13,7 +13,7 @@ from shiolplus.logs.context import current_ids, log_ids
 _VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
-def request_id_of(headers: Mapping[str, Any]) -> str:
+def choose_request_id(headers: Mapping[str, Any]) -> str:
     """Return a well-formed X-Request-ID header, else a new id."""
     request_id = headers.get("HTTP_X_REQUEST_ID", "")
     return request_id if _VALID_REQUEST_ID.fullmatch(request_id) else uuid.uuid4().hex
@@ -26,7 +26,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request_id = request_id_of(request.META)
+        request_id = choose_request_id(request.META)
         request.request_id = request_id  # type: ignore[attr-defined]
         with log_ids(request=request_id):
             response = self.get_response(request)

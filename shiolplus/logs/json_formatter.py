@@ -14,7 +14,7 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "level": record.levelname,
             "logger": record.name,
-            "message": message_of(record),
+            "message": format_message(record),
         }
         entry |= getattr(record, "named_ids", {})
         if record.exc_info and not record.exc_text:
@@ -24,7 +24,7 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry)
 
 
-def message_of(record: logging.LogRecord) -> str:
+def format_message(record: logging.LogRecord) -> str:
     try:
         return escape_surrogates(record.getMessage())
     except (TypeError, ValueError, KeyError):  # arguments do not match the format

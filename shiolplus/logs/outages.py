@@ -30,9 +30,9 @@ FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
 READ_ONLY_STATES, FULL_STATES = {"25006"}, {"53100"}  # SQLSTATE of PostgreSQL
 
 
-def outage_of(error: BaseException | None) -> str | None:
+def classify_outage(error: BaseException | None) -> str | None:
     """Return the kind of outage that an error or one of its causes indicates."""
-    for cause in causes_of(error):
+    for cause in iter_causes(error):
         if isinstance(cause, OSError) and cause.errno in FULL_ERRNOS:
             return DISK_FULL
         if isinstance(cause, RedisError):
@@ -42,7 +42,7 @@ def outage_of(error: BaseException | None) -> str | None:
     return None
 
 
-def causes_of(error: BaseException | None) -> Iterator[BaseException]:
+def iter_causes(error: BaseException | None) -> Iterator[BaseException]:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -171,7 +171,10 @@ def kind_of_record(record: logging.LogRecord) -> str | None:
     args = record.args if isinstance(record.args, tuple) else ()
     error = record.exc_info[1] if record.exc_info else None
     for value in (error, record.msg, *args):
-        if isinstance(value, BaseException) and (kind := outage_of(value)) not in (None, DATABASE_LOCKED):
+        if isinstance(value, BaseException) and (kind := classify_outage(value)) not in (
+            None,
+            DATABASE_LOCKED,
+        ):
             return kind
     message = record.msg
     if record.name == "django-q" and isinstance(message, str) and (match := _FAILED_TASK.match(message)):

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
-from shiolplus.logs.filters import request_id_of
+from shiolplus.logs.filters import choose_request_id
 from shiolplus.web.trusted_proxies import Proxies
 from tickets.api.exceptions import InvalidParameters
 from tickets.api.request_params import CachedQuery, validate_query
@@ -58,7 +58,7 @@ class CachedTicketsFastPath:
         if response is not None and not (window := hit(origin.address, bool(origin.unknown))).is_exceeded:
             # For the access log; Django would take it for the peer's IP address.
             environ["REMOTE_ADDR"] = origin.address
-            headers = {"X-Request-ID": request_id_of(environ), "ETag": response.etag} | window.headers()
+            headers = {"X-Request-ID": choose_request_id(environ), "ETag": response.etag} | window.headers()
             all_headers = [*self.headers[is_secure], *headers.items()]
             return self.send_response(environ, start_response, response, started, all_headers)
         return self.application(environ, self.capture_headers(is_secure, start_response))

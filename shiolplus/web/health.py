@@ -21,7 +21,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from predictions.draws.sources import age, freshness_text, is_stale, newest_draw_day
+from predictions.draws.sources import age, freshness_text, is_stale, newest_draw_date
 from predictions.workqueue import clusters
 from tickets.api.exceptions import InvalidParameters, invalid_parameter
 from tickets.demand.inventory import stock_levels
@@ -203,7 +203,7 @@ def probe_stock() -> ProbeResult:
 
 
 def probe_draws() -> ProbeResult:
-    newest = newest_draw_day()
+    newest = newest_draw_date()
     figures = {
         "newest": newest.isoformat() if newest else None,
         "age_days": age(newest).days if newest else None,

@@ -67,20 +67,25 @@ def sampling() -> None:
 def mixing() -> None:
     """Sample `v1`'s mixture with new confidence scales and with those of an earlier batch."""
     from predictions.distributions.components import Component, uniform_component
-    from predictions.distributions.confidence import ConfidenceScale, scale_of
-    from predictions.distributions.sampling import component_order, deal, draw_tickets, generator_for
+    from predictions.distributions.confidence import ConfidenceScale, confidence_scale
+    from predictions.distributions.sampling import (
+        component_order,
+        draw_tickets,
+        generator_for,
+        split_by_share,
+    )
     from tests.factories import dealt_component, random_component, stratified_component
 
     laws = [*map(random_component, range(3)), stratified_component(random_component(3))]
     components = [replace(law, share=1 / 6) for law in (*laws, uniform_component(), dealt_component())]
-    order = component_order(deal([1 / 6] * 6, 100_000), 1)
+    order = component_order(split_by_share([1 / 6] * 6, 100_000), 1)
 
     def complete(scale: Callable[[Component], ConfidenceScale]) -> None:
         tickets = draw_tickets(components, order, generator_for(1, 0, 0))
         for index, component in enumerate(components):
             scale(component).of(tickets[order == index])
 
-    made, kept = seconds(lambda: complete(ConfidenceScale)), seconds(lambda: complete(scale_of))
+    made, kept = seconds(lambda: complete(ConfidenceScale)), seconds(lambda: complete(confidence_scale))
     show("100,000 tickets of six components, with confidence", f"{made:.3f} s", f"{kept:.3f} s, scales kept")
 
 
@@ -102,11 +107,11 @@ def fitting() -> None:
     """Fit in child processes, imports included, compared with an interpreter that imports scikit-learn."""
     import subprocess
 
-    from predictions.draws.sources import known_draws
+    from predictions.draws.sources import load_draw_history
     from predictions.modes.registry import MODES
     from predictions.training.trainer import predict, train
 
-    known, laws = known_draws(), {}
+    known, laws = load_draw_history(), {}
     bare = seconds(
         lambda: subprocess.run([sys.executable, "-c", "import sklearn.ensemble, skops.io"], check=True), 3
     )

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django_q.models import Schedule, Task
 from django_q.tasks import async_task
 
-from predictions.draws.sources import known_draws
+from predictions.draws.sources import load_draw_history
 from predictions.models import Cluster, Draw, PipelineRun
 from predictions.training import fit_leases
 from predictions.training.strategy_shares import reset_shares
@@ -61,7 +61,7 @@ def _runs() -> None:
     for number, (name, status) in enumerate(steps, start=1):
         prediction.run.steps.create(number=number, name=name, status=status, summary="so it went")
     PipelineRun.objects.filter(pk=prediction.run.pk).update(status="failed", error="the feed was away")
-    fit_leases.acquire_fit("v1", known_draws(), 1)
+    fit_leases.acquire_fit("v1", load_draw_history(), 1)
 
 
 def _batches() -> None:

@@ -82,7 +82,7 @@ def test_task_ignoring_signals_is_killed_after_drain(world: World) -> None:
     host = world.host()
     wait_until(lambda: "processing deaf" in host.log.read_text(), 60, "the task")
 
-    assert DRAIN_SECONDS <= host.end() < DRAIN_SECONDS + 5
+    assert DRAIN_SECONDS <= host.end() < DRAIN_SECONDS + 20
     host.wait_until_gone()
 
 

@@ -24,12 +24,12 @@ from predictions.powerball import (
     check_numbers,
     cost_usd,
     draw_instant,
-    era_of,
+    era_on,
     expected_prize_usd,
+    find_prize,
     is_draw_day,
     last_draw,
     next_draw,
-    prize_of,
     scheduled_draws,
 )
 
@@ -70,16 +70,16 @@ def bundled_dates() -> list[date]:
     ],
 )
 def test_an_era_begins_on_the_day_its_rule_takes_effect(day: date, name: str) -> None:
-    assert era_of(day).name == name
+    assert era_on(day).name == name
 
 
 def test_a_day_before_the_first_known_matrix_has_no_era() -> None:
     with pytest.raises(ValueError, match="2009-01-06 is before the first supported matrix"):
-        era_of(date(2009, 1, 6))
+        era_on(date(2009, 1, 6))
 
 
 def test_the_jackpot_odds_of_every_era_are_the_published_ones() -> None:
-    assert [era.tickets for era in ERAS] == [195_249_054, 175_223_510, 292_201_338]
+    assert [era.ticket_count for era in ERAS] == [195_249_054, 175_223_510, 292_201_338]
 
 
 # Valid tickets
@@ -156,7 +156,7 @@ def test_the_nine_tiers_have_the_published_prizes_and_odds() -> None:
         (
             tier.white_matches,
             tier.powerball_match,
-            prize_of(tier.white_matches, tier.powerball_match),
+            find_prize(tier.white_matches, tier.powerball_match),
             f"{float(tier.odds_one_in):.2f}",
         )
         for tier in PRIZE_TIERS
@@ -165,12 +165,12 @@ def test_the_nine_tiers_have_the_published_prizes_and_odds() -> None:
 
 
 def test_the_jackpot_odds_are_one_in_292_201_338_exactly() -> None:
-    assert PRIZE_TIERS[0].odds_one_in == CURRENT_ERA.tickets == 292_201_338
+    assert PRIZE_TIERS[0].odds_one_in == CURRENT_ERA.ticket_count == 292_201_338
 
 
 @pytest.mark.parametrize("white_matches", [0, 1, 2])
 def test_fewer_than_three_white_balls_without_the_powerball_win_nothing(white_matches: int) -> None:
-    assert prize_of(white_matches, False) == 0
+    assert find_prize(white_matches, False) == 0
 
 
 def test_the_prizes_below_the_jackpot_are_worth_32_cents_a_ticket() -> None:
@@ -303,7 +303,7 @@ def test_every_bundled_draw_is_on_a_scheduled_day(bundled_dates: list[date]) -> 
 
 def test_as_many_draws_are_scheduled_in_each_era_as_the_game_held(bundled_dates: list[date]) -> None:
     days = scheduled_draws(bundled_dates[0], bundled_dates[-1])
-    assert Counter(era_of(day).name for day in days) == {"59/39": 204, "59/35": 388, "69/26": 1293}
+    assert Counter(era_on(day).name for day in days) == {"59/39": 204, "59/35": 388, "69/26": 1293}
 
 
 def test_a_schedule_includes_its_first_and_last_day() -> None:

@@ -75,7 +75,7 @@ class PurgePage(ClusterActionPage):
         return self.render(request, PurgeForm(initial=request.GET.dict()))
 
     def preview_context(self, cleaned_data: dict[str, Any]) -> dict[str, Any]:
-        candidates = candidates_of(cleaned_data, created_before(cleaned_data))
+        candidates = find_candidates(cleaned_data, created_before(cleaned_data))
         by_mode: dict[str, int] = {}
         for batch, tickets in candidates:
             by_mode[batch.mode] = by_mode.get(batch.mode, 0) + tickets
@@ -89,7 +89,7 @@ class PurgePage(ClusterActionPage):
 
     def perform_action(self, request: HttpRequest, cleaned_data: dict[str, Any]) -> None:
         before = created_before(cleaned_data)
-        candidates = candidates_of(cleaned_data, before)
+        candidates = find_candidates(cleaned_data, before)
         older = f" older than {cleaned_data['days']} days" if cleaned_data["days"] else ""
         if needs_background(candidates):
             enqueue_purge([candidate.batch.pk for candidate in candidates], before)
@@ -116,7 +116,7 @@ def created_before(cleaned_data: dict[str, Any]) -> datetime | None:
     return days_ago(cleaned_data["days"]) if cleaned_data["days"] else None
 
 
-def candidates_of(cleaned_data: dict[str, Any], before: datetime | None) -> list[PurgeCandidate]:
+def find_candidates(cleaned_data: dict[str, Any], before: datetime | None) -> list[PurgeCandidate]:
     return purge_candidates(
         cleaned_data["batches"], cleaned_data["mode"] or None, cleaned_data["draw_date"], before
     )

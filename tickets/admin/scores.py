@@ -9,7 +9,7 @@ from django.utils.html import format_html, format_html_join
 
 from predictions.admin.balls import BALLS_CSS, render_row_balls
 from predictions.models import Draw
-from predictions.powerball import PRIZE_TIERS, PrizeTier, prize_of
+from predictions.powerball import PRIZE_TIERS, PrizeTier, find_prize
 from shiolplus.adminsite.changelist import RememberedFiltersAdmin
 from shiolplus.adminsite.columns import (
     DrawDateFilter,
@@ -71,7 +71,7 @@ class ScoreFieldsMixin(ReadOnlyAdminMixin):
 
 
 def prize_text(tier: PrizeTier) -> str:
-    prize = prize_of(tier.white_matches, tier.powerball_match)
+    prize = find_prize(tier.white_matches, tier.powerball_match)
     return prize if isinstance(prize, str) else f"${prize:,}"
 
 

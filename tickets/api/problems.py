@@ -17,7 +17,7 @@ from rest_framework import exceptions, views
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from shiolplus.logs.outages import outage_of
+from shiolplus.logs.outages import classify_outage
 from tickets.api.exceptions import ApiProblem, InvalidValue
 from tickets.claims.allocation import (
     ClaimRefused,
@@ -96,7 +96,7 @@ def claim_problem(error: ClaimRefused) -> ApiProblem:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Handle 500 for Django; an outage of database, disk or cache is a 503, whose page names it."""
-    outage = outage_of(sys.exc_info()[1])  # Django calls this while it handles the exception
+    outage = classify_outage(sys.exc_info()[1])  # Django calls this while it handles the exception
     status = HTTPStatus.SERVICE_UNAVAILABLE if outage else HTTPStatus.INTERNAL_SERVER_ERROR
     if API_PATH.match(request.path):
         body = problem_body(request, status, UNAVAILABLE if outage else UNEXPECTED)

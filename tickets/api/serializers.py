@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from predictions.evaluation.mode_profiles import ModeProfile, StrategyShare
 from predictions.models import Draw
-from predictions.powerball import prize_of
+from predictions.powerball import find_prize
 from tickets.api.openapi.responses import PRIZE, ModePolicyUsed, Ticket, mode_field, white_balls_field
 from tickets.claims.allocation import Quota
 from tickets.models import GenerationRun, TicketBatch
@@ -40,7 +40,7 @@ class TierSerializer(serializers.Serializer[TierResult]):
 
     @extend_schema_field(PRIZE)
     def get_prize_usd(self, result: TierResult) -> int | str:
-        return prize_of(result.tier.white_matches, result.tier.powerball_match)
+        return find_prize(result.tier.white_matches, result.tier.powerball_match)
 
 
 class ResultSerializer(serializers.Serializer[Result]):

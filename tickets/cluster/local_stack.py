@@ -41,7 +41,7 @@ class LocalStack:
         return f"http://{self.host}:{self.port}"
 
     def start_process(self, name: str, *command: str, pass_fds: tuple[int, ...] = ()) -> None:
-        log_file = log_file_of(name)
+        log_file = log_path(name)
         log_file.parent.mkdir(exist_ok=True)
         with log_file.open("ab") as log:
             self.processes[name] = subprocess.Popen(
@@ -58,7 +58,7 @@ class LocalStack:
         """Return which process has exited and its exit code, or None while all are running."""
         for name, process in self.processes.items():
             if (code := process.poll()) is not None:
-                return f"{name} exited with code {code}; see {log_file_of(name)}"
+                return f"{name} exited with code {code}; see {log_path(name)}"
         return None
 
     def wait_until_up(self) -> None:
@@ -83,7 +83,7 @@ class LocalStack:
                 process.wait()
 
 
-def log_file_of(name: str) -> Path:
+def log_path(name: str) -> Path:
     return Path(settings.VAR / "logs" / f"{name}.log")
 
 

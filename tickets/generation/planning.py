@@ -4,7 +4,7 @@ import secrets
 
 from django.utils import timezone
 
-from predictions.distributions.sampling import SAMPLER_VERSION, deal
+from predictions.distributions.sampling import SAMPLER_VERSION, split_by_share
 from predictions.models import Prediction, lease_expiry
 from tickets.models import TicketBatch
 
@@ -24,5 +24,5 @@ def freeze_recipe(batch: TicketBatch) -> str:
     batch.seed = secrets.randbits(62)
     batch.sampler_version = SAMPLER_VERSION
     shares = [component["share"] for component in prediction.components]
-    batch.component_counts = deal(shares, batch.requested)
+    batch.component_counts = split_by_share(shares, batch.requested)
     return ""

@@ -18,7 +18,7 @@ from django.utils import timezone
 from numpy.typing import NDArray
 
 from predictions.distributions.components import components_from_json
-from predictions.distributions.confidence import ConfidenceScale, scale_of
+from predictions.distributions.confidence import ConfidenceScale, confidence_scale
 from predictions.distributions.sampling import (
     SAMPLER_VERSION,
     component_order,
@@ -68,7 +68,7 @@ class Recipe:
 
     @cached_property
     def confidence_scales(self) -> list[ConfidenceScale]:
-        return [scale_of(component) for component in self.components]
+        return [confidence_scale(component) for component in self.components]
 
     def chunks(self, start: int = 0) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Yield the number and ticket indices of each chunk that begins at or after `start`."""

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Q
 
-from predictions.draws.sources import newest_draw_day
+from predictions.draws.sources import newest_draw_date
 from predictions.evaluation.mode_profiles import mode_profiles
 from predictions.models import Cluster, PipelineRun, Prediction
 from predictions.powerball import EASTERN, draw_instant, last_draw, next_draw, sales_close, scheduled_draws
@@ -62,7 +62,7 @@ def take_snapshot(now: datetime) -> Snapshot:
 
 def draw_calendar_at(now: datetime) -> Draws:
     upcoming = next_draw(now)
-    newest = newest_draw_day()
+    newest = newest_draw_date()
     missing = scheduled_draws(newest + timedelta(days=1), last_draw(now)) if newest else ()
     return Draws(
         next=upcoming,

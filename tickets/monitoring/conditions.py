@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from predictions.workqueue.heartbeats import heartbeat_faults
-from shiolplus.logs.outages import REDIS_PASSWORD, outage_of
+from shiolplus.logs.outages import REDIS_PASSWORD, classify_outage
 from tickets.monitoring import probes
 
 ERROR, WARNING = "error", "warning"
@@ -84,7 +84,7 @@ def cache_conditions() -> Iterator[Condition]:
         return
     url = urlsplit(settings.CACHES["default"]["LOCATION"])
     host_and_port = f"{url.hostname}:{url.port or 6379}"  # without the password
-    if outage_of(error) == REDIS_PASSWORD:
+    if classify_outage(error) == REDIS_PASSWORD:
         code, state = "redis_password", "refuses the user name or password of CACHE_URL"
         hint = "Set the right password in CACHE_URL and restart web and clusters."
     else:

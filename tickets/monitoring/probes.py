@@ -19,7 +19,7 @@ from django.db import DatabaseError, connection
 from django.db.backends.utils import CursorWrapper
 from redis import RedisError
 
-from shiolplus.logs.outages import DATABASE_LOCKED, DISK_FULL, READ_ONLY, outage_of
+from shiolplus.logs.outages import DATABASE_LOCKED, DISK_FULL, READ_ONLY, classify_outage
 from tickets.store.write_ahead_log import busy_timeout
 
 REUSE_SECONDS = 1.0
@@ -63,7 +63,7 @@ def write_error() -> str:
         try:
             return sqlite_write_error(cursor)
         except DatabaseError as error:
-            kind = outage_of(error)
+            kind = classify_outage(error)
             if kind == DATABASE_LOCKED:
                 return ""
             if kind in (READ_ONLY, DISK_FULL):
@@ -122,7 +122,7 @@ def probe_disk(name: str, folder: Path) -> Disk:
             file.write(bytes(PROBE_BYTES))
             file.flush()
     except OSError as error:
-        has_no_space = outage_of(error) == DISK_FULL
+        has_no_space = classify_outage(error) == DISK_FULL
         return Disk(name, folder, free, error.strerror or type(error).__name__, has_no_space)
     return Disk(name, folder, free)
 

@@ -9,7 +9,7 @@ from django.db import connection
 from predictions.draws.sources import upcoming_draw
 from predictions.models import Draw
 from predictions.modes.registry import MODE_NAMES, check_mode
-from predictions.powerball import prize_of
+from predictions.powerball import find_prize
 
 # Raw SQL: building this query with the ORM takes three times as long as running it. claim_id is NULL in every
 # row; naming it in ORDER BY lets PostgreSQL read the index in order.
@@ -67,7 +67,7 @@ def draw_result(white_balls: Sequence[int], powerball: int, draw: Draw) -> dict[
     return {
         "white_matches": white_matches,
         "powerball_match": powerball_match,
-        "prize_usd": prize_of(white_matches, powerball_match),
+        "prize_usd": find_prize(white_matches, powerball_match),
     }
 
 

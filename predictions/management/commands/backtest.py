@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from predictions.draws.bundled import DEVELOPMENT_END
-from predictions.draws.sources import known_draws
+from predictions.draws.sources import load_draw_history
 from predictions.evaluation.backtest import (
     BASELINE,
     DEFAULT_DRAWS,
@@ -17,9 +17,9 @@ from predictions.evaluation.backtest import (
     RELATIVE_COST,
     comparisons,
     missing_folds,
-    outcome,
-    run,
+    run_backtest,
     start_or_resume,
+    summarize_results,
 )
 from predictions.evaluation.comparison import Comparison
 from predictions.models import Backtest, BacktestFold
@@ -88,7 +88,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         verbosity = options["verbosity"]
         configure_console_logging(verbosity)
-        if known_draws().first is None:
+        if load_draw_history().first is None:
             raise CommandError("No draws of the 69/26 era are stored. Run `manage.py import_draws`.")
         if options["through"] > DEVELOPMENT_END and verbosity > 0:
             self.stderr.write(self.style.WARNING(TEST_SET_WARNING))
@@ -133,7 +133,7 @@ class Command(BaseCommand):
                     line = f"{count}: {_describe_fold(fold)}; about {seconds_left:.0f} s left"
                     write_line(self.stdout, verbosity, line)
 
-            run(backtest, report)
+            run_backtest(backtest, report)
 
     def _summarize(self, backtest: Backtest, verbosity: int) -> None:
         results = comparisons(backtest)
@@ -182,5 +182,5 @@ def _summary(backtest: Backtest, results: list[Comparison]) -> str:
     return (
         f"Backtest {backtest.pk} {backtest.status}: {modes} mode{'' if modes == 1 else 's'} on "
         f"{backtest.draws} draws through {backtest.draws_through}, fitted every {backtest.refit_every} "
-        f"draws: {outcome(results)}"
+        f"draws: {summarize_results(results)}"
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from predictions.draws.sources import known_draws, upcoming_draw
+from predictions.draws.sources import load_draw_history, upcoming_draw
 from predictions.training.strategy_shares import ADAPTIVE_MODE, current_shares, reset_shares
 from shiolplus.cli import configure_console_logging, write_line
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
                 else f"No draw has updated the shares of {ADAPTIVE_MODE} yet; those of its model apply."
             )
         else:
-            through = known_draws().through or upcoming_draw()
+            through = load_draw_history().through or upcoming_draw()
             share = next(iter(reset_shares(through).shares.values()))
             summary = (
                 f"Reset the shares of {ADAPTIVE_MODE} to {share:.4f} each; draws after {through} update them."

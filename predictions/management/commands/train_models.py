@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from predictions.draws.sources import known_draws
+from predictions.draws.sources import load_draw_history
 from predictions.models import TrainedModel
 from predictions.modes.registry import MODE_NAMES
 from predictions.training.trainer import DEFAULT_SEED, TrainingOutcome, train_modes
@@ -44,11 +44,11 @@ class Command(BaseCommand):
         verbosity = options["verbosity"]
         configure_console_logging(verbosity)
         modes = options["modes"] or list(MODE_NAMES)
-        known = known_draws(through=options["through"])
+        draw_history = load_draw_history(through=options["through"])
         outcomes: list[TrainingOutcome] = []
         with progress(verbosity, "modes") as bar:
             task = bar.add_task("Training", total=len(modes))
-            for outcome in train_modes(modes, known, options["seed"], force=options["force"]):
+            for outcome in train_modes(modes, draw_history, options["seed"], force=options["force"]):
                 outcomes.append(outcome)
                 bar.advance(task)
                 if outcome.model is not None:
@@ -58,8 +58,8 @@ class Command(BaseCommand):
         pinned = sum(outcome.pinned is not None and not outcome.fitted for outcome in outcomes)
         unchanged = len(modes) - fitted - pinned - len(errors)
         summary = (
-            f"Trained {fitted} of {len(modes)} models on {len(known.history)} draws through {known.through}; "
-            f"{unchanged} unchanged" + (f", {pinned} pinned" if pinned else "")
+            f"Trained {fitted} of {len(modes)} models on {len(draw_history.history)} draws through "
+            f"{draw_history.through}; {unchanged} unchanged" + (f", {pinned} pinned" if pinned else "")
         )
         if errors:
             raise CommandError(f"{summary}: {'; '.join(errors)}")

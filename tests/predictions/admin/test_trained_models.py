@@ -11,13 +11,13 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.test import Client
 
-from predictions.draws.sources import known_draws
+from predictions.draws.sources import load_draw_history
 from predictions.models import PipelineRun, Prediction, TrainedModel
 from predictions.modes.v1 import V1
 from predictions.pipeline.runner import accept_run
 from predictions.pipeline.steps import STEPS, StepContext
 from predictions.training import fit_leases, trainer
-from predictions.training.artefacts import digest_of
+from predictions.training.artefacts import compute_digest
 from predictions.training.subprocesses import FitResult
 from predictions.training.trainer import activate, activate_by_hand, delete_old_artefacts, train_modes
 from tests.factories import make_model, store_fair_draws
@@ -48,7 +48,7 @@ def stored_model(name: str, mode: str = "v1", **values: object) -> TrainedModel:
     path.write_text(name)
     defaults = {
         "file": path.name,
-        "sha256": digest_of(path),
+        "sha256": compute_digest(path),
         "parameters": V1().parameters(),
         "code_version": V1.code_version,
         "skill": SKILL,
@@ -182,10 +182,10 @@ def test_a_held_mode_is_not_fitted_again_and_train_models_says_so(
     store_fair_draws(10)
     activate_by_hand(old)
 
-    (trainer,) = train_modes(["v1"], known_draws())
+    (trainer,) = train_modes(["v1"], load_draw_history())
     call_command("train_models", modes=["v1"])
 
-    assert (trainer.model, trainer.pinned, trainer.predicts, trainer.fitted) == (old, old, old, False)
+    assert (trainer.model, trainer.pinned, trainer.prediction_model, trainer.fitted) == (old, old, old, False)
     output = capsys.readouterr().out
     assert "v1: pinned to the model through 2025-12-20, not trained" in output
     assert "Trained 0 of 1 models on 10 draws through 2025-12-22; 0 unchanged, 1 pinned." in output
@@ -194,7 +194,7 @@ def test_a_held_mode_is_not_fitted_again_and_train_models_says_so(
 def test_a_forced_fit_is_stored_and_the_pinned_model_still_predicts(
     old: TrainedModel, new: TrainedModel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(trainer, "_fit", lambda mode, known, seed: ("forced.json", fit_result()))
+    monkeypatch.setattr(trainer, "_fit", lambda mode, draw_history, seed: ("forced.json", fit_result()))
     store_fair_draws(10)
     activate_by_hand(old)
 
@@ -204,19 +204,19 @@ def test_a_forced_fit_is_stored_and_the_pinned_model_still_predicts(
     assert "v1: trained, but pinned to the model through 2025-12-20;" in capsys.readouterr().out
     assert TrainedModel.objects.first().file == "forced.json"
     activate_by_hand(stored_model("newest"))
-    (unpinned,) = train_modes(["v1"], known_draws(), force=True)
-    assert (unpinned.pinned, unpinned.predicts, unpinned.model.active) == (None, unpinned.model, True)
+    (unpinned,) = train_modes(["v1"], load_draw_history(), force=True)
+    assert (unpinned.pinned, unpinned.prediction_model, unpinned.model.active) == (None, unpinned.model, True)
 
 
 def test_a_model_chosen_while_a_fit_was_under_way_is_not_replaced_by_it(
     old: TrainedModel, new: TrainedModel
 ) -> None:
     store_fair_draws(10)
-    known = known_draws()
-    fit = fit_leases.acquire_fit("v1", known, 1)
+    draw_history = load_draw_history()
+    fit = fit_leases.acquire_fit("v1", draw_history, 1)
     activate_by_hand(old)
 
-    trainer._store(fit, known, 1, "late.json", fit_result())
+    trainer._store(fit, draw_history, 1, "late.json", fit_result())
 
     assert states() == [(True, True), (False, False), (False, False)]
 
@@ -224,11 +224,11 @@ def test_a_model_chosen_while_a_fit_was_under_way_is_not_replaced_by_it(
 @pytest.mark.django_db(transaction=True)
 def test_a_fit_that_ends_waits_for_a_choice_that_is_being_made(old: TrainedModel, new: TrainedModel) -> None:
     store_fair_draws(10)
-    known = known_draws()
-    fit = fit_leases.acquire_fit("v1", known, 1)
+    draw_history = load_draw_history()
+    fit = fit_leases.acquire_fit("v1", draw_history, 1)
 
     def end_fit() -> None:
-        trainer._store(fit, known, 1, "late.json", fit_result())
+        trainer._store(fit, draw_history, 1, "late.json", fit_result())
         connection.close()
 
     ending = Thread(target=end_fit)
@@ -259,11 +259,11 @@ def test_the_file_of_a_pinned_model_is_kept_however_many_are_newer(
 
 def test_a_run_predicts_from_the_pinned_model_with_the_draws_that_are_known_now() -> None:
     store_fair_draws(V1.minimum_draws + 10)
-    through = known_draws(before=date(2025, 12, 20)).through
+    through = load_draw_history(before=date(2025, 12, 20)).through
     path = Path(settings.MODELS_DIR / "test-pinned.json")
     path.parent.mkdir(exist_ok=True)
-    V1().fit(known_draws(through=through).history, 1, measure=False).save(path)
-    pinned = stored_model("x", file=path.name, sha256=digest_of(path), draws_through=through)
+    V1().fit(load_draw_history(through=through).history, 1, measure=False).save(path)
+    pinned = stored_model("x", file=path.name, sha256=compute_digest(path), draws_through=through)
     stored_model("newer")
     activate_by_hand(pinned)
     run, _ = accept_run(source="none", modes=["v1"], draw_date=date(2025, 12, 24))
@@ -271,7 +271,7 @@ def test_a_run_predicts_from_the_pinned_model_with_the_draws_that_are_known_now(
     assert PipelineRun.objects.acquire(run.pk, "here")
     run.refresh_from_db()
     context = StepContext(run)
-    context.known = known_draws(before=run.draw_date)
+    context.draw_history = load_draw_history(before=run.draw_date)
 
     trained, predicted = STEPS["training"](context), STEPS["predictions"](context)
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from predictions.distributions.components import Component, log_likelihood, uniform_component
-from predictions.distributions.confidence import ConfidenceScale, reference_tickets, scale_of
+from predictions.distributions.confidence import ConfidenceScale, confidence_scale, reference_tickets
 from predictions.distributions.sampling import Tickets, generator_for, sample
 from predictions.distributions.strata import Strata, hypergeometric_table
 from tests.factories import (
@@ -103,7 +103,7 @@ def test_confidence_stays_between_zero_and_one_at_the_ends() -> None:
 
 def test_a_component_s_scale_is_computed_once_whatever_its_name_and_share(uniform_tickets: Tickets) -> None:
     component = random_component(5)
-    scale = scale_of(component)
-    assert scale_of(replace(component, strategy="ai_guided", share=0.3)) is scale
-    assert scale_of(stratified_component(component)) is not scale
+    scale = confidence_scale(component)
+    assert confidence_scale(replace(component, strategy="ai_guided", share=0.3)) is scale
+    assert confidence_scale(stratified_component(component)) is not scale
     assert (scale.of(uniform_tickets) == ConfidenceScale(component).of(uniform_tickets)).all()

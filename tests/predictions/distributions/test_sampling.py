@@ -17,10 +17,10 @@ from predictions.distributions.sampling import (
     SAMPLER_VERSION,
     Tickets,
     component_order,
-    deal,
     draw_tickets,
     generator_for,
     sample,
+    split_by_share,
 )
 from predictions.distributions.strata import Strata, hypergeometric_table
 from tests.factories import (
@@ -265,14 +265,14 @@ def test_a_component_that_is_not_there_is_not_asked() -> None:
     ],
 )
 def test_tickets_are_dealt_by_largest_remainder(shares: list[float], count: int, counts: list[int]) -> None:
-    assert deal(shares, count) == counts
+    assert split_by_share(shares, count) == counts
 
 
 @settings(deadline=None)
 @given(st.lists(st.floats(0.001, 1), min_size=1, max_size=8), st.integers(0, 1_000_000))
 def test_every_ticket_is_dealt_and_no_share_is_off_by_one(weights: list[float], count: int) -> None:
     shares = [weight / math.fsum(weights) for weight in weights]
-    counts = deal(shares, count)
+    counts = split_by_share(shares, count)
     assert sum(counts) == count
     assert all(abs(part - share * count) <= 1 for part, share in zip(counts, shares, strict=True))
 

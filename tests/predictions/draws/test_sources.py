@@ -21,9 +21,9 @@ from predictions.draws.sources import (
     import_rows,
     import_source,
     import_url,
-    known_draws,
+    load_draw_history,
     missing_draws,
-    newest_draw_day,
+    newest_draw_date,
     upcoming_draw,
 )
 from predictions.models import Draw, Feed
@@ -71,7 +71,7 @@ def test_the_bundled_draws_of_the_current_era_have_no_gap() -> None:
     stored_days = Draw.objects.filter(draw_date__gte=CURRENT_ERA.since).order_by("draw_date")
     expected = list(scheduled_draws(date(2015, 10, 7), date(2026, 8, 19)))
     assert list(stored_days.values_list("draw_date", flat=True)) == expected
-    assert newest_draw_day() == date(2026, 8, 19)
+    assert newest_draw_date() == date(2026, 8, 19)
     assert missing_draws() == []
 
 
@@ -402,7 +402,7 @@ def test_a_dry_run_does_not_remember_the_etag() -> None:
 
 
 def test_only_draws_of_the_69_26_era_are_learned_from(real_draws: None) -> None:
-    known = known_draws()
+    known = load_draw_history()
     assert (len(known.history), known.first, known.through) == (1288, date(2015, 10, 7), date(2025, 12, 22))
     assert known.history.white[0].tolist() == [18, 30, 40, 48, 52]
     assert known.history.powerball[0] == 9
@@ -410,29 +410,32 @@ def test_only_draws_of_the_69_26_era_are_learned_from(real_draws: None) -> None:
 
 def test_draws_before_a_date_are_strictly_before_it_and_through_it_are_with_it(real_draws: None) -> None:
     day = date(2022, 11, 9)
-    before, through = known_draws(before=day), known_draws(through=day)
+    before, through = load_draw_history(before=day), load_draw_history(through=day)
     assert before.through == date(2022, 11, 5)
     assert through.through == day
     assert len(through.history) == len(before.history) + 1
 
 
 def test_without_draws_nothing_is_known() -> None:
-    known = known_draws()
+    known = load_draw_history()
     assert (len(known.history), known.first, known.through) == (0, None, None)
     assert missing_draws() == []
     assert freshness_text(None) == "no draw is stored"
 
 
 def test_the_fingerprint_changes_with_any_number_and_with_a_draw_more_or_less(real_draws: None) -> None:
-    fingerprints = [known_draws().fingerprint(), known_draws(before=date(2025, 12, 22)).fingerprint()]
-    assert known_draws().fingerprint() == fingerprints[0]
+    fingerprints = [
+        load_draw_history().fingerprint(),
+        load_draw_history(before=date(2025, 12, 22)).fingerprint(),
+    ]
+    assert load_draw_history().fingerprint() == fingerprints[0]
     for column, value in (("n3", 25), ("powerball", 8)):
         Draw.objects.filter(draw_date=NOVEMBER.draw_date).update(**{column: value})
-        fingerprints.append(known_draws().fingerprint())
+        fingerprints.append(load_draw_history().fingerprint())
     assert len(set(fingerprints)) == 4
 
 
 @time_machine.travel(datetime(2025, 12, 25, 3, 59, tzinfo=UTC), tick=False)
 def test_the_upcoming_draw_is_by_the_clock_and_freshness_by_the_day_in_new_york(real_draws: None) -> None:
     assert upcoming_draw() == date(2025, 12, 27)
-    assert freshness_text(known_draws().through) == "newest draw 2025-12-22, 2 days old"
+    assert freshness_text(load_draw_history().through) == "newest draw 2025-12-22, 2 days old"

@@ -7,13 +7,13 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from predictions.distributions.components import UNIFORM_LOG_LOSS
-from predictions.draws.sources import known_draws
+from predictions.draws.sources import load_draw_history
 from predictions.evaluation import backtest
-from predictions.evaluation.backtest import comparisons, missing_folds, run, start_or_resume
+from predictions.evaluation.backtest import comparisons, missing_folds, run_backtest, start_or_resume
 from predictions.models import Backtest, BacktestFold, Draw
 from predictions.modes.features import History
 from predictions.modes.v2 import V2
-from predictions.modes.walk_forward import WalkFigures, figures_of, walk
+from predictions.modes.walk_forward import WalkFigures, measure_walk, walk
 from predictions.training import subprocesses
 from predictions.training.fit_process import FitRequest
 from tests.factories import make_draw, store_fair_draws
@@ -37,7 +37,7 @@ def start(modes: list[str] | None = None, **values: Any) -> Backtest:
 def run_to_end(backtest: Backtest) -> list[BacktestFold]:
     """Run the backtest and return the folds measured in this call."""
     measured: list[BacktestFold] = []
-    run(backtest, measured.append)
+    run_backtest(backtest, measured.append)
     backtest.refresh_from_db()
     return measured
 
@@ -60,9 +60,9 @@ def test_a_mode_is_measured_by_its_own_predictions_and_compared_with_uniform() -
     backtest = start(["v2"], refit_every=30)
     run_to_end(backtest)
 
-    history = known_draws().history
+    history = load_draw_history().history
     draws = range(DRAWS - 30, DRAWS)
-    expected = figures_of(walk(V2(), history, draws, 1).mixtures, history, draws)
+    expected = measure_walk(walk(V2(), history, draws, 1).mixtures, history, draws)
     stored = BacktestFold.objects.get(mode="v2")
     v2, uniform = comparisons(backtest)
     assert (backtest.status, backtest.modes) == ("completed", ["v2", "uniform"])
@@ -141,7 +141,7 @@ def test_draws_that_changed_since_the_start_are_refused() -> None:
     draw.save()
 
     with pytest.raises(ValueError, match="the draws through 2025-12-22 have changed since"):
-        run(backtest)
+        run_backtest(backtest)
 
 
 def test_a_later_draw_does_not_affect_a_started_backtest() -> None:
@@ -163,7 +163,7 @@ def test_ctrl_c_ends_the_running_folds_and_keeps_the_stored_ones() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(backtest, interrupt)
+        run_backtest(backtest, interrupt)
 
     assert [child.returncode for child in running] == [-9]  # the child of v1, which is slower than uniform
     assert [fold.mode for fold in backtest.folds.all()] == ["uniform"]
@@ -185,7 +185,7 @@ def test_after_ctrl_c_no_more_folds_start(
 
     monkeypatch.setattr(backtest, "run_in_subprocess", record)
     with pytest.raises(KeyboardInterrupt):
-        run(start(refit_every=5), interrupt)
+        run_backtest(start(refit_every=5), interrupt)
 
     assert len(requests) <= 2  # of six
 

@@ -10,7 +10,7 @@ from predictions.evaluation.comparison import Comparison, compare, log_loss_gain
 from predictions.evaluation.intervals import student_quantile
 from predictions.modes.base import Mixture
 from predictions.modes.features import History
-from predictions.modes.walk_forward import WalkFigures, figures_of
+from predictions.modes.walk_forward import WalkFigures, measure_walk
 from tests.factories import fair_history, random_component
 
 DRAWS = 40
@@ -27,7 +27,7 @@ def uniform(history: History) -> WalkFigures:
 
 
 def figures(history: History, mixtures: list[Mixture]) -> WalkFigures:
-    return figures_of(mixtures, history, range(DRAWS))
+    return measure_walk(mixtures, history, range(DRAWS))
 
 
 def with_losses(uniform: WalkFigures, losses: list[float]) -> WalkFigures:

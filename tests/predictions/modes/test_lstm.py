@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from predictions.draws.sources import known_draws
+from predictions.draws.sources import load_draw_history
 from predictions.modes.features import History
 from predictions.modes.lstm import Lstm
 from predictions.training.trainer import FitError, train
@@ -42,7 +42,7 @@ def test_without_tensorflow_the_mode_fails_by_name_with_what_to_install(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
     with pytest.raises(FitError, match=r"lstm needs TensorFlow.*pip install tensorflow-cpu"):
-        train("lstm", known_draws())
+        train("lstm", load_draw_history())
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip file"])

@@ -15,7 +15,7 @@ from predictions.distributions.components import (
 from predictions.evaluation.comparison import compare
 from predictions.modes.features import History
 from predictions.modes.registry import MEASURED
-from predictions.modes.walk_forward import CALIBRATION_EDGES, WalkFigures, figures_of, walk
+from predictions.modes.walk_forward import CALIBRATION_EDGES, WalkFigures, measure_walk, walk
 from predictions.training.fit_process import FitRequest, backtest
 from tests.factories import fair_history, random_component, tilted_component
 
@@ -42,7 +42,7 @@ def changed_from(history: History, draw: int) -> History:
 def test_the_figures_are_those_of_each_draw_on_its_own(history: History) -> None:
     mixtures: list[list[Component]] = [[random_component(seed)] for seed in range(STOP - FIRST)]
 
-    result = figures_of(mixtures, history, range(FIRST, STOP))
+    result = measure_walk(mixtures, history, range(FIRST, STOP))
 
     for index, (mixture, draw) in enumerate(zip(mixtures, range(FIRST, STOP), strict=True)):
         balls, powerball = history.white[draw].tolist(), int(history.powerball[draw])
@@ -59,7 +59,7 @@ def test_every_ball_is_in_the_bin_of_its_probability(history: History) -> None:
     mixture, draws = [tilted_component()], range(FIRST, STOP)
     ratios = inclusion_probabilities(mixture[0]) * 69 / 5
 
-    calibration = figures_of([mixture] * len(draws), history, draws).calibration
+    calibration = measure_walk([mixture] * len(draws), history, draws).calibration
 
     bounds = [-np.inf, *CALIBRATION_EDGES, np.inf]
     for (low, high), counts in zip(pairwise(bounds), calibration, strict=True):
@@ -75,11 +75,11 @@ def test_folds_join_to_the_figures_of_all_their_draws(history: History) -> None:
     mixtures = [[random_component(seed)] for seed in range(6)]
     ends = list(accumulate([1, 3, 2], initial=FIRST))
     folds = [
-        figures_of(mixtures[start - FIRST : stop - FIRST], history, range(start, stop))
+        measure_walk(mixtures[start - FIRST : stop - FIRST], history, range(start, stop))
         for start, stop in pairwise(ends)
     ]
 
-    whole, joined = figures_of(mixtures, history, range(FIRST, STOP)), WalkFigures.joined(folds)
+    whole, joined = measure_walk(mixtures, history, range(FIRST, STOP)), WalkFigures.joined(folds)
 
     assert joined.joint == whole.joint
     assert joined.powerball_matches == whole.powerball_matches
@@ -89,7 +89,7 @@ def test_folds_join_to_the_figures_of_all_their_draws(history: History) -> None:
 
 
 def test_figures_are_stored_and_read_back_as_they_were(history: History) -> None:
-    original = figures_of([[tilted_component()]], history, range(FIRST, FIRST + 1))
+    original = measure_walk([[tilted_component()]], history, range(FIRST, FIRST + 1))
 
     assert WalkFigures.from_json(original.as_json()) == original
 

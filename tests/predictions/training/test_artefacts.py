@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from predictions.training.artefacts import ArtefactError, digest_of, verify, write_aside
+from predictions.training.artefacts import ArtefactError, compute_digest, verify, write_aside
 
 
 def write_trees(path: Path) -> None:
@@ -20,7 +20,7 @@ def test_a_written_file_is_in_its_place_alone_and_its_digest_is_returned(tmp_pat
     path = tmp_path / "models" / "one.skops"
     digest = write_aside(path, write_trees)
     assert path.read_bytes() == b"trees"
-    assert digest == digest_of(path) == hashlib.sha256(b"trees").hexdigest()
+    assert digest == compute_digest(path) == hashlib.sha256(b"trees").hexdigest()
     assert names_in(path.parent) == ["one.skops"]
 
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from predictions.draws.sources import DrawHistory, known_draws
+from predictions.draws.sources import DrawHistory, load_draw_history
 from predictions.models import TrainedModel, Training
 from predictions.training import fit_leases
 from predictions.training import trainer as training
@@ -26,16 +26,16 @@ def lease_runs_out() -> None:
 
 
 def train_here(**options: bool) -> training.TrainingOutcome:
-    (trained,) = train_modes([MODE], known_draws(), **options)
+    (trained,) = train_modes([MODE], load_draw_history(), **options)
     return trained
 
 
 @pytest.mark.django_db(transaction=True)
 def test_two_that_want_the_same_fit_at_once_do_it_once(real_draws: None) -> None:
-    known, results = known_draws(), []
+    draw_history, results = load_draw_history(), []
 
     def trainer() -> None:
-        results.extend(train_modes([MODE], known))
+        results.extend(train_modes([MODE], draw_history))
         connection.close()
 
     threads = [Thread(target=trainer) for _ in range(2)]
@@ -52,7 +52,7 @@ def test_two_that_want_the_same_fit_at_once_do_it_once(real_draws: None) -> None
 
 @pytest.mark.usefixtures("real_draws")
 def test_the_fit_of_one_that_died_is_done_when_its_lease_has_run_out() -> None:
-    assert fit_leases.acquire_fit(MODE, known_draws(), DEFAULT_SEED).token
+    assert fit_leases.acquire_fit(MODE, load_draw_history(), DEFAULT_SEED).token
     until = timezone.now() + timedelta(seconds=2)
     Training.objects.update(lease_until=until)
 
@@ -66,7 +66,7 @@ def test_the_fit_of_one_that_died_is_done_when_its_lease_has_run_out() -> None:
 @pytest.mark.usefixtures("real_draws")
 def test_a_fit_whose_waiting_process_died_time_and_again_is_given_up_and_may_be_done_anew() -> None:
     for _ in range(Training.MAX_ATTEMPTS):
-        assert fit_leases.acquire_fit(MODE, known_draws(), DEFAULT_SEED).token
+        assert fit_leases.acquire_fit(MODE, load_draw_history(), DEFAULT_SEED).token
         lease_runs_out()
 
     trained = train_here()
@@ -82,10 +82,12 @@ def test_a_fit_whose_waiting_process_died_time_and_again_is_given_up_and_may_be_
 
 @pytest.mark.usefixtures("real_draws")
 def test_a_fit_that_was_lost_leaves_no_model_and_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stolen(of: Training, known: DrawHistory, seed: int, file: str, result: FitResult) -> TrainedModel:
+    def stolen(
+        of: Training, draw_history: DrawHistory, seed: int, file: str, result: FitResult
+    ) -> TrainedModel:
         files.append(settings.MODELS_DIR / file)
         Training.objects.update(status="failed", token=None)
-        return real(of, known, seed, file, result)
+        return real(of, draw_history, seed, file, result)
 
     files: list[Path] = []
     real = training._store
@@ -107,7 +109,7 @@ def test_a_fit_that_was_lost_leaves_no_model_and_no_file(monkeypatch: pytest.Mon
 
 @pytest.mark.usefixtures("real_draws")
 def test_what_ends_a_training_early_gives_its_lease_back() -> None:
-    for trained in train_modes([MODE, "v1"], known_draws()):
+    for trained in train_modes([MODE, "v1"], load_draw_history()):
         assert trained.model is not None
         break  # as Ctrl-C does
 

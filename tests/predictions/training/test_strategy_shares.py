@@ -13,7 +13,7 @@ from predictions.distributions.components import (
 )
 from predictions.distributions.fixed_share import ALPHA, fixed_share_update
 from predictions.models import Draw, Prediction, StrategyShares
-from predictions.modes.v1 import STRATEGIES, weighed
+from predictions.modes.v1 import STRATEGIES, with_shares
 from predictions.training import strategy_shares
 from predictions.training.strategy_shares import current_shares, reset_shares, update_shares
 from tests.commands import call
@@ -155,7 +155,7 @@ def test_a_law_is_given_the_shares_in_force_and_what_is_missing_falls_to_all() -
     present = [component(name, 1 / 5) for name in STRATEGIES if name != "ai_guided"]
     shares = dict.fromkeys(STRATEGIES, 0.1) | {"frequency_weighted": 0.5}
 
-    mixture = weighed(present, shares)
+    mixture = with_shares(present, shares)
 
     assert {part.strategy: part.share for part in mixture} == pytest.approx(
         {"frequency_weighted": 5 / 9} | {part.strategy: 1 / 9 for part in present[1:]}

@@ -10,7 +10,7 @@ import pytest
 from django.db import IntegrityError
 
 from predictions.distributions.components import uniform_component
-from predictions.draws.sources import DrawHistory, import_source, known_draws
+from predictions.draws.sources import DrawHistory, import_source, load_draw_history
 from predictions.models import TrainedModel
 from predictions.modes.features import History
 from predictions.modes.registry import MODES
@@ -33,8 +33,8 @@ MAX_SIZE = 100_000  # of the other modes
 DEPENDENCIES = {name: [uniform_component(name).as_json()] for name in ("v1", "v2")}
 
 
-def predicted_components(model: TrainedModel, known: DrawHistory) -> list[dict[str, Any]]:
-    return predict(model, known, DEPENDENCIES)[0]
+def predicted_components(model: TrainedModel, draw_history: DrawHistory) -> list[dict[str, Any]]:
+    return predict(model, draw_history, DEPENDENCIES)[0]
 
 
 @pytest.fixture(scope="module", params=list(MODES)[-1:] if ON_GIVEN_DATABASE else list(MODES))
@@ -47,7 +47,7 @@ def trained(
     """
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
         import_source("bundled")
-        model = train(request.param, known_draws())
+        model = train(request.param, load_draw_history())
         yield model
         from django.core.management import call_command
 
@@ -56,7 +56,7 @@ def trained(
 
 @pytest.fixture
 def known(trained: TrainedModel, db: None) -> DrawHistory:
-    return known_draws()
+    return load_draw_history()
 
 
 def artefact(model: TrainedModel) -> Path:
@@ -65,10 +65,12 @@ def artefact(model: TrainedModel) -> Path:
     return Path(settings.MODELS_DIR / model.file)
 
 
-def test_a_fit_records_where_it_came_from_and_what_it_cost(trained: TrainedModel, known: DrawHistory) -> None:
+def test_a_fit_records_where_it_came_from_and_what_it_cost(
+    trained: TrainedModel, draw_history: DrawHistory
+) -> None:
     assert trained.draws_used == 1396
     assert str(trained.draws_through) == "2026-08-19"
-    assert trained.draws_fingerprint == known.fingerprint()
+    assert trained.draws_fingerprint == draw_history.fingerprint()
     assert trained.seed == 1
     assert set(trained.versions) >= {"python", "numpy", *LIBRARIES.get(trained.mode, [])}
     assert 0 < trained.seconds < 120
@@ -85,28 +87,28 @@ def test_the_skill_stands_beside_uniform_and_within_the_promise(trained: Trained
 
 
 def test_the_same_seed_and_draws_give_the_same_law_in_another_process(
-    trained: TrainedModel, known: DrawHistory
+    trained: TrainedModel, draw_history: DrawHistory
 ) -> None:
-    again = train(trained.mode, known)
+    again = train(trained.mode, draw_history)
 
     assert again.file != trained.file
-    assert predicted_components(again, known) == predicted_components(trained, known)
+    assert predicted_components(again, draw_history) == predicted_components(trained, draw_history)
 
 
 def test_another_seed_gives_another_law_of_all_but_hybrid_which_mixes_what_is_stored(
-    trained: TrainedModel, known: DrawHistory
+    trained: TrainedModel, draw_history: DrawHistory
 ) -> None:
-    other = train(trained.mode, known, seed=2)
+    other = train(trained.mode, draw_history, seed=2)
 
-    assert (predicted_components(other, known) == predicted_components(trained, known)) == (
+    assert (predicted_components(other, draw_history) == predicted_components(trained, draw_history)) == (
         trained.mode == "hybrid"
     )
 
 
 def test_a_learned_law_is_one_component_of_69_and_26_weights_that_differ(
-    trained: TrainedModel, known: DrawHistory
+    trained: TrainedModel, draw_history: DrawHistory
 ) -> None:
-    component = predicted_components(trained, known)[0]
+    component = predicted_components(trained, draw_history)[0]
 
     if trained.mode in ("random_forest", "lstm", "v2"):
         assert (component["strategy"], component["share"]) == (trained.mode, 1.0)
@@ -120,44 +122,48 @@ def test_a_learned_law_is_one_component_of_69_and_26_weights_that_differ(
 
 
 def test_a_mode_is_unchanged_while_draws_seed_code_and_parameters_are(
-    trained: TrainedModel, known: DrawHistory, monkeypatch: pytest.MonkeyPatch
+    trained: TrainedModel, draw_history: DrawHistory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mode = MODES[trained.mode]
-    assert unchanged_model(trained.mode, known) == trained
+    assert unchanged_model(trained.mode, draw_history) == trained
 
-    assert unchanged_model(trained.mode, known, seed=2) is None
-    assert unchanged_model(trained.mode, known_draws(before=known.through)) is None
+    assert unchanged_model(trained.mode, draw_history, seed=2) is None
+    assert unchanged_model(trained.mode, load_draw_history(before=draw_history.through)) is None
     with monkeypatch.context() as changed:
         changed.setattr(mode, "code_version", 99)
-        assert unchanged_model(trained.mode, known) is None
+        assert unchanged_model(trained.mode, draw_history) is None
     with monkeypatch.context() as changed:
         changed.setattr(mode, "parameters", lambda self: {"other": 1})
-        assert unchanged_model(trained.mode, known) is None
-    assert unchanged_model(trained.mode, known) == trained
+        assert unchanged_model(trained.mode, draw_history) is None
+    assert unchanged_model(trained.mode, draw_history) == trained
 
 
-def test_an_unchanged_mode_is_given_out_without_a_fit(trained: TrainedModel, known: DrawHistory) -> None:
+def test_an_unchanged_mode_is_given_out_without_a_fit(
+    trained: TrainedModel, draw_history: DrawHistory
+) -> None:
     before = TrainedModel.objects.count()
 
-    (training,) = train_modes([trained.mode], known)
+    (training,) = train_modes([trained.mode], draw_history)
 
     assert (training.model, training.fitted, training.error) == (trained, False, "")
     assert TrainedModel.objects.count() == before
 
 
-def test_a_mode_whose_file_was_damaged_is_not_unchanged(trained: TrainedModel, known: DrawHistory) -> None:
+def test_a_mode_whose_file_was_damaged_is_not_unchanged(
+    trained: TrainedModel, draw_history: DrawHistory
+) -> None:
     path = artefact(trained)
     content = path.read_bytes()
     try:
         path.write_bytes(content + b"x")
-        assert unchanged_model(trained.mode, known) is None
+        assert unchanged_model(trained.mode, draw_history) is None
     finally:
         path.write_bytes(content)
 
 
 @pytest.mark.parametrize("damage", ["tampered", "truncated", "missing"])
 def test_a_damaged_artefact_is_refused_before_it_is_opened(
-    trained: TrainedModel, known: DrawHistory, damage: str
+    trained: TrainedModel, draw_history: DrawHistory, damage: str
 ) -> None:
     path = artefact(trained)
     aside = path.with_suffix(".aside")
@@ -172,26 +178,28 @@ def test_a_damaged_artefact_is_refused_before_it_is_opened(
         else:
             path.unlink()
         with pytest.raises(FitError, match=path.name):
-            predicted_components(trained, known)
+            predicted_components(trained, draw_history)
     finally:
         aside.rename(path)
 
 
 def test_a_fit_that_takes_too_long_is_ended_and_leaves_no_row(
-    trained: TrainedModel, known: DrawHistory, settings: pytest.FixtureRequest
+    trained: TrainedModel, draw_history: DrawHistory, settings: pytest.FixtureRequest
 ) -> None:
     settings.FIT_TIME_LIMIT = 1  # type: ignore[attr-defined]
     before = TrainedModel.objects.count()
 
     with pytest.raises(FitError, match=f"{trained.mode}: fit timed out after 1 seconds"):
-        train(trained.mode, known)
+        train(trained.mode, draw_history)
 
     assert TrainedModel.objects.count() == before
 
 
-def test_too_few_draws_are_a_named_error(trained: TrainedModel, known: DrawHistory) -> None:
+def test_too_few_draws_are_a_named_error(trained: TrainedModel, draw_history: DrawHistory) -> None:
     few = DrawHistory(
-        History(known.history.white[:300], known.history.powerball[:300]), known.first, known.through
+        History(draw_history.history.white[:300], draw_history.history.powerball[:300]),
+        draw_history.first,
+        draw_history.through,
     )
 
     with pytest.raises(FitError, match=rf"{trained.mode} learns from at least \d+ draws.*there are 300"):
@@ -200,7 +208,7 @@ def test_too_few_draws_are_a_named_error(trained: TrainedModel, known: DrawHisto
 
 def test_no_draws_at_all_are_a_named_error(db: None) -> None:
     with pytest.raises(FitError, match="import_draws"):
-        train("random_forest", known_draws(before=known_draws().first))
+        train("random_forest", load_draw_history(before=load_draw_history().first))
 
 
 # Activation and old artefacts

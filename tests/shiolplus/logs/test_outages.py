@@ -11,7 +11,7 @@ from django.db import OperationalError, connection
 from redis import AuthenticationError, ConnectionError, ResponseError
 
 from shiolplus.logs import outages
-from shiolplus.logs.outages import LogFile, OutageFilter, outage_of
+from shiolplus.logs.outages import LogFile, OutageFilter, classify_outage
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def log_failure(logger: logging.Logger, text: str = "away") -> None:
     ],
 )
 def test_error_is_classified(error: Exception | None, kind: str | None) -> None:
-    assert outage_of(error) == kind
+    assert classify_outage(error) == kind
 
 
 @pytest.mark.django_db
@@ -66,7 +66,7 @@ def test_sqlite_error_is_classified_by_cause() -> None:
         finally:
             cursor.execute("PRAGMA query_only = OFF")
 
-    assert outage_of(raised.value) == "database read-only"
+    assert classify_outage(raised.value) == "database read-only"
 
 
 def test_outage_is_one_line_without_traceback(log: tuple[logging.Logger, StringIO]) -> None:

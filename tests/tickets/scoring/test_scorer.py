@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from predictions.models import Draw
-from predictions.powerball import PRIZE_TIERS, prize_of
+from predictions.powerball import PRIZE_TIERS, find_prize
 from tests.factories import WEDNESDAY, component_with, make_draw, make_prediction, some_tickets, ticket
 from tickets.generation.generator import BatchTicketGenerator
 from tickets.models import PreGeneratedTicket, TicketBatch
@@ -116,7 +116,7 @@ def test_the_counts_of_thousands_of_tickets_are_those_of_a_recount_in_python() -
         assert score.tickets == len(tickets)
         assert score.tiers == [counted[tier.white_matches, tier.powerball_match] for tier in PRIZE_TIERS]
         assert score.white_matches == sum(white for white, _ in hits)
-        prizes = [prize_of(*hit) for hit in hits]
+        prizes = [find_prize(*hit) for hit in hits]
         assert score.prize_usd == sum(prize for prize in prizes if isinstance(prize, int))
     assert sum(sum(score.tiers) for score in scores) > 300
 
