@@ -105,11 +105,11 @@ def _validate(
         raise ValueError(f"refit every {refit_every} draws: allowed is an integer from 1")
     maximum = max_draws(modes, draw_history)
     if not MIN_DRAWS <= draws <= maximum:
+        stored = len(draw_history.history)
         allowed = f"{MIN_DRAWS} to {maximum}" if maximum >= MIN_DRAWS else f"at least {MIN_DRAWS}"
         raise ValueError(
-            f"{draws} draws: allowed is {allowed}; {len(draw_history.history)} draws of the "
-            f"{CURRENT_ERA.name} era are stored through {through}, and the modes need {len(draw_history.history) - maximum} of "
-            "them before the tested ones"
+            f"{draws} draws: allowed is {allowed}; {stored} draws of the {CURRENT_ERA.name} era are stored through "
+            f"{through}, and the modes need {stored - maximum} of them before the tested ones"
         )
 
 

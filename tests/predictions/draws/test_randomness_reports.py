@@ -95,7 +95,7 @@ def test_too_few_draws_for_a_chi_square_are_said_to_be_and_leave_no_p() -> None:
 def test_without_a_draw_the_step_fails_and_nothing_is_stored() -> None:
     run, _ = accept_run(source="none", enqueue=False)
     context = StepContext(run)
-    context.known = load_draw_history(before=date(2015, 10, 7))
+    context.draw_history = load_draw_history(before=date(2015, 10, 7))
 
     with pytest.raises(StepFailed, match="no draw to report on"):
         STEPS[PipelineStep.Name.ANALYTICS](context)
