@@ -108,8 +108,8 @@ def _validate(
         stored = len(draw_history.history)
         allowed = f"{MIN_DRAWS} to {maximum}" if maximum >= MIN_DRAWS else f"at least {MIN_DRAWS}"
         raise ValueError(
-            f"{draws} draws: allowed is {allowed}; {stored} draws of the {CURRENT_ERA.name} era are stored through "
-            f"{through}, and the modes need {stored - maximum} of them before the tested ones"
+            f"{draws} draws: allowed is {allowed}; {stored} draws of the {CURRENT_ERA.name} era are stored "
+            f"through {through}, and the modes need {stored - maximum} of them before the tested ones"
         )
 
 
