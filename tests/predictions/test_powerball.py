@@ -120,9 +120,7 @@ def test_the_jackpot_odds_of_every_era_are_the_published_ones() -> None:
         (None, 1, "not a list of 5 integers"),
     ],
 )
-def test_what_is_not_a_ticket_is_refused_with_the_reason(
-    white_balls: Any, powerball: Any, reason: str
-) -> None:
+def test_invalid_ticket_is_rejected_with_the_reason(white_balls: Any, powerball: Any, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         check_numbers(white_balls, powerball)
 
@@ -232,7 +230,7 @@ def test_the_next_draw_is_strictly_after_now(clock: tuple[int, int, int, int], d
         (date(2026, 11, 2), datetime(2026, 11, 3, 3, 59, tzinfo=UTC)),
     ],
 )
-def test_a_draw_is_held_at_22_59_in_new_york_whatever_the_season(draw: date, instant: datetime) -> None:
+def test_draw_is_at_22_59_in_new_york_in_every_season(draw: date, instant: datetime) -> None:
     assert draw_instant(draw) == instant
     assert next_draw(instant - timedelta(seconds=1)) == draw
     assert next_draw(instant) > draw
@@ -247,7 +245,7 @@ def test_a_draw_is_held_at_22_59_in_new_york_whatever_the_season(draw: date, ins
         ((0, 0, 0, 0), date(2026, 11, 23)),
     ],
 )
-def test_the_last_draw_is_held_at_or_before_now(clock: tuple[int, int, int, int], draw: date) -> None:
+def test_last_draw_is_at_or_before_now(clock: tuple[int, int, int, int], draw: date) -> None:
     assert last_draw(datetime(2026, 11, 25, *clock, tzinfo=EASTERN)) == draw
 
 
@@ -301,7 +299,7 @@ def test_every_bundled_draw_is_on_a_scheduled_day(bundled_dates: list[date]) -> 
     assert [day for day in bundled_dates if not is_draw_day(day)] == []
 
 
-def test_as_many_draws_are_scheduled_in_each_era_as_the_game_held(bundled_dates: list[date]) -> None:
+def test_schedule_has_as_many_draws_per_era_as_took_place(bundled_dates: list[date]) -> None:
     days = scheduled_draws(bundled_dates[0], bundled_dates[-1])
     assert Counter(era_on(day).name for day in days) == {"59/39": 204, "59/35": 388, "69/26": 1293}
 

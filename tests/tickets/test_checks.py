@@ -135,7 +135,7 @@ def test_a_mode_never_trained_and_a_lost_model_file_are_warnings(settings: Any, 
 
 
 @pytest.mark.django_db
-def test_a_table_that_an_upgrade_has_not_reached_yet_is_not_asked() -> None:
+def test_table_missing_before_an_upgrade_is_not_queried() -> None:
     """`migrate` runs the checks before it adds the columns that they read."""
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE predictions_trainedmodel RENAME COLUMN pinned TO kept")
@@ -144,7 +144,7 @@ def test_a_table_that_an_upgrade_has_not_reached_yet_is_not_asked() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_dropped_index_is_a_warning_until_the_command_has_made_it_again() -> None:
+def test_dropped_index_is_a_warning_until_the_command_recreates_it() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DROP INDEX idx_pre_generated_mode")
     (message,) = run_check("W006", ["default"])

@@ -194,7 +194,7 @@ def test_the_groups_are_there_after_a_migrate_and_a_viewer_may_only_view() -> No
     assert {name.split(".")[0] for name in may("operator")} == set(APPS)
 
 
-def test_what_staff_made_of_a_group_stays_and_one_deleted_comes_back() -> None:
+def test_changed_groups_stay_and_a_deleted_group_is_recreated() -> None:
     Group.objects.get(name="operator").permissions.clear()
     Group.objects.get(name="viewer").delete()
 
@@ -204,7 +204,7 @@ def test_what_staff_made_of_a_group_stays_and_one_deleted_comes_back() -> None:
     assert may("viewer") == permissions_by_group()["viewer"]
 
 
-def test_a_group_is_not_made_before_all_its_permissions_are() -> None:
+def test_group_is_created_only_with_all_its_permissions() -> None:
     Group.objects.all().delete()
     Permission.objects.filter(codename="view_claim").delete()
 

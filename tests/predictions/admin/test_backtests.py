@@ -37,7 +37,7 @@ def charts_of(page: str) -> str:
     return page.partition('class="module charts"')[2].partition('class="submit-row"')[0]
 
 
-def test_the_list_shows_what_came_of_each_and_how_far_it_got(admin: Client) -> None:
+def test_list_shows_result_and_progress_of_each_run(admin: Client) -> None:
     backtest = make_backtest(GAINS)
     running = make_backtest(GAINS)
     running.folds.filter(mode="v2").delete()
@@ -51,7 +51,7 @@ def test_the_list_shows_what_came_of_each_and_how_far_it_got(admin: Client) -> N
     assert "v2: no XGBoost" in page
 
 
-def test_the_page_tells_every_mode_beside_uniform(admin: Client) -> None:
+def test_page_compares_every_mode_with_uniform(admin: Client) -> None:
     charts = charts_of(page_of(admin, make_backtest(GAINS)))
 
     cells = re.findall(
@@ -68,7 +68,7 @@ def test_the_page_tells_every_mode_beside_uniform(admin: Client) -> None:
     assert "1 in 292,201,338" in charts
 
 
-def test_the_page_draws_intervals_beside_zero_and_what_was_gained_draw_by_draw(admin: Client) -> None:
+def test_page_plots_intervals_around_zero_and_cumulative_gains(admin: Client) -> None:
     charts = charts_of(page_of(admin, make_backtest(GAINS)))
 
     assert charts.count('role="img"') == 2
@@ -91,7 +91,7 @@ def test_the_gains_are_summed_from_nothing_on() -> None:
     ]
 
 
-def test_calibration_stands_as_balls_expected_and_fallen(admin: Client) -> None:
+def test_calibration_lists_expected_and_drawn_balls(admin: Client) -> None:
     charts = charts_of(page_of(admin, make_backtest({"v1": (0.001, 0.01)})))
 
     table = charts.partition("Calibration")[2].partition("<tbody>")[2].partition("</tbody>")[0]
@@ -114,7 +114,7 @@ def test_labels_have_room_whatever_the_number_of_fits(
     assert _tick_indices(draws, refit_every) == indices
 
 
-def test_one_that_runs_says_that_nothing_is_compared_yet(admin: Client) -> None:
+def test_running_backtest_has_no_comparison_yet(admin: Client) -> None:
     backtest = make_backtest(GAINS)
     Backtest.objects.update(status="running", results={})
 
@@ -135,7 +135,7 @@ def test_one_that_is_not_there_leads_home(admin: Client) -> None:
     assert admin.get(f"{BACKTESTS}99/change/").status_code == 302
 
 
-def test_the_list_asks_no_more_for_more_backtests(admin: Client) -> None:
+def test_number_of_queries_does_not_depend_on_the_backtests(admin: Client) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             text(admin, BACKTESTS)
@@ -149,7 +149,7 @@ def test_the_list_asks_no_more_for_more_backtests(admin: Client) -> None:
     assert queries() == once
 
 
-def test_nobody_changes_a_backtest() -> None:
+def test_backtests_are_read_only() -> None:
     backtest = make_backtest(GAINS)
     editor = staff_who_may("add_backtest", "change_backtest", "delete_backtest")
 

@@ -92,9 +92,7 @@ def schedule_form(**values: str) -> dict[str, str]:
         ({"cron": "99 4 * * *"}, "is not acceptable, out of range"),
     ],
 )
-def test_a_schedule_that_could_never_say_when_it_is_due_is_refused(
-    values: dict[str, str], error: str
-) -> None:
+def test_schedule_without_a_computable_next_run_is_rejected(values: dict[str, str], error: str) -> None:
     page = superuser().post("/admin/django_q/schedule/add/", schedule_form(**values))
 
     assert page.status_code == 200

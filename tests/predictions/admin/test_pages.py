@@ -48,7 +48,7 @@ def text(client: Client, url: str, data: dict[str, object] | None = None) -> str
 # Pages
 
 
-def test_the_law_is_drawn_as_a_bar_a_ball_beside_uniform(admin: Client) -> None:
+def test_prediction_is_plotted_per_ball_against_uniform(admin: Client) -> None:
     prediction = make_prediction()
 
     page = text(admin, f"{ADMIN}/prediction/{prediction.pk}/change/")
@@ -82,7 +82,7 @@ def test_uniform_bars_reach_the_uniform_line_exactly() -> None:
         assert {texts[1] for _, texts in chart.rows} == {"1.000"}
 
 
-def test_a_broken_law_has_a_page_that_says_so(admin: Client) -> None:
+def test_invalid_prediction_has_a_page_that_says_so(admin: Client) -> None:
     prediction = make_prediction()
     Prediction.objects.update(components=[{"strategy": "half"}])
 
@@ -108,7 +108,7 @@ def test_a_steps_figures_can_be_read(admin: Client) -> None:
         assert f"<li>{line}</li>" in page
 
 
-def test_a_models_page_sets_its_skill_beside_uniform_with_its_standard_error(admin: Client) -> None:
+def test_model_page_shows_skill_with_standard_error(admin: Client) -> None:
     skill = {"log_loss": 19.4951, "skill_se": 0.0021, "uniform_log_loss": 19.4930}
     unclear, worse = make_model(skill=skill), make_model(skill=skill | {"skill_se": 0.0001})
 
@@ -147,7 +147,7 @@ def test_dates_in_lists_are_iso(admin: Client) -> None:
 
 
 @pytest.mark.parametrize("model", ["draw", "pipelinerun", "prediction", "trainedmodel"])
-def test_a_list_asks_no_more_for_more_rows(model: str, admin: Client) -> None:
+def test_number_of_queries_does_not_depend_on_the_rows(model: str, admin: Client) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             text(admin, f"{ADMIN}/{model}/")
@@ -202,7 +202,7 @@ def test_a_confirmed_import_stores_reports_and_is_logged(admin: Client) -> None:
     assert admin.get("/admin/").status_code == 200  # shows the log entry, which links to no object
 
 
-def test_the_preview_lists_what_would_not_be_taken(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_preview_lists_rows_that_would_be_rejected(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     import_source("bundled")
     body = f"{NY_CSV}11/09/2022,01 02 03 04 05 06,2\n11/10/2022,01 02 03 04 05 06,2\n"
     with FeedServer(Answer(body=body.encode())) as server:
@@ -269,7 +269,7 @@ def test_a_confirmed_run_is_accepted_enqueued_and_logged_once(admin: Client) -> 
     assert (entry.action_flag, entry.object_id) == (ADDITION, str(run.pk))
 
 
-def test_each_preview_carries_an_id_of_its_own(admin: Client) -> None:
+def test_each_preview_has_a_unique_run_id(admin: Client) -> None:
     values = {"source": "none", "modes": "random_forest"}
 
     ids = [dict(admin.get(RUN, values).context["confirmed"])["run_id"] for _ in range(2)]
@@ -335,7 +335,7 @@ def test_staff_without_the_permission_neither_see_open_nor_post_an_action(
 
 
 @ACTIONS
-def test_staff_with_the_permission_see_and_post_it(
+def test_staff_with_permission_can_open_and_submit_the_page(
     page: str, permission: str, values: dict[str, str]
 ) -> None:
     editor = staff_who_may(permission)

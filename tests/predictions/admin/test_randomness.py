@@ -55,7 +55,7 @@ def test_the_list_shows_statistics_with_p_and_the_verdict(
         assert cell in page
 
 
-def test_the_page_draws_a_bar_a_ball_beside_the_expected_count(
+def test_page_plots_a_bar_per_ball_with_the_expected_count(
     admin: Client, real_report: RandomnessReport
 ) -> None:
     page = page_of(admin, real_report)
@@ -72,9 +72,7 @@ def test_the_page_draws_a_bar_a_ball_beside_the_expected_count(
     assert "<script" not in drawn
 
 
-def test_the_page_tells_every_test_with_what_fair_draws_give(
-    admin: Client, real_report: RandomnessReport
-) -> None:
+def test_page_lists_every_test_with_its_expectation(admin: Client, real_report: RandomnessReport) -> None:
     table = page_of(admin, real_report).partition('<table class="tests">')[2].partition("</table>")[0]
 
     cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", table.partition("<tbody>")[2])
@@ -91,7 +89,7 @@ def test_the_page_tells_every_test_with_what_fair_draws_give(
     ]
 
 
-def test_bars_bands_and_line_stand_on_one_scale() -> None:
+def test_bars_bands_and_line_share_one_scale() -> None:
     report = make_report(draws=1000)
 
     for chart, test in zip(
@@ -110,7 +108,7 @@ def test_bars_bands_and_line_stand_on_one_scale() -> None:
 
 
 @pytest.mark.parametrize("draws", [1, 20, 100])
-def test_a_report_of_few_draws_has_a_page_that_says_so(draws: int, admin: Client) -> None:
+def test_report_of_few_draws_says_so(draws: int, admin: Client) -> None:
     report = make_report(draws=draws)
 
     assert "too few draws: expected count below 5" in page_of(admin, report)
@@ -122,7 +120,7 @@ def test_a_report_that_is_not_there_leads_home(admin: Client) -> None:
     assert admin.get(f"{REPORTS}99/change/").status_code == 302
 
 
-def test_the_list_asks_no_more_for_more_reports(admin: Client) -> None:
+def test_number_of_queries_does_not_depend_on_the_reports(admin: Client) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             text(admin, REPORTS)
@@ -136,7 +134,7 @@ def test_the_list_asks_no_more_for_more_reports(admin: Client) -> None:
     assert queries() == once
 
 
-def test_nobody_changes_a_report() -> None:
+def test_reports_are_read_only() -> None:
     report = make_report()
     editor = staff_who_may("add_randomnessreport", "change_randomnessreport", "delete_randomnessreport")
 

@@ -49,7 +49,7 @@ def test_the_list_plots_the_shares_from_draw_to_draw_above_their_rows(admin: Cli
         assert cell in page
 
 
-def test_the_plot_goes_by_draws_and_marks_what_was_set_by_hand() -> None:
+def test_plot_has_one_point_per_draw_and_marks_resets() -> None:
     make_shares(WEDNESDAY, 0.3)
     make_shares(SATURDAY, 0.2)
     reset_shares(MONDAY)
@@ -87,7 +87,7 @@ def test_before_any_draw_there_is_no_plot(admin: Client) -> None:
     assert "0 strategy shares" in page
 
 
-def test_a_page_tells_each_strategys_share_and_its_loss_on_the_draw(admin: Client) -> None:
+def test_page_lists_share_and_log_loss_of_each_strategy(admin: Client) -> None:
     row = make_shares(SATURDAY, 0.2)
 
     page = admin.get(f"{SHARES}{row.pk}/change/").content.decode()
@@ -96,7 +96,7 @@ def test_a_page_tells_each_strategys_share_and_its_loss_on_the_draw(admin: Clien
     assert "<td>cooccurrence</td><td>16.00%</td><td>-</td>" in page
 
 
-def test_nobody_changes_shares() -> None:
+def test_strategy_shares_are_read_only() -> None:
     row = make_shares(SATURDAY, 0.2)
     editor = staff_who_may("add_strategyshares", "change_strategyshares", "delete_strategyshares")
 

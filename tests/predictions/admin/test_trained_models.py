@@ -77,7 +77,7 @@ def states() -> list[tuple[bool, bool]]:
 # On the page
 
 
-def test_the_preview_shows_both_models_side_by_side_and_what_follows(
+def test_preview_compares_both_models_and_lists_consequences(
     old: TrainedModel, new: TrainedModel, admin: Client
 ) -> None:
     page = text_of(admin.get(ACTIVATE, {"model": old.pk}))
@@ -91,7 +91,7 @@ def test_the_preview_shows_both_models_side_by_side_and_what_follows(
     assert states() == [(False, False), (True, False)]
 
 
-def test_an_older_model_is_held_until_the_newest_is_activated_again(
+def test_older_model_stays_pinned_until_the_newest_is_activated(
     old: TrainedModel, new: TrainedModel, admin: Client
 ) -> None:
     back = text_of(admin.post(ACTIVATE, {"model": old.pk}, follow=True))
@@ -150,7 +150,7 @@ def test_the_list_and_a_models_page_lead_to_the_preview_of_exactly_one(
         assert "Model: " in text_of(admin.get(ACTIVATE, {"model": model}))
 
 
-def test_only_who_may_change_models_may_activate_one(old: TrainedModel, new: TrainedModel) -> None:
+def test_activation_needs_permission_to_change_models(old: TrainedModel, new: TrainedModel) -> None:
     other = staff_who_may("add_pipelinerun")
 
     for response in (other.get(ACTIVATE), other.post(ACTIVATE, {"model": old.pk})):
@@ -176,7 +176,7 @@ def fit_result() -> FitResult:
     return FitResult(payload=payload, seconds=0.1, peak_memory_kb=1)
 
 
-def test_a_held_mode_is_not_fitted_again_and_train_models_says_so(
+def test_pinned_mode_is_not_fitted_and_train_models_says_so(
     old: TrainedModel, new: TrainedModel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store_fair_draws(10)
@@ -208,9 +208,7 @@ def test_a_forced_fit_is_stored_and_the_pinned_model_still_predicts(
     assert (unpinned.pinned, unpinned.prediction_model, unpinned.model.active) == (None, unpinned.model, True)
 
 
-def test_a_model_chosen_while_a_fit_was_under_way_is_not_replaced_by_it(
-    old: TrainedModel, new: TrainedModel
-) -> None:
+def test_model_activated_during_a_fit_is_not_replaced(old: TrainedModel, new: TrainedModel) -> None:
     store_fair_draws(10)
     draw_history = load_draw_history()
     fit = fit_leases.acquire_fit("v1", draw_history, 1)
@@ -222,7 +220,7 @@ def test_a_model_chosen_while_a_fit_was_under_way_is_not_replaced_by_it(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_fit_that_ends_waits_for_a_choice_that_is_being_made(old: TrainedModel, new: TrainedModel) -> None:
+def test_finished_fit_waits_for_a_concurrent_activation(old: TrainedModel, new: TrainedModel) -> None:
     store_fair_draws(10)
     draw_history = load_draw_history()
     fit = fit_leases.acquire_fit("v1", draw_history, 1)
@@ -242,7 +240,7 @@ def test_a_fit_that_ends_waits_for_a_choice_that_is_being_made(old: TrainedModel
     assert states() == [(True, True), (False, False), (False, False)]
 
 
-def test_the_file_of_a_pinned_model_is_kept_however_many_are_newer(
+def test_file_of_a_pinned_model_is_retained(
     old: TrainedModel, new: TrainedModel, settings: pytest.FixtureRequest
 ) -> None:
     settings.KEEP_MODELS = 1  # type: ignore[attr-defined]

@@ -90,7 +90,7 @@ def test_the_preview_shows_every_kind_of_row_with_its_line_and_stores_nothing(ad
 
 
 @pytest.mark.usefixtures("stored")
-def test_what_was_shown_is_imported_and_logged_with_the_files_digest(admin: Client) -> None:
+def test_previewed_draws_are_imported_and_logged_with_the_files_digest(admin: Client) -> None:
     done = confirmed(admin, uploaded(admin, NY))
     again = confirmed(admin, uploaded(admin, NY))
 
@@ -105,7 +105,7 @@ def test_what_was_shown_is_imported_and_logged_with_the_files_digest(admin: Clie
 
 
 @pytest.mark.usefixtures("stored")
-def test_stored_draws_are_replaced_only_when_that_is_asked_and_whoever_scores_is_told(
+def test_stored_draws_are_overwritten_on_request_only_and_signalled(
     admin: Client, django_capture_on_commit_callbacks: Any
 ) -> None:
     stored_dates: list[object] = []
@@ -144,7 +144,7 @@ def test_each_layout_is_recognised(content: str, name: str, admin: Client) -> No
         ),
     ],
 )
-def test_a_bad_file_is_an_error_at_its_field_that_says_what_is_allowed(
+def test_invalid_file_is_a_field_error_with_what_is_allowed(
     content: bytes, error: str, admin: Client
 ) -> None:
     response = uploaded(admin, content)
@@ -184,7 +184,7 @@ def test_the_greatest_file_fits_into_the_confirming_form(admin: Client) -> None:
     assert Draw.objects.count() == 1
 
 
-def test_only_who_may_add_draws_may_upload_them() -> None:
+def test_upload_needs_permission_to_add_draws() -> None:
     assert uploaded(staff_who_may("change_draw"), NY).status_code == 403
     editor = client_of("editor", Permission.objects.get(codename="add_draw"))
     assert uploaded(editor, NY).status_code == 200

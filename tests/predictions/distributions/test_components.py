@@ -61,12 +61,12 @@ def test_a_stored_component_without_one_of_its_keys_is_refused(key: str) -> None
 
 
 @pytest.mark.parametrize("stored", [None, [], "uniform", 7])
-def test_what_is_no_stored_component_is_refused(stored: Any) -> None:
+def test_invalid_stored_component_is_rejected(stored: Any) -> None:
     with pytest.raises(ValueError, match="not a stored component"):
         Component.from_json(stored)
 
 
-def test_a_deck_says_so_in_its_stored_form_and_no_other_component_speaks_of_it() -> None:
+def test_only_a_deck_stores_that_it_is_dealt() -> None:
     deck = dealt_component()
     assert deck.as_json()["dealt"] is True
     assert Component.from_json(json.loads(json.dumps(deck.as_json()))) == deck
@@ -93,7 +93,7 @@ def test_a_component_survives_its_stored_form_unchanged(
 
 
 @pytest.mark.parametrize("shares", [[], [0.5], [0.5, 0.4], [0.7, 0.4]])
-def test_a_mixture_whose_shares_do_not_sum_to_one_is_refused(shares: list[float]) -> None:
+def test_mixture_with_shares_not_summing_to_one_is_rejected(shares: list[float]) -> None:
     with pytest.raises(ValueError, match="must sum to 1"):
         components_from_json([uniform_component().as_json() | {"share": share} for share in shares])
 

@@ -37,7 +37,7 @@ def test_equal_evidence_keeps_equal_shares_equal(draw: list[float]) -> None:
     assert shares["a"] == shares["b"]
 
 
-def test_one_that_slept_keeps_its_share_and_the_others_divide_theirs() -> None:
+def test_absent_strategy_keeps_its_share() -> None:
     shares = fixed_share_update({"a": 0.5, "b": 0.3, "c": 0.2}, {"a": -2.0, "b": -1.0})
 
     assert shares["c"] == 0.2

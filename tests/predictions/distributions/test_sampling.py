@@ -195,7 +195,7 @@ def test_a_stratum_of_one_ball_gives_it_as_often_as_the_table_says() -> None:
 
 
 @pytest.mark.parametrize("kind", GOLDEN_COMPONENTS)
-def test_the_sampler_draws_the_tickets_it_has_always_drawn(kind: str) -> None:
+def test_sampler_reproduces_its_golden_values(kind: str) -> None:
     assert SAMPLER_VERSION == 2  # if the numbers change, so must the version
     assert sample(GOLDEN_COMPONENTS[kind], 8, generator_for(7, 3, 0)).tolist() == GOLDEN_TICKETS[kind]
 
@@ -220,14 +220,14 @@ def test_another_seed_or_key_draws_other_tickets(kind: str) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 2])
 @pytest.mark.parametrize("kind", GOLDEN_COMPONENTS)
-def test_few_tickets_or_none_can_be_asked_for(kind: str, count: int) -> None:
+def test_few_or_no_tickets_can_be_sampled(kind: str, count: int) -> None:
     assert sample(GOLDEN_COMPONENTS[kind], count, generator_for(1)).shape == (count, 6)
 
 
 # Mixtures
 
 
-def test_each_place_is_drawn_once_and_repeats_stay_in() -> None:
+def test_each_index_is_sampled_once_and_repeats_remain() -> None:
     peaked = peaked_component()
     tickets = draw_tickets([peaked], np.zeros(20_000, dtype=np.uint8), generator_for(1))
     assert (tickets == sample(peaked, 20_000, generator_for(1))).all()
@@ -245,7 +245,7 @@ def test_ticket_j_comes_from_the_component_that_the_order_names() -> None:
         assert (own[:, :5] <= 35).mean() == pytest.approx(exact, abs=0.02)
 
 
-def test_a_component_that_is_not_there_is_not_asked() -> None:
+def test_component_without_tickets_is_not_sampled() -> None:
     with pytest.raises(ValueError, match="component index 1 is out of range for 1 components"):
         draw_tickets([TILTED], np.array([0, 1], dtype=np.uint8), generator_for(1))
 

@@ -54,7 +54,7 @@ def test_a_fair_draw_is_of_one_third_of_the_numbers_as_often_as_it_must() -> Non
     assert table[(2, 2, 1)] == 253 * 253 * 23 / 11_238_513
 
 
-def test_half_the_balanced_table_is_the_fair_draw_and_half_is_kept_to_the_balanced_counts() -> None:
+def test_balanced_table_mixes_fair_and_balanced_counts() -> None:
     fair, table = dict(hypergeometric_table(THIRDS)), dict(balanced_table(THIRDS, 0.5))
     balanced = math.fsum(fair[counts] for counts in BALANCED)
     for counts, probability in table.items():
@@ -156,7 +156,7 @@ def test_broken_strata_cannot_become_a_component(
 
 
 @pytest.mark.parametrize("strata", [None, [], [23, 46], "thirds", 3, {}])
-def test_what_is_no_strata_is_refused(strata: object) -> None:
+def test_invalid_strata_are_rejected(strata: object) -> None:
     with pytest.raises(ValueError, match="not stored strata"):
         Component.from_json(uniform_component().as_json() | {"strata": strata})
 

@@ -88,7 +88,7 @@ def test_shares_after_a_reset_do_not_depend_on_a_draw_before_it() -> None:
 
 
 @pytest.mark.usefixtures("three_draws")
-def test_a_draw_that_moved_no_shares_leaves_them_as_they_are() -> None:
+def test_draw_without_share_update_leaves_the_shares() -> None:
     make_draw(date(2025, 12, 15))
 
     delete(date(2025, 12, 15))
@@ -152,7 +152,7 @@ def test_a_feed_that_is_unchanged_is_read_again_after_a_deletion() -> None:
 
 
 @pytest.mark.usefixtures("three_draws")
-def test_a_dependent_that_cannot_be_removed_leaves_everything_as_it_was(
+def test_failed_removal_of_a_dependent_changes_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(rows: object) -> None:
@@ -249,7 +249,7 @@ def test_a_dry_run_of_the_command_changes_nothing() -> None:
     ],
 )
 @pytest.mark.usefixtures("three_draws")
-def test_the_command_names_what_is_wrong_and_exits_1(arguments: list[str], message: str) -> None:
+def test_command_names_the_error_and_exits_1(arguments: list[str], message: str) -> None:
     with pytest.raises(CommandError, match=message) as raised:
         call("delete_draws", *arguments)
     assert raised.value.returncode == 1

@@ -17,7 +17,7 @@ def _no_waiting_between_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "RETRIES", download.RETRIES.new(backoff_factor=0))
 
 
-def test_a_download_is_one_request_that_names_us_and_brings_the_etag() -> None:
+def test_download_is_one_request_with_user_agent_and_etag() -> None:
     with FeedServer(Answer(headers={"ETag": '"v1"'})) as server:
         assert download.download(server.url) == Download(GOOD_NY_CSV, '"v1"')
     assert len(server.requests) == 1
@@ -32,7 +32,7 @@ def test_a_known_etag_is_sent_and_an_unchanged_feed_is_not_downloaded() -> None:
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_server_in_trouble_is_asked_again(status: int) -> None:
+def test_server_error_is_retried(status: int) -> None:
     with FeedServer(Answer(status), Answer(status), Answer()) as server:
         assert download.download(server.url).text == GOOD_NY_CSV
     assert len(server.requests) == 3
@@ -44,13 +44,13 @@ def test_a_server_that_stays_in_trouble_is_a_feed_error_after_four_requests() ->
     assert len(server.requests) == 4
 
 
-def test_a_server_may_not_say_how_long_we_wait() -> None:
+def test_retry_after_of_the_server_is_ignored() -> None:
     with FeedServer(Answer(503, headers={"Retry-After": "3600"}), Answer()) as server:
         assert download.download(server.url).text == GOOD_NY_CSV
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
-def test_a_plain_refusal_is_a_feed_error_and_is_not_asked_again(status: int) -> None:
+def test_client_error_is_a_feed_error_and_not_retried(status: int) -> None:
     with FeedServer(Answer(status)) as server, pytest.raises(FeedError, match=f"cannot be read: {status}"):
         download.download(server.url)
     assert len(server.requests) == 1
@@ -73,7 +73,7 @@ def test_a_body_that_ends_early_is_a_feed_error_and_not_half_a_feed() -> None:
         download.download(server.url)
 
 
-def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_server_is_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "TIMEOUT", (1, 0.05))
     with (
         FeedServer(Answer(drip=0.5)) as server,
@@ -82,7 +82,7 @@ def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
         download.download(server.url)
 
 
-def test_a_dripping_server_is_given_up_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_server_is_abandoned_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "DEADLINE", 0.1)
     started = time.monotonic()
     with (
@@ -93,7 +93,7 @@ def test_a_dripping_server_is_given_up_at_the_deadline(monkeypatch: pytest.Monke
     assert time.monotonic() - started < 0.5
 
 
-def test_a_port_where_nobody_listens_is_a_feed_error() -> None:
+def test_refused_connection_is_a_feed_error() -> None:
     with FeedServer(Answer()) as server:
         pass
     with pytest.raises(FeedError, match=r"cannot be read: .*Connection refused"):
@@ -111,6 +111,6 @@ def test_a_network_that_fails_is_a_feed_error_with_the_address(failure: Exceptio
 
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://data.ny.gov/draws.csv", "http://"])
-def test_what_is_no_web_address_is_a_feed_error(url: str) -> None:
+def test_invalid_url_is_a_feed_error(url: str) -> None:
     with pytest.raises(FeedError, match="cannot be read"):
         download.download(url)

@@ -229,7 +229,7 @@ def test_unknown_columns_are_one_warning_and_no_refusal(run_import: Importer, tm
 # Downloads
 
 
-def test_a_feed_that_turns_into_another_games_stores_nothing_and_keeps_its_etag() -> None:
+def test_feed_of_another_game_stores_nothing_and_keeps_its_etag() -> None:
     good = Answer(body=PLAIN.encode(), headers={"ETag": '"good"'})
     with FeedServer(good, Answer(body=LOTTO, headers={"ETag": '"bad"'})) as server:
         import_url(server.url)
@@ -428,6 +428,6 @@ def test_a_spreadsheet_that_unpacks_without_bound_is_refused(monkeypatch: pytest
 
 
 @pytest.mark.parametrize("multiplier", ["0.0", "00", "0x", "NaN", "-"])
-def test_a_multiplier_that_says_there_was_none_is_none(multiplier: str) -> None:
+def test_multiplier_without_value_is_none(multiplier: str) -> None:
     import_text(PLAIN.replace("15,2", f"15,{multiplier}"))
     assert stored() == [(FIRST, None)]

@@ -131,7 +131,7 @@ def test_an_absent_multiplier_key_is_none_and_so_is_null() -> None:
     assert [draw.multiplier for draw in drawn(json.dumps([absent, ny_item(multiplier=None)]))] == [None, None]
 
 
-def test_bad_json_items_are_reported_by_their_place_and_the_good_ones_pass() -> None:
+def test_invalid_json_items_are_reported_by_index_and_valid_ones_pass() -> None:
     items = [
         ny_item(winning_numbers=None),
         ny_item(),
@@ -159,7 +159,7 @@ def test_bad_json_items_are_reported_by_their_place_and_the_good_ones_pass() -> 
         ("[" * 100_000, "not JSON"),
     ],
 )
-def test_what_is_not_a_list_of_draws_in_json_is_refused_whole(text: str, reason: str) -> None:
+def test_json_without_a_list_of_draws_is_rejected(text: str, reason: str) -> None:
     with pytest.raises(FeedError, match=reason):
         list(feeds.read(text, "ny-json"))
 
@@ -192,7 +192,7 @@ def test_wisconsin_is_read_below_its_title_with_3x_for_a_multiplier() -> None:
     assert drawn(text) == [GOOD, ParsedDraw(date(2026, 3, 23), (12, 18, 47, 56, 63), 1, 10)]
 
 
-def test_our_own_layout_is_read_by_the_names_of_its_columns() -> None:
+def test_bundled_layout_is_read_by_column_names() -> None:
     assert drawn("n1,n2,n3,n4,n5,powerball,draw_date\n7,14,24,30,56,7,2022-11-09\n") == [
         ParsedDraw(GOOD.draw_date, GOOD.white_balls, 7, None)
     ]
@@ -219,12 +219,12 @@ def test_a_header_without_a_needed_column_is_refused_with_what_it_has() -> None:
         list(feeds.read("Draw Date,Numbers\n11/09/2022,07 14 24 30 56 07\n", "ny-csv"))
 
 
-def test_what_is_not_utf_8_is_refused() -> None:
+def test_invalid_utf_8_is_rejected() -> None:
     with pytest.raises(FeedError, match="not UTF-8 text"):
         feeds.decode(b"Draw Date,Winning N\xfcmbers\n")
 
 
-def test_what_is_over_the_size_cap_is_refused() -> None:
+def test_oversized_content_is_rejected() -> None:
     assert feeds.decode(b" " * feeds.SIZE_CAP)
     with pytest.raises(FeedError, match="larger than the allowed 5,000,000 bytes"):
         feeds.decode(b" " * (feeds.SIZE_CAP + 1))

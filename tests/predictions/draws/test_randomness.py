@@ -91,7 +91,7 @@ def test_the_real_draws_extreme_ball_is_none_too_many_among_95(real: Randomness)
     assert real.white.limits[0] <= extreme.count <= real.white.limits[1]
 
 
-def test_the_verdict_on_the_real_draws_says_no_more_than_was_tested(real: Randomness) -> None:
+def test_verdict_on_the_real_draws_claims_only_what_was_tested(real: Randomness) -> None:
     assert real.verdict == "no test differs from fair draws at the 5 % level after correction for 5 tests"
     assert {finding["verdict"] for finding in real.as_json().values() if isinstance(finding, dict)} == {
         "indistinguishable from fair draws"

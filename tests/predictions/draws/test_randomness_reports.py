@@ -21,7 +21,7 @@ def analytics(draw_date: date = date(2026, 11, 25)) -> StepOutcome:
     return STEPS[PipelineStep.Name.ANALYTICS](context)
 
 
-def test_the_step_says_what_the_tests_of_randomness_found() -> None:
+def test_step_summarizes_the_randomness_tests() -> None:
     outcome = analytics()
 
     assert outcome.status == "completed"
@@ -61,7 +61,7 @@ def test_the_same_draws_find_their_report_again() -> None:
     assert again.detail["tests"] == first.detail["tests"]
 
 
-def test_other_draws_have_a_report_of_their_own_and_the_newest_stands_first() -> None:
+def test_other_draws_have_a_separate_report_listed_first() -> None:
     analytics()
     earlier = analytics(draw_date=date(2025, 12, 20))
 
@@ -71,7 +71,7 @@ def test_other_draws_have_a_report_of_their_own_and_the_newest_stands_first() ->
     assert earlier.detail["report"] == older.pk
 
 
-def test_a_corrected_draw_makes_other_draws_of_them() -> None:
+def test_corrected_draw_leads_to_a_new_report() -> None:
     before = analytics()
     Draw.objects.filter(draw_date=date(2025, 12, 22)).update(powerball=1)
 
@@ -81,7 +81,7 @@ def test_a_corrected_draw_makes_other_draws_of_them() -> None:
     assert after.detail["tests"]["powerball"] != before.detail["tests"]["powerball"]
 
 
-def test_too_few_draws_for_a_chi_square_are_said_to_be_and_leave_no_p() -> None:
+def test_too_few_draws_for_a_chi_square_have_no_p_value() -> None:
     outcome = analytics(draw_date=date(2016, 6, 4))  # 69 draws of the era: just enough for white balls
 
     assert "(too few draws for a p-value)" in outcome.summary.partition("Powerball")[2]

@@ -164,7 +164,7 @@ def import_and_commit(*draws: ParsedDraw, **options: bool) -> None:
         import_rows(rows_of(*draws), "test", **options)
 
 
-def test_new_and_changed_draws_are_told_once_each_when_they_are_committed(notified: list[list[date]]) -> None:
+def test_new_and_changed_draws_are_signalled_once_after_the_commit(notified: list[list[date]]) -> None:
     older = ParsedDraw(date(2022, 11, 5), (28, 45, 53, 56, 69), 20, 3)
     import_and_commit(NOVEMBER, older)
     assert notified == [[older.draw_date, NOVEMBER.draw_date]]
@@ -173,7 +173,7 @@ def test_new_and_changed_draws_are_told_once_each_when_they_are_committed(notifi
     assert notified[1:] == [[NOVEMBER.draw_date]]
 
 
-def test_before_the_commit_nobody_is_told_and_after_a_rollback_neither(notified: list[list[date]]) -> None:
+def test_nothing_is_signalled_before_a_commit_or_after_a_rollback(notified: list[list[date]]) -> None:
     with TestCase.captureOnCommitCallbacks(execute=True), transaction.atomic():
         import_rows(rows_of(NOVEMBER), "test")
         assert notified == []
@@ -183,7 +183,7 @@ def test_before_the_commit_nobody_is_told_and_after_a_rollback_neither(notified:
     assert not Draw.objects.exists()
 
 
-def test_nothing_new_a_dry_run_and_a_conflict_are_told_to_nobody(notified: list[list[date]]) -> None:
+def test_unchanged_draws_dry_runs_and_conflicts_are_not_signalled(notified: list[list[date]]) -> None:
     import_and_commit(NOVEMBER, dry_run=True)
     assert notified == []
 
@@ -193,7 +193,7 @@ def test_nothing_new_a_dry_run_and_a_conflict_are_told_to_nobody(notified: list[
     assert notified == [[NOVEMBER.draw_date]]
 
 
-def test_a_listener_that_fails_is_logged_and_the_import_stands(caplog: pytest.LogCaptureFixture) -> None:
+def test_failing_receiver_is_logged_and_the_import_succeeds(caplog: pytest.LogCaptureFixture) -> None:
     def fail(**kwargs: Any) -> None:
         raise RuntimeError("the listener broke")
 
@@ -247,12 +247,12 @@ def test_a_feed_s_second_word_on_a_date_is_rejected_even_when_overwriting(overwr
     assert stored(NOVEMBER.draw_date)[1] == 7
 
 
-def test_a_draw_given_twice_alike_is_stored_once() -> None:
+def test_identical_rows_are_stored_once() -> None:
     assert counts(import_rows(rows_of(NOVEMBER, NOVEMBER), "test")) == (1, 0, 1, 0, 0)
     assert Draw.objects.count() == 1
 
 
-def test_a_multiplier_that_was_missing_is_filled_in_and_the_first_source_kept() -> None:
+def test_missing_multiplier_is_added_and_the_source_stays() -> None:
     import_rows(rows_of(changed(NOVEMBER, multiplier=None)), "first")
     assert counts(import_rows(rows_of(NOVEMBER), "second")) == (0, 1, 0, 0, 0)
     assert stored(NOVEMBER.draw_date) == ([7, 14, 24, 30, 56], 7, 2, "first")
@@ -291,7 +291,7 @@ def test_a_row_that_cannot_be_a_draw_of_its_date_is_rejected(draw: ParsedDraw, r
     assert not Draw.objects.exists()
 
 
-def test_the_widest_balls_of_each_era_are_taken() -> None:
+def test_highest_balls_of_each_era_are_accepted() -> None:
     rows = rows_of(
         ParsedDraw(date(2011, 1, 5), (1, 2, 3, 4, 59), 39, 2),
         ParsedDraw(date(2014, 1, 22), (1, 2, 3, 4, 59), 35, 2),
@@ -300,7 +300,7 @@ def test_the_widest_balls_of_each_era_are_taken() -> None:
     assert counts(import_rows(rows, "test")) == (3, 0, 0, 0, 0)
 
 
-def test_a_draw_is_taken_from_the_moment_it_is_held() -> None:
+def test_draw_is_accepted_from_its_instant_on() -> None:
     rows = rows_of(ParsedDraw(date(2025, 12, 24), (4, 25, 31, 52, 59), 19, 2))
     with time_machine.travel(datetime(2025, 12, 25, 3, 58, 59, tzinfo=UTC), tick=False):
         report = import_rows(rows, "test")
@@ -385,7 +385,7 @@ def test_a_feed_with_a_bad_row_is_downloaded_and_reported_again_next_time() -> N
 
 
 @pytest.mark.parametrize("flag", ["overwrite", "dry_run"])
-def test_overwriting_and_dry_runs_want_the_whole_feed_whatever_is_known(flag: str) -> None:
+def test_overwrite_and_dry_run_download_the_feed_unconditionally(flag: str) -> None:
     with FeedServer(Answer(headers={"ETag": '"v1"'})) as server:
         import_url(server.url)
         import_url(server.url, **{flag: True})

@@ -56,7 +56,7 @@ def test_the_folds_are_those_of_the_newest_draws_each_fitted_on_all_before() -> 
     assert (backtest.tested_from, backtest.draws_through) == (days[-30], days[-1])
 
 
-def test_a_mode_is_measured_by_its_own_predictions_and_compared_with_uniform() -> None:
+def test_mode_is_measured_by_its_predictions_and_compared_with_uniform() -> None:
     backtest = start(["v2"], refit_every=30)
     run_to_end(backtest)
 
@@ -244,7 +244,7 @@ def test_only_failed_folds_are_retried(settings: pytest.FixtureRequest) -> None:
         ({"modes": ["v3"]}, "v3: allowed are random_forest, lstm, v1, v2, hybrid, uniform"),
     ],
 )
-def test_what_is_not_allowed_is_an_error_that_says_what_is(values: dict[str, Any], reason: str) -> None:
+def test_invalid_value_is_an_error_with_what_is_allowed(values: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         start(**values)
     assert not Backtest.objects.exists()

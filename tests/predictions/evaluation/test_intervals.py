@@ -29,7 +29,7 @@ def test_the_quantile_is_scipys(probability: float, freedom: int, error: float) 
         (1, 30, "1"),
     ],
 )
-def test_a_quantile_that_cannot_be_given_is_refused(probability: float, freedom: int, message: str) -> None:
+def test_invalid_quantile_arguments_are_rejected(probability: float, freedom: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         student_quantile(probability, freedom)
 

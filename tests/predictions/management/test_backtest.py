@@ -25,7 +25,7 @@ SMALL = ("--draws", "30", "--refit-every", "10")
 
 
 @pytest.mark.django_db
-def test_it_tells_each_fold_with_the_time_left_and_sums_up_last(
+def test_command_prints_each_fold_with_remaining_time_and_a_summary(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     store_fair_draws(640)
@@ -121,7 +121,7 @@ def test_a_mode_that_fails_is_an_error_by_its_name(settings: pytest.FixtureReque
         (["--modes", "v3"], "v3 is not allowed; choose from random_forest, lstm, v1, v2, hybrid, uniform"),
     ],
 )
-def test_bad_values_are_refused_with_what_is_allowed(arguments: list[str], message: str) -> None:
+def test_invalid_values_are_rejected_with_what_is_allowed(arguments: list[str], message: str) -> None:
     store_fair_draws(640)
 
     with pytest.raises(CommandError, match=message) as raised:
@@ -132,7 +132,7 @@ def test_bad_values_are_refused_with_what_is_allowed(arguments: list[str], messa
 
 
 @pytest.mark.django_db
-def test_without_draws_it_says_how_to_bring_them() -> None:
+def test_error_without_draws_says_how_to_import_them() -> None:
     with pytest.raises(CommandError, match="import_draws") as raised:
         call("backtest")
     assert raised.value.returncode == 1

@@ -22,7 +22,7 @@ def draws_file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.django_db
-def test_import_draws_brings_the_bundled_draws_and_sums_them_up() -> None:
+def test_import_draws_imports_the_bundled_draws_with_a_summary() -> None:
     out, _ = call("import_draws")
 
     summary = f"{BUNDLED_DRAWS} read, {BUNDLED_DRAWS} new, 0 changed, 0 unchanged, 0 rejected, 0 in conflict"

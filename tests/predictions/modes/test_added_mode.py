@@ -44,9 +44,7 @@ def history() -> History:
     )
 
 
-def test_it_fits_measures_itself_and_comes_back_from_its_file(
-    recent: type[Mode], history: History, tmp_path: Path
-) -> None:
+def test_mode_fits_measures_and_reloads(recent: type[Mode], history: History, tmp_path: Path) -> None:
     mode = recent().fit(history, seed=1)
 
     mode.save(tmp_path / "model.json")
@@ -61,7 +59,7 @@ def test_it_fits_measures_itself_and_comes_back_from_its_file(
         recent().fit(history.before(499), seed=1)
 
 
-def test_it_sees_nothing_of_the_predicted_draw_or_a_later_one(recent: type[Mode], history: History) -> None:
+def test_prediction_does_not_depend_on_its_draw_or_later_ones(recent: type[Mode], history: History) -> None:
     mode, draw = recent().fit(history, seed=1, measure=False), len(history) - 20
     changed = History(history.white.copy(), history.powerball.copy())
     changed.white[draw:], changed.powerball[draw:] = [1, 2, 3, 4, 5], 1

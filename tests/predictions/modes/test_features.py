@@ -37,9 +37,7 @@ def changed_from(history: History, draw: int) -> History:
 
 @BOTH_KINDS
 @pytest.mark.parametrize("draw", [0, 1, 50, 100, 700, 1287])
-def test_no_feature_knows_anything_of_the_draw_it_predicts_or_of_a_later_one(
-    history: History, hits: Hits, draw: int
-) -> None:
+def test_no_feature_depends_on_its_draw_or_later_ones(history: History, hits: Hits, draw: int) -> None:
     before, after = ball_features(hits(history)), ball_features(hits(changed_from(history, draw)))
     assert (hits(history)[draw] != hits(changed_from(history, draw))[draw]).any()
     np.testing.assert_array_equal(after[: draw + 1], before[: draw + 1])
@@ -88,7 +86,7 @@ SLOW: dict[str, Callable[[list[set[int]], int, int], float]] = {
 
 
 @pytest.mark.parametrize("name", FEATURE_NAMES)
-def test_a_feature_is_what_its_definition_says(history: History, name: str) -> None:
+def test_features_match_their_definitions(history: History, name: str) -> None:
     drawn = [set(balls) for balls in history.white[:130].tolist()]
     fast = ball_features(history.before(130).white_hits())[:, :, FEATURE_NAMES.index(name)]
     for t in (0, 1, 2, 3, 9, 10, 11, 31, 99, 100, 101, 129, 130):
@@ -126,6 +124,6 @@ def test_hits_and_labels_say_which_balls_were_drawn(history: History) -> None:
     assert (np.flatnonzero(drawn.reshape(1188, 69)[1]) + 1).tolist() == history.white[101].tolist()
 
 
-def test_a_history_whose_parts_do_not_fit_is_refused() -> None:
+def test_history_with_mismatched_arrays_is_rejected() -> None:
     with pytest.raises(ValueError, match=r"white balls of shape \(3, 5\) for 2 draws"):
         History(np.ones((3, 5), dtype=np.int64), np.ones(2, dtype=np.int64))

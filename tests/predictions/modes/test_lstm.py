@@ -19,7 +19,7 @@ def some_history(draws: int = 60) -> History:
     return History(white, generator.integers(1, 27, draws))
 
 
-def test_a_window_holds_nothing_of_the_draw_it_is_for_or_of_a_later_one() -> None:
+def test_window_does_not_contain_its_draw_or_later_ones() -> None:
     from predictions.modes.lstm import _encode
 
     mode, history = Lstm(window=5), some_history()

@@ -80,7 +80,7 @@ def test_a_prediction_is_a_valid_mixture_under_known_names(fitted: Mode, history
     assert strategies <= {fitted.name, *STRATEGIES, "v2"}
 
 
-def test_no_prediction_knows_its_draw_or_a_later_one(fitted: Mode, history: History) -> None:
+def test_no_prediction_depends_on_its_draw_or_later_ones(fitted: Mode, history: History) -> None:
     draws = range(len(history) - 3, len(history))
     changed = History(history.white.copy(), history.powerball.copy())
     changed.white[draws.start + 1 :] = [1, 2, 3, 4, 5]
@@ -139,7 +139,7 @@ def test_a_file_of_another_mode_or_version_is_refused(
         type(fitted).load(path)
 
 
-def test_the_skill_is_of_held_out_draws_and_within_the_promise(fitted: Mode) -> None:
+def test_skill_is_of_held_out_draws_and_within_the_limit(fitted: Mode) -> None:
     skill = fitted.skill_
 
     assert skill is not None
@@ -148,7 +148,7 @@ def test_the_skill_is_of_held_out_draws_and_within_the_promise(fitted: Mode) -> 
     assert skill.skill_nats == pytest.approx(UNIFORM_LOG_LOSS - skill.log_loss)
 
 
-def test_too_few_draws_are_an_error_that_says_how_many(fitted: Mode, history: History) -> None:
+def test_too_few_draws_are_an_error_with_the_minimum(fitted: Mode, history: History) -> None:
     with pytest.raises(ValueError, match=rf"{fitted.name} learns from at least \d+ draws.*there are 150"):
         type(fitted)().fit(history.before(150), seed=1)
 

@@ -39,7 +39,7 @@ def changed_from(history: History, draw: int) -> History:
     return History(white, powerball)
 
 
-def test_the_figures_are_those_of_each_draw_on_its_own(history: History) -> None:
+def test_figures_are_those_of_each_single_draw(history: History) -> None:
     mixtures: list[list[Component]] = [[random_component(seed)] for seed in range(STOP - FIRST)]
 
     result = measure_walk(mixtures, history, range(FIRST, STOP))
@@ -94,7 +94,7 @@ def test_figures_are_stored_and_read_back_as_they_were(history: History) -> None
     assert WalkFigures.from_json(original.as_json()) == original
 
 
-def test_uniform_loses_what_chance_loses_on_every_draw(history: History) -> None:
+def test_uniform_has_the_log_loss_of_chance_on_every_draw(history: History) -> None:
     uniform = WalkFigures.from_json(figures("uniform", history))
 
     assert uniform.joint == pytest.approx([UNIFORM_LOG_LOSS] * 6, abs=1e-13)
@@ -103,7 +103,7 @@ def test_uniform_loses_what_chance_loses_on_every_draw(history: History) -> None
 
 
 @pytest.mark.parametrize("mode", ["random_forest", "v1", "v2", "hybrid"])
-def test_no_prediction_of_a_fold_knows_its_draw_or_a_later_one(mode: str, history: History) -> None:
+def test_no_prediction_of_a_fold_depends_on_its_draw_or_later_ones(mode: str, history: History) -> None:
     draw = FIRST + 3
     original, changed = (
         walk(MEASURED[mode](), known, range(FIRST, STOP), 1).mixtures
@@ -118,7 +118,7 @@ def test_the_same_seed_and_draws_give_the_same_figures(history: History) -> None
     assert figures("v2", history) == figures("v2", history)
 
 
-def test_a_v1_that_was_measured_without_v2_says_so(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_v1_measured_without_v2_has_a_note(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = figures("v1", history)
     monkeypatch.setitem(sys.modules, "xgboost", None)  # as if it were not installed
 

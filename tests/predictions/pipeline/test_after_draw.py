@@ -72,7 +72,7 @@ def night(first: str, noon: str) -> list[datetime]:
 
 
 @pytest.mark.parametrize(("day", "first", "checks", "noon"), NIGHTS)
-def test_a_draw_that_never_comes_is_looked_for_hourly_and_done_without_at_noon(
+def test_missing_draw_is_checked_hourly_and_the_run_starts_at_noon(
     day: date, first: str, checks: int, noon: str, serve: Any
 ) -> None:
     server = serve(NOTHING_NEW)
@@ -127,7 +127,7 @@ def ticks_until_the_next_draw(day: date) -> list[datetime]:
 
 @pytest.mark.parametrize("day", [night[0] for night in NIGHTS])
 @pytest.mark.parametrize(("days", "published_at", "later", "found_at"), LATE)
-def test_a_draw_is_found_by_the_first_look_after_it_is_published(
+def test_draw_is_found_by_the_first_check_after_publication(
     day: date, days: int, published_at: time, later: int, found_at: time, serve: Any
 ) -> None:
     server = serve(NOTHING_NEW)
@@ -149,7 +149,7 @@ def test_a_draw_is_found_by_the_first_look_after_it_is_published(
 
 
 @pytest.mark.parametrize("day", [night[0] for night in NIGHTS])
-def test_a_draw_that_never_comes_is_looked_for_until_the_next_draw_takes_place(day: date, serve: Any) -> None:
+def test_missing_draw_is_checked_until_the_next_draw(day: date, serve: Any) -> None:
     server = serve(NOTHING_NEW)
     checked = []
 
@@ -188,7 +188,7 @@ def test_a_late_draw_is_named_in_the_log_and_nothing_is_run_again(
     assert (PipelineRun.objects.count(), OrmQ.objects.count()) == (1, 1)
 
 
-def test_a_look_for_a_late_draw_asks_only_for_what_changed(serve: Any) -> None:
+def test_late_draw_check_is_a_conditional_request(serve: Any) -> None:
     day, _, _, noon = WINTER
     make_draw(date(2026, 11, 21))
     body = f"{NY_CSV}11/21/2026,07 14 24 30 56 07,2\n".encode()
@@ -225,7 +225,7 @@ def test_the_run_is_for_the_next_draw_on_the_heavy_queue_and_accepted_once(serve
     assert OrmQ.objects.get().key == "heavy"
 
 
-def test_a_draw_that_is_stored_already_is_not_asked_for_again(serve: Any) -> None:
+def test_stored_draw_is_not_requested_again(serve: Any) -> None:
     day, first, _, _ = WINTER
     server = serve(NOTHING_NEW)
     make_draw(day)
@@ -245,7 +245,7 @@ def test_a_feed_out_of_reach_is_a_warning_and_the_next_tick_looks_again(
     assert tick(utc(first) + timedelta(hours=1)) == "after-2026-11-23"
 
 
-def test_going_without_the_draw_names_it_in_the_log(serve: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_run_without_the_draw_names_it_in_the_log(serve: Any, caplog: pytest.LogCaptureFixture) -> None:
     serve(NOTHING_NEW)
 
     tick(utc(WINTER[3]))
@@ -257,13 +257,13 @@ def test_going_without_the_draw_names_it_in_the_log(serve: Any, caplog: pytest.L
 
 
 @pytest.mark.parametrize("late", [timedelta(minutes=1), timedelta(hours=9), timedelta(days=1, hours=10)])
-def test_ticks_that_were_missed_at_noon_are_made_up_for_by_the_next_one(late: timedelta, serve: Any) -> None:
+def test_missed_ticks_at_noon_are_made_up_by_the_next(late: timedelta, serve: Any) -> None:
     serve(NOTHING_NEW)
 
     assert tick(utc(WINTER[3]) + late) == "after-2026-11-23"
 
 
-def test_a_night_that_was_missed_wholly_is_left_to_the_next_draw(serve: Any) -> None:
+def test_entirely_missed_night_waits_for_the_next_draw(serve: Any) -> None:
     serve(NOTHING_NEW)
 
     assert tick(utc("2026-11-26 03:59")) is None  # the draw of the 25th has been held
@@ -316,9 +316,7 @@ def test_a_run_without_the_draw_before_it_is_a_warning_that_names_the_draw(serve
         ("2025-12-23 17:00", {"source": "ny", "draw_date": date(2026, 1, 3)}),
     ],
 )
-def test_a_run_that_knows_every_draw_held_before_its_own_is_no_warning(
-    now: str, values: dict[str, Any], serve: Any
-) -> None:
+def test_run_with_all_earlier_draws_has_no_warning(now: str, values: dict[str, Any], serve: Any) -> None:
     serve(NOTHING_NEW)
     with time_machine.travel(utc(now)):
         assert data_step(**values)[0] == "completed"

@@ -47,7 +47,7 @@ def expire_lease() -> None:
 
 
 @pytest.mark.parametrize("step", ["evaluation", "training", "predictions"])
-def test_a_killed_run_goes_on_and_what_had_ended_is_not_done_again(
+def test_killed_run_resumes_without_repeating_finished_steps(
     run: PipelineRun, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     die_before(run, step, monkeypatch)
@@ -93,7 +93,7 @@ def test_shares_that_an_earlier_attempt_moved_are_used_by_the_next(
     assert context.shares is None
 
 
-def test_a_prediction_that_an_earlier_attempt_left_is_kept(
+def test_prediction_of_an_earlier_attempt_is_reused(
     run: PipelineRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = make_prediction(draw_date=run.draw_date)
@@ -105,7 +105,9 @@ def test_a_prediction_that_an_earlier_attempt_left_is_kept(
     assert run.predictions.get().components == left.components
 
 
-def test_who_lost_a_run_writes_nothing_more_of_it(run: PipelineRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker_without_lease_writes_nothing_to_the_run(
+    run: PipelineRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def stolen(context: StepContext) -> StepOutcome:
         expire_lease()
         assert PipelineRun.objects.acquire(context.run.pk, "there")
@@ -140,7 +142,7 @@ def test_an_outage_of_the_database_is_not_the_end_of_a_run(
     assert (PipelineRun.objects.get().status, PipelineRun.objects.get().error) == ("completed", "")
 
 
-def test_the_command_says_that_a_run_was_cut_short_and_goes_on_with_it_when_called_again(
+def test_command_reports_an_interrupted_run_and_resumes_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def away(context: StepContext) -> StepOutcome:
@@ -163,7 +165,7 @@ def test_the_command_says_that_a_run_was_cut_short_and_goes_on_with_it_when_call
     assert GenerationRun.objects.get().pipeline_run_id == "cut"
 
 
-def test_a_run_that_is_given_up_has_failed_with_its_steps_and_their_reason(run: PipelineRun) -> None:
+def test_abandoned_run_fails_with_its_steps_and_the_reason(run: PipelineRun) -> None:
     run.steps.filter(name="data").update(status="completed", finished_at=timezone.now())
     run.steps.filter(name="analytics").update(status="running")
     assert PipelineRun.objects.acquire(run.pk, "there")

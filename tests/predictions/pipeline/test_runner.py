@@ -86,7 +86,7 @@ def test_nothing_from_the_predicted_draw_on_is_read(completed: PipelineRun) -> N
     assert sum(frequencies["powerball"]) == 1286
 
 
-def test_the_next_run_takes_the_exact_log_loss_of_the_prediction(completed: PipelineRun) -> None:
+def test_next_run_stores_the_exact_log_loss_of_the_prediction(completed: PipelineRun) -> None:
     execute(accepted(pipeline_run_id="later", draw_date=date(2025, 12, 22)))
 
     prediction = completed.predictions.get()
@@ -100,7 +100,7 @@ def test_the_next_run_takes_the_exact_log_loss_of_the_prediction(completed: Pipe
     assert (evaluated["mode"], evaluated["draw_date"]) == ("random_forest", "2025-12-20")
 
 
-def test_a_run_executed_or_signalled_twice_makes_its_tickets_once(completed: PipelineRun) -> None:
+def test_run_executed_or_signalled_twice_generates_tickets_once(completed: PipelineRun) -> None:
     assert execute(completed) is False
     assert run_pipeline(completed.pk) == {"pipeline_run_id": "earlier", "status": "completed"}
     predictions_generated.send_robust(sender=PipelineRun, run=completed)
@@ -121,7 +121,7 @@ def test_the_same_run_id_is_accepted_once() -> None:
         accept_run(source="bundled", pipeline_run_id="one")
 
 
-def test_a_feed_out_of_reach_is_a_warning_and_the_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_feed_is_a_warning_and_the_run_continues(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(download.URLS, "ny", "http://127.0.0.1:9/closed")
     monkeypatch.setattr(download, "RETRIES", download.Retry(total=0))
     with time_machine.travel(datetime(2025, 12, 24, 12, tzinfo=UTC), tick=True):
@@ -182,7 +182,7 @@ def test_one_mode_failing_is_recorded_and_the_others_go_on(
     assert batches == {"v2": "failed", "random_forest": "queued"}
 
 
-def test_v1_and_hybrid_are_made_of_the_stored_laws_and_a_new_draw_moves_v1s_shares() -> None:
+def test_v1_and_hybrid_use_stored_predictions_and_a_draw_updates_v1s_shares() -> None:
     first = accepted(draw_date=date(2025, 12, 20), modes=["v1", "hybrid", "v2"])  # in any order
     execute(first)
 
@@ -212,7 +212,7 @@ def test_v1_and_hybrid_are_made_of_the_stored_laws_and_a_new_draw_moves_v1s_shar
     assert component_shares(again) == component_shares(second)
 
 
-def test_without_xgboost_v1_leaves_a_strategy_out_and_says_so_and_hybrid_fails_by_name(
+def test_without_xgboost_v1_omits_a_strategy_and_hybrid_fails(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     without(monkeypatch, tmp_path, "xgboost")
@@ -233,7 +233,7 @@ def test_without_xgboost_v1_leaves_a_strategy_out_and_says_so_and_hybrid_fails_b
     assert batches == {"v1": "queued", "v2": "failed", "hybrid": "failed"}
 
 
-def test_hybrid_alone_without_laws_of_its_parts_fails_by_name() -> None:
+def test_hybrid_without_predictions_of_its_dependencies_fails() -> None:
     run = accepted(modes=["hybrid"])
 
     execute(run)
@@ -243,7 +243,7 @@ def test_hybrid_alone_without_laws_of_its_parts_fails_by_name() -> None:
     assert "hybrid requires v2 and v1: v2 has no prediction" in run.error
 
 
-def test_hybrid_takes_no_law_that_was_made_of_other_draws() -> None:
+def test_hybrid_ignores_predictions_from_other_draws() -> None:
     for mode in ("v1", "v2"):
         make_prediction(mode, date(2025, 12, 22))  # of draws through 2025-12-22, the predicted one too
     run = accepted(draw_date=date(2025, 12, 22), modes=["hybrid"])
@@ -273,7 +273,7 @@ def test_a_bad_value_is_named_and_nothing_is_accepted(values: dict[str, object],
     assert not OrmQ.objects.exists()
 
 
-def test_a_completed_run_whose_signal_was_lost_is_found_and_gets_its_tickets_once() -> None:
+def test_completed_run_with_a_lost_signal_gets_its_tickets_once() -> None:
     with time_machine.travel(datetime(2025, 12, 24, 12, tzinfo=UTC)):
         run = accepted(pipeline_run_id="died")
         PipelineRun.objects.filter(pk=run.pk).update(status="completed")

@@ -16,7 +16,7 @@ def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_written_file_is_in_its_place_alone_and_its_digest_is_returned(tmp_path: Path) -> None:
+def test_file_is_written_alone_and_its_digest_returned(tmp_path: Path) -> None:
     path = tmp_path / "models" / "one.skops"
     digest = write_aside(path, write_trees)
     assert path.read_bytes() == b"trees"
@@ -24,7 +24,7 @@ def test_a_written_file_is_in_its_place_alone_and_its_digest_is_returned(tmp_pat
     assert names_in(path.parent) == ["one.skops"]
 
 
-def test_until_the_new_file_is_whole_the_old_one_stands(tmp_path: Path) -> None:
+def test_old_file_remains_until_the_new_one_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "one.skops"
     path.write_bytes(b"old")
 
@@ -36,7 +36,7 @@ def test_until_the_new_file_is_whole_the_old_one_stands(tmp_path: Path) -> None:
     assert path.read_bytes() == b"new"
 
 
-def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+def test_failed_write_leaves_only_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "one.skops"
     path.write_bytes(b"old")
 
@@ -75,7 +75,7 @@ def test_a_truncated_or_tampered_file_is_refused_unopened(tmp_path: Path, conten
         verify(path, recorded)
 
 
-def test_a_folder_in_the_file_s_place_is_refused(tmp_path: Path) -> None:
+def test_folder_instead_of_a_file_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "one.skops").mkdir()
     with pytest.raises(ArtefactError, match="missing"):
         verify(tmp_path / "one.skops", "0" * 64)

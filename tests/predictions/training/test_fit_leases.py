@@ -31,7 +31,7 @@ def train_here(**options: bool) -> training.TrainingOutcome:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_that_want_the_same_fit_at_once_do_it_once(real_draws: None) -> None:
+def test_concurrent_requests_for_a_fit_run_it_once(real_draws: None) -> None:
     draw_history, results = load_draw_history(), []
 
     def trainer() -> None:
@@ -51,7 +51,7 @@ def test_two_that_want_the_same_fit_at_once_do_it_once(real_draws: None) -> None
 
 
 @pytest.mark.usefixtures("real_draws")
-def test_the_fit_of_one_that_died_is_done_when_its_lease_has_run_out() -> None:
+def test_fit_of_a_dead_process_is_repeated_after_its_lease() -> None:
     assert fit_leases.acquire_fit(MODE, load_draw_history(), DEFAULT_SEED).token
     until = timezone.now() + timedelta(seconds=2)
     Training.objects.update(lease_until=until)
@@ -64,7 +64,7 @@ def test_the_fit_of_one_that_died_is_done_when_its_lease_has_run_out() -> None:
 
 
 @pytest.mark.usefixtures("real_draws")
-def test_a_fit_whose_waiting_process_died_time_and_again_is_given_up_and_may_be_done_anew() -> None:
+def test_fit_whose_parent_is_always_killed_is_abandoned_and_can_be_repeated() -> None:
     for _ in range(Training.MAX_ATTEMPTS):
         assert fit_leases.acquire_fit(MODE, load_draw_history(), DEFAULT_SEED).token
         lease_runs_out()
@@ -108,7 +108,7 @@ def test_a_fit_that_was_lost_leaves_no_model_and_no_file(monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("real_draws")
-def test_what_ends_a_training_early_gives_its_lease_back() -> None:
+def test_interrupted_training_releases_its_lease() -> None:
     for trained in train_modes([MODE, "v1"], load_draw_history()):
         assert trained.model is not None
         break  # as Ctrl-C does

@@ -49,7 +49,7 @@ def test_no_draw_moves_nothing() -> None:
     assert current_shares() is None
 
 
-def test_a_draw_moves_the_shares_by_the_rule_and_by_the_laws_as_they_were_stored() -> None:
+def test_draw_updates_shares_by_the_rule_and_the_stored_components() -> None:
     prediction = prediction_of(SATURDAY)
     draw = draw_on(SATURDAY, 60, 61, 62, 63, 64, 26)  # high balls, which the tilted prediction prefers
 
@@ -67,14 +67,14 @@ def test_a_draw_moves_the_shares_by_the_rule_and_by_the_laws_as_they_were_stored
     assert expected["random_baseline"] == expected["coverage_optimizer"]
 
 
-def test_a_draw_moves_the_shares_once_however_often_it_is_asked_for() -> None:
+def test_draw_updates_shares_only_once() -> None:
     prediction_of(SATURDAY)
     draw_on(SATURDAY, 1, 2, 3, 4, 5, 6)
 
     assert [len(update_shares()), len(update_shares())] == [1, 0]
 
 
-def test_of_two_runs_that_move_the_shares_by_one_draw_the_second_finds_it_done() -> None:
+def test_concurrent_updates_by_one_draw_apply_once() -> None:
     prediction, draw = prediction_of(SATURDAY), draw_on(SATURDAY, 60, 61, 62, 63, 64, 26)
 
     (first, is_new), (second, again) = (
@@ -86,7 +86,7 @@ def test_of_two_runs_that_move_the_shares_by_one_draw_the_second_finds_it_done()
     assert StrategyShares.objects.count() == 1
 
 
-def test_draws_move_the_shares_in_their_order_by_the_newest_law_of_each() -> None:
+def test_draws_update_shares_in_order_by_their_newest_predictions() -> None:
     prediction_of(MONDAY)
     older, newer = prediction_of(SATURDAY), prediction_of(SATURDAY)
     draw_on(MONDAY, 1, 2, 3, 4, 5, 6)
@@ -99,7 +99,7 @@ def test_draws_move_the_shares_in_their_order_by_the_newest_law_of_each() -> Non
     assert current_shares() == moved[1].shares
 
 
-def test_a_draw_that_comes_after_a_later_one_moves_nothing() -> None:
+def test_draw_that_arrives_after_a_later_one_updates_nothing() -> None:
     prediction_of(SATURDAY)
     prediction_of(MONDAY)
     draw_on(MONDAY, 1, 2, 3, 4, 5, 6)
@@ -110,7 +110,7 @@ def test_a_draw_that_comes_after_a_later_one_moves_nothing() -> None:
     assert update_shares() == []
 
 
-def test_a_law_for_a_draw_that_is_known_already_has_not_seen_it_nor_a_later_one() -> None:
+def test_prediction_for_a_stored_draw_uses_earlier_draws_only() -> None:
     for day in (SATURDAY, MONDAY):
         prediction_of(day)
         draw_on(day, 60, 61, 62, 63, 64, 26)
@@ -151,7 +151,7 @@ def test_a_reset_sets_equal_shares_that_only_later_draws_move() -> None:
     assert StrategyShares.objects.count() == 3  # the history stays
 
 
-def test_a_law_is_given_the_shares_in_force_and_what_is_missing_falls_to_all() -> None:
+def test_prediction_uses_the_current_shares_of_present_strategies() -> None:
     present = [component(name, 1 / 5) for name in STRATEGIES if name != "ai_guided"]
     shares = dict.fromkeys(STRATEGIES, 0.1) | {"frequency_weighted": 0.5}
 
@@ -162,7 +162,7 @@ def test_a_law_is_given_the_shares_in_force_and_what_is_missing_falls_to_all() -
     )
 
 
-def test_no_share_falls_below_the_floor_however_bad_its_law() -> None:
+def test_no_share_falls_below_the_minimum() -> None:
     days = [date(2025, 12, day) for day in (1, 3, 6, 8, 10, 13, 15, 17, 20, 22)]
     for day in days:
         prediction_of(day)
@@ -178,7 +178,7 @@ def test_no_share_falls_below_the_floor_however_bad_its_law() -> None:
 # The command
 
 
-def test_the_reset_command_sets_equal_shares_and_says_from_which_draw_on(real_draws: None) -> None:
+def test_reset_command_sets_equal_shares_and_names_the_draw(real_draws: None) -> None:
     prediction_of(SATURDAY)
     update_shares()
 
@@ -193,7 +193,7 @@ def test_the_reset_command_sets_equal_shares_and_says_from_which_draw_on(real_dr
     assert current_shares() == pytest.approx(dict.fromkeys(STRATEGIES, 1 / 6))
 
 
-def test_before_any_draw_the_command_says_that_the_models_shares_hold() -> None:
+def test_reset_before_any_update_reports_the_models_shares() -> None:
     out, _ = call("reset_weights", "--dry-run")
 
     assert out.splitlines()[-1] == "No draw has updated the shares of v1 yet; those of its model apply."

@@ -14,7 +14,7 @@ from tests.factories import fair_history
 from tests.processes import children_of, wait_until
 
 
-def test_children_that_are_given_up_end_at_once_and_who_waits_gets_an_error() -> None:
+def test_killed_children_exit_at_once_with_an_error_for_the_caller() -> None:
     history = fair_history(900)
     request = build_request("backtest", "lstm", first=880, stop=900, seed=1)
 
@@ -39,7 +39,7 @@ run_in_subprocess(build_request("backtest", "lstm", first=880, stop=900, seed=1)
 """
 
 
-def test_a_child_ends_with_the_process_that_waits_for_it_however_soon_that_is_killed() -> None:
+def test_child_exits_with_its_killed_parent() -> None:
     parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=settings.BASE_DIR)
     try:
         wait_until(lambda: bool(children_of(parent.pid)), 20, "a child")

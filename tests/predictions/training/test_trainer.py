@@ -79,14 +79,14 @@ def test_a_fit_records_where_it_came_from_and_what_it_cost(
     assert TrainedModel.objects.active(trained.mode) == trained
 
 
-def test_the_skill_stands_beside_uniform_and_within_the_promise(trained: TrainedModel) -> None:
+def test_skill_is_relative_to_uniform_and_within_the_limit(trained: TrainedModel) -> None:
     assert trained.skill["uniform_log_loss"] == pytest.approx(19.4930, abs=1e-4)
     assert trained.skill["draws_tested"] == 200
     assert trained.skill["log_loss"] <= 19.4930 + 0.03
     assert trained.skill["skill_se"] > 0
 
 
-def test_the_same_seed_and_draws_give_the_same_law_in_another_process(
+def test_same_seed_and_draws_give_the_same_prediction_in_another_process(
     trained: TrainedModel, draw_history: DrawHistory
 ) -> None:
     again = train(trained.mode, draw_history)
@@ -95,7 +95,7 @@ def test_the_same_seed_and_draws_give_the_same_law_in_another_process(
     assert predicted_components(again, draw_history) == predicted_components(trained, draw_history)
 
 
-def test_another_seed_gives_another_law_of_all_but_hybrid_which_mixes_what_is_stored(
+def test_another_seed_changes_every_prediction_except_hybrids(
     trained: TrainedModel, draw_history: DrawHistory
 ) -> None:
     other = train(trained.mode, draw_history, seed=2)
@@ -105,7 +105,7 @@ def test_another_seed_gives_another_law_of_all_but_hybrid_which_mixes_what_is_st
     )
 
 
-def test_a_learned_law_is_one_component_of_69_and_26_weights_that_differ(
+def test_learned_prediction_is_one_component_with_differing_weights(
     trained: TrainedModel, draw_history: DrawHistory
 ) -> None:
     component = predicted_components(trained, draw_history)[0]
@@ -138,9 +138,7 @@ def test_a_mode_is_unchanged_while_draws_seed_code_and_parameters_are(
     assert unchanged_model(trained.mode, draw_history) == trained
 
 
-def test_an_unchanged_mode_is_given_out_without_a_fit(
-    trained: TrainedModel, draw_history: DrawHistory
-) -> None:
+def test_unchanged_mode_is_returned_without_a_fit(trained: TrainedModel, draw_history: DrawHistory) -> None:
     before = TrainedModel.objects.count()
 
     (training,) = train_modes([trained.mode], draw_history)
@@ -149,9 +147,7 @@ def test_an_unchanged_mode_is_given_out_without_a_fit(
     assert TrainedModel.objects.count() == before
 
 
-def test_a_mode_whose_file_was_damaged_is_not_unchanged(
-    trained: TrainedModel, draw_history: DrawHistory
-) -> None:
+def test_mode_with_a_damaged_file_is_not_unchanged(trained: TrainedModel, draw_history: DrawHistory) -> None:
     path = artefact(trained)
     content = path.read_bytes()
     try:
@@ -183,7 +179,7 @@ def test_a_damaged_artefact_is_refused_before_it_is_opened(
         aside.rename(path)
 
 
-def test_a_fit_that_takes_too_long_is_ended_and_leaves_no_row(
+def test_fit_past_its_time_limit_is_killed_and_leaves_no_row(
     trained: TrainedModel, draw_history: DrawHistory, settings: pytest.FixtureRequest
 ) -> None:
     settings.FIT_TIME_LIMIT = 1  # type: ignore[attr-defined]
@@ -214,7 +210,7 @@ def test_no_draws_at_all_are_a_named_error(db: None) -> None:
 # Activation and old artefacts
 
 
-def test_a_new_model_takes_over_and_the_old_one_stays_as_it_was(db: None) -> None:
+def test_new_model_becomes_active_and_the_old_one_is_unchanged(db: None) -> None:
     old, new = make_model("v1", active=True), make_model("v1")
     other = make_model("v2", active=True)
 
@@ -233,9 +229,7 @@ def test_two_models_of_a_mode_cannot_both_be_active(db: None) -> None:
         make_model("v1", active=True)
 
 
-def test_the_files_of_the_newest_models_and_of_the_active_one_are_kept(
-    db: None, settings: pytest.FixtureRequest
-) -> None:
+def test_files_of_newest_and_active_models_are_retained(db: None, settings: pytest.FixtureRequest) -> None:
     settings.KEEP_MODELS = 2  # type: ignore[attr-defined]
     settings.MODELS_DIR.mkdir(exist_ok=True)  # type: ignore[attr-defined]
     models = [make_model("v1", file=f"v1-{number}.json", active=number == 1) for number in range(5)]

@@ -152,7 +152,7 @@ def test_a_file_of_root_is_unreadable_to_the_service_user_and_named(folder: Path
 
 
 @AS_ROOT
-def test_a_folder_of_another_user_is_named_with_the_command_that_gives_it_back(folder: Path) -> None:
+def test_folder_of_another_user_is_reported_with_the_repair_command(folder: Path) -> None:
     index_file(folder)
     with _as_nobody(folder):
         assert clusters.started_by_hand() == []

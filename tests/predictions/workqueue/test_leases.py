@@ -36,7 +36,7 @@ def acquire(run: PipelineRun, name: str = "one") -> bool:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_eight_takers_at_once_one_wins() -> None:
+def test_only_one_of_eight_concurrent_workers_acquires_a_row() -> None:
     run = some_run()
     barrier, tokens = Barrier(8), []
 
@@ -57,7 +57,7 @@ def test_of_eight_takers_at_once_one_wins() -> None:
 
 
 @pytest.mark.django_db
-def test_who_takes_it_stands_on_the_row_with_an_end_and_a_beginning() -> None:
+def test_acquired_row_has_holder_start_and_lease_end() -> None:
     run = some_run()
     with time_machine.travel(NOON, tick=False):
         assert acquire(run, "host/7")
@@ -86,7 +86,7 @@ def test_a_lease_that_ran_out_is_anothers_and_the_first_can_write_nothing_more()
 
 
 @pytest.mark.django_db
-def test_who_has_no_token_holds_nothing_not_even_what_is_nobodys() -> None:
+def test_row_without_token_is_owned_by_no_worker() -> None:
     assert not PipelineRun.objects.renew(some_run())
 
 
@@ -102,7 +102,7 @@ def test_a_renewed_lease_holds_longer() -> None:
 
 
 @pytest.mark.django_db
-def test_what_was_begun_too_often_without_getting_further_is_not_begun_again() -> None:
+def test_row_without_attempts_left_is_not_acquired() -> None:
     run = some_run()
     for number in range(PipelineRun.MAX_ATTEMPTS):
         with time_machine.travel(NOON + number * 2 * LEASE, tick=False):
@@ -113,7 +113,7 @@ def test_what_was_begun_too_often_without_getting_further_is_not_begun_again() -
 
 
 @pytest.mark.django_db
-def test_what_got_further_may_be_begun_as_often_again() -> None:
+def test_progress_resets_the_attempts() -> None:
     run = some_run(attempts=PipelineRun.MAX_ATTEMPTS - 1)
     with time_machine.travel(NOON, tick=False):
         assert acquire(run)
@@ -125,12 +125,12 @@ def test_what_got_further_may_be_begun_as_often_again() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("status", ["completed", "failed"])
-def test_what_has_ended_is_never_taken(status: str) -> None:
+def test_finished_rows_are_never_acquired(status: str) -> None:
     assert not acquire(some_run(status=status))
 
 
 @pytest.mark.django_db
-def test_what_a_dead_holder_had_is_free_and_due_at_once_and_nothing_else_is() -> None:
+def test_release_frees_only_rows_of_the_dead_holder() -> None:
     dead, living, ended = (some_run(pipeline_run_id=name) for name in ("dead", "living", "ended"))
     acquire(dead, "host/7"), acquire(living, "host/8"), acquire(ended, "host/7")
     PipelineRun.objects.owned_by(ended).update(status="completed")
@@ -142,7 +142,7 @@ def test_what_a_dead_holder_had_is_free_and_due_at_once_and_nothing_else_is() ->
 
 
 @pytest.mark.django_db
-def test_only_what_is_free_and_overdue_is_due_and_it_is_put_off_once() -> None:
+def test_only_unleased_overdue_rows_are_postponed_once() -> None:
     with time_machine.travel(NOON, tick=False):
         run = some_run(created_at=NOON, redeliver_after=lease_expiry(NOON))
         some_run(pipeline_run_id="without a task")
@@ -154,7 +154,7 @@ def test_only_what_is_free_and_overdue_is_due_and_it_is_put_off_once() -> None:
 
 
 @pytest.mark.django_db
-def test_tasks_for_what_nobody_takes_are_sent_later_and_later_but_every_quarter_of_an_hour() -> None:
+def test_redelivery_backs_off_to_fifteen_minutes() -> None:
     run = some_run(created_at=NOON)
     for age, wait in ((0, 60), (60, 60), (120, 120), (600, 600), (86_400, 900)):
         with time_machine.travel(NOON + timedelta(seconds=age), tick=False):
@@ -162,7 +162,7 @@ def test_tasks_for_what_nobody_takes_are_sent_later_and_later_but_every_quarter_
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_thread_renews_what_is_ours_for_as_long_as_the_work_takes(
+def test_thread_renews_owned_leases_during_the_work(
     settings: pytest.FixtureRequest,
 ) -> None:
     settings.LEASE_SECONDS = 2  # type: ignore[attr-defined]
@@ -181,7 +181,7 @@ def test_waiting_after_an_outage_doubles() -> None:
     assert [backoff_delay(attempts) for attempts in (1, 2, 3, 4)] == [5, 10, 20, 40]
 
 
-def test_a_cluster_signs_with_the_name_its_watchdog_gave_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cluster_records_heartbeats_under_the_name_from_its_watchdog(monkeypatch: pytest.MonkeyPatch) -> None:
     name = f"host/1-{uuid4().hex[:6]}/heavy"
     assert lease_holder() != name
     monkeypatch.setenv("SHIOL_HOLDER", name)

@@ -24,7 +24,7 @@ def result(name: str, age: timedelta, success: bool = True) -> None:
 
 
 @time_machine.travel(NOW, tick=False)
-def test_results_good_and_bad_go_when_they_are_older_than_a_week() -> None:
+def test_results_older_than_a_week_are_deleted() -> None:
     for success in (True, False):
         result(f"old {success}", WEEK + SECOND, success)
         result(f"young {success}", WEEK - SECOND, success)
@@ -38,7 +38,7 @@ def test_results_good_and_bad_go_when_they_are_older_than_a_week() -> None:
 
 
 @time_machine.travel(NOW, tick=False)
-def test_clusters_go_when_nobody_has_seen_them_for_a_week() -> None:
+def test_clusters_not_seen_for_a_week_are_deleted() -> None:
     for age in (WEEK + SECOND, WEEK - SECOND):
         Cluster.objects.create(holder=str(age), queue="heavy", host="here", seen_at=NOW - age)
 

@@ -83,7 +83,7 @@ def test_a_purge_deletes_exactly_what_its_preview_showed(
     assert (entries.count(), {entry.action_flag for entry in entries} <= {CHANGE}) == (len(left), True)
 
 
-def test_of_a_batch_made_over_days_only_the_old_tickets_go(admin: Client) -> None:
+def test_purge_by_age_deletes_only_the_old_tickets_of_a_batch(admin: Client) -> None:
     insert_batch_tickets(some_tickets(5), "v1", "run", WEDNESDAY)
     old = PreGeneratedTicket.objects.order_by("id")[:2]
     PreGeneratedTicket.objects.filter(pk__in=[ticket.pk for ticket in old]).update(
@@ -106,7 +106,7 @@ def test_of_a_batch_made_over_days_only_the_old_tickets_go(admin: Client) -> Non
         ({"mode__exact": "v1", "draw_date": "2026-11-28"}, 1),
     ],
 )
-def test_the_lists_button_leads_to_the_purge_of_exactly_what_is_filtered(
+def test_purge_link_of_the_list_applies_its_filters(
     filtered: dict[str, str], total: int, admin: Client
 ) -> None:
     listed = admin.get(TICKETS, filtered)
@@ -117,7 +117,7 @@ def test_the_lists_button_leads_to_the_purge_of_exactly_what_is_filtered(
 
 
 @pytest.mark.usefixtures("tickets")
-def test_a_filter_that_a_purge_does_not_know_is_said_and_nothing_is_previewed(admin: Client) -> None:
+def test_purge_names_an_unsupported_filter_and_previews_nothing(admin: Client) -> None:
     past = {"created_at__gte": "2026-11-01 00:00:00+00:00", "created_at__lt": "2027-01-01 00:00:00+00:00"}
     filtered = {"mode__exact": "v1", "q": "1 2 3"} | past
     listed = admin.get(TICKETS, filtered)
@@ -139,7 +139,7 @@ def test_the_preview_counts_by_batch_and_mode(admin: Client) -> None:
     assert page.count('<td class="number">') == 3
 
 
-def test_a_purge_goes_in_chunks_and_keeps_the_counts(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_purge_runs_in_chunks_and_keeps_the_counts(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deletion, "DELETE_CHUNK", 3)
     insert_batch_tickets(some_tickets(8), "v1", "run", WEDNESDAY)
     chunks: list[int] = []
@@ -149,7 +149,7 @@ def test_a_purge_goes_in_chunks_and_keeps_the_counts(admin: Client, monkeypatch:
     assert stock() == {("run", "v1", "2026-11-25"): 0}
 
 
-def test_of_named_batches_only_these_and_only_what_else_is_asked_go(admin: Client) -> None:
+def test_purge_of_named_batches_respects_the_other_conditions(admin: Client) -> None:
     for number in (1, 2, 3):
         insert_batch_tickets(some_tickets(3, powerball=number), "v1", f"run-{number}", WEDNESDAY)
     first, second, _ = TicketBatch.objects.order_by("id")
@@ -192,7 +192,7 @@ def test_a_large_purge_is_enqueued_and_done_in_parts_by_tasks(
     assert stock() == {("run", "v1", "2026-11-25"): 0, ("other", "v2", "2026-11-28"): 2}
 
 
-def test_a_large_purge_by_age_takes_nothing_that_grows_old_while_it_waits(
+def test_large_purge_by_age_ignores_tickets_that_age_meanwhile(
     admin: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(purge, "INLINE_LIMIT", 1)
@@ -251,7 +251,7 @@ def test_a_purge_posted_with_nothing_at_all_deletes_nothing(admin: Client) -> No
 ASKED = {"modes": ["random_forest", "v1"], "batch_size": "1200", "draw_date": "2026-11-25"}
 
 
-def test_the_preview_of_an_order_makes_nothing_and_says_which_modes_cannot(admin: Client) -> None:
+def test_preview_creates_nothing_and_names_modes_without_prediction(admin: Client) -> None:
     make_prediction(draw_date=WEDNESDAY)
     insert_batch_tickets(some_tickets(3), "random_forest", "before", WEDNESDAY)
 
@@ -282,7 +282,7 @@ def test_a_confirmed_order_is_enqueued_and_logged_once(admin: Client) -> None:
     assert (entry.action_flag, entry.object_id) == (ADDITION, str(run.pk))
 
 
-def test_an_order_of_a_mode_without_a_prediction_says_why_it_failed(admin: Client) -> None:
+def test_mode_without_prediction_fails_with_its_reason(admin: Client) -> None:
     done = admin.post(GENERATE, ASKED | {"modes": "v1"}, follow=True).content.decode()
 
     assert "v1: no prediction of v1 for the draw of 2026-11-25" in done
@@ -384,7 +384,7 @@ def test_staff_without_the_permission_neither_see_open_nor_post_an_action(
     [(PURGE, "delete_pregeneratedticket", {"mode": "v1"}), (GENERATE, "add_generationrun", ASKED)],
 )
 @pytest.mark.usefixtures("tickets")
-def test_staff_with_the_permission_see_and_post_it(
+def test_staff_with_permission_can_open_and_submit_the_page(
     page: str, permission: str, asked: dict[str, object]
 ) -> None:
     keeper = staff_who_may(permission)

@@ -69,7 +69,7 @@ def test_claims_are_found_by_client_mode_and_draw_newest_first(admin: Client, cl
     assert " results " not in page
 
 
-def test_the_list_of_claims_neither_counts_nor_asks_for_each_client(
+def test_claim_list_neither_counts_rows_nor_queries_each_client(
     admin: Client, claims: list[Claim], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tickets.admin.tickets.RESULT_LIMIT", 3)
@@ -85,9 +85,7 @@ def test_the_list_of_claims_neither_counts_nor_asks_for_each_client(
     assert len(page.context["cl"].result_list) == 3
 
 
-def test_the_page_of_a_claim_shows_its_numbers_when_their_rows_are_gone(
-    admin: Client, claims: list[Claim]
-) -> None:
+def test_claim_page_shows_numbers_of_deleted_tickets(admin: Client, claims: list[Claim]) -> None:
     claims[0].tickets.all().delete()
 
     shown = admin.get(f"{CLAIMS}{claims[0].pk}/change/")
@@ -101,7 +99,7 @@ def test_the_page_of_a_claim_shows_its_numbers_when_their_rows_are_gone(
     assert f'<a href="{change(claims[0].client)}">shop</a>' in page
 
 
-def test_what_a_draw_has_hit_is_marked_among_a_claims_balls(admin: Client, claims: list[Claim]) -> None:
+def test_matching_balls_of_a_claim_are_marked(admin: Client, claims: list[Claim]) -> None:
     make_draw(WEDNESDAY, (2, 4, 33, 41, 60), powerball=1)
 
     page = heard_of(admin.get(f"{CLAIMS}{claims[0].pk}/change/"))

@@ -100,12 +100,12 @@ def test_a_bad_value_is_named_and_nothing_is_stored(
 
 
 @pytest.mark.parametrize("modes", [[], "v1", ["v1", "v1"], ["best"], [1], {"v1": 1}], ids=str)
-def test_the_model_itself_wants_known_modes(modes: object) -> None:
+def test_model_rejects_unknown_modes(modes: object) -> None:
     with pytest.raises(Exception, match=r"Modes|blank"):
         ApiClient(name="shop", modes=modes).full_clean()
 
 
-def test_a_change_is_stored_and_keeps_todays_use(admin: Client) -> None:
+def test_change_is_stored_and_keeps_todays_quota_usage(admin: Client) -> None:
     client = make_client(daily_quota=10)
     insert_batch_tickets(some_tickets(5), "v1", draw_date=WEDNESDAY)
     claim_tickets(client, ClaimRequest("v1", 5), "one")
@@ -118,7 +118,7 @@ def test_a_change_is_stored_and_keeps_todays_use(admin: Client) -> None:
     assert "5 of 250 tickets used; resets at 2026-11-25 05:00 UTC, midnight in New York." in page
 
 
-def test_the_list_shows_what_each_may_and_has_done_today(admin: Client) -> None:
+def test_list_shows_limits_and_todays_usage_of_each_client(admin: Client) -> None:
     client = make_client(daily_quota=1500, rate=2000)
     make_client("narrow", modes=["v2"], active=False)
     insert_batch_tickets(some_tickets(20), "v1", draw_date=WEDNESDAY)
@@ -139,7 +139,7 @@ def test_the_list_shows_what_each_may_and_has_done_today(admin: Client) -> None:
         assert cell in page
 
 
-def test_the_list_asks_as_many_queries_for_many_clients_as_for_one(admin: Client) -> None:
+def test_number_of_queries_does_not_depend_on_the_clients(admin: Client) -> None:
     counts = []
     for number in range(2):
         make_key(make_client(f"first-{number}"))
@@ -156,7 +156,7 @@ def test_the_list_asks_as_many_queries_for_many_clients_as_for_one(admin: Client
 # Deleting
 
 
-def test_a_client_with_claims_is_not_deleted_and_the_page_says_why(admin: Client) -> None:
+def test_client_with_claims_cannot_be_deleted_and_the_page_says_why(admin: Client) -> None:
     client = make_client()
     insert_batch_tickets(some_tickets(5), "v1", draw_date=WEDNESDAY)
     claim_tickets(client, ClaimRequest("v1", 5), "one")

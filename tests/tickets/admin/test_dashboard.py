@@ -110,7 +110,7 @@ def test_a_mode_fails_as_long_as_its_newest_ended_batch_is_a_failed_one() -> Non
     assert shown.last_failure.error == "no room"
 
 
-def test_the_newest_twenty_batches_are_told_however_many_failed_since() -> None:
+def test_newest_twenty_batches_are_listed_despite_later_failures() -> None:
     make_prediction()
     first = made()
     batches = [made(5, finished_at=NOW + timedelta(minutes=minute)) for minute in range(1, 22)]
@@ -124,7 +124,7 @@ def test_the_newest_twenty_batches_are_told_however_many_failed_since() -> None:
     assert len(history.failed) == 20
 
 
-def test_a_day_counts_the_batches_that_ended_on_it_and_the_error_rate_seven_of_them() -> None:
+def test_days_count_finished_batches_and_the_error_rate_covers_seven() -> None:
     make_prediction()
     make_prediction("v1")
     made(20, finished_at=datetime(2026, 11, 23, 23, 59, 59, tzinfo=UTC))
@@ -152,7 +152,7 @@ def test_tickets_handed_in_are_no_work_of_the_batches() -> None:
     assert sum(day.ready for day in recent_days(NOW)) == 0
 
 
-def test_what_runs_is_told_with_its_progress_and_what_waits_with_its_age() -> None:
+def test_running_work_shows_progress_and_waiting_work_its_age() -> None:
     make_prediction()
     batch = queued_batch(size=400, generated=100, stored=100, rate=50.0)
     TicketBatch.objects.acquire(batch.pk, "me")
@@ -180,7 +180,7 @@ def test_what_runs_is_told_with_its_progress_and_what_waits_with_its_age() -> No
     assert not work.is_idle
 
 
-def test_a_batch_passed_on_between_two_tasks_is_under_way_and_waits_for_nobody() -> None:
+def test_batch_requeued_between_two_tasks_counts_as_in_progress() -> None:
     make_prediction()
     queued_batch(started_at=NOW - timedelta(hours=1), created_at=NOW - timedelta(hours=1))
 
@@ -189,7 +189,7 @@ def test_a_batch_passed_on_between_two_tasks_is_under_way_and_waits_for_nobody()
     assert (len(work.batches), work.waiting, work.oldest_waiting_seconds) == (1, 0, None)
 
 
-def test_skill_and_prizes_stand_beside_chance() -> None:
+def test_skill_and_prizes_are_compared_with_chance() -> None:
     make_backtest({"v1": (0.01, 0.001), "lstm": (-0.02, 0.5)})
     insert_batch_tickets(some_tickets(4), "v1", draw_date=date(2026, 11, 23))
     make_draw(date(2026, 11, 23), (1, 2, 3, 40, 50), 9)
@@ -248,7 +248,7 @@ def test_a_chart_without_values_is_a_text() -> None:
 # The page
 
 
-def test_the_page_shows_what_runs_what_is_in_stock_and_what_is_wrong() -> None:
+def test_page_shows_work_stock_and_diagnostics() -> None:
     make_prediction()
     made(20)
     batch = queued_batch(size=400, generated=100, stored=100, rate=50.0)
@@ -267,7 +267,7 @@ def test_the_page_shows_what_runs_what_is_in_stock_and_what_is_wrong() -> None:
     assert 'data-refresh-seconds="3"' in page
 
 
-def test_each_trouble_mode_and_batch_leads_to_what_the_person_may_do_about_it() -> None:
+def test_diagnostics_modes_and_batches_link_to_permitted_actions() -> None:
     make_prediction()
     broken = failed()
     running = queued_batch(size=400)
@@ -292,14 +292,14 @@ def test_each_trouble_mode_and_batch_leads_to_what_the_person_may_do_about_it() 
     assert {way: may_act.get(way).status_code for way in ways} == dict.fromkeys(ways, 200)
 
 
-def test_when_nothing_runs_the_page_is_asked_for_less_often() -> None:
+def test_idle_dashboard_refreshes_less_often() -> None:
     page = text_of(superuser().get(PAGE))
 
     assert "<p>Idle</p>" in page
     assert 'data-refresh-seconds="15"' in page
 
 
-def test_the_page_costs_at_most_25_queries_whatever_it_shows() -> None:
+def test_page_needs_at_most_25_queries() -> None:
     client = staff_who_may("add_draw")
     make_prediction()
     made()
@@ -316,7 +316,7 @@ def test_the_page_costs_at_most_25_queries_whatever_it_shows() -> None:
     assert len(queries) <= 25
 
 
-def test_who_may_not_see_batches_is_refused_and_not_shown_the_way() -> None:
+def test_staff_without_permission_see_neither_dashboard_nor_link() -> None:
     nobody = client_of("nobody")
 
     assert nobody.get(PAGE).status_code == 403
@@ -330,7 +330,7 @@ def test_who_may_not_see_batches_is_refused_and_not_shown_the_way() -> None:
     assert "/admin/predictions/draw/import/" not in page
 
 
-def test_the_page_asks_no_other_server_for_anything_and_has_nothing_inline() -> None:
+def test_page_has_no_foreign_requests_and_no_inline_code() -> None:
     page = superuser().get(PAGE)
     source = page.content.decode()
 
@@ -341,7 +341,7 @@ def test_the_page_asks_no_other_server_for_anything_and_has_nothing_inline() -> 
     assert "'unsafe-inline'" not in page.headers["Content-Security-Policy"]
 
 
-def test_the_page_s_files_are_there_and_weigh_under_200_kb_with_it() -> None:
+def test_page_and_its_files_are_under_200_kb() -> None:
     page = superuser().get(PAGE).content
     names = re.findall(rb'(?:src|href)="/static/[0-9a-f]+/([^"]+\.(?:js|css))"', page)
 

@@ -49,7 +49,7 @@ def sold_lately(mode: str = "v1", claims: int = 30) -> None:
     insert_batch_tickets(some_tickets(8 * claims + 45), mode, draw_date=WEDNESDAY)
 
 
-def test_where_nothing_was_ever_claimed_the_page_says_so(admin: Client) -> None:
+def test_demand_page_without_claims_says_so(admin: Client) -> None:
     page = admin.get(PAGE).content.decode()
 
     assert "<title>Demand" in page
@@ -60,7 +60,7 @@ def test_where_nothing_was_ever_claimed_the_page_says_so(admin: Client) -> None:
     assert "Last hours" not in page
 
 
-def test_a_mode_s_stock_stands_beside_what_is_expected_of_it(admin: Client) -> None:
+def test_stock_is_compared_with_expected_demand(admin: Client) -> None:
     make_prediction("v1")
     sold_lately()
     count_claims("v1", NOW.replace(minute=0), shard=1, claims=0, tickets=0, refused=3)
@@ -86,7 +86,7 @@ def test_a_mode_s_stock_stands_beside_what_is_expected_of_it(admin: Client) -> N
         assert f">{text}</td>" in page
 
 
-def test_what_is_ordered_is_coming_and_no_longer_lacking() -> None:
+def test_ordered_tickets_are_on_order_and_no_longer_short() -> None:
     make_prediction()
     queued_batch(60)
     count_claims("random_forest", claims=0, tickets=0, refused=1)
@@ -94,7 +94,7 @@ def test_what_is_ordered_is_coming_and_no_longer_lacking() -> None:
     assert (row("random_forest")["on_order"], row("random_forest")["short_by"]) == ("60", "40")
 
 
-def test_it_says_why_a_mode_is_not_replenished() -> None:
+def test_demand_page_says_why_a_mode_is_not_replenished() -> None:
     for mode in ("random_forest", "lstm", "v1"):
         make_prediction(mode)
     ModePolicy.objects.filter(mode="lstm").update(paused=True)
@@ -118,7 +118,7 @@ def test_a_stock_that_is_large_enough_lasts_until_the_cut_off() -> None:
     assert row("v1")["lasts"] == "until the cut-off"
 
 
-def test_after_the_cut_off_it_says_that_nothing_is_ordered(admin: Client) -> None:
+def test_demand_page_says_that_nothing_is_ordered_after_sales_close(admin: Client) -> None:
     sold_lately()
     with time_machine.travel(datetime(2026, 11, 26, 3, 5, tzinfo=UTC), tick=False):
         page = admin.get(PAGE).content.decode()
@@ -128,7 +128,7 @@ def test_after_the_cut_off_it_says_that_nothing_is_ordered(admin: Client) -> Non
     assert (shown["reorder_point"], shown["short_by"], shown["lasts"]) == ("0", "0", "-")
 
 
-def test_the_last_hours_are_told_and_plotted_whichever_draw_they_were_for(admin: Client) -> None:
+def test_last_hours_are_listed_and_plotted_for_all_draws(admin: Client) -> None:
     hour = NOW.replace(minute=0)
     for shard in range(2):
         count_claims("v1", hour, shard=shard, claims=6, tickets=21, refused=shard)
@@ -147,13 +147,13 @@ def test_the_last_hours_are_told_and_plotted_whichever_draw_they_were_for(admin:
     assert page.count("<polyline") == 2
 
 
-def test_a_mode_claimed_long_ago_is_no_picture(admin: Client) -> None:
+def test_mode_claimed_long_ago_has_no_chart(admin: Client) -> None:
     count_claims("v1", NOW - timedelta(days=6), date(2026, 11, 18))
 
     assert "No claims in the last two days." in admin.get(PAGE).content.decode()
 
 
-def test_nothing_in_it_needs_an_inline_style_and_its_own_is_found(admin: Client) -> None:
+def test_demand_page_has_no_inline_style_and_its_stylesheet_exists(admin: Client) -> None:
     sold_lately()
 
     page = admin.get(PAGE).content.decode()
@@ -165,7 +165,7 @@ def test_nothing_in_it_needs_an_inline_style_and_its_own_is_found(admin: Client)
     assert finders.find("tickets/demand.css")
 
 
-def test_it_is_for_those_who_may_look_and_nobody_changes_a_count() -> None:
+def test_demand_page_needs_view_permission_and_is_read_only() -> None:
     count = count_claims("v1")
     looking, stranger = staff_who_may(), client_of("stranger")
 

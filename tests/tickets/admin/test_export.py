@@ -86,7 +86,7 @@ def as_exported(one: PreGeneratedTicket) -> dict[str, Any]:
         ("mode__exact=lstm", {"mode": "lstm"}),
     ],
 )
-def test_every_row_of_what_is_filtered_is_exported_oldest_first(
+def test_all_filtered_rows_are_exported_oldest_first(
     query: str, asked: dict[str, Any], cut_off: bool, admin: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if cut_off:  # then the keys are not known before
@@ -157,7 +157,7 @@ def test_no_sheet_computes_a_text_and_json_is_exact(admin: Client) -> None:
 
 
 @pytest.mark.usefixtures("tickets")
-def test_the_page_says_how_many_which_and_in_which_columns(
+def test_export_page_shows_row_count_filters_and_columns(
     admin: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     button = 'href="/admin/tickets/pregeneratedticket/export/?mode__exact=v1"'
@@ -205,7 +205,7 @@ def test_an_unknown_format_is_an_error_that_names_the_known(admin: Client) -> No
 
 
 @pytest.mark.parametrize("page", [TICKETS, BATCHES, CLAIMS, DRAWS])
-def test_who_may_look_may_export_and_nobody_else(page: str) -> None:
+def test_export_needs_view_permission(page: str) -> None:
     assert staff_who_may().post(f"{page}export/", {"format": "csv"}).status_code == 200
     stranger = client_of("stranger")
     assert stranger.get(f"{page}export/").status_code == 403

@@ -37,7 +37,7 @@ def quota_call(key: str) -> int:
     return Client().get("/api/v1/quota", headers={"Authorization": f"Api-Key {key}"}).status_code
 
 
-def test_a_key_is_made_and_shown_once_on_a_page_that_nothing_keeps(admin: Client) -> None:
+def test_new_key_is_shown_once_on_an_uncached_page(admin: Client) -> None:
     client = make_client()
     asked = {"client": "shop", "name": "till 3", "last_day": "2026-12-31"}
 
@@ -68,7 +68,7 @@ def test_a_key_is_made_and_shown_once_on_a_page_that_nothing_keeps(admin: Client
         assert secret not in admin.get(address).content.decode()
 
 
-def test_the_same_order_again_makes_no_second_key_and_shows_none(admin: Client) -> None:
+def test_repeated_submission_creates_and_shows_no_second_key(admin: Client) -> None:
     make_client()
     order = {"client": "shop", "begins": "abcd1234"}
     text = admin.post(MAKE, order).context["text"]
@@ -81,7 +81,7 @@ def test_the_same_order_again_makes_no_second_key_and_shows_none(admin: Client) 
     assert LogEntry.objects.count() == 1
 
 
-def test_a_key_may_be_without_name_and_end(admin: Client) -> None:
+def test_key_can_lack_name_and_expiry(admin: Client) -> None:
     make_client()
 
     page = admin.post(MAKE, {"client": "shop"})
@@ -122,7 +122,7 @@ def test_the_last_day_ends_at_midnight_in_new_york() -> None:
         make_named_key(make_client(), "late", NOON)
 
 
-def test_the_clients_page_lists_keys_by_what_they_begin_with_and_never_a_hash(admin: Client) -> None:
+def test_client_page_lists_key_prefixes_and_never_a_hash(admin: Client) -> None:
     client = make_client()
     texts = [make_key(client, name="till 1"), make_key(client, revoked=True)]
     texts.append(make_key(client, expiry_date=NOON))
@@ -171,7 +171,7 @@ def test_a_whole_key_is_no_beginning_and_the_error_repeats_no_more_than_that(adm
 
 
 @pytest.mark.parametrize(("page", "permission"), [(MAKE, "add_apikey"), (REVOKE, "change_apikey")])
-def test_keys_are_made_and_revoked_only_by_those_who_may(page: str, permission: str) -> None:
+def test_creating_and_revoking_keys_needs_permission(page: str, permission: str) -> None:
     client = make_client()
     order = {"client": "shop", "begins": make_key(client)[:8] if page == REVOKE else "abcd1234"}
     stranger = staff_who_may("change_apiclient")
@@ -186,6 +186,6 @@ def test_keys_are_made_and_revoked_only_by_those_who_may(page: str, permission: 
     assert ApiKey.objects.filter(revoked=False).count() == (0 if page == REVOKE else 1)
 
 
-def test_the_librarys_own_page_of_keys_is_gone(admin: Client) -> None:
+def test_key_page_of_the_library_is_not_registered(admin: Client) -> None:
     assert admin.get("/admin/rest_framework_api_key/apikey/").status_code == 404
     assert "rest_framework_api_key" not in admin.get("/admin/").content.decode()

@@ -45,7 +45,7 @@ def opened(client: Client, page: str, come_from: str = "") -> Any:
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_every_list_is_opened_again_as_it_was_left_and_cleared_from_within(name: str, admin: Client) -> None:
+def test_lists_restore_their_filters_and_can_be_cleared(name: str, admin: Client) -> None:
     page = f"/admin/{name}/"
     asked = "?o=1&p=0&q=" if name.startswith("django_q") else "?o=-1&p=0&q="
 
@@ -112,7 +112,7 @@ def test_a_remembered_filter_that_has_become_bad_is_forgotten_and_does_not_loop(
         (f"{TICKETS}?draw_month=2026-11&mode__exact=v1", "Filtered: mode v1, draw month 2026-11 · clear"),
     ],
 )
-def test_what_a_list_is_filtered_by_stands_above_it(page: str, said: str, admin: Client) -> None:
+def test_active_filters_are_shown_above_the_list(page: str, said: str, admin: Client) -> None:
     assert said in heard_of(admin.get(page))
     assert "Filtered:" not in heard_of(admin.get(page.partition("?")[0]))
 

@@ -81,7 +81,7 @@ def batch_of(run_id: str, mode: str) -> TicketBatch:
 
 
 @pytest.mark.usefixtures("rows")
-def test_a_cluster_whose_watchdog_fell_silent_is_not_called_running(superuser: Client) -> None:
+def test_cluster_with_a_silent_watchdog_is_not_shown_as_running(superuser: Client) -> None:
     page = superuser.get(address(Cluster, "changelist")).content.decode()
 
     assert page.count(">running</td>") == 1
@@ -89,7 +89,7 @@ def test_a_cluster_whose_watchdog_fell_silent_is_not_called_running(superuser: C
 
 
 @pytest.mark.usefixtures("rows")
-def test_a_batch_that_is_being_made_shows_its_rate_and_the_time_left(superuser: Client) -> None:
+def test_running_batch_shows_rate_and_remaining_time(superuser: Client) -> None:
     batch = batch_of("pipe-1", "random_forest")
     TicketBatch.objects.filter(pk=batch.pk).update(
         status="running", requested=90_003, generated=3, stored=3, rate=30_000.0
@@ -135,7 +135,7 @@ def test_lists_can_be_searched_and_filtered(
 
 
 @pytest.mark.usefixtures("rows")
-def test_the_pages_show_what_a_person_looks_for(superuser: Client) -> None:
+def test_pages_show_the_important_figures(superuser: Client) -> None:
     draws = heard_of(superuser.get(address(Draw, "changelist")))
     assert "3 18 36 41 54 Powerball 7" in draws
     models = superuser.get(address(TrainedModel, "changelist")).content.decode()
@@ -186,7 +186,7 @@ def test_nothing_can_be_added_changed_or_deleted_even_by_post(model: type[Model]
 
 
 @pytest.mark.usefixtures("rows")
-def test_the_purge_page_says_how_many_tickets_will_go_and_deletes_none(superuser: Client) -> None:
+def test_purge_page_shows_the_count_and_deletes_nothing(superuser: Client) -> None:
     batch = batch_of("pipe-2", "v2")
 
     response = superuser.get(PURGE, {"batches": batch.pk})
@@ -238,7 +238,7 @@ def test_selected_batches_are_purged_together_by_way_of_the_preview(superuser: C
 
 
 @pytest.mark.usefixtures("rows")
-def test_the_list_and_the_batchs_page_offer_the_purge_to_those_who_may(superuser: Client) -> None:
+def test_purge_is_offered_on_list_and_batch_page_with_permission(superuser: Client) -> None:
     batch = batch_of("pipe-2", "v2")
 
     assert f'value="{ACTION}"' in superuser.get(BATCHES).content.decode()
@@ -247,7 +247,7 @@ def test_the_list_and_the_batchs_page_offer_the_purge_to_those_who_may(superuser
 
 
 @pytest.mark.usefixtures("rows")
-def test_staff_who_may_only_look_are_neither_offered_nor_allowed_a_purge(viewer: Client) -> None:
+def test_purge_is_neither_offered_nor_allowed_without_permission(viewer: Client) -> None:
     batch = batch_of("pipe-2", "v2")
 
     page = viewer.get(BATCHES)
@@ -263,7 +263,7 @@ def test_staff_who_may_only_look_are_neither_offered_nor_allowed_a_purge(viewer:
 
 
 @pytest.mark.usefixtures("rows")
-def test_staff_who_may_delete_tickets_may_purge() -> None:
+def test_staff_with_delete_permission_can_purge() -> None:
     may = Permission.objects.filter(codename__in=["view_ticketbatch", "delete_pregeneratedticket"])
     keeper = client_of("keeper", *may)
 

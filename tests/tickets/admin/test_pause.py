@@ -26,7 +26,7 @@ def logged() -> list[tuple[str, str]]:
     return [(entry.object_repr, entry.get_change_message()) for entry in entries]
 
 
-def test_the_preview_says_what_stops_and_what_is_made_all_the_same(admin: Client) -> None:
+def test_pause_preview_lists_what_stops_and_what_continues(admin: Client) -> None:
     make_prediction()
     batch = queued_batch(10)
 
@@ -61,7 +61,7 @@ def test_a_confirmed_pause_leaves_the_modes_out_until_they_are_resumed(admin: Cl
     assert logged() == [("v1", "Paused."), ("random_forest", "Paused."), ("v1", "Resumed.")]
 
 
-def test_what_is_so_already_need_not_be_confirmed(admin: Client) -> None:
+def test_no_confirmation_is_needed_without_a_change(admin: Client) -> None:
     assert 'value="Resume ' not in text_of(admin.get(RESUME, TWO))
     ModePolicy.objects.update(paused=True)
     page = text_of(admin.get(PAUSE, TWO))
@@ -81,7 +81,7 @@ def test_the_selected_and_a_modes_page_lead_to_the_preview(admin: Client) -> Non
 
 
 @pytest.mark.parametrize("page", [PAUSE, RESUME])
-def test_only_who_may_change_policies_may(page: str) -> None:
+def test_pause_needs_permission_to_change_policies(page: str) -> None:
     ModePolicy.objects.filter(mode="v1").update(paused=page == RESUME)
     before, stranger = paused(), staff_who_may("change_ticketbatch")
 

@@ -27,7 +27,7 @@ def values() -> list[tuple[object, ...]]:
     return list(ModePolicy.objects.values_list(*fields))
 
 
-def test_the_list_shows_every_mode_with_what_holds_for_it(keeper: Client) -> None:
+def test_list_shows_the_effective_policy_of_every_mode(keeper: Client) -> None:
     ModePolicy.objects.filter(mode="v1").update(batch_size=250000, max_ready=3_333, paused=True)
 
     page = keeper.get(LIST).content.decode()
@@ -85,7 +85,7 @@ def test_the_mode_itself_cannot_be_changed(keeper: Client, address: str) -> None
         ({"priority": "9" * 5000}, f"Priority: &#x27;{'9' * 40}&#x27; is not allowed"),
     ],
 )
-def test_a_bad_value_is_named_with_its_field_and_what_is_allowed(
+def test_invalid_value_is_named_with_field_and_allowed_values(
     change: dict[str, str], error: str, keeper: Client, address: str
 ) -> None:
     before = values()
@@ -105,7 +105,7 @@ def test_there_is_nothing_to_add_or_to_delete(keeper: Client, address: str) -> N
     assert len(values()) == 5
 
 
-def test_staff_who_may_only_look_change_nothing(address: str) -> None:
+def test_staff_with_view_permission_cannot_change_policies(address: str) -> None:
     stranger, before = staff_who_may("view_modepolicy", "change_generationrun"), values()
 
     assert 'name="_save"' not in stranger.get(address).content.decode()

@@ -52,9 +52,7 @@ def stock() -> list[tuple[str, int]]:
     return [(batch.mode, batch.stored) for batch in batches]
 
 
-def test_the_preview_says_what_is_made_of_what_and_what_goes_and_what_stays(
-    old: TicketBatch, admin: Client
-) -> None:
+def test_regeneration_preview_lists_new_deleted_and_kept_tickets(old: TicketBatch, admin: Client) -> None:
     page = text_of(admin.get(REGENERATE, {"mode": "v1", "draw_date": "2026-11-25"}))
 
     assert (
@@ -97,7 +95,7 @@ def test_the_old_tickets_are_the_stock_until_the_new_batch_is_ready_and_then_the
 
 
 @pytest.mark.parametrize("end", ["cancelled", "failed"])
-def test_a_new_batch_that_comes_to_nothing_replaces_nothing_until_it_is_tried_again(
+def test_failed_regeneration_replaces_nothing_until_it_is_retried(
     end: str, old: TicketBatch, admin: Client
 ) -> None:
     admin.post(REGENERATE, ASKED)
@@ -114,9 +112,7 @@ def test_a_new_batch_that_comes_to_nothing_replaces_nothing_until_it_is_tried_ag
     assert stock() == [("v1", 3), ("v2", 4), ("v1", 197)]
 
 
-def test_a_batch_that_is_being_made_is_not_replaced_and_the_preview_says_so(
-    old: TicketBatch, admin: Client
-) -> None:
+def test_running_batch_is_not_replaced_and_the_preview_says_so(old: TicketBatch, admin: Client) -> None:
     BatchTicketGenerator(10, ["v1"]).generate_batch("other-order", draw_date=WEDNESDAY)
     unfinished = TicketBatch.objects.get(run__pipeline_run_id="other-order")
     TicketBatch.objects.filter(pk=unfinished.pk).update(generated=5, stored=5)
@@ -129,7 +125,7 @@ def test_a_batch_that_is_being_made_is_not_replaced_and_the_preview_says_so(
     assert TicketBatch.objects.get(run__pipeline_run_id__startswith="admin-").replaces == [old.pk]
 
 
-def test_without_a_stock_the_policy_says_how_many(admin: Client) -> None:
+def test_regeneration_without_stock_uses_the_policys_batch_size(admin: Client) -> None:
     make_prediction("v1")
     ModePolicy.objects.filter(mode="v1").update(batch_size=2_500)
 
@@ -151,7 +147,7 @@ def test_without_a_stock_the_policy_says_how_many(admin: Client) -> None:
         ("v1", "2025-12-22", "the draw of 2025-12-22 is over."),
     ],
 )
-def test_what_cannot_be_regenerated_is_refused_with_the_reason(
+def test_impossible_regeneration_is_refused_with_the_reason(
     mode: str, day: str, reason: str, old: TicketBatch, admin: Client
 ) -> None:
     make_prediction("random_forest")
@@ -166,9 +162,7 @@ def test_what_cannot_be_regenerated_is_refused_with_the_reason(
 
 
 @pytest.mark.parametrize("permission", ["add_generationrun", "delete_pregeneratedticket"])
-def test_who_may_only_make_or_only_delete_tickets_may_not_regenerate(
-    permission: str, old: TicketBatch
-) -> None:
+def test_regeneration_needs_both_add_and_delete_permission(permission: str, old: TicketBatch) -> None:
     stranger = staff_who_may(permission)
 
     assert REGENERATE not in stranger.get("/admin/tickets/generationrun/").content.decode()
@@ -176,7 +170,7 @@ def test_who_may_only_make_or_only_delete_tickets_may_not_regenerate(
         assert response.status_code == 403
 
 
-def test_who_may_do_both_may(old: TicketBatch) -> None:
+def test_regeneration_is_allowed_with_both_permissions(old: TicketBatch) -> None:
     keeper = staff_who_may("add_generationrun", "delete_pregeneratedticket")
 
     assert REGENERATE in keeper.get("/admin/tickets/generationrun/").content.decode()

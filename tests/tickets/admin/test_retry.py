@@ -72,9 +72,7 @@ def test_the_retry_page_offers_all_that_failed_for_draws_to_come_and_changes_not
     assert (states(), OrmQ.objects.count()) == (["failed"] * 3, 0)
 
 
-def test_confirmed_the_batches_shown_are_queued_again_and_logged_and_go_on_where_they_were(
-    failed: TicketBatch, admin: Client
-) -> None:
+def test_confirmed_batches_are_requeued_logged_and_resumed(failed: TicketBatch, admin: Client) -> None:
     done = text_of(admin.post(RETRY, {"batches": failed.pk}, follow=True))
 
     assert f"1 batch queued again: batch {failed.pk} of random_forest." in done
@@ -85,7 +83,7 @@ def test_confirmed_the_batches_shown_are_queued_again_and_logged_and_go_on_where
     assert (failed.status, failed.generated) == ("ready", 300)
 
 
-def test_what_changed_its_state_since_the_preview_is_named_and_nothing_is_done_twice(
+def test_batch_changed_since_the_preview_is_named_and_skipped(
     failed: TicketBatch, without_a_law: TicketBatch, admin: Client
 ) -> None:
     retry_batch(failed)
@@ -103,7 +101,7 @@ def test_what_changed_its_state_since_the_preview_is_named_and_nothing_is_done_t
     assert (OrmQ.objects.count(), len(logged())) == (1, 1)
 
 
-def test_a_batch_whose_draw_is_over_is_tried_again_only_when_named_and_with_a_warning(admin: Client) -> None:
+def test_batch_of_a_past_draw_is_retried_only_if_named_with_a_warning(admin: Client) -> None:
     make_prediction()
     past = queued_batch(10, status="failed", draw_date="2025-12-20")
 
@@ -131,7 +129,7 @@ def test_a_confirmation_takes_no_batch_that_its_preview_did_not_show(
 # Cancel
 
 
-def test_what_is_queued_is_cancelled_by_name_and_keeps_its_tickets(admin: Client) -> None:
+def test_queued_batch_is_cancelled_and_keeps_its_tickets(admin: Client) -> None:
     make_prediction()
     batch = queued_batch(300, generated=100, stored=100)
 
@@ -147,7 +145,7 @@ def test_what_is_queued_is_cancelled_by_name_and_keeps_its_tickets(admin: Client
     assert logged() == [(str(batch.pk), "Cancelled; 100 stored tickets kept.")]
 
 
-def test_what_a_worker_is_making_stops_at_its_next_chunk(admin: Client) -> None:
+def test_cancelled_running_batch_stops_at_its_next_chunk(admin: Client) -> None:
     make_prediction()
     batch = queued_batch(300, chunk_size=100)
 
@@ -187,7 +185,7 @@ def test_the_selected_and_a_batchs_page_lead_to_the_preview(failed: TicketBatch,
 
 
 @pytest.mark.parametrize("page", [RETRY, CANCEL])
-def test_only_who_may_change_batches_may_retry_or_cancel_them(page: str, failed: TicketBatch) -> None:
+def test_retry_and_cancel_need_the_change_permission(page: str, failed: TicketBatch) -> None:
     stranger, keeper = staff_who_may("delete_pregeneratedticket"), superuser()
     queued = queued_batch(10, seed=8)
     asked = {"batches": f"{failed.pk} {queued.pk}"}

@@ -36,7 +36,7 @@ def batch_of(run_id: str) -> TicketBatch:
 
 
 @pytest.mark.usefixtures("scores")
-def test_the_list_shows_money_beside_its_expectation_and_each_mode_over_its_draws(admin: Client) -> None:
+def test_list_compares_prizes_with_expectation_per_mode(admin: Client) -> None:
     shown = admin.get(SCORES)
     page = shown.content.decode()
 
@@ -84,9 +84,7 @@ def test_scores_are_filtered_by_mode_and_draw(query: str, found: int, admin: Cli
 
 @pytest.mark.usefixtures("scores")
 @pytest.mark.parametrize("page", ["batchscore", "ticketbatch"])
-def test_a_scores_page_and_its_batchs_show_the_tiers_and_that_one_draw_says_nothing(
-    page: str, admin: Client
-) -> None:
+def test_pages_show_prize_tiers_and_that_one_draw_proves_nothing(page: str, admin: Client) -> None:
     shown = admin.get(f"/admin/tickets/{page}/{batch_of('run-1').pk}/change/")
     text = shown.content.decode()
 
@@ -103,7 +101,7 @@ def test_a_scores_page_and_its_batchs_show_the_tiers_and_that_one_draw_says_noth
 
 
 @pytest.mark.usefixtures("scores")
-def test_a_score_against_corrected_numbers_says_so(admin: Client) -> None:
+def test_score_against_corrected_numbers_is_marked(admin: Client) -> None:
     Draw.objects.filter(draw_date=WEDNESDAY).update(powerball=8)
 
     text = admin.get(f"{SCORES}{batch_of('run-1').pk}/change/").content.decode()

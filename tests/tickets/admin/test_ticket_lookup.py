@@ -50,7 +50,7 @@ def tickets(monkeypatch: pytest.MonkeyPatch) -> None:
         {"pipeline_run_id": "run-c", "mode": "v1", "draw_date": SATURDAY},
     ],
 )
-def test_they_are_the_newest_of_all_that_have_what_is_asked(asked: dict[str, object]) -> None:
+def test_lookup_returns_the_newest_matching_tickets(asked: dict[str, object]) -> None:
     rows = list(PreGeneratedTicket.objects.filter(**asked).order_by("-id"))
     assert PreGeneratedTicket.objects.count() > 50
 
@@ -67,7 +67,7 @@ def test_they_are_the_newest_of_all_that_have_what_is_asked(asked: dict[str, obj
 
 @pytest.mark.usefixtures("tickets")
 @pytest.mark.parametrize("asked", [{}, {"mode": "v1"}])
-def test_an_age_is_asked_beside_everything_else(asked: dict[str, object]) -> None:
+def test_age_filter_combines_with_other_filters(asked: dict[str, object]) -> None:
     keys = list(PreGeneratedTicket.objects.filter(**asked).order_by("id").values_list("pk", flat=True))
     old, young = keys[: len(keys) // 2], keys[len(keys) // 2 :]
     PreGeneratedTicket.objects.filter(pk__in=old).update(created_at="2026-11-01T00:00:00Z")

@@ -86,7 +86,7 @@ def test_numbers_are_read_in_any_order(text: str, wanted: NumberQuery) -> None:
         ("9" * 40, "is not a ticket number"),
     ],
 )
-def test_what_is_no_ticket_is_refused_with_the_reason(text: str, reason: str) -> None:
+def test_invalid_numbers_are_rejected_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason.replace("+", r"\+").replace(".", r"\.")):
         parse_number_query(text)
 
@@ -148,7 +148,7 @@ def test_filters_join(query: dict[str, str], count: int, admin: Client) -> None:
 
 
 @pytest.mark.usefixtures("tickets")
-def test_tickets_are_balls_that_can_be_heard_and_a_held_draws_hits_are_marked(admin: Client) -> None:
+def test_tickets_have_accessible_balls_and_marked_hits(admin: Client) -> None:
     make_draw(WEDNESDAY, (5, 12, 33, 41, 61), powerball=7)
 
     page = admin.get(TICKETS, {"q": "5 12 33 41 60 +7"})
@@ -179,9 +179,7 @@ def test_the_whole_is_counted_by_the_batches_and_never_by_the_tickets(admin: Cli
     assert not [sql for sql in about_tickets if "COUNT(" in sql.upper()]
 
 
-def test_a_filtered_count_stops_at_its_limit_and_says_so(
-    admin: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_filtered_count_stops_at_its_limit(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     insert_batch_tickets(some_tickets(250), "v1", "run-1", WEDNESDAY)
     monkeypatch.setattr(ticket_admin, "RESULT_LIMIT", 201)
     monkeypatch.setattr(ticket_admin.CappedPaginator, "shown_at_most", "200")
@@ -193,9 +191,7 @@ def test_a_filtered_count_stops_at_its_limit_and_says_so(
 
 
 @pytest.mark.usefixtures("tickets")
-def test_a_search_by_numbers_has_a_lower_limit_of_its_own(
-    admin: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_search_by_numbers_has_a_lower_limit(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ticket_admin, "NUMBER_RESULT_LIMIT", 3)
 
     assert admin.get(TICKETS, {"q": "5 12"}).context["cl"].result_count == 3
@@ -224,7 +220,7 @@ def test_odd_addresses_show_a_list(query: dict[str, str], admin: Client) -> None
 
 
 @pytest.mark.usefixtures("tickets")
-def test_nobody_can_have_every_ticket_counted_by_facets(admin: Client) -> None:
+def test_facet_counts_are_disabled_for_tickets(admin: Client) -> None:
     with CaptureQueriesContext(connection) as queries:
         admin.get(TICKETS, {"_facets": ""}, follow=True)
 
@@ -234,7 +230,7 @@ def test_nobody_can_have_every_ticket_counted_by_facets(admin: Client) -> None:
 
 
 @pytest.mark.parametrize("address", [TICKETS, f"{TICKETS}?q=1", RUNS, BATCHES])
-def test_a_list_asks_no_more_for_more_rows(address: str, admin: Client) -> None:
+def test_number_of_queries_does_not_depend_on_the_rows(address: str, admin: Client) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as asked:
             assert admin.get(address).status_code == 200

@@ -15,7 +15,7 @@ def posted(body: bytes, content_type: str = "application/json") -> Request:
     return Request(request, parsers=[StrictJSONParser()])
 
 
-def test_a_body_is_what_its_json_says() -> None:
+def test_body_is_parsed_as_json() -> None:
     assert parse_request_body(posted(b'{"mode": "v1", "count": 3, "draw_date": null}')) == {
         "mode": "v1",
         "count": 3,
@@ -23,7 +23,7 @@ def test_a_body_is_what_its_json_says() -> None:
     }
 
 
-def test_what_a_view_reads_by_drf_is_read_as_strictly() -> None:
+def test_request_data_of_drf_is_parsed_as_strictly() -> None:
     assert posted(b"[1, 2.5]").data == [1, 2.5]
     with pytest.raises(InvalidParameters):
         _ = posted(b"[NaN]").data
@@ -50,7 +50,7 @@ def test_what_a_view_reads_by_drf_is_read_as_strictly() -> None:
     ],
     ids=lambda value: value[:20],
 )
-def test_a_refused_text_says_what_is_allowed(text: str, allowed: str) -> None:
+def test_rejected_text_error_names_what_is_allowed(text: str, allowed: str) -> None:
     with pytest.raises(InvalidParameters) as refused:
         parse_json(text)
 
@@ -69,7 +69,7 @@ def test_a_refused_text_says_what_is_allowed(text: str, allowed: str) -> None:
     ],
     ids=["16 levels", "18 digits", "a surrogate pair", "a float"],
 )
-def test_what_is_just_allowed_is_read(text: str, value: Any) -> None:
+def test_limits_are_inclusive(text: str, value: Any) -> None:
     found = parse_json(text)
     while isinstance(found, list):
         (found,) = found

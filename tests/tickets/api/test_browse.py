@@ -51,7 +51,7 @@ def test_a_draw_is_found_by_its_date(client: Client) -> None:
         f"{RUNS}/{10**30}",
     ],
 )
-def test_what_is_not_there_is_a_404_problem(address: str, client: Client) -> None:
+def test_missing_resource_is_a_404_problem(address: str, client: Client) -> None:
     response = client.get(address)
 
     assert (response.status_code, response["Content-Type"]) == (404, "application/problem+json")
@@ -99,7 +99,7 @@ def test_a_run_is_shown_with_its_batches_and_their_progress(client: Client) -> N
     assert [(batch["attempts"], batch["priority"]) for batch in run["batches"]] == [(1, 0), (0, 0)]
 
 
-def test_a_batch_that_is_being_made_says_how_fast_it_goes_and_how_long_it_takes(client: Client) -> None:
+def test_running_batch_shows_its_rate_and_remaining_time(client: Client) -> None:
     make_prediction()
     result = BatchTicketGenerator(5000, ["random_forest"]).generate_batch("going", draw_date=WEDNESDAY)
     address = f"{RUNS}/{result['generation_run_id']}"
@@ -115,7 +115,7 @@ def test_a_batch_that_is_being_made_says_how_fast_it_goes_and_how_long_it_takes(
     assert (ready["rate"], ready["seconds_left"], ready["progress"]) == (1500.0, None, 1.0)
 
 
-def test_a_run_whose_modes_differ_has_its_sizes_in_the_policy_and_names_the_paused_mode(
+def test_run_with_differing_modes_lists_sizes_per_policy_and_paused_mode(
     client: Client,
 ) -> None:
     ModePolicy.objects.filter(mode="v1").update(batch_size=7, keep_days=3, priority=5)

@@ -66,7 +66,7 @@ def nothing_was_taken() -> bool:
     )
 
 
-def test_a_claim_gives_tickets_that_are_nobody_elses(api: Client) -> None:
+def test_claim_returns_exclusive_tickets(api: Client) -> None:
     response = claim(api, count=2)
 
     assert response.status_code == 201
@@ -96,7 +96,7 @@ def test_a_claim_gives_tickets_that_are_nobody_elses(api: Client) -> None:
     assert api.get(response["Location"]).json() == body
 
 
-def test_what_is_claimed_is_neither_offered_nor_claimed_again(api: Client) -> None:
+def test_claimed_tickets_are_neither_listed_nor_claimed_again(api: Client) -> None:
     mine = claim(api, count=10).json()["tickets"]
     other = Client(headers={"Authorization": f"Api-Key {make_key(make_client('other'))}"})
 
@@ -110,7 +110,7 @@ def test_what_is_claimed_is_neither_offered_nor_claimed_again(api: Client) -> No
     assert (stats["by_mode"]["v1"], stats["available_by_mode"]["v1"]) == (20, 0)
 
 
-def test_the_oldest_tickets_go_first_so_that_what_is_offered_stays_longest(api: Client) -> None:
+def test_oldest_tickets_are_claimed_first(api: Client) -> None:
     with time_machine.travel(TUESDAY + timedelta(hours=1), tick=False):
         insert_batch_tickets(some_tickets(5, powerball=2), "v1", "later", WEDNESDAY)
         claim(api, count=7)
@@ -122,7 +122,7 @@ def test_the_oldest_tickets_go_first_so_that_what_is_offered_stays_longest(api: 
 # The same request again
 
 
-def test_the_same_key_gives_the_same_claim_again(api: Client) -> None:
+def test_same_idempotency_key_returns_the_same_claim(api: Client) -> None:
     first, again = claim(api), claim(api)
 
     assert again.status_code == 201
@@ -133,9 +133,7 @@ def test_the_same_key_gives_the_same_claim_again(api: Client) -> None:
     assert api.get("/api/v1/quota").json()["used"] == 3
 
 
-def test_a_claim_is_given_again_whatever_has_become_of_quota_draw_and_mode(
-    api: Client, client_row: ApiClient
-) -> None:
+def test_claim_is_replayed_despite_changed_quota_draw_or_mode(api: Client, client_row: ApiClient) -> None:
     first = claim(api).json()
     ApiClient.objects.filter(pk=client_row.pk).update(daily_quota=0, modes=[])
 
@@ -162,7 +160,7 @@ def test_another_clients_key_is_another_key(api: Client) -> None:
     assert claim(api).json()["id"] != claim(other).json()["id"]
 
 
-def test_what_was_refused_may_be_tried_again_with_the_same_key(api: Client) -> None:
+def test_refused_claim_can_be_repeated_with_the_same_key(api: Client) -> None:
     assert claim(api, mode="v2").status_code == 409
     insert_batch_tickets(some_tickets(3, powerball=2), "v2", draw_date=WEDNESDAY)
 
@@ -231,7 +229,7 @@ def test_a_day_of_the_quota_is_new_yorks(api: Client, client_row: ApiClient) -> 
     assert QuotaUsage.objects.get().day == date(2026, 11, 24)
 
 
-def test_what_staff_changed_while_a_request_was_on_its_way_holds(client_row: ApiClient) -> None:
+def test_changes_by_staff_during_a_request_apply(client_row: ApiClient) -> None:
     """Quota and modes are read when the claim is made, not when the client authenticates."""
     ApiClient.objects.update(daily_quota=1)
     with pytest.raises(QuotaExceeded):
@@ -242,7 +240,7 @@ def test_what_staff_changed_while_a_request_was_on_its_way_holds(client_row: Api
         claim_tickets(client_row, ClaimRequest("v1", 2), "one")
 
 
-def test_a_mode_that_the_client_may_not_claim_is_403(api: Client) -> None:
+def test_mode_not_allowed_for_the_client_is_403(api: Client) -> None:
     ApiClient.objects.update(modes=["lstm", "v2"])
 
     assert problem_of(claim(api)) == (
@@ -306,7 +304,7 @@ def test_a_bad_body_names_every_field(
     assert nothing_was_taken()
 
 
-def test_a_day_without_a_draw_is_400_and_says_so(api: Client) -> None:
+def test_date_without_a_draw_is_a_400(api: Client) -> None:
     status, _, errors = problem_of(claim(api, draw_date="2026-11-26"))
 
     assert status == 400
@@ -401,7 +399,7 @@ def test_the_quota_is_seen(api: Client) -> None:
     }
 
 
-def test_a_lowered_quota_leaves_nothing_and_not_less(api: Client) -> None:
+def test_lowered_quota_leaves_zero_remaining(api: Client) -> None:
     claim(api, count=4)
     ApiClient.objects.update(daily_quota=1)
 
@@ -409,7 +407,7 @@ def test_a_lowered_quota_leaves_nothing_and_not_less(api: Client) -> None:
     assert claim(api, "two", count=1).status_code == 429
 
 
-def test_a_claim_keeps_its_tickets_when_their_rows_are_gone_and_says_what_they_won(api: Client) -> None:
+def test_claim_keeps_numbers_and_results_after_rows_are_deleted(api: Client) -> None:
     made = claim(api, count=1).json()
     PreGeneratedTicket.objects.all().delete()
     TicketBatch.objects.all().delete()

@@ -22,7 +22,7 @@ def modes(client: Client) -> dict[str, dict[str, Any]]:
     return {mode["mode"]: mode for mode in response.json()}
 
 
-def test_a_mode_that_was_never_trained_nor_measured_says_so(client: Client) -> None:
+def test_untrained_mode_has_null_fields_and_a_note(client: Client) -> None:
     shown = client.get(MODES).json()
 
     assert [mode["mode"] for mode in shown] == list(MODE_NAMES)
@@ -40,7 +40,7 @@ def test_a_mode_that_was_never_trained_nor_measured_says_so(client: Client) -> N
     }
 
 
-def test_a_mode_is_shown_with_its_model_its_strategies_and_what_it_was_worth(client: Client) -> None:
+def test_mode_lists_model_strategies_and_skill(client: Client) -> None:
     make_model("v1", active=True)
     make_prediction(
         "v1",
@@ -70,7 +70,7 @@ def test_a_mode_is_shown_with_its_model_its_strategies_and_what_it_was_worth(cli
     }
 
 
-def test_the_model_is_the_one_that_predicts_and_its_own_skill_is_not_shown(client: Client) -> None:
+def test_listed_model_is_the_active_one_without_its_held_out_skill(client: Client) -> None:
     make_model("v2", draws_through="2025-11-01")
     make_model("v2", active=True, draws_through="2025-12-01", skill={"log_loss": 19.0, "skill_nats": 0.4})
     make_model("v2", draws_through="2025-12-22")
@@ -95,7 +95,7 @@ def test_the_newest_backtest_that_measured_a_mode_counts(client: Client) -> None
     assert shown["lstm"]["skill_nats"] is None
 
 
-def test_a_law_that_leaves_something_out_says_so_and_a_broken_one_does_too(client: Client) -> None:
+def test_incomplete_and_broken_predictions_have_a_note(client: Client) -> None:
     make_backtest({"v1": (0.001, 0.01)})
     make_prediction("v1")
     Prediction.objects.update(note="ai_guided is left out: v2 has no prediction for this draw")
@@ -116,7 +116,7 @@ def test_strategies_are_those_of_the_newest_prediction(client: Client) -> None:
     assert modes(client)["v1"]["strategies"] == [{"name": "cooccurrence", "share": 1.0}]
 
 
-def test_three_queries_do_however_much_is_stored(client: Client) -> None:
+def test_three_queries_suffice(client: Client) -> None:
     for mode in MODE_NAMES:
         make_prediction(mode)
         make_model(mode, active=True)

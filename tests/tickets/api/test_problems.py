@@ -81,7 +81,7 @@ BAD_VALUES = [
 @pytest.mark.parametrize(
     ("query", "name", "value", "allowed"), BAD_VALUES, ids=[case[0][:30] for case in BAD_VALUES]
 )
-def test_a_bad_value_is_400_and_names_itself_and_what_is_allowed(
+def test_invalid_value_is_400_with_what_is_allowed(
     query: str, name: str, value: str, allowed: str, client: Client
 ) -> None:
     body = checked_problem(client.get(f"{CACHED}?{query}"), 400)
@@ -137,7 +137,7 @@ def test_an_unknown_address_elsewhere_is_a_page(client: Client) -> None:
 
 @pytest.mark.parametrize("address", [CACHED, STATUS])
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_other_methods_are_405_and_told_the_allowed_ones(method: str, address: str, client: Client) -> None:
+def test_other_methods_are_405_with_allowed_methods(method: str, address: str, client: Client) -> None:
     response = client.generic(method, address, "{}", content_type="application/json")
 
     body = checked_problem(response, 405)
@@ -198,7 +198,7 @@ def test_many_bad_values_are_named_by_the_first_twenty(client: Client) -> None:
 
 @pytest.mark.parametrize("position", ["nonsense", "%00", "2025-13-01", "1e9", "9" * 30])
 @pytest.mark.parametrize("address", ["/api/v1/draws", "/api/v1/generation-runs"])
-def test_a_cursor_of_no_place_is_a_bad_value(address: str, position: str, client: Client) -> None:
+def test_invalid_cursor_is_a_400(address: str, position: str, client: Client) -> None:
     cursor = b64encode(f"p={position}".encode()).decode()
 
     body = checked_problem(client.get(address, {"cursor": cursor}), 400)
@@ -257,7 +257,7 @@ def broken() -> Iterator[Client]:
 
 
 @pytest.mark.parametrize("address", ["/api/v1/broken", "/api/page", "/healthz"])
-def test_a_broken_view_is_a_500_whose_id_finds_its_traceback_in_the_log(
+def test_failing_view_is_a_500_with_a_request_id_in_the_log(
     address: str, broken: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     response = broken.get(address, headers={"x-request-id": "0123456789abcdef0123456789abcdef"})
@@ -282,7 +282,7 @@ def test_a_broken_page_elsewhere_is_a_page(broken: Client) -> None:
     ("address", "status"),
     [("/api/suspicious", 400), ("/api/too-big", 400), ("/api/forbidden", 403), ("/api/teapot", 418)],
 )
-def test_what_django_refuses_itself_is_a_problem(address: str, status: int, broken: Client) -> None:
+def test_requests_rejected_by_django_are_problems(address: str, status: int, broken: Client) -> None:
     response = broken.get(address)
 
     checked_problem(response, status)

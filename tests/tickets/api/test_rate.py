@@ -47,7 +47,7 @@ def statuses(client: Client, count: int, address: str = CACHED) -> list[int]:
 
 
 @pytest.mark.django_db
-def test_an_address_may_ask_as_often_as_is_set_and_is_then_told_when_it_may_again() -> None:
+def test_anonymous_rate_limit_is_enforced_with_retry_after() -> None:
     answers = [Client().get(CACHED) for _ in range(5)]
 
     assert [response.status_code for response in answers] == [200, 200, 200, 429, 429]
@@ -66,13 +66,13 @@ def test_an_address_may_ask_as_often_as_is_set_and_is_then_told_when_it_may_agai
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("seconds", "left"), [(0, 60), (0.5, 60), (1, 59), (59, 1), (59.9, 1)])
-def test_the_window_says_how_long_it_still_lasts(seconds: float, left: int) -> None:
+def test_rate_limit_reset_counts_down(seconds: float, left: int) -> None:
     with time_machine.travel(NOON + timedelta(seconds=seconds), tick=False):
         assert rate_of(Client().get(CACHED))[2] == left
 
 
 @pytest.mark.django_db
-def test_the_next_minute_everything_may_be_asked_again() -> None:
+def test_rate_limit_resets_in_the_next_minute() -> None:
     assert statuses(Client(), 4) == [200, 200, 200, 429]
 
     with time_machine.travel(NOON + timedelta(seconds=WINDOW - 0.001), tick=False):
@@ -82,7 +82,7 @@ def test_the_next_minute_everything_may_be_asked_again() -> None:
 
 
 @pytest.mark.django_db
-def test_a_client_has_its_own_rate_wherever_it_asks_from_and_whatever_key_it_uses() -> None:
+def test_client_rate_applies_to_all_its_keys_and_ip_addresses() -> None:
     client = make_client(rate=5)
     first, second = make_key(client), make_key(client)
 
@@ -101,7 +101,7 @@ def test_a_client_asking_does_not_count_against_its_address() -> None:
 
 
 @pytest.mark.django_db
-def test_bad_keys_count_against_their_address_so_that_they_cannot_be_tried_out() -> None:
+def test_invalid_keys_count_against_the_ip_address() -> None:
     guesses = [keyed(f"{number:08d}.{'x' * 32}").get(QUOTA) for number in range(5)]
 
     assert [guess.status_code for guess in guesses] == [401, 401, 401, 429, 429]
@@ -150,7 +150,7 @@ ERRORS = {
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("method", "address", "headers", "status"), ERRORS.values(), ids=ERRORS)
-def test_every_answer_says_what_is_left_and_is_counted_once(
+def test_every_response_has_rate_headers_and_counts_once(
     method: str, address: str, headers: dict[str, str], status: int
 ) -> None:
     response = Client().generic(method, address, headers=headers)
@@ -160,7 +160,7 @@ def test_every_answer_says_what_is_left_and_is_counted_once(
 
 
 @pytest.mark.django_db
-def test_an_unexpected_error_says_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_error_has_rate_headers(monkeypatch: pytest.MonkeyPatch) -> None:
     key = make_key(make_client(rate=7))
     monkeypatch.setattr("tickets.api.views.get_batch_ticket_stats", lambda: {"not JSON": object()})
 
@@ -172,7 +172,7 @@ def test_an_unexpected_error_says_it_too(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.django_db
-def test_pages_are_neither_counted_nor_told() -> None:
+def test_pages_are_not_rate_limited() -> None:
     page = Client().get("/admin/login/")
 
     assert not [name for name in page.headers if name.startswith("RateLimit")]
@@ -182,7 +182,7 @@ def test_pages_are_neither_counted_nor_told() -> None:
 # A shared cache that is away; test_shared_rate has a real one
 
 
-def test_a_late_answer_from_before_an_outage_does_not_end_it(caplog: pytest.LogCaptureFixture) -> None:
+def test_late_success_from_before_an_outage_does_not_end_it(caplog: pytest.LogCaptureFixture) -> None:
     cache = CircuitBreaker()
     for _ in range(2):
         assert cache.allows()  # by two requests at once
@@ -197,7 +197,7 @@ def test_a_late_answer_from_before_an_outage_does_not_end_it(caplog: pytest.LogC
     assert "available again" not in caplog.text
 
 
-def test_one_request_in_a_while_asks_a_cache_that_is_away_and_its_answer_ends_it(
+def test_circuit_breaker_retries_the_cache_and_closes_on_success(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(throttling, "COOLDOWN", 1.0)

@@ -222,7 +222,7 @@ def refusal(port: int, request: bytes) -> tuple[int, str | None]:
 
 
 @pytest.mark.parametrize("table", [BODIES, HEADERS, ADDRESSES], ids=["bodies", "headers", "addresses"])
-def test_each_nasty_request_is_refused_by_a_problem_that_names_it(
+def test_each_malformed_request_is_a_problem_that_names_the_cause(
     table: list[tuple[str, bytes, int, str | None]], port: int, key: bytes
 ) -> None:
     found = {what: refusal(port, raw.replace(b"@", key)) for what, raw, _, _ in table}
@@ -231,7 +231,7 @@ def test_each_nasty_request_is_refused_by_a_problem_that_names_it(
     assert not Claim.objects.exists()
 
 
-def test_what_is_no_http_is_refused_by_the_web_server(port: int, key: bytes) -> None:
+def test_invalid_http_is_rejected_by_the_web_server(port: int, key: bytes) -> None:
     found = {what: answer(port, raw.replace(b"@", key)) for what, raw, _ in NO_HTTP}
 
     assert {what: status for what, (status, _, _) in found.items()} == {
@@ -260,7 +260,7 @@ def test_a_body_of_just_64_kib_is_read(port: int, key: bytes) -> None:
 
 
 @pytest.mark.parametrize("method", [b"GET", b"HEAD"])
-def test_a_charset_of_a_request_without_a_body_says_nothing(method: bytes, port: int) -> None:
+def test_charset_is_ignored_without_a_body(method: bytes, port: int) -> None:
     request = get(
         b"/api/v1/draws?cursor=cD0yMDI1LTAxLTAx", b"Content-Type: x/y; charset=base64", method=method
     )

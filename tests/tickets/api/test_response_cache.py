@@ -55,7 +55,7 @@ def without_time(response: Any) -> list[tuple[str, Any]]:
     return said[:-1]
 
 
-def test_the_second_answer_comes_from_memory_and_is_the_same() -> None:
+def test_second_response_comes_from_the_cache_unchanged() -> None:
     first, queries = ask()
     again, none = ask()
 
@@ -89,13 +89,13 @@ def test_another_spelling_is_the_same_question(other: str) -> None:
     "address",
     [f"{V1}&include_stats=true", f"{V1}&draw_date=2026-11-25", f"{V1}&limit=5", f"{CACHED}?mode=v2"],
 )
-def test_another_question_is_asked_of_the_database(address: str) -> None:
+def test_other_parameters_query_the_database(address: str) -> None:
     ask()
 
     assert ask(address)[1] > 0
 
 
-def test_an_answer_is_given_for_a_second_and_no_longer() -> None:
+def test_cached_response_expires_after_a_second() -> None:
     ask()
     insert_batch_tickets(some_tickets(1, powerball=2), "v1")
 
@@ -125,14 +125,14 @@ def test_a_bad_question_is_the_views(address: str) -> None:
     assert ask(address)[0].status_code == 400
 
 
-def test_a_key_is_looked_at_also_where_none_is_needed() -> None:
+def test_key_is_checked_on_public_endpoints_too() -> None:
     ask()
 
     assert ask(V1, Authorization="Api-Key no")[0].status_code == 401
     assert ask(V1, Authorization=f"Api-Key {make_key(make_client())}")[0].json()["count"] == 5
 
 
-def test_an_answer_from_memory_counts_against_the_rate() -> None:
+def test_cached_response_counts_against_the_rate() -> None:
     with override_settings(ANONYMOUS_RATE=3):
         statuses = [Client(REMOTE_ADDR="192.0.2.1").get(V1).status_code for _ in range(5)]
 
@@ -149,7 +149,7 @@ def test_a_host_that_is_not_allowed_is_refused_also_from_memory() -> None:
 
 
 @pytest.mark.parametrize("warm", [False, True], ids=["from the view", "from memory"])
-def test_who_has_the_answer_gets_304(warm: bool) -> None:
+def test_matching_etag_gets_304(warm: bool) -> None:
     etag = ask()[0]["ETag"]
     if not warm:
         response_cache.responses.clear()
@@ -161,7 +161,7 @@ def test_who_has_the_answer_gets_304(warm: bool) -> None:
     assert ask(V1, **{"If-None-Match": '"other"'})[0].status_code == 200
 
 
-def test_the_etag_changes_with_what_is_shown_and_with_nothing_else() -> None:
+def test_etag_changes_only_with_the_content() -> None:
     before = ask()[0]["ETag"]
     response_cache.responses.clear()
     insert_batch_tickets(some_tickets(1, powerball=2), "v2")
@@ -184,14 +184,14 @@ def rendered(warmer: CacheRefresher) -> int:
     return len([query for query in queries if "claim_id IS NULL" in query["sql"]])
 
 
-def test_the_usual_answers_are_there_before_anybody_asks() -> None:
+def test_common_responses_are_cached_in_advance() -> None:
     assert rendered(CacheRefresher()) == 5
 
     assert set(response_cache.responses) == {(mode, 10) for mode in MODE_NAMES}
     assert ask()[1] == 0
 
 
-def test_they_are_made_anew_when_a_batch_is_published_and_not_for_nothing() -> None:
+def test_cache_is_refreshed_only_when_a_batch_is_published() -> None:
     warmer = CacheRefresher()
     warmer.refresh()
 
@@ -201,7 +201,7 @@ def test_they_are_made_anew_when_a_batch_is_published_and_not_for_nothing() -> N
     assert ask()[0].json()["count"] == 7
 
 
-def test_what_was_asked_lately_is_made_anew_each_time() -> None:
+def test_recently_requested_responses_are_refreshed() -> None:
     warmer = CacheRefresher()
     warmer.refresh()
     ask(f"{V1}&limit=3")
@@ -226,7 +226,7 @@ def test_between_processes_a_claimed_ticket_is_offered_for_a_second_at_most(tmp_
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_server_without_tables_answers_and_is_warm_when_they_come(tmp_path: Path) -> None:
+def test_server_without_tables_responds_and_warms_up_later(tmp_path: Path) -> None:
     if connection.vendor != "sqlite":
         pytest.skip("a database file of its own is SQLite's")
     url = f"sqlite:///{tmp_path / 'new.sqlite3'}"

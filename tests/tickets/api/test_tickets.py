@@ -21,7 +21,7 @@ NOW = "2026-11-24T04:05:06Z"
 
 @pytest.mark.django_db
 @time_machine.travel(NOW, tick=False)
-def test_cached_answers_with_the_tickets_of_the_next_draw(client: Client) -> None:
+def test_cached_returns_tickets_of_the_next_draw(client: Client) -> None:
     insert_batch_tickets([ticket(2, 4, 12, 49, 60, 25, confidence=0.81)], "random_forest", "pipe-1")
 
     response = client.get(CACHED, {"mode": "random_forest", "limit": "10", "include_stats": "false"})
@@ -52,7 +52,7 @@ def test_cached_answers_with_the_tickets_of_the_next_draw(client: Client) -> Non
 
 @pytest.mark.django_db
 @time_machine.travel(NOW, tick=False)
-def test_without_parameters_ten_of_random_forest_for_the_next_draw_are_given(client: Client) -> None:
+def test_defaults_are_ten_tickets_of_random_forest_for_the_next_draw(client: Client) -> None:
     insert_batch_tickets(some_tickets(12), "random_forest")
     insert_batch_tickets(some_tickets(12, powerball=2), "v1")
     insert_batch_tickets(some_tickets(12, powerball=3), "random_forest", draw_date=date(2026, 11, 28))
@@ -77,7 +77,7 @@ def test_an_empty_stock_is_200_with_an_empty_list(client: Client) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("yes", ["true", "True", "1"])
 @time_machine.travel(NOW, tick=False)
-def test_the_stats_are_there_when_asked_for(yes: str, client: Client) -> None:
+def test_statistics_are_included_on_request(yes: str, client: Client) -> None:
     insert_batch_tickets(some_tickets(2), "v1")
 
     body = client.get(CACHED, {"mode": "v1", "include_stats": yes}).json()
@@ -115,7 +115,7 @@ def test_a_past_draw_that_is_named_shows_each_tickets_result(client: Client) -> 
 
 @pytest.mark.django_db
 @time_machine.travel(NOW, tick=False)
-def test_batch_status_tells_the_stock_and_the_last_run(client: Client) -> None:
+def test_batch_status_returns_stock_and_last_run(client: Client) -> None:
     make_prediction()
     BatchTicketGenerator(5, ["random_forest"]).generate_batch("pipe-1", async_mode=False)
     insert_batch_tickets(some_tickets(2), "v2", draw_date=date(2026, 11, 28))
@@ -161,7 +161,7 @@ def test_batch_status_does_not_count_purged_tickets(client: Client) -> None:
 @pytest.mark.parametrize(
     "accept", ["*/*", "application/json", "application/json; indent=2", "text/html,*/*;q=0.8"]
 )
-def test_whoever_takes_json_gets_it(accept: str, client: Client) -> None:
+def test_any_accept_header_gets_json(accept: str, client: Client) -> None:
     response = client.get(STATUS, headers={"accept": accept})
 
     assert (response.status_code, response["Content-Type"].split(";")[0]) == (200, "application/json")
@@ -169,7 +169,7 @@ def test_whoever_takes_json_gets_it(accept: str, client: Client) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", [CACHED, STATUS])
-def test_head_and_options_answer(address: str, client: Client) -> None:
+def test_head_and_options_respond(address: str, client: Client) -> None:
     head = client.head(address)
     assert (head.status_code, head.content) == (200, b"")
     assert head["Content-Type"] == "application/json"
@@ -184,7 +184,7 @@ def test_head_and_options_answer(address: str, client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_every_answer_has_a_request_id_of_its_own(client: Client) -> None:
+def test_every_response_has_a_unique_request_id(client: Client) -> None:
     ids = {client.get(address)["X-Request-ID"] for address in (CACHED, CACHED, STATUS, "/admin/login/")}
 
     assert len(ids) == 4

@@ -117,7 +117,7 @@ def test_fifty_callers_of_a_server_get_exactly_their_clients_quota(port: int, da
 # Many clients, one stock
 
 
-def test_sixteen_clients_over_one_stock_get_no_ticket_twice_and_all_of_it(port: int, day: date) -> None:
+def test_sixteen_clients_share_a_stock_without_duplicates(port: int, day: date) -> None:
     keys = [make_key(fast_client(f"client-{number}")) for number in range(16)]
     insert_batch_tickets(some_tickets(300), "v1", draw_date=day)
     insert_batch_tickets(some_tickets(50, powerball=2), "v2", draw_date=day)
@@ -154,7 +154,7 @@ def test_the_same_key_from_sixteen_threads_is_one_claim(day: date) -> None:
     assert check_books() == 5
 
 
-def test_the_same_key_over_sixteen_connections_is_one_answer(port: int, day: date) -> None:
+def test_same_idempotency_key_over_sixteen_connections_is_one_claim(port: int, day: date) -> None:
     key = make_key(fast_client(daily_quota=5))
     insert_batch_tickets(some_tickets(100), "v1", draw_date=day)
 
@@ -172,7 +172,7 @@ def test_the_same_key_over_sixteen_connections_is_one_answer(port: int, day: dat
 @pytest.mark.parametrize(
     ("when", "taken"), [("before the commit", 0), ("after the commit", 5)], ids=["before", "after"]
 )
-def test_a_claim_whose_server_died_is_made_once_when_it_is_asked_for_again(
+def test_claim_interrupted_by_a_crash_is_created_once_when_repeated(
     when: str, taken: int, port: int, day: date, tmp_path: Path
 ) -> None:
     client = fast_client(daily_quota=5)
@@ -196,7 +196,7 @@ def test_a_claim_whose_server_died_is_made_once_when_it_is_asked_for_again(
 # Concurrent deletion and insertion
 
 
-def test_claims_amid_a_generation_a_cleanup_and_a_purge_lose_nothing(
+def test_claims_during_generation_cleanup_and_purge_lose_nothing(
     day: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deletion, "DELETE_CHUNK", 40)
@@ -235,7 +235,7 @@ def test_claims_amid_a_generation_a_cleanup_and_a_purge_lose_nothing(
     assert PreGeneratedTicket.objects.count() == 3 * 1500 + generated - purged - cleaned
 
 
-def test_the_deletion_of_a_client_waits_for_its_claim_that_is_being_made(day: date) -> None:
+def test_deleting_a_client_waits_for_its_running_claim(day: date) -> None:
     client, admin, made = fast_client(), superuser(), threading.Event()
     insert_batch_tickets(some_tickets(20), "v1", draw_date=day)
 
@@ -255,7 +255,7 @@ def test_the_deletion_of_a_client_waits_for_its_claim_that_is_being_made(day: da
     assert check_books() == 5
 
 
-def test_a_client_that_is_deleted_while_it_claims_is_gone_or_keeps_all_it_claimed(day: date) -> None:
+def test_client_deleted_during_a_claim_is_gone_or_keeps_its_tickets(day: date) -> None:
     admin = superuser()
     insert_batch_tickets(some_tickets(200), "v1", draw_date=day)
 

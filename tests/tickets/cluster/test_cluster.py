@@ -23,9 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 DRAW = date(2026, 8, 22)  # after the last bundled draw, so no batch for it is scored
 
 
-def test_a_pipeline_on_the_heavy_cluster_ends_in_tickets_made_by_the_other(
-    tmp_path: Path, client: Client
-) -> None:
+def test_pipeline_on_the_heavy_cluster_leads_to_tickets_on_the_other(tmp_path: Path, client: Client) -> None:
     import_source("bundled")
     run, _ = accept_run(source="none", draw_date=DRAW, modes=["random_forest"], pipeline_run_id="real")
     assert not PreGeneratedTicket.objects.exists()
@@ -50,7 +48,7 @@ def test_a_pipeline_on_the_heavy_cluster_ends_in_tickets_made_by_the_other(
     assert {ticket["pipeline_run_id"] for ticket in body["tickets"]} == {"real"}
 
 
-def test_a_task_delivered_four_times_makes_its_batch_once(tmp_path: Path) -> None:
+def test_task_delivered_four_times_generates_its_batch_once(tmp_path: Path) -> None:
     draw_date = draw_on_sale()
     make_prediction(draw_date=draw_date)
     generator = BatchTicketGenerator(3000, ["random_forest"])
@@ -87,7 +85,7 @@ def test_the_generating_worker_never_loads_the_libraries_that_models_need(tmp_pa
         assert not any(f"/{name}/" in maps for name in ("sklearn", "scipy", "tensorflow", "h5py", "xgboost"))
 
 
-def test_what_is_due_by_the_clock_is_done_once_by_a_cluster_of_its_queue(tmp_path: Path) -> None:
+def test_due_schedule_runs_once_on_a_cluster_of_its_queue(tmp_path: Path) -> None:
     long_ago = timezone.now() - timedelta(days=30)
     Task.objects.create(id="old", name="old", func="math.floor", started=long_ago, stopped=long_ago)
     sync_schedules()

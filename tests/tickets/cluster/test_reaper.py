@@ -35,7 +35,7 @@ def test_a_batch_that_waits_for_its_task_is_left_alone(batch: TicketBatch) -> No
     assert not OrmQ.objects.exists()
 
 
-def test_an_overdue_batch_is_sent_again_once(batch: TicketBatch) -> None:
+def test_overdue_batch_is_requeued_once(batch: TicketBatch) -> None:
     TicketBatch.objects.update(redeliver_after=past())
 
     assert reap() == ReapResult(batches=1)
@@ -45,7 +45,7 @@ def test_an_overdue_batch_is_sent_again_once(batch: TicketBatch) -> None:
     assert (task.key, task.func()) == ("shiolplus", "tickets.tasks.generate_ticket_batch")
 
 
-def test_a_batch_whose_worker_was_killed_is_sent_again_when_its_lease_has_run_out(batch: TicketBatch) -> None:
+def test_batch_of_a_killed_worker_is_requeued_after_its_lease(batch: TicketBatch) -> None:
     assert TicketBatch.objects.acquire(batch.pk, "there")
     assert reap() == NOTHING
 
@@ -54,7 +54,7 @@ def test_a_batch_whose_worker_was_killed_is_sent_again_when_its_lease_has_run_ou
     assert reap() == ReapResult(batches=1)
 
 
-def test_a_batch_that_was_begun_too_often_fails_with_its_run(batch: TicketBatch) -> None:
+def test_batch_without_attempts_left_fails_with_its_run(batch: TicketBatch) -> None:
     assert TicketBatch.objects.acquire(batch.pk, "there")
     TicketBatch.objects.update(lease_until=past(), redeliver_after=past(), attempts=TicketBatch.MAX_ATTEMPTS)
 
@@ -72,7 +72,7 @@ def test_a_batch_that_has_ended_is_never_sent(batch: TicketBatch, status: str) -
     assert reap() == NOTHING
 
 
-def test_an_overdue_pipeline_is_sent_to_the_heavy_queue_and_a_hopeless_one_given_up() -> None:
+def test_overdue_pipeline_is_requeued_and_an_exhausted_one_fails() -> None:
     accept_run(source="none", pipeline_run_id="lost")
     hopeless, _ = accept_run(source="none", pipeline_run_id="hopeless")
     OrmQ.objects.all().delete()
@@ -87,7 +87,7 @@ def test_an_overdue_pipeline_is_sent_to_the_heavy_queue_and_a_hopeless_one_given
     assert hopeless.error == "no progress after 5 attempts; last error: worker process killed"
 
 
-def test_a_completed_pipeline_whose_tickets_nobody_ordered_is_signalled(batch: TicketBatch) -> None:
+def test_completed_pipeline_without_batches_is_signalled_again(batch: TicketBatch) -> None:
     PipelineRun.objects.update(status="completed")
 
     assert reap() == ReapResult(signalled=1)
@@ -97,7 +97,7 @@ def test_a_completed_pipeline_whose_tickets_nobody_ordered_is_signalled(batch: T
     assert GenerationRun.objects.filter(pipeline_run_id=run_id).exists()
 
 
-def test_one_pipeline_whose_tickets_cannot_be_ordered_does_not_stop_the_others(batch: TicketBatch) -> None:
+def test_pipeline_that_cannot_be_signalled_does_not_stop_others(batch: TicketBatch) -> None:
     PipelineRun.objects.update(status="completed")
     good = PipelineRun.objects.get().pipeline_run_id
     PipelineRun.objects.create(

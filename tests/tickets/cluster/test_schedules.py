@@ -59,7 +59,7 @@ def enqueue_due() -> int:
 # Installing
 
 
-def test_the_jobs_are_installed_once_however_often_it_is_asked_for() -> None:
+def test_jobs_are_installed_once() -> None:
     sync_schedules()
     rows = list(Schedule.objects.order_by("pk").values())
     sync_schedules()
@@ -82,7 +82,7 @@ def test_every_job_is_a_task_that_can_be_called_again_and_again(job: Job, settin
         assert isinstance(import_string(job.func)(), dict)
 
 
-def test_a_pause_and_the_next_time_are_kept() -> None:
+def test_sync_preserves_pause_and_next_run() -> None:
     sync_schedules([NIGHTLY])
     Schedule.objects.update(repeats=0, next_run=NOW + 5 * DAY, func="os.getcwd", args="1", cluster="heavy")
 
@@ -114,7 +114,7 @@ def test_of_a_job_that_was_installed_twice_the_oldest_row_stays() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_hosts_that_install_at_once_leave_one_row_a_job() -> None:
+def test_concurrent_hosts_install_one_schedule_per_job() -> None:
     at_once(lambda: sync_schedules([NIGHTLY]))
 
     assert Schedule.objects.get().name == "nightly"
@@ -146,7 +146,7 @@ def test_the_queue_s_own_scheduler_is_on_and_does_not_catch_up() -> None:
     assert Conf.CATCH_UP is False
 
 
-def test_what_is_due_is_sent_once_and_what_is_not_due_or_paused_is_not() -> None:
+def test_only_due_unpaused_schedules_are_enqueued_once() -> None:
     due = schedule()
     schedule(name="later", next_run=NOW + timedelta(seconds=1))
     schedule(name="paused", repeats=0)
@@ -205,7 +205,7 @@ def test_each_kind_that_staff_can_make_is_sent_and_due_again(
         (Schedule.CRON, NOW + 30 * MINUTE),
     ],
 )
-def test_what_was_missed_for_years_is_not_made_up_for(kind: str, following: datetime) -> None:
+def test_runs_missed_for_years_are_skipped(kind: str, following: datetime) -> None:
     row = schedule(schedule_type=kind, cron="30 * * * *", next_run=datetime(2015, 11, 24, 12, tzinfo=UTC))
 
     assert enqueue_due() == 1
@@ -214,7 +214,7 @@ def test_what_was_missed_for_years_is_not_made_up_for(kind: str, following: date
     assert row.next_run == following
 
 
-def test_once_is_once_and_the_row_goes() -> None:
+def test_schedule_of_type_once_runs_once_and_is_deleted() -> None:
     schedule(schedule_type=Schedule.ONCE)
 
     assert [enqueue_due(), enqueue_due()] == [1, 0]
@@ -300,7 +300,7 @@ def test_the_queue_s_options_are_honoured() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_clusters_that_look_at_once_send_each_task_once() -> None:
+def test_concurrent_schedulers_enqueue_each_task_once() -> None:
     for number in range(5):
         schedule(name=f"schedule {number}")
     schedule(name="once", schedule_type=Schedule.ONCE)
@@ -332,7 +332,7 @@ BAD_ROWS = [
 
 
 @pytest.mark.parametrize(("values", "error"), BAD_ROWS)
-def test_a_bad_row_is_reported_and_put_off_and_stops_nobody(
+def test_invalid_schedule_is_reported_and_postponed_and_stops_no_other(
     values: dict[str, Any], error: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad = schedule(**({"name": "bad", "next_run": NOW - HOUR} | values))
@@ -361,7 +361,7 @@ def test_a_bad_row_is_reported_and_put_off_and_stops_nobody(
         {"schedule_type": Schedule.ONCE, "args": "oops"},
     ],
 )
-def test_a_row_that_cannot_say_when_it_is_next_due_is_put_off_for_an_hour(values: dict[str, Any]) -> None:
+def test_schedule_without_a_computable_next_run_is_postponed_by_an_hour(values: dict[str, Any]) -> None:
     row = schedule(name="bad")
     Schedule.objects.filter(pk=row.pk).update(**values)
     schedule(name="good")
@@ -387,7 +387,7 @@ def test_a_module_that_does_not_import_is_reported_and_does_not_end_the_watchdog
 
 
 @pytest.mark.django_db(transaction=True)
-def test_watchdogs_that_look_at_once_report_a_bad_row_once(
+def test_concurrent_watchdogs_report_an_invalid_schedule_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Both have read the row before either has checked its function.
@@ -409,7 +409,7 @@ def test_a_bad_row_is_found_before_it_is_due() -> None:
     assert Failure.objects.get().pk == Schedule.objects.get(pk=row.pk).task
 
 
-def test_a_row_that_was_mended_is_sent_again() -> None:
+def test_corrected_schedule_is_enqueued_again() -> None:
     row = schedule(args="oops")
     enqueue_due()
     Schedule.objects.filter(pk=row.pk).update(args="1.5", next_run=NOW)

@@ -55,7 +55,7 @@ def record_heartbeat(cluster: SupervisedCluster) -> None:
     Cluster.objects.filter(holder=cluster.name).update(last_heartbeat_at=timezone.now())
 
 
-def test_a_new_cluster_is_asked_for_a_sign_at_once_and_runs_when_it_has_given_one(
+def test_new_cluster_gets_a_canary_and_runs_after_its_heartbeat(
     cluster: SupervisedCluster, clock: Clock
 ) -> None:
     clock.now += 1
@@ -71,9 +71,7 @@ def test_a_new_cluster_is_asked_for_a_sign_at_once_and_runs_when_it_has_given_on
     assert clusters.alive() == [f"heavy on {cluster.host}"]
 
 
-def test_one_that_gives_signs_is_never_asked_and_never_called_hung(
-    cluster: SupervisedCluster, clock: Clock
-) -> None:
+def test_cluster_with_heartbeats_gets_no_canary(cluster: SupervisedCluster, clock: Clock) -> None:
     for _ in range(30):
         record_heartbeat(cluster)
         assert cluster.check() == ""
@@ -81,7 +79,7 @@ def test_one_that_gives_signs_is_never_asked_and_never_called_hung(
     assert not OrmQ.objects.exists()
 
 
-def test_a_silent_one_is_asked_again_and_again_and_then_called_hung(
+def test_silent_cluster_gets_canaries_and_then_counts_as_hung(
     cluster: SupervisedCluster, clock: Clock
 ) -> None:
     record_heartbeat(cluster)
@@ -106,7 +104,7 @@ def test_silence_while_the_watchdog_itself_could_not_look_does_not_count(
     assert cluster.check() == ""
 
 
-def test_a_machine_that_slept_says_nothing_about_its_clusters(clock: Clock) -> None:
+def test_suspend_resets_the_timers(clock: Clock) -> None:
     watchdog = Watchdog()
     for cluster in watchdog.clusters:
         cluster.register()
@@ -136,7 +134,7 @@ def test_a_cluster_that_ends_at_once_is_started_later_and_later_a_steady_one_at_
     assert cluster.restarts == 8
 
 
-def test_what_a_stopped_cluster_held_is_due_at_once(cluster: SupervisedCluster) -> None:
+def test_work_of_a_stopped_cluster_is_redelivered_at_once(cluster: SupervisedCluster) -> None:
     make_prediction()
     PipelineRun.objects.update(status="failed")  # the factory's own run
     batch, (run, _), (fetched, _) = queued_batch(), accept_run(source="none"), accept_run(source="none")
@@ -154,7 +152,7 @@ def test_what_a_stopped_cluster_held_is_due_at_once(cluster: SupervisedCluster) 
     assert clusters.alive() == []
 
 
-def test_work_waits_only_while_nobody_does_any(clock: Clock) -> None:
+def test_backlog_counts_only_while_no_worker_is_busy(clock: Clock) -> None:
     make_prediction()
     backlog, first = BacklogTimer(TicketBatch.objects.generated()), queued_batch()
     assert backlog.seconds() == 0
@@ -172,7 +170,7 @@ def test_work_waits_only_while_nobody_does_any(clock: Clock) -> None:
     assert backlog.seconds() == 0
 
 
-def test_a_canary_for_another_cluster_is_sent_on_until_nobody_waits_for_it(
+def test_canary_for_another_cluster_is_forwarded_until_it_expires(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(clusters.HOLDER, "host/1/heavy")
@@ -185,7 +183,7 @@ def test_a_canary_for_another_cluster_is_sent_on_until_nobody_waits_for_it(
     assert OrmQ.objects.get().key == "heavy"
 
 
-def test_a_sign_is_its_own_clusters_and_a_process_without_one_gives_none(
+def test_heartbeat_is_recorded_for_the_own_cluster_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("host/1/heavy", "host/2/heavy"):
@@ -199,7 +197,7 @@ def test_a_sign_is_its_own_clusters_and_a_process_without_one_gives_none(
     assert [cluster.holder for cluster in Cluster.objects.exclude(last_heartbeat_at=None)] == ["host/2/heavy"]
 
 
-def test_a_task_is_told_when_its_cluster_is_about_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_task_sees_that_its_cluster_is_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
     make_prediction()
     batch = queued_batch(300, chunk_size=100)
     Cluster.objects.create(holder="host/1/shiolplus", queue="shiolplus", host="host", status="running")
@@ -222,7 +220,7 @@ def test_a_cluster_not_seen_for_a_while_is_not_alive(cluster: SupervisedCluster,
     assert not clusters.alive()
 
 
-def test_the_summary_says_how_long_and_what_was_mended() -> None:
+def test_summary_states_duration_and_repairs() -> None:
     watchdog = Watchdog()
     watchdog.clusters[0].restarts, watchdog.resent = 2, 3
 

@@ -47,7 +47,7 @@ def test_a_higher_chance_never_needs_fewer(mean: float, shape: float, low: float
 
 
 @pytest.mark.parametrize("shape", [4.0, 1000.0])
-def test_sizes_that_vary_as_much_as_their_mean_are_in_the_law_of_the_tickets(shape: float) -> None:
+def test_ticket_distribution_includes_the_variance_of_claim_sizes(shape: float) -> None:
     generator, demand = np.random.default_rng(1), Demand(claims=30.0, shape=shape, size=6.0)
     claims = generator.poisson(generator.gamma(shape, 30 / shape, 20_000))
     tickets = np.array([generator.geometric(1 / 6, count).sum() for count in claims])
@@ -60,7 +60,7 @@ def test_sizes_that_vary_as_much_as_their_mean_are_in_the_law_of_the_tickets(sha
 # Fitting
 
 
-def test_without_a_past_little_is_expected_and_hardly_known_until_minutes_tell() -> None:
+def test_forecast_without_history_is_small_and_uncertain() -> None:
     model, history = fit([]), windows(1)[0].history([])
 
     assert not model.is_known
@@ -100,7 +100,7 @@ def test_a_draw_of_a_hundred_times_the_claims_does_not_make_the_profile_alone() 
     assert profile[:3] / profile[10] == pytest.approx([5.0] * 3, rel=0.15)
 
 
-def test_a_weekday_that_was_seen_once_is_not_taken_at_its_word() -> None:
+def test_single_observation_of_a_weekday_is_shrunk() -> None:
     saturday, monday, wednesday = windows(3)
 
     rates = fit([sold(saturday, 300.0), sold(monday, 30.0), sold(wednesday, 30.0)]).weekday_rates
@@ -109,7 +109,7 @@ def test_a_weekday_that_was_seen_once_is_not_taken_at_its_word() -> None:
     assert 30 < rates[0] < rates[5] < 160  # the mean of all is 120
 
 
-def test_few_claims_make_no_hour_nought_and_move_the_profile_little() -> None:
+def test_few_claims_change_the_profile_little_and_leave_no_hour_at_zero() -> None:
     window = windows(1)[0]
     requested = np.zeros(HOURS)
     requested[7] = 3.0
@@ -121,13 +121,13 @@ def test_few_claims_make_no_hour_nought_and_move_the_profile_little() -> None:
 
 
 @pytest.mark.parametrize("shape", [0.7, 2.0])
-def test_the_law_of_levels_is_as_wide_as_they_were(shape: float) -> None:
+def test_distribution_of_levels_is_as_wide_as_the_past(shape: float) -> None:
     fitted = fit(gamma_past(seed=1, draws=PAST_DRAWS, shape=shape)).shape
 
     assert shape / 2 < fitted < shape * 2
 
 
-def test_hours_that_follow_their_draw_show_no_unrest_and_those_that_do_not_theirs() -> None:
+def test_overdispersion_is_zero_for_regular_hours_only() -> None:
     calm = gamma_past(seed=2, draws=PAST_DRAWS, shape=4.0)
     generator = np.random.default_rng(3)
     restless = [
@@ -142,7 +142,7 @@ def test_hours_that_follow_their_draw_show_no_unrest_and_those_that_do_not_their
     assert fit(restless).overdispersion == pytest.approx(1 / 5, rel=0.35)
 
 
-def test_however_alike_the_draws_were_the_next_may_differ() -> None:
+def test_forecast_allows_variation_after_equal_draws() -> None:
     assert known().shape == 4
 
 
@@ -171,7 +171,7 @@ def test_a_window_ends_with_the_sale_and_windows_add_up() -> None:
 
 
 @pytest.mark.parametrize("times", [0.1, 1.0, 10.0])
-def test_after_three_hours_a_draw_is_known_for_what_it_is(times: float) -> None:
+def test_forecast_adapts_to_a_draw_within_three_hours(times: float) -> None:
     model = fit(gamma_past(seed=1, draws=PAST_DRAWS, shape=4.0))
     history = sold(windows(1)[0], 30.0 * times, surge())
     hours = np.floor(history.opened)
@@ -203,7 +203,7 @@ def test_a_claim_s_size_follows_the_running_draw_and_is_one_where_none_was_grant
     assert fit([]).claim_size(replace(history, granted=2, tickets=14)) == 7
 
 
-def test_the_place_after_a_weight_is_where_so_much_has_passed() -> None:
+def test_hours_to_close_match_the_cumulative_profile() -> None:
     model = known()
 
     for begin, end in ((30.5, 7.25), (3.0, 2.5), (40.0, 39.0)):

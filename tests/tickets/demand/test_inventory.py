@@ -55,7 +55,7 @@ def test_a_fresh_installation_lacks_nothing() -> None:
     assert [level.mode for level in stock_levels(NOW)] == list(MODE_NAMES)
 
 
-def test_free_is_what_is_stored_for_the_next_draw_without_what_was_claimed_whoever_counted_it() -> None:
+def test_available_is_stored_minus_claimed_for_the_next_draw() -> None:
     insert_batch_tickets(some_tickets(30), "v1", draw_date=WEDNESDAY)
     insert_batch_tickets(some_tickets(9, powerball=2), "v1", "more", WEDNESDAY)
     insert_batch_tickets(some_tickets(50), "v1", "later", date(2026, 11, 28))
@@ -72,7 +72,7 @@ def test_free_is_what_is_stored_for_the_next_draw_without_what_was_claimed_whoev
 
 
 @time_machine.travel(NOW, tick=False)
-def test_free_is_what_a_client_can_really_claim() -> None:
+def test_available_equals_what_a_client_can_claim() -> None:
     insert_batch_tickets(some_tickets(12), "v1", draw_date=WEDNESDAY)
     client = make_client()
     claim_tickets(client, ClaimRequest("v1", 5), "one")
@@ -87,7 +87,7 @@ def test_free_is_what_a_client_can_really_claim() -> None:
     assert level.reorder_policy.history.requested.sum() == 3
 
 
-def test_what_is_queued_or_being_made_is_coming_and_what_has_ended_is_not() -> None:
+def test_on_order_counts_unfinished_batches_only() -> None:
     make_prediction()
     queued_batch(300)
     queued_batch(500, status="running", generated=120, stored=100)
@@ -108,7 +108,7 @@ def test_the_database_believes_of_refused_claims_what_the_season_does(claims: in
     assert level_of("v1").reorder_policy.history.requested.sum() == estimated_requests(claims, short)
 
 
-def test_one_client_s_retries_stay_in_its_own_row() -> None:
+def test_retries_of_a_client_are_counted_in_its_shard() -> None:
     for shard, short in enumerate((0, 0, 0, 50_000)):
         count_claims("v1", shard=shard, claims=3, tickets=3, refused=short)
 
@@ -118,7 +118,7 @@ def test_one_client_s_retries_stay_in_its_own_row() -> None:
     assert level.reorder_policy.history.requested.sum() == 12 + 4
 
 
-def test_who_was_only_ever_refused_has_asked() -> None:
+def test_refused_claims_count_as_demand() -> None:
     count_claims("v1", claims=0, tickets=0, refused=40)
 
     assert level_of("v1").reorder_policy.reorder_point == MIN_STOCK
@@ -143,7 +143,7 @@ def test_claims_of_long_ago_are_forgotten() -> None:
     assert not fit_models(WEDNESDAY)["v1"].is_known
 
 
-def test_a_draw_s_past_is_read_once_and_that_of_the_next_draw_anew() -> None:
+def test_history_is_read_once_per_draw() -> None:
     assert not fit_models(MONDAY)["v1"].is_known
     count_claims("v1", datetime(2026, 11, 21, 20, tzinfo=UTC), SATURDAY)
 
@@ -153,7 +153,7 @@ def test_a_draw_s_past_is_read_once_and_that_of_the_next_draw_anew() -> None:
     assert fit_models(WEDNESDAY)["v1"].is_known
 
 
-def test_however_many_rows_there_are_it_takes_four_queries_and_three_from_then_on() -> None:
+def test_inventory_takes_four_queries_then_three() -> None:
     ClaimHour.objects.bulk_create(
         ClaimHour(draw_date=WEDNESDAY, mode=mode, hour=hours_ago(hour), shard=shard, claims=2, tickets=5)
         for mode in MODE_NAMES
@@ -188,7 +188,7 @@ def test_policies_say_what_is_paused_and_how_much_may_be_ready() -> None:
     assert (default.is_paused, default.reorder_policy.max_stock) == (False, 100_000)
 
 
-def test_from_the_cut_off_until_the_draw_nothing_is_needed_and_after_it_the_next_one_s_sale_is_open() -> None:
+def test_nothing_is_needed_between_sales_close_and_the_draw() -> None:
     count_claims("v1")
     closed = datetime(2026, 11, 26, 2, 59, tzinfo=UTC)
 
@@ -200,7 +200,7 @@ def test_from_the_cut_off_until_the_draw_nothing_is_needed_and_after_it_the_next
     assert (after.draw_date, after.reorder_policy.is_open) == (date(2026, 11, 28), True)
 
 
-def test_the_setting_moves_the_cut_off(settings: Any) -> None:
+def test_setting_changes_the_sales_cut_off(settings: Any) -> None:
     count_claims("v1")
     settings.SALES_CUTOFF = clock(12)  # 17:00 UTC
 
@@ -208,7 +208,7 @@ def test_the_setting_moves_the_cut_off(settings: Any) -> None:
     assert not level_of("v1", datetime(2026, 11, 25, 17, tzinfo=UTC)).reorder_policy.is_open
 
 
-def test_a_made_batch_is_no_longer_coming_but_there() -> None:
+def test_ready_batch_is_available_and_no_longer_on_order() -> None:
     make_prediction()
     BatchTicketGenerator(40, ["random_forest"]).generate_batch(async_mode=False, draw_date=WEDNESDAY)
 

@@ -27,7 +27,7 @@ def claimed_once() -> SalesHistory:
     return replace(NOTHING, requested=np.where(np.arange(HOURS) == 30, 1.0, 0.0))
 
 
-def test_where_nobody_ever_claimed_nothing_is_needed() -> None:
+def test_mode_without_claims_needs_no_stock() -> None:
     unclaimed = ReorderPolicy(fit([]), NOTHING, 24.0, 100_000)
 
     assert not unclaimed.has_demand
@@ -54,7 +54,7 @@ def test_the_floor_is_what_ten_minutes_need_at_most_and_rises_with_the_surge_and
     assert 4 * 1500 / 6 < rush.reorder_point < 4 * 4 * 1500 / 6
 
 
-def test_what_is_coming_counts_as_if_it_were_there() -> None:
+def test_tickets_on_order_count_as_stock() -> None:
     late = policy(3.0)
 
     for available, on_order in (
@@ -66,7 +66,7 @@ def test_what_is_coming_counts_as_if_it_were_there() -> None:
     assert late.deficit(late.reorder_point - 50, 30) == 20
 
 
-def test_an_order_fills_the_floor_and_what_is_expected_for_hours_beyond() -> None:
+def test_order_covers_the_reorder_point_and_the_following_hours() -> None:
     quiet = policy(24.0)
 
     order = quiet.order_quantity(60, 10)

@@ -32,7 +32,7 @@ def test_a_cut_off_on_the_hour_ends_that_hour() -> None:
     assert window(cutoff=time(21)).hours_to_close(window(cutoff=time(21)).closed) == 0
 
 
-def test_a_place_is_an_instant_and_back() -> None:
+def test_hours_to_close_convert_to_an_instant_and_back() -> None:
     instant = datetime(2026, 11, 25, 12, 34, tzinfo=UTC)
 
     assert window().instant(window().hours_to_close(instant)) == instant
@@ -47,7 +47,7 @@ def test_every_sale_of_two_years_has_room_in_its_hours_and_is_exposed_as_long_as
         )
 
 
-def test_counts_stand_in_their_hour_and_are_summed() -> None:
+def test_counts_are_summed_per_hour() -> None:
     history = window().history([count(1, 5, 4, 9), count(3), count(3, 2, 1, 7), count(48)])
 
     assert history.requested[[0, 1, 2, 47]].tolist() == [5, 0, 3, 1]

@@ -33,7 +33,7 @@ def test_neither_do_more_of_those_for_a_ten_fold_draw_or_before_anything_is_know
     assert Totals.of(outcomes[:3]).missed_share < 0.01
 
 
-def test_at_most_twice_as_many_tickets_are_made_as_are_claimed(outcomes: list[Outcome]) -> None:
+def test_at_most_twice_as_many_tickets_are_generated_as_claimed(outcomes: list[Outcome]) -> None:
     assert Totals.of(outcomes).made_a_claimed <= 1.1  # the aim is 2
     assert all(Totals.of([outcome]).made_a_claimed <= 2 for outcome in outcomes)
 

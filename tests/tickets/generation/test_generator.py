@@ -95,7 +95,7 @@ def test_unknown_modes_are_dropped_with_a_warning_and_reported(caplog: pytest.Lo
 
 
 @pytest.mark.django_db
-def test_the_same_run_id_again_returns_the_stored_result_and_makes_nothing() -> None:
+def test_same_run_id_returns_the_stored_result_and_generates_nothing() -> None:
     make_prediction()
     generator = BatchTicketGenerator(20, ["random_forest"])
     first = generator.generate_batch("once", async_mode=False, draw_date=WEDNESDAY)
@@ -208,7 +208,7 @@ def test_eight_threads_with_one_run_id_make_one_run() -> None:
 
 
 @pytest.mark.django_db
-def test_a_run_to_which_tickets_were_handed_in_before_can_still_be_asked_for() -> None:
+def test_run_with_inserted_tickets_can_still_be_generated() -> None:
     make_prediction()
     insert_batch_tickets(some_tickets(3), "random_forest", "both", WEDNESDAY)
 

@@ -50,7 +50,7 @@ def run_of(batch: TicketBatch) -> GenerationRun:
     return GenerationRun.objects.get(pk=batch.run_id)
 
 
-def test_a_batch_longer_than_its_slice_is_passed_on_with_a_task_and_goes_on(
+def test_batch_longer_than_its_slice_is_requeued_and_resumes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     batch = queued_batch(300, chunk_size=100)
@@ -67,7 +67,7 @@ def test_a_batch_longer_than_its_slice_is_passed_on_with_a_task_and_goes_on(
     assert (batch.status, batch.stored) == ("ready", 300)
 
 
-def test_the_slices_of_a_batch_make_the_tickets_that_it_would_have_made_at_once(
+def test_sliced_batch_generates_the_same_tickets_as_an_unsliced_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     batch = queued_batch(500, chunk_size=100)
@@ -92,7 +92,7 @@ def test_the_next_batch_is_the_one_of_the_highest_priority_then_the_oldest() -> 
     assert [run_next_batch() for _ in range(4)] == [urgent.pk, first.pk, second.pk, None]
 
 
-def test_what_another_has_is_not_next_until_its_lease_runs_out() -> None:
+def test_leased_batch_is_not_next_until_its_lease_expires() -> None:
     batch = leased_batch()
     assert run_next_batch() is None
 
@@ -104,7 +104,7 @@ def test_what_another_has_is_not_next_until_its_lease_runs_out() -> None:
 
 
 @pytest.mark.parametrize("act", [requeue, lambda batch: finish_batch(batch, "ready")])
-def test_who_lost_a_batch_can_neither_pass_it_on_nor_end_it(act: object) -> None:
+def test_worker_without_lease_can_neither_requeue_nor_finish_a_batch(act: object) -> None:
     batch = stolen(leased_batch())
     OrmQ.objects.all().delete()
 
@@ -115,7 +115,7 @@ def test_who_lost_a_batch_can_neither_pass_it_on_nor_end_it(act: object) -> None
     assert (TicketBatch.objects.get().status, OrmQ.objects.count()) == ("running", 0)
 
 
-def test_who_lost_a_batch_stores_no_further_chunk() -> None:
+def test_worker_without_lease_stores_no_further_chunk() -> None:
     batch = queued_batch(300, chunk_size=100)
 
     def steal(now: TicketBatch) -> None:
@@ -157,7 +157,7 @@ def test_after_its_last_attempt_a_batch_has_failed_with_the_reason_of_the_last()
     assert (run_of(batch).status, run_of(batch).error) == ("failed", f"random_forest: {batch.error}")
 
 
-def test_a_batch_whose_processes_were_killed_each_time_fails_and_says_so() -> None:
+def test_batch_whose_workers_are_always_killed_fails_with_that_reason() -> None:
     batch = leased_batch(attempts=TicketBatch.MAX_ATTEMPTS - 1)
     assert not fail_if_exhausted(batch)  # it may still be running
 
@@ -181,7 +181,7 @@ def test_a_batch_that_is_not_done_can_be_cancelled_and_keeps_its_tickets(make: o
     assert not cancel_batch(batch)
 
 
-def test_a_cancelled_batch_tried_again_goes_on_where_it_was_as_if_nothing_had_been() -> None:
+def test_retried_cancelled_batch_resumes_where_it_stopped() -> None:
     batch = queued_batch(300, chunk_size=100)
 
     def cancel(now: TicketBatch) -> None:
@@ -203,7 +203,7 @@ def test_a_cancelled_batch_tried_again_goes_on_where_it_was_as_if_nothing_had_be
     assert verify_batch(batch).is_reproducible
 
 
-def test_a_batch_that_failed_for_want_of_a_prediction_gets_the_newest_when_it_is_tried_again() -> None:
+def test_retry_uses_the_newest_prediction_if_there_was_none() -> None:
     BatchTicketGenerator(100, ["lstm"]).generate_batch(draw_date=WEDNESDAY)
     batch = TicketBatch.objects.get(mode="lstm")
     assert (batch.status, batch.prediction) == ("failed", None)
@@ -257,7 +257,7 @@ def test_a_cleanup_longer_than_the_slice_goes_on_in_the_next_and_is_no_attempt_i
     assert (left, batch.attempts, batch.stored) == ([15, 5, 0], 1, 100)
 
 
-def test_who_loses_a_batch_while_it_cleans_up_goes_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker_that_loses_its_lease_during_cleanup_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deletion, "DELETE_CHUNK", 10)
     old_tickets(25)
     batch = queued_batch()

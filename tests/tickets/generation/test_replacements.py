@@ -64,7 +64,7 @@ def test_two_batches_of_one_seed_share_no_ticket_and_both_are_reproducible() -> 
     assert verify_batch(second).is_reproducible
 
 
-def test_repeats_of_one_law_are_refused_by_the_table_then_replaced_recorded_and_counted() -> None:
+def test_duplicates_are_rejected_by_the_table_then_replaced_and_counted() -> None:
     make_prediction(components=[peaked_component()])
     batch = queued_batch(2000)
     drawn = sample(peaked_component(), 2000, generator_for(7, 0, 0))
@@ -97,7 +97,7 @@ def test_a_repeat_in_a_later_chunk_is_replaced_as_one_in_the_same_chunk_is() -> 
     assert verify_batch(batch).is_reproducible
 
 
-def test_a_mixture_of_weights_strata_and_a_deck_is_made_and_proven_though_some_tickets_exist() -> None:
+def test_mixture_of_components_is_generated_and_verified_despite_existing_tickets() -> None:
     mixture = [
         replace(peaked_component("frequency_weighted"), share=0.5),
         replace(stratified_component(tilted_component("range_balanced")), share=0.25),

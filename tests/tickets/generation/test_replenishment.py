@@ -61,7 +61,7 @@ def test_a_fresh_installation_orders_nothing() -> None:
 
 
 @pytest.mark.django_db
-def test_what_is_lacking_is_a_run_of_its_own_that_deletes_nothing_and_is_made_before_all_others() -> None:
+def test_replenishment_is_a_separate_run_with_priority_that_deletes_nothing() -> None:
     create_demand()
     expected = stock_level().order_quantity
 
@@ -77,7 +77,7 @@ def test_what_is_lacking_is_a_run_of_its_own_that_deletes_nothing_and_is_made_be
 
 
 @pytest.mark.django_db
-def test_what_was_ordered_is_not_ordered_again_while_it_is_made_nor_when_it_is_there() -> None:
+def test_ordered_tickets_are_not_ordered_again() -> None:
     create_demand()
     replenisher = Replenisher()
     ordered = replenisher.replenish(NOW)
@@ -89,7 +89,7 @@ def test_what_was_ordered_is_not_ordered_again_while_it_is_made_nor_when_it_is_t
 
 
 @pytest.mark.django_db
-def test_it_is_made_before_a_large_batch_that_was_asked_for_first() -> None:
+def test_replenishment_precedes_a_large_batch_that_was_queued_earlier() -> None:
     make_prediction()
     ModePolicy.objects.update(priority=MAX_PRIORITY)
     large = queued_batch(5000)
@@ -130,7 +130,7 @@ def test_a_paused_mode_is_not_ordered_and_the_others_are() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("max_ready", "ordered"), [(0, 0), (1, 0), (40, 0), (41, 1), (90, 50)])
-def test_no_more_free_tickets_are_left_than_the_policy_allows(max_ready: int, ordered: int) -> None:
+def test_replenishment_respects_max_ready(max_ready: int, ordered: int) -> None:
     create_demand()
     insert_batch_tickets(some_tickets(40), "random_forest", draw_date=WEDNESDAY)
     ModePolicy.objects.update(max_ready=max_ready)
@@ -151,7 +151,7 @@ def test_nothing_is_ordered_from_the_cut_off_on() -> None:
 
 
 @pytest.mark.django_db
-def test_without_a_prediction_nothing_is_ordered_it_is_said_once_and_made_good_when_there_is_one(
+def test_missing_prediction_is_logged_once_and_ordered_when_it_exists(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     count_claims("v1", claims=0, tickets=0, refused=1)
@@ -190,7 +190,7 @@ def test_after_an_order_that_came_to_nothing_the_next_waits(end: str) -> None:
 
 
 @pytest.mark.django_db
-def test_a_batch_of_somebody_else_that_failed_keeps_nobody_from_ordering() -> None:
+def test_failed_batch_of_another_run_does_not_stop_replenishment() -> None:
     create_demand()
     queued_batch(status="failed", finished_at=NOW)
 
@@ -231,7 +231,7 @@ class Clock:
 
 
 @pytest.mark.django_db
-def test_it_looks_every_ten_seconds_however_often_it_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replenishment_runs_at_most_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr(replenishment, "time", clock)
     create_demand("v1")
@@ -263,7 +263,7 @@ def test_the_watchdog_s_pass_replenishes() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_watchdogs_that_see_the_same_shortage_at_once_order_it_once() -> None:
+def test_concurrent_watchdogs_order_a_shortage_once() -> None:
     create_demand()
     expected = stock_level().order_quantity
     ordered: list[int] = []
@@ -289,7 +289,7 @@ def test_watchdogs_that_see_the_same_shortage_at_once_order_it_once() -> None:
 
 
 @pytest.mark.django_db
-def test_a_policy_that_nobody_made_is_no_obstacle() -> None:
+def test_missing_policy_row_does_not_stop_replenishment() -> None:
     create_demand()
     ModePolicy.objects.all().delete()
 
@@ -297,7 +297,7 @@ def test_a_policy_that_nobody_made_is_no_obstacle() -> None:
 
 
 @pytest.mark.django_db
-def test_the_next_draw_s_sale_starts_with_what_the_last_one_taught() -> None:
+def test_next_draw_starts_with_the_demand_of_past_draws() -> None:
     for hour in range(1, 20):
         count_claims(
             "v1", datetime(2026, 11, 26, 3, tzinfo=UTC) - timedelta(hours=hour), claims=500, tickets=2000

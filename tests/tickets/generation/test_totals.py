@@ -20,7 +20,7 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)  # Monday's draw was the last, Wed
 SATURDAY, MONDAY = date(2026, 11, 21), date(2026, 11, 23)
 
 
-def test_batches_are_summed_by_mode_and_status_and_what_was_handed_in_is_only_stock() -> None:
+def test_batches_are_summed_by_mode_and_status() -> None:
     make_prediction("v1")
     for size in (10, 20):
         BatchTicketGenerator(size, ["v1"]).generate_batch(async_mode=False, draw_date=WEDNESDAY)

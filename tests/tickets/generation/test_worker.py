@@ -46,7 +46,7 @@ def test_its_tickets_are_the_ones_that_prediction_and_seed_say() -> None:
     assert stored_numbers(batch) == [tuple(ticket) for ticket in expected]
 
 
-def test_the_same_row_made_elsewhere_gives_the_same_tickets_and_another_seed_does_not() -> None:
+def test_same_row_gives_the_same_tickets_and_another_seed_does_not() -> None:
     make_prediction()
     first, second = queued_batch(300), queued_batch(300, seed=8)
     run_batch(first.pk)
@@ -141,7 +141,7 @@ def test_a_failure_in_the_middle_of_a_chunk_leaves_none_of_it(monkeypatch: pytes
     assert GenerationRun.objects.get(pk=batch.run_id).status == "failed"
 
 
-def test_cleanup_before_a_batch_takes_old_tickets_of_its_own_mode_only() -> None:
+def test_cleanup_before_a_batch_deletes_old_tickets_of_its_mode_only() -> None:
     make_prediction()
     for mode, balls in (("random_forest", [1, 2, 3, 4, 5]), ("lstm", [2, 3, 4, 5, 6])):
         insert_batch_tickets([{"white_balls": balls, "powerball": 1}], mode, draw_date=WEDNESDAY)

@@ -59,7 +59,7 @@ def test_each_command_explains_itself(command: str, capsys: pytest.CaptureFixtur
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_wrong_usage_exits_2_and_says_what_is_allowed(arguments: list[str], message: str) -> None:
+def test_usage_error_exits_2_and_names_allowed_values(arguments: list[str], message: str) -> None:
     done = manage(*arguments)
 
     assert (done.returncode, done.stdout) == (2, "")

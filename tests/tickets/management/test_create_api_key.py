@@ -44,7 +44,7 @@ def test_a_new_client_has_the_usual_limits_and_its_key_works() -> None:
 
 @pytest.mark.usefixtures("_at_noon")
 @pytest.mark.parametrize("modes", [("v1", "lstm"), ("v1,lstm",)])
-def test_what_is_said_of_a_new_client_holds(modes: tuple[str, ...]) -> None:
+def test_options_are_stored_on_a_new_client(modes: tuple[str, ...]) -> None:
     limits = ("--quota", "0", "--rate", "1000000", "--expires", "2026-12-31", "--key-name", "till 3")
 
     out, _ = call("create_api_key", "shop", *limits, "--modes", *modes)
@@ -114,7 +114,7 @@ def test_a_key_that_is_refused_leaves_no_client_behind() -> None:
         ([], "the following arguments are required: NAME"),
     ],
 )
-def test_a_bad_value_is_named_and_nothing_is_made(arguments: list[str], error: str) -> None:
+def test_invalid_value_is_named_and_nothing_is_created(arguments: list[str], error: str) -> None:
     with pytest.raises(CommandError) as refused:
         call("create_api_key", *arguments)
 

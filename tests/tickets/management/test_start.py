@@ -24,7 +24,7 @@ def manage(var: Path, *arguments: str, **environment: str) -> subprocess.Complet
     )
 
 
-def test_init_makes_a_key_that_only_its_owner_can_read(tmp_path: Path) -> None:
+def test_init_creates_a_key_readable_by_its_owner_only(tmp_path: Path) -> None:
     var = tmp_path / "new" / "var"
 
     done = manage(var, "init")
@@ -55,7 +55,7 @@ def test_after_init_another_command_starts_with_the_key_in_the_file(tmp_path: Pa
 
 
 @pytest.mark.parametrize("command", ["cleanup_tickets", "migrate"])
-def test_without_a_key_a_command_says_how_to_get_one(command: str, tmp_path: Path) -> None:
+def test_missing_key_error_says_how_to_create_one(command: str, tmp_path: Path) -> None:
     done = manage(tmp_path, command)
 
     assert done.returncode == 1
@@ -114,7 +114,7 @@ def test_sales_may_stay_open_until_the_draw_itself(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("22:59:00\n", "")
 
 
-def test_a_var_that_cannot_be_made_is_a_named_error(tmp_path: Path) -> None:
+def test_uncreatable_var_folder_is_a_named_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     done = manage(tmp_path / "file" / "var", "init")

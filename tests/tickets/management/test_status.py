@@ -85,7 +85,7 @@ def test_a_sound_system_is_shown_in_one_look_and_is_well(sound: None) -> None:
     assert err == ""
 
 
-def test_what_is_wrong_comes_first_with_the_way_out_and_the_exit_says_so(sound: None) -> None:
+def test_diagnostics_come_first_with_hints_and_set_the_exit_code(sound: None) -> None:
     TicketBatch.objects.filter(mode="lstm").update(stored=0)
     ModePolicy.objects.filter(mode="v2").update(paused=True)
 
@@ -138,12 +138,12 @@ def test_programs_get_one_json_document(sound: None) -> None:
     assert [score["mode"] for score in document["scores"]] == list(MODE_NAMES)
 
 
-def test_silence_leaves_the_exit_code(sound: None) -> None:
+def test_verbosity_0_keeps_the_exit_code(sound: None) -> None:
     assert call("status", "-v", "0") == ("", "")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_in_a_process_of_its_own_it_ends_with_1_and_its_summary_last() -> None:
+def test_status_process_exits_1_with_its_summary_last() -> None:
     ended = manage("status")
 
     lines = ended.stdout.splitlines()

@@ -27,7 +27,7 @@ FOR_WEDNESDAY = ("--draw-date", "2026-11-25")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_run_made_here_exits_0_with_a_summary_and_a_partial_one_exits_1_and_names_the_mode() -> None:
+def test_sync_run_exits_0_with_a_summary_and_1_if_partial() -> None:
     make_prediction()
     options = ("--sync", "--batch-size", "20", *FOR_WEDNESDAY, "--pipeline-run-id")
 
@@ -45,7 +45,7 @@ def test_a_run_made_here_exits_0_with_a_summary_and_a_partial_one_exits_1_and_na
 
 
 @pytest.mark.django_db
-def test_a_run_made_here_that_meets_an_outage_says_so_and_goes_on_when_called_again(
+def test_sync_run_interrupted_by_an_outage_resumes_when_repeated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     make_prediction()
@@ -70,7 +70,7 @@ def test_a_run_made_here_that_meets_an_outage_says_so_and_goes_on_when_called_ag
 
 
 @pytest.mark.django_db
-def test_without_wait_or_sync_it_enqueues_and_warns_that_nobody_is_there() -> None:
+def test_without_wait_or_sync_it_enqueues_and_warns_without_cluster() -> None:
     caches["queue"].clear()  # heartbeats of clusters that an earlier test stopped
     make_prediction()
 
@@ -114,7 +114,7 @@ def test_without_a_draw_date_the_tickets_are_for_the_next_draw() -> None:
 
 
 @pytest.mark.django_db
-def test_the_same_run_id_again_makes_nothing_twice() -> None:
+def test_same_run_id_generates_nothing_twice() -> None:
     make_prediction()
     command = (
         "generate_batch",
@@ -148,7 +148,7 @@ def test_the_same_run_id_again_makes_nothing_twice() -> None:
         (["--batch-size", "99999999999"], "must be an integer from 1 to 10,000,000"),
     ],
 )
-def test_a_value_that_cannot_be_is_an_error_and_makes_no_run(arguments: list[str], message: str) -> None:
+def test_invalid_value_is_an_error_and_creates_no_run(arguments: list[str], message: str) -> None:
     with pytest.raises(CommandError, match=message):
         call("generate_batch", "--sync", *arguments)
     assert not GenerationRun.objects.exists()
@@ -159,9 +159,7 @@ def test_a_value_that_cannot_be_is_an_error_and_makes_no_run(arguments: list[str
     ("arguments", "remaining"), [([], 0), (["--no-cleanup"], 4), (["--cleanup-days", "11"], 4)]
 )
 @time_machine.travel(NOON, tick=False)
-def test_old_tickets_of_the_mode_go_first_unless_they_are_to_stay(
-    arguments: list[str], remaining: int
-) -> None:
+def test_old_tickets_are_deleted_first_unless_disabled(arguments: list[str], remaining: int) -> None:
     insert_old(4, "random_forest")
     insert_old(2, "v1")
     make_prediction()
@@ -181,7 +179,7 @@ def insert_old(count: int, mode: str) -> None:
 
 
 @pytest.mark.django_db
-def test_without_a_size_each_mode_gets_what_its_policy_says_and_a_paused_one_nothing() -> None:
+def test_batch_size_defaults_to_the_policy_and_paused_modes_are_skipped() -> None:
     for mode in ("random_forest", "v1", "v2"):
         make_prediction(mode)
     ModePolicy.objects.filter(mode="v1").update(batch_size=7)
@@ -197,7 +195,7 @@ def test_without_a_size_each_mode_gets_what_its_policy_says_and_a_paused_one_not
 
 
 @pytest.mark.django_db
-def test_on_a_terminal_each_mode_has_a_bar_of_its_own_size_with_its_rate(
+def test_terminal_shows_a_progress_bar_with_rate_per_mode(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
@@ -254,7 +252,7 @@ def batch(db: None) -> TicketBatch:
     return TicketBatch.objects.get()
 
 
-def test_a_batch_that_can_be_made_again_is_proven(batch: TicketBatch) -> None:
+def test_reproducible_batch_is_verified(batch: TicketBatch) -> None:
     out, _ = call("verify_batch", str(batch.pk))
 
     assert out == (
@@ -281,7 +279,7 @@ def test_a_purged_batch_is_not_proven_and_the_purge_is_named(batch: TicketBatch)
 
 
 @pytest.mark.django_db
-def test_tickets_that_were_handed_in_cannot_be_made_again() -> None:
+def test_inserted_tickets_are_not_reproducible() -> None:
     insert_batch_tickets(some_tickets(2), "v1", draw_date=WEDNESDAY)
 
     with pytest.raises(CommandError, match="cannot be regenerated: its tickets were inserted"):

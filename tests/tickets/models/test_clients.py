@@ -78,7 +78,7 @@ BROKEN: dict[str, tuple[type[models.Model], dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("model", "values", "constraint"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_row_is_refused_by_the_database_whoever_writes_it(
+def test_database_rejects_invalid_rows(
     model: type[models.Model], values: dict[str, Any], constraint: str, shop: ApiClient
 ) -> None:
     before = model._base_manager.count()
@@ -125,7 +125,7 @@ def test_an_unbroken_row_passes_both_doors(model: type[models.Model], shop: ApiC
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_what_exists_once_is_refused_twice_at_both_doors(
+def test_duplicates_are_rejected_by_validation_and_database(
     model: type[models.Model], others: list[dict[str, Any]], shop: ApiClient
 ) -> None:
     values = VALID[model](shop)
@@ -168,7 +168,7 @@ def test_a_row_without_what_it_is_known_by_is_refused(
         insert_raw(model, values)
 
 
-def test_a_key_is_of_a_client_and_its_beginning_is_its_own(shop: ApiClient) -> None:
+def test_key_belongs_to_a_client_and_has_a_unique_prefix(shop: ApiClient) -> None:
     make_key(shop)
     key = ApiKey.objects.get()
     values = {field.attname: getattr(key, field.attname) for field in ApiKey._meta.concrete_fields}

@@ -43,7 +43,7 @@ def test_every_mode_has_a_policy_and_the_defaults_hold_where_its_row_is_missing(
         assert (policy.batch_size, policy.keep_days, policy.priority, policy.paused) == (100, 7, 0, False)
 
 
-def test_what_a_call_does_not_say_is_as_the_policies_say_and_stays_with_the_run() -> None:
+def test_missing_arguments_default_to_policies_and_are_stored_on_the_run() -> None:
     policy("v1", batch_size=300, keep_days=30, priority=9)
 
     result = BatchTicketGenerator(modes=TWO).generate_batch(draw_date=WEDNESDAY)
@@ -65,7 +65,7 @@ def test_what_a_call_does_not_say_is_as_the_policies_say_and_stays_with_the_run(
         ({"priority": 101}, used(300, 30, 101), (None, None)),
     ],
 )
-def test_what_a_call_says_wins(
+def test_call_arguments_override_policies(
     arguments: dict[str, int], of_v1: dict[str, int], common: tuple[int | None, int | None]
 ) -> None:
     policy("v1", batch_size=300, keep_days=30, priority=9)
@@ -78,7 +78,7 @@ def test_what_a_call_says_wins(
     assert batches()[1] == ("v1", of_v1["batch_size"], of_v1["priority"])
 
 
-def test_where_the_modes_agree_the_run_says_what_they_agree_on() -> None:
+def test_run_stores_values_on_which_all_policies_agree() -> None:
     ModePolicy.objects.update(batch_size=40, keep_days=9)
 
     BatchTicketGenerator(modes=TWO).generate_batch(draw_date=WEDNESDAY)
@@ -111,7 +111,7 @@ def test_the_policy_s_days_govern_what_a_run_deletes_first(keep_days: int, kept:
     assert PreGeneratedTicket.objects.filter(pipeline_run_id="new").count() == 3
 
 
-def test_a_queued_batch_says_by_when_it_is_to_be_delivered_and_a_failed_one_does_not() -> None:
+def test_queued_batch_has_a_redelivery_time_and_a_failed_one_does_not() -> None:
     make_prediction("v1")
     with time_machine.travel(NOW, tick=False):
         BatchTicketGenerator(modes=TWO).generate_batch(draw_date=WEDNESDAY)
@@ -161,7 +161,7 @@ def test_the_same_id_matches_though_a_mode_was_paused_or_is_paused_by_now() -> N
         BatchTicketGenerator(20, ["random_forest"]).generate_batch("one")
 
 
-def test_asked_for_here_a_run_whose_batches_are_nobody_s_is_made_here() -> None:
+def test_sync_call_generates_unleased_batches_in_this_process() -> None:
     make_prediction("random_forest")
     make_prediction("v1")
     policy("v1", priority=5)
@@ -177,7 +177,7 @@ def test_asked_for_here_a_run_whose_batches_are_nobody_s_is_made_here() -> None:
     assert PreGeneratedTicket.objects.count() == 40
 
 
-def test_asked_for_here_what_somebody_had_who_died_is_made_here() -> None:
+def test_sync_call_takes_over_batches_of_a_dead_worker() -> None:
     make_prediction()
     BatchTicketGenerator(20, ["random_forest"]).generate_batch("one", draw_date=WEDNESDAY)
     batch = TicketBatch.objects.get()
@@ -189,7 +189,7 @@ def test_asked_for_here_what_somebody_had_who_died_is_made_here() -> None:
     assert (result["created"], result["status"], result["tickets_generated"]) == (False, "completed", 20)
 
 
-def test_asked_for_here_what_somebody_else_has_is_left_to_them() -> None:
+def test_sync_call_leaves_leased_batches_to_their_worker() -> None:
     make_prediction()
     BatchTicketGenerator(20, ["random_forest"]).generate_batch("one", draw_date=WEDNESDAY)
     batch = TicketBatch.objects.get()
@@ -205,7 +205,7 @@ def test_asked_for_here_what_somebody_else_has_is_left_to_them() -> None:
 
 
 @pytest.mark.parametrize("arguments", [{}, {"batch_size": 20}])
-def test_a_paused_mode_is_left_out_and_named_also_when_it_is_asked_for(arguments: dict[str, Any]) -> None:
+def test_paused_mode_is_skipped_and_named_even_if_requested(arguments: dict[str, Any]) -> None:
     make_prediction("v1")
     policy("v2", paused=True)
 
@@ -220,7 +220,7 @@ def test_a_paused_mode_is_left_out_and_named_also_when_it_is_asked_for(arguments
     assert result["errors"]["v9"].startswith("unknown mode")
 
 
-def test_a_run_all_of_whose_modes_are_left_out_is_cancelled_with_the_reason() -> None:
+def test_run_with_only_paused_modes_is_cancelled_with_the_reason() -> None:
     policy("v2", paused=True)
 
     result = BatchTicketGenerator(modes=["v2", "v9"]).generate_batch("none", draw_date=WEDNESDAY)
@@ -236,7 +236,7 @@ def test_a_run_all_of_whose_modes_are_left_out_is_cancelled_with_the_reason() ->
     assert BatchTicketGenerator().get_status()["metrics"]["cancelled_runs"] == 1
 
 
-def test_a_pipeline_run_makes_what_the_policies_say_and_a_pause_is_not_signalled_for_ever() -> None:
+def test_pipeline_run_follows_policies_and_pauses_are_not_signalled_again() -> None:
     run = PipelineRun.objects.create(
         pipeline_run_id="p", draw_date=WEDNESDAY, source="none", modes=["v1", "v2"], status="completed"
     )

@@ -66,7 +66,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("values", "constraint"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_ticket_is_refused_by_the_database_whoever_writes_it(
+def test_database_rejects_invalid_tickets(
     values: dict[str, Any], constraint: str, batch: TicketBatch
 ) -> None:
     with pytest.raises(IntegrityError, match=constraint):
@@ -94,7 +94,7 @@ def test_the_unbroken_ticket_passes_both_doors(batch: TicketBatch) -> None:
 
 
 @pytest.mark.parametrize("mode", ["v1", "hybrid"])
-def test_a_ticket_exists_once_a_draw_at_both_doors(mode: str, batch: TicketBatch) -> None:
+def test_duplicate_ticket_is_rejected_by_validation_and_database(mode: str, batch: TicketBatch) -> None:
     values = VALID | {"mode": mode} | dict(zip(["n1", "n2", "n3", "n4", "n5"], range(1, 6), strict=True))
     values["powerball"] = 1
 

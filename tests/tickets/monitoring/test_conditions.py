@@ -162,7 +162,7 @@ def test_an_unreachable_redis_leaves_the_service_ready_but_degraded(settings: La
     assert cache_checks() == ["shiolplus.W032"]
 
 
-def test_a_redis_that_hangs_is_asked_for_at_most_a_second(settings: LazySettings) -> None:
+def test_hanging_redis_is_probed_for_at_most_a_second(settings: LazySettings) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(1)

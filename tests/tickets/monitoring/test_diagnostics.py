@@ -83,12 +83,12 @@ def sound() -> None:
         insert_batch_tickets(some_tickets(3, powerball), mode, draw_date=WEDNESDAY)
 
 
-def test_of_a_sound_system_nothing_is_said(sound: None) -> None:
+def test_healthy_system_has_no_diagnostics(sound: None) -> None:
     assert diagnostics() == {}
     assert overall_status([]) == "well"
 
 
-def test_a_new_installation_is_told_what_to_do_first() -> None:
+def test_new_installation_gets_hints_for_the_first_steps() -> None:
     by_code = diagnostics()
 
     assert {code: len(group) for code, group in by_code.items()} == {
@@ -108,7 +108,7 @@ def test_a_new_installation_is_told_what_to_do_first() -> None:
     assert overall_status(diagnose(take_snapshot(NOW))) == "error"
 
 
-def test_a_cluster_that_fell_silent_is_missed_and_said_when_it_was_seen(sound: None) -> None:
+def test_silent_cluster_is_reported_with_when_it_was_last_seen(sound: None) -> None:
     Cluster.objects.update(seen_at=NOW - timedelta(minutes=12))
 
     assert [diagnostic.message for diagnostic in diagnostics()["no_worker"]] == [
@@ -117,7 +117,7 @@ def test_a_cluster_that_fell_silent_is_missed_and_said_when_it_was_seen(sound: N
     ]
 
 
-def test_one_queue_that_nobody_serves_is_named(sound: None) -> None:
+def test_queue_without_a_cluster_is_named(sound: None) -> None:
     Cluster.objects.filter(queue="heavy").update(status=Cluster.Status.STOPPED)
 
     (diagnostic,) = diagnostics()["no_worker"]
@@ -138,7 +138,7 @@ def test_a_cluster_started_again_lately_is_a_warning_for_an_hour(sound: None) ->
     assert "restarted_worker" not in diagnostics()
 
 
-def test_a_batch_that_nobody_begins_for_ten_minutes_is_an_error(sound: None) -> None:
+def test_batch_waiting_for_ten_minutes_is_an_error(sound: None) -> None:
     make_prediction()
     queued_batch(created_at=NOW - timedelta(minutes=10))
     assert "waiting_batches" not in diagnostics()
@@ -148,7 +148,7 @@ def test_a_batch_that_nobody_begins_for_ten_minutes_is_an_error(sound: None) -> 
     assert diagnostic.message == "2 batches are waiting to start, the oldest for 10 min 01 s."
 
 
-def test_a_failed_batch_is_told_with_its_error_until_its_draw_is_held(sound: None) -> None:
+def test_failed_batch_is_reported_with_its_error_until_its_draw(sound: None) -> None:
     make_prediction()
     batch = queued_batch()
     batch.token = TicketBatch.objects.acquire(batch.pk, "me")
@@ -166,7 +166,7 @@ def test_a_failed_batch_is_told_with_its_error_until_its_draw_is_held(sound: Non
         assert "failed_batch" not in diagnostics()
 
 
-def test_of_many_failed_batches_five_are_told_and_the_others_counted(sound: None) -> None:
+def test_of_many_failed_batches_five_are_listed_and_the_others_counted(sound: None) -> None:
     make_prediction()
     for _ in range(7):
         queued_batch(status="failed")
@@ -192,7 +192,7 @@ def test_a_draw_is_awaited_until_noon_in_new_york_and_missed_after_it(sound: Non
         assert diagnostic.message == "1 draw missing since 2026-11-25: models cannot learn from it."
 
 
-def test_a_pipeline_that_failed_is_told_until_another_is_completed(sound: None) -> None:
+def test_failed_pipeline_is_reported_until_another_completes(sound: None) -> None:
     failed = ended_pipeline(pipeline_run_id="p-2", status="failed", error="data: no draws")
     (diagnostic,) = diagnostics()["failed_pipeline"]
     assert diagnostic.message == "The last pipeline run, p-2, failed: data: no draws"
@@ -234,7 +234,7 @@ def test_a_stock_under_its_floor_is_a_warning(sound: None) -> None:
     assert diagnostic.message == "v1 has 2 tickets available, 98 below its reorder point."
 
 
-def test_what_somebody_wanted_so_is_a_notice_and_all_is_well(sound: None) -> None:
+def test_intended_state_is_a_notice_only(sound: None) -> None:
     ModePolicy.objects.filter(mode="v2").update(paused=True)
     TicketBatch.objects.filter(mode="v2").update(stored=0)
     make_model("v1", active=False)

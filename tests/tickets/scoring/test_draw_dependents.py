@@ -155,7 +155,7 @@ def test_the_draws_of_a_source_are_confirmed_by_their_dates() -> None:
 
 
 @pytest.mark.usefixtures("draw")
-def test_confirming_twice_says_that_the_draw_is_gone() -> None:
+def test_second_confirmation_reports_the_draw_as_deleted() -> None:
     admin = superuser()
     admin.post(DELETE, FORM)
 
@@ -189,7 +189,7 @@ def test_a_draws_own_page_leads_to_its_deletion(draw: Draw) -> None:
     assert link in superuser().get(f"{DRAWS}{draw.pk}/change/").content.decode()
 
 
-def test_only_who_may_delete_draws_sees_and_opens_the_page(draw: Draw) -> None:
+def test_draw_deletion_page_needs_delete_permission(draw: Draw) -> None:
     for permission, status in (("add_draw", 403), ("delete_draw", 200)):
         staff = staff_who_may(permission)
         assert staff.get(DELETE, FORM).status_code == status

@@ -114,7 +114,7 @@ def test_every_mode_is_named_and_one_never_scored_has_nothing() -> None:
     } == {(0, 0, 0, "too few to say")}
 
 
-def test_money_is_summed_beside_its_expectation_and_results_outlive_the_tickets() -> None:
+def test_prizes_are_summed_with_expectation_and_outlive_the_tickets() -> None:
     draw = make_draw(MONDAY, (3, 18, 36, 41, 54), 7)
     insert_batch_tickets([ticket(3, 18, 36, 41, 55, 7), ticket(3, 18, 36, 41, 54, 7)], "v1", "run-1", MONDAY)
     score_draw(draw)
@@ -141,7 +141,7 @@ def test_a_score_against_numbers_corrected_since_counts_for_nothing() -> None:
 # One draw
 
 
-def test_a_draw_is_shown_with_what_each_mode_won_beside_what_was_expected(client: Client) -> None:
+def test_draw_lists_prizes_and_expectation_per_mode(client: Client) -> None:
     insert_batch_tickets([ticket(3, 18, 36, 41, 55, 7), ticket(3, 18, 36, 41, 54, 7)], "v1", "run-1", MONDAY)
     insert_batch_tickets(some_tickets(3), "v1", "run-2", MONDAY)
     insert_batch_tickets(some_tickets(4, powerball=7), "lstm", "run-2", MONDAY)

@@ -72,7 +72,7 @@ def test_a_correction_enqueues_the_scoring_again() -> None:
 
 
 @pytest.mark.django_db
-def test_a_batch_still_being_made_when_its_draw_came_is_scored_with_the_next_draw() -> None:
+def test_batch_running_at_its_draw_is_scored_with_the_next_draw() -> None:
     insert_batch_tickets([WINNER], "v1", draw_date=MONDAY)
     TicketBatch.objects.update(status="running")
     arrive(DRAWN)
@@ -86,7 +86,7 @@ def test_a_batch_still_being_made_when_its_draw_came_is_scored_with_the_next_dra
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("async_mode", [False, True])
-def test_a_batch_made_for_a_draw_that_is_known_is_scored_when_it_is_ready(async_mode: bool) -> None:
+def test_batch_for_a_stored_draw_is_scored_when_ready(async_mode: bool) -> None:
     make_draw(MONDAY)
     make_prediction(draw_date=MONDAY)
 
@@ -99,7 +99,7 @@ def test_a_batch_made_for_a_draw_that_is_known_is_scored_when_it_is_ready(async_
 
 
 @pytest.mark.django_db
-def test_the_task_delivered_twice_scores_once_and_tells_what_it_did() -> None:
+def test_task_delivered_twice_scores_once_and_returns_counts() -> None:
     insert_batch_tickets([WINNER], "v1", draw_date=MONDAY)
     arrive(DRAWN)
 
@@ -111,7 +111,7 @@ def test_the_task_delivered_twice_scores_once_and_tells_what_it_did() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_import_ends_in_scores_made_by_a_real_cluster(tmp_path: Path) -> None:
+def test_import_leads_to_scores_by_a_real_cluster(tmp_path: Path) -> None:
     insert_batch_tickets([WINNER, *some_tickets(200)], "v1", draw_date=MONDAY)
     call("import_draws")
 
@@ -191,7 +191,7 @@ def test_a_stored_draw_without_batches_is_nothing_to_score_and_no_error() -> Non
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_score_that_cannot_be_made_again_exits_1_and_verbosity_0_is_silent_but_for_that() -> None:
+def test_unscorable_batch_exits_1_and_verbosity_0_prints_only_that() -> None:
     insert_batch_tickets([WINNER], "v1", draw_date=MONDAY)
     arrive(DRAWN)
     quiet = ("score_tickets", "-v", "0")

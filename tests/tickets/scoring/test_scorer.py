@@ -122,7 +122,7 @@ def test_the_counts_of_thousands_of_tickets_are_those_of_a_recount_in_python() -
 
 
 @pytest.mark.django_db
-def test_a_draw_meets_only_the_tickets_that_are_for_it() -> None:
+def test_draw_is_scored_against_its_tickets_only() -> None:
     insert(some_tickets(4))
     insert_batch_tickets(some_tickets(3), "v1", "run-2", SATURDAY)
 

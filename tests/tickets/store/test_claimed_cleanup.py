@@ -151,7 +151,7 @@ def test_no_door_deletes_a_claimed_ticket_before_its_draw_is_scored(
 
 
 @pytest.mark.parametrize("door", CLOSED_DOORS.values(), ids=CLOSED_DOORS)
-def test_what_deletes_no_ticket_leaves_the_claimed_ones_too(
+def test_cleanup_that_deletes_nothing_keeps_claimed_tickets(
     door: Callable[[TicketBatch], object], batch: TicketBatch
 ) -> None:
     with time_machine.travel(LATER + timedelta(days=1000)):
@@ -306,7 +306,7 @@ def test_old_claimed_tickets_are_found_by_their_own_index() -> None:
     assert "TEMP B-TREE" not in steps
 
 
-def test_the_admin_says_how_many_really_go(batch: TicketBatch) -> None:
+def test_admin_shows_the_exact_number_to_delete(batch: TicketBatch) -> None:
     page = superuser().get("/admin/tickets/pregeneratedticket/purge/", {"batches": batch.pk})
 
     assert "<strong>7 tickets</strong> will be deleted" in page.content.decode()

@@ -97,7 +97,7 @@ def test_only_the_named_modes_tickets_go() -> None:
 
 @pytest.mark.django_db
 @time_machine.travel(NOON, tick=False)
-def test_without_days_each_modes_policy_says_how_long_its_tickets_stay() -> None:
+def test_cleanup_without_days_follows_each_modes_policy() -> None:
     ModePolicy.objects.all().delete()  # lstm has the default of seven days
     for mode, days in (("v1", 2), ("v2", 30)):
         ModePolicy.objects.create(mode=mode, keep_days=days)
@@ -114,7 +114,7 @@ def test_without_days_each_modes_policy_says_how_long_its_tickets_stay() -> None
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("days", [0, -1, True, False, 1.5, "7", 10**12])
-def test_bad_days_are_refused_and_nothing_goes(days: Any) -> None:
+def test_invalid_days_are_rejected_and_nothing_deleted(days: Any) -> None:
     insert_aged(timedelta(days=400), *some_tickets(1))
 
     with (
@@ -127,7 +127,7 @@ def test_bad_days_are_refused_and_nothing_goes(days: Any) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("mode", ["bogus", ""])
-def test_an_unknown_mode_is_refused_and_nothing_goes(mode: str) -> None:
+def test_unknown_mode_is_rejected_and_nothing_deleted(mode: str) -> None:
     insert_aged(timedelta(days=400), *some_tickets(1))
 
     with time_machine.travel(NOON), pytest.raises(ValueError, match="allowed are random_forest, lstm"):
@@ -150,7 +150,7 @@ def test_many_tickets_go_in_chunks_and_the_watcher_hears_of_each(monkeypatch: py
 
 
 @pytest.mark.django_db
-def test_a_batch_is_purged_in_chunks_and_stays_with_what_it_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batch_is_purged_in_chunks_and_keeps_its_generated_count(monkeypatch: pytest.MonkeyPatch) -> None:
     insert_batch_tickets(some_tickets(5, powerball=1), "v1", "pipe-1", WEDNESDAY)
     insert_batch_tickets(some_tickets(3, powerball=2), "v1", "pipe-1", SATURDAY)  # same run, same mode
     insert_batch_tickets(some_tickets(2, powerball=3), "v2", "pipe-1", WEDNESDAY)

@@ -28,7 +28,7 @@ WEEK = timedelta(days=7)
 
 
 @pytest.mark.django_db
-def test_when_the_time_is_over_the_rest_is_left_and_another_call_goes_on(
+def test_cleanup_stops_at_its_time_limit_and_another_call_continues(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(deletion, "DELETE_CHUNK", 2)
@@ -99,7 +99,7 @@ def test_cleaners_at_once_delete_each_ticket_once_and_keep_the_counts(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_purge_and_who_stores_the_same_tickets_in_the_batch_do_not_wait_in_a_circle() -> None:
+def test_purge_and_concurrent_insertion_do_not_deadlock() -> None:
     insert_batch_tickets(some_tickets(10), "v1", "pipe-1", WEDNESDAY)
     batch = TicketBatch.objects.select_related("run").get()
     again = [

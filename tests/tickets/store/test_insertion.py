@@ -56,7 +56,7 @@ def stored(batch: TicketBatch) -> list[tuple[int, ...]]:
 
 
 @pytest.mark.parametrize("count", [0, 1, 49, 50, 51, 100, 237])
-def test_ids_ascend_with_the_places_however_many_there_are(count: int, batch: TicketBatch) -> None:
+def test_ids_ascend_with_the_index(count: int, batch: TicketBatch) -> None:
     rows = rows_of(count)[::-1]  # not in the order of the numbers
 
     assert insert(batch, rows) == []
@@ -64,7 +64,7 @@ def test_ids_ascend_with_the_places_however_many_there_are(count: int, batch: Ti
     assert stored(batch) == numbers(rows)
 
 
-def test_a_row_is_stored_with_all_that_it_says(batch: TicketBatch) -> None:
+def test_row_is_stored_with_all_its_values(batch: TicketBatch) -> None:
     now = timezone.now()
     rows = [
         TicketRow([1, 2, 3, 4, 5], 1, 1 / 3, "frequency_weighted", None),
@@ -79,7 +79,7 @@ def test_a_row_is_stored_with_all_that_it_says(batch: TicketBatch) -> None:
     assert list(found) == [("v1", "pipe-1", *row.white_balls, *row[1:], now, WEDNESDAY, None) for row in rows]
 
 
-def test_the_places_of_tickets_that_exist_are_told_wherever_they_stand(batch: TicketBatch) -> None:
+def test_indices_of_existing_tickets_are_returned(batch: TicketBatch) -> None:
     rows = rows_of(237)
     there = [0, 49, 50, 99, 120, 236]
     insert(new_batch("pipe-2"), [rows[place] for place in there])

@@ -24,7 +24,7 @@ def stocked(mode: str, count: int, age: timedelta, powerball: int) -> None:
 
 
 @time_machine.travel(NOW, tick=False)
-def test_each_mode_keeps_its_tickets_as_long_as_its_policy_says() -> None:
+def test_retention_follows_each_modes_policy() -> None:
     ModePolicy.objects.filter(mode="v1").update(keep_days=2)
     ModePolicy.objects.filter(mode="v2").delete()
     days, second = timedelta(days=1), timedelta(seconds=1)
@@ -41,7 +41,7 @@ def test_each_mode_keeps_its_tickets_as_long_as_its_policy_says() -> None:
     assert not OrmQ.objects.exists()
 
 
-def test_a_cleanup_whose_time_is_up_leaves_the_rest_to_another_task(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cleanup_past_its_time_limit_enqueues_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deletion, "DELETE_CHUNK", 3)
     with time_machine.travel(NOW, tick=False):
         stocked("lstm", 8, timedelta(days=8), 1)

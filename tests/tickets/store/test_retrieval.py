@@ -68,7 +68,7 @@ def test_the_newest_come_first_and_among_equal_times_the_last_stored() -> None:
 
 
 @pytest.mark.django_db
-def test_no_more_than_the_limit_are_given_and_ten_unless_told() -> None:
+def test_limit_is_respected_and_defaults_to_ten() -> None:
     insert_batch_tickets(some_tickets(12), "v1", draw_date=WEDNESDAY)
 
     assert [len(get_cached_tickets("v1", limit, WEDNESDAY)) for limit in (1, 11, 12, 13)] == [1, 11, 12, 12]
@@ -166,7 +166,7 @@ def test_an_empty_table_gives_zeros_and_nulls() -> None:
 
 @pytest.mark.django_db
 @time_machine.travel(NOON, tick=False)
-def test_the_stats_tell_all_tickets_a_mode_and_those_for_the_next_draw() -> None:
+def test_statistics_count_all_and_available_tickets_per_mode() -> None:
     insert_batch_tickets(some_tickets(3), "v1", draw_date=WEDNESDAY)
     with time_machine.travel(NOON - timedelta(days=1), tick=False):
         insert_batch_tickets(some_tickets(2), "v1", draw_date=SATURDAY)
@@ -184,7 +184,7 @@ def test_the_stats_tell_all_tickets_a_mode_and_those_for_the_next_draw() -> None
 
 @pytest.mark.django_db
 @time_machine.travel(NOON, tick=False)
-def test_every_mode_that_has_tickets_is_counted_under_its_own_name() -> None:
+def test_tickets_are_counted_per_mode() -> None:
     for count, mode in enumerate(MODE_NAMES, start=1):
         insert_batch_tickets(some_tickets(count, powerball=count), mode)
 

@@ -45,7 +45,7 @@ def test_valid_tickets_are_stored_for_the_next_draw_and_counted() -> None:
 
 @pytest.mark.django_db
 @time_machine.travel(NOON, tick=False)
-def test_inserted_tickets_stand_in_a_ready_batch_of_their_run() -> None:
+def test_inserted_tickets_belong_to_a_ready_batch_of_their_run() -> None:
     insert_batch_tickets(some_tickets(3), "lstm", "pipe-1", WEDNESDAY)
 
     run = GenerationRun.objects.get(pipeline_run_id="pipe-1")
@@ -77,7 +77,7 @@ def test_the_same_run_id_again_adds_to_the_same_batch() -> None:
 
 
 @pytest.mark.django_db
-def test_another_mode_or_draw_of_the_same_run_gets_a_batch_of_its_own() -> None:
+def test_each_mode_and_draw_of_a_run_has_a_separate_batch() -> None:
     insert_batch_tickets(some_tickets(1), "lstm", "pipe-1", WEDNESDAY)
     insert_batch_tickets(some_tickets(2, powerball=2), "v2", "pipe-1", WEDNESDAY)
     insert_batch_tickets(some_tickets(3), "lstm", "pipe-1", SATURDAY)
@@ -88,7 +88,7 @@ def test_another_mode_or_draw_of_the_same_run_gets_a_batch_of_its_own() -> None:
 
 
 @pytest.mark.django_db
-def test_without_a_run_id_each_call_is_a_run_of_its_own() -> None:
+def test_each_call_without_run_id_is_a_separate_run() -> None:
     insert_batch_tickets(some_tickets(1), "v1", draw_date=WEDNESDAY)
     insert_batch_tickets(some_tickets(1, powerball=2), "v1", draw_date=WEDNESDAY)
 
@@ -155,7 +155,7 @@ INVALID: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("bad", "reason"), INVALID.values(), ids=INVALID)
-def test_an_invalid_ticket_is_skipped_with_its_reason_and_those_beside_it_are_stored(
+def test_invalid_ticket_is_skipped_and_the_others_are_stored(
     bad: Any, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert insert_batch_tickets([FIRST, bad, LAST], "v1", "pipe-1", WEDNESDAY) == 2
@@ -167,7 +167,7 @@ def test_an_invalid_ticket_is_skipped_with_its_reason_and_those_beside_it_are_st
 
 
 @pytest.mark.django_db
-def test_a_call_without_a_valid_ticket_stores_nothing_and_makes_no_batch() -> None:
+def test_call_without_a_valid_ticket_creates_no_batch() -> None:
     assert insert_batch_tickets([ticket(5, 4, 3, 2, 1, 1)], "v1", "pipe-1", WEDNESDAY) == 0
     assert insert_batch_tickets([], "v1", "pipe-1", WEDNESDAY) == 0
 
@@ -259,9 +259,7 @@ def test_a_ticket_twice_in_a_call_is_stored_once_logged_and_not_counted(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("mode", ["v1", "lstm"])
-def test_a_ticket_that_exists_for_the_draw_is_skipped_whoever_made_it(
-    mode: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_ticket_that_exists_for_the_draw_is_skipped(mode: str, caplog: pytest.LogCaptureFixture) -> None:
     insert_batch_tickets([FIRST], "v1", "pipe-1", WEDNESDAY)
 
     assert insert_batch_tickets([LAST, FIRST], mode, "pipe-2", WEDNESDAY) == 1

@@ -63,7 +63,7 @@ def test_the_committed_schema_is_what_the_code_gives() -> None:
     assert committed == schema_text("yaml").decode(), "run `make schema`, and look at what has changed"
 
 
-def test_the_schema_is_valid_openapi_and_made_without_a_warning() -> None:
+def test_schema_is_valid_and_generated_without_warnings() -> None:
     call_command("spectacular", "--validate", "--fail-on-warn", stdout=StringIO())
 
 
@@ -80,7 +80,7 @@ def test_every_error_of_every_operation_is_a_problem_with_a_sound_example() -> N
     assert len(operations) == 12
 
 
-def test_the_example_of_a_claim_is_one_that_may_be_made() -> None:
+def test_claim_example_is_a_valid_request() -> None:
     body = SCHEMA["paths"][CLAIMS]["post"]["requestBody"]["content"]["application/json"]
     examples = [example["value"] for example in body["examples"].values()]
 
@@ -88,7 +88,7 @@ def test_the_example_of_a_claim_is_one_that_may_be_made() -> None:
     validator("#/components/schemas/ClaimBody").validate(examples[0])
 
 
-def test_what_needs_a_key_says_so_and_what_does_not_says_that_too() -> None:
+def test_security_of_each_operation_is_documented() -> None:
     needing = {
         path
         for path, methods in SCHEMA["paths"].items()
@@ -99,7 +99,7 @@ def test_what_needs_a_key_says_so_and_what_does_not_says_that_too() -> None:
     assert needing == {CLAIMS, f"{CLAIMS}/{{id}}", "/api/v1/quota"}
 
 
-def test_every_object_is_closed_and_lacks_nothing_but_what_is_said_to_be_optional() -> None:
+def test_every_object_is_closed_and_lists_required_properties() -> None:
     objects = {
         name: one for name, one in SCHEMA["components"]["schemas"].items() if one.get("type") == "object"
     }
@@ -144,7 +144,7 @@ def test_another_format_is_a_bad_value(client: Client) -> None:
     assert response.json()["errors"] == [{"name": "format", "value": "xml", "allowed": "yaml or json"}]
 
 
-def test_the_page_of_the_schema_asks_nobody_else_and_holds_no_script_or_style(client: Client) -> None:
+def test_docs_page_has_no_foreign_requests_and_no_inline_code(client: Client) -> None:
     page = client.get("/api/docs")
 
     text = page.content.decode()
@@ -186,13 +186,13 @@ READS = {
 
 @pytest.mark.usefixtures("_something_of_everything")
 @pytest.mark.parametrize("path", READS)
-def test_what_is_read_is_as_the_schema_says(path: str, client: Client) -> None:
+def test_responses_match_the_schema(path: str, client: Client) -> None:
     for rest in READS[path]:
         assert keeps(client.get(path.partition("/{")[0] + rest), path)
 
 
 @pytest.mark.usefixtures("_something_of_everything")
-def test_tickets_with_results_and_the_stock_beside_them_are_as_the_schema_says(client: Client) -> None:
+def test_tickets_with_results_and_statistics_match_the_schema(client: Client) -> None:
     path = "/api/v1/tickets/cached"
 
     body = keeps(client.get(f"{path}?mode=v1&include_stats=true&draw_date={PAST}"), path)
@@ -202,7 +202,7 @@ def test_tickets_with_results_and_the_stock_beside_them_are_as_the_schema_says(c
 
 
 @pytest.mark.usefixtures("_something_of_everything")
-def test_runs_of_every_kind_are_as_the_schema_says(client: Client) -> None:
+def test_generation_runs_match_the_schema(client: Client) -> None:
     path = "/api/v1/generation-runs"
     BatchTicketGenerator(5000, ["random_forest"]).generate_batch(draw_date=WEDNESDAY)
     TicketBatch.objects.filter(status="queued").update(status="running", generated=2000, rate=1500.0)
@@ -216,12 +216,12 @@ def test_runs_of_every_kind_are_as_the_schema_says(client: Client) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", [path for path in READS if "{" not in path])
-def test_what_is_read_of_an_empty_database_is_as_the_schema_says(path: str, client: Client) -> None:
+def test_responses_of_an_empty_database_match_the_schema(path: str, client: Client) -> None:
     keeps(client.get(path), path)
 
 
 @pytest.mark.django_db
-def test_claims_and_quota_are_as_the_schema_says() -> None:
+def test_claims_and_quota_match_the_schema() -> None:
     day = date(2100, 1, 2)  # a Saturday, whose sale has not closed
     insert_batch_tickets(some_tickets(3), "v1", draw_date=day)
     asked = {"mode": "v1", "count": 3, "draw_date": str(day)}
@@ -237,7 +237,7 @@ def test_claims_and_quota_are_as_the_schema_says() -> None:
 
 
 @pytest.mark.usefixtures("_something_of_everything")
-def test_head_and_options_answer_at_every_address() -> None:
+def test_head_and_options_respond_at_every_url() -> None:
     day = date(2100, 1, 2)
     insert_batch_tickets(some_tickets(1), "v1", draw_date=day)
     api = Client(headers={"Authorization": f"Api-Key {make_key(make_client())}"})
@@ -268,5 +268,5 @@ def test_head_and_options_answer_at_every_address() -> None:
         ("TicketResult", {"white_matches": 5, "powerball_match": True, "prize_usd": "lots"}),
     ],
 )
-def test_the_schema_refuses_what_the_code_does(name: str, body: dict[str, Any]) -> None:
+def test_schema_rejects_what_the_code_rejects(name: str, body: dict[str, Any]) -> None:
     assert not validator(f"#/components/schemas/{name}").is_valid(body)
