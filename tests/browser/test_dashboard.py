@@ -11,7 +11,7 @@ OPEN_TABLE = "document.querySelector('#table-tickets').open = true"
 def test_a_refresh_replaces_a_chart_and_leaves_its_table_open(browser: Chromium) -> None:
     make_prediction()
     generator = BatchTicketGenerator(20, ["random_forest"], auto_cleanup=False)
-    browser.come_as(superuser())
+    browser.log_in(superuser())
     browser.open("/admin/dashboard/")
     assert "No batches finished on these days." in browser.find("#tickets-chart").text
 
@@ -23,7 +23,7 @@ def test_a_refresh_replaces_a_chart_and_leaves_its_table_open(browser: Chromium)
     refresh(browser)
 
     browser.wait(lambda: " 40 " in browser.find("#tickets-chart").text, "the table, still open")
-    assert browser.said() == []
+    assert browser.console_messages() == []
 
 
 def refresh(browser: Chromium) -> None:
