@@ -42,7 +42,7 @@ class ScheduleForm(forms.ModelForm):
 
 
 class RestrictedScheduleAdmin(SuperuserOnlyMixin, ScheduleAdmin):
-    """Schedules, which `run_cluster` enqueues. Repeats 0 pauses a schedule."""
+    """Schedules, which the clusters enqueue. Repeats 0 pauses a schedule."""
 
     form = ScheduleForm
 
