@@ -11,8 +11,8 @@ def probability_charts(components: Sequence[Component]) -> list[Chart]:
     """Return charts of a mixture's white ball and Powerball probabilities, compared to uniform."""
     white, powerball = (chances.tolist() for chances in mixture_inclusion(components))
     return [
-        _probability_chart("White balls: probability to be drawn", "white", white, WHITE_BALLS, WHITE_MAX),
-        _probability_chart("Powerball: probability to be drawn", "powerball", powerball, 1, POWERBALL_MAX),
+        _probability_chart("White balls: probability of being drawn", "white", white, WHITE_BALLS, WHITE_MAX),
+        _probability_chart("Powerball: probability of being drawn", "powerball", powerball, 1, POWERBALL_MAX),
     ]
 
 
