@@ -265,12 +265,12 @@ def test_each_request_returns_the_response_that_is_shown(
                 words = shlex.split(line, comments=True)
                 if words[:1] != ["curl"]:
                     continue
-                answer = run_curl(words, port, key)
+                received = run_curl(words, port, key)
                 expected = shown.get("status") if isinstance(shown, dict) else None
                 allowed = [expected] if isinstance(expected, int) else [200, 201]
-                assert answer.status in allowed, (words, answer.body)
+                assert received.status in allowed, (words, received.body)
             if shown is not None:
-                assert shape(answer.body) == shape(shown), words
+                assert shape(received.body) == shape(shown), words
                 compared += 1
 
     assert compared == responses

@@ -89,8 +89,8 @@ def milliseconds(browser: "Client", page: str) -> list[float]:
 def export(browser: "Client") -> None:
     """Export all tickets as JSON Lines."""
     started = time.perf_counter()
-    answer = browser.post(f"{TICKET_LIST}export/", {"format": "jsonl"})
-    rows = sum(part.count(b"\n") for part in answer.streaming_content)  # type: ignore[attr-defined]
+    export_response = browser.post(f"{TICKET_LIST}export/", {"format": "jsonl"})
+    rows = sum(part.count(b"\n") for part in export_response.streaming_content)  # type: ignore[attr-defined]
     print(f"{rows:,} tickets exported in {time.perf_counter() - started:.0f} s")
 
 

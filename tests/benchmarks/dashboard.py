@@ -81,10 +81,10 @@ def main() -> None:
         for page in PAGES:
             taken = milliseconds(browser, page)
             with CaptureQueriesContext(connection) as queries:
-                answer = browser.get(page)
+                response = browser.get(page)
             print(
                 f"{statistics.median(taken):6.0f} {max(taken):6.0f}  {page}: {len(queries)} queries, "
-                f"{weight(answer.content) / 1000:.0f} kB with its files",
+                f"{weight(response.content) / 1000:.0f} kB with its files",
                 flush=True,
             )
 

@@ -140,8 +140,8 @@ class Chromium:
 
     def send_command(self, command: str, **values: Any) -> dict[str, Any]:
         """Run a command of the DevTools protocol."""
-        answer: dict[str, Any] = self.driver.execute_cdp_cmd(command, values)
-        return answer
+        result: dict[str, Any] = self.driver.execute_cdp_cmd(command, values)
+        return result
 
     def console_messages(self) -> list[str]:
         """Return the console's warnings and errors since the last call."""

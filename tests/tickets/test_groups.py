@@ -140,7 +140,7 @@ def test_neither_sees_the_keys_of_a_client(viewer: Client, operator: Client) -> 
 # An operator
 
 
-ASKED = {
+PARAMS = {
     "import": {"source": "bundled"},
     "run": {"source": "none", "modes": ["v1"]},
     "generate": {"modes": ["random_forest"], "draw_date": "2026-11-25"},
@@ -154,15 +154,15 @@ ASKED = {
 @pytest.mark.usefixtures("rows")
 def test_an_operator_may_do_everything_but_what_is_of_keys(operator: Client) -> None:
     ready, failed = TicketBatch.objects.get(mode="random_forest"), TicketBatch.objects.get(mode="lstm")
-    asked = ASKED | {
+    params = PARAMS | {
         "retry": {"batches": failed.pk},
         "cancel": {"batches": ready.pk},
         "activate": {"model": TrainedModel.objects.first().pk},
     }
     for slug, page in pages_of_actions():
         allowed = slug not in OF_KEYS
-        shown = operator.get(page, asked.get(slug, {}))
-        done = operator.post(page, asked.get(slug, {}))
+        shown = operator.get(page, params.get(slug, {}))
+        done = operator.post(page, params.get(slug, {}))
         assert (shown.status_code, done.status_code in (200, 302)) == (200 if allowed else 403, allowed), page
 
 

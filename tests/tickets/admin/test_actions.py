@@ -56,7 +56,7 @@ ALL = {OLD: 4, V1: 3, V2: 2, LATER: 1}
 
 @pytest.mark.usefixtures("tickets")
 @pytest.mark.parametrize(
-    ("asked", "total", "left"),
+    ("params", "total", "left"),
     [
         ({"mode": "v2"}, 2, {V2: 0}),
         ({"draw_date": "2026-11-25"}, 9, {OLD: 0, V1: 0, V2: 0}),
@@ -68,14 +68,14 @@ ALL = {OLD: 4, V1: 3, V2: 2, LATER: 1}
     ],
 )
 def test_a_purge_deletes_exactly_what_its_preview_showed(
-    asked: dict[str, str], total: int, left: dict[tuple[str, str, str], int], admin: Client
+    params: dict[str, str], total: int, left: dict[tuple[str, str, str], int], admin: Client
 ) -> None:
-    preview = admin.get(PURGE, asked).content.decode()
+    preview = admin.get(PURGE, params).content.decode()
     assert f"<strong>{total} tickets</strong> will be deleted" in preview
     assert (f"Delete {total} tickets" in preview) == (total > 0)
     assert stock() == ALL
 
-    done = admin.post(PURGE, asked, follow=True)
+    done = admin.post(PURGE, params, follow=True)
 
     assert f"{total} tickets purged." in done.content.decode()
     assert stock() == ALL | left
@@ -213,7 +213,7 @@ def test_large_purge_by_age_ignores_tickets_that_age_meanwhile(
 
 @pytest.mark.usefixtures("tickets")
 @pytest.mark.parametrize(
-    ("asked", "error"),
+    ("params", "error"),
     [
         (
             {"mode": "", "draw_date": "", "days": ""},
@@ -229,10 +229,10 @@ def test_large_purge_by_age_ignores_tickets_that_age_meanwhile(
     ],
 )
 def test_a_bad_filter_is_an_error_and_deletes_nothing(
-    asked: dict[str, str], error: str, admin: Client
+    params: dict[str, str], error: str, admin: Client
 ) -> None:
     for method in (admin.get, admin.post):
-        response = method(PURGE, asked)
+        response = method(PURGE, params)
         assert response.status_code == 200
         assert error in response.content.decode()
         assert "Delete" not in response.content.decode()
@@ -248,14 +248,14 @@ def test_a_purge_posted_with_nothing_at_all_deletes_nothing(admin: Client) -> No
 
 # Generate a batch
 
-ASKED = {"modes": ["random_forest", "v1"], "batch_size": "1200", "draw_date": "2026-11-25"}
+PARAMS = {"modes": ["random_forest", "v1"], "batch_size": "1200", "draw_date": "2026-11-25"}
 
 
 def test_preview_creates_nothing_and_names_modes_without_prediction(admin: Client) -> None:
     make_prediction(draw_date=WEDNESDAY)
     insert_batch_tickets(some_tickets(3), "random_forest", "before", WEDNESDAY)
 
-    page = admin.get(GENERATE, ASKED).content.decode()
+    page = admin.get(GENERATE, PARAMS).content.decode()
 
     assert "<strong>1,200 tickets</strong> for the draw of <strong>2026-11-25</strong>" in page
     assert '<td class="number">3</td><td class="number">1,200</td>' in page
@@ -267,13 +267,13 @@ def test_preview_creates_nothing_and_names_modes_without_prediction(admin: Clien
 
 def test_a_confirmed_order_is_enqueued_and_logged_once(admin: Client) -> None:
     make_prediction(draw_date=WEDNESDAY)
-    asked = ASKED | {"modes": "random_forest", "run_id": new_run_id("admin")}
+    params = PARAMS | {"modes": "random_forest", "run_id": new_run_id("admin")}
 
-    first = admin.post(GENERATE, asked, follow=True)
-    again = admin.post(GENERATE, asked, follow=True)
+    first = admin.post(GENERATE, params, follow=True)
+    again = admin.post(GENERATE, params, follow=True)
 
     run = GenerationRun.objects.get()
-    assert (run.pipeline_run_id, run.modes, run.batch_size) == (asked["run_id"], ["random_forest"], 1200)
+    assert (run.pipeline_run_id, run.modes, run.batch_size) == (params["run_id"], ["random_forest"], 1200)
     assert (run.draw_date, run.status, run.auto_cleanup) == (WEDNESDAY, "running", False)
     assert f"Run {run} enqueued: 1,200 tickets of random_forest for 2026-11-25." in first.content.decode()
     assert "no new batch was created" in again.content.decode()
@@ -283,7 +283,7 @@ def test_a_confirmed_order_is_enqueued_and_logged_once(admin: Client) -> None:
 
 
 def test_mode_without_prediction_fails_with_its_reason(admin: Client) -> None:
-    done = admin.post(GENERATE, ASKED | {"modes": "v1"}, follow=True).content.decode()
+    done = admin.post(GENERATE, PARAMS | {"modes": "v1"}, follow=True).content.decode()
 
     assert "v1: no prediction of v1 for the draw of 2026-11-25" in done
     assert "enqueued:" not in done
@@ -295,10 +295,10 @@ def test_an_order_without_a_size_is_as_the_policies_say_and_a_paused_mode_is_mar
         make_prediction(mode, WEDNESDAY)
     ModePolicy.objects.filter(mode="v1").update(batch_size=2500)
     ModePolicy.objects.filter(mode="v2").update(paused=True)
-    asked = ASKED | {"modes": ["random_forest", "v1", "v2"], "batch_size": ""}
+    params = PARAMS | {"modes": ["random_forest", "v1", "v2"], "batch_size": ""}
 
-    page = admin.get(GENERATE, asked).content.decode()
-    done = admin.post(GENERATE, asked, follow=True).content.decode()
+    page = admin.get(GENERATE, params).content.decode()
+    done = admin.post(GENERATE, params, follow=True).content.decode()
 
     assert "<strong>2,600 tickets</strong>" in page
     assert [page.count(f'<td class="number">{size}</td></tr>') for size in ("100", "2,500", "0")] == [1, 1, 1]
@@ -311,14 +311,14 @@ def test_an_order_without_a_size_is_as_the_policies_say_and_a_paused_mode_is_mar
 def test_an_order_of_paused_modes_alone_cannot_be_confirmed(admin: Client) -> None:
     ModePolicy.objects.update(paused=True)
 
-    page = admin.get(GENERATE, ASKED).content.decode()
+    page = admin.get(GENERATE, PARAMS).content.decode()
 
     assert page.count("paused, not included") == 2
     assert 'class="default"' not in page
 
 
 def test_an_order_without_a_date_is_for_the_next_draw(admin: Client) -> None:
-    admin.post(GENERATE, ASKED | {"draw_date": ""})
+    admin.post(GENERATE, PARAMS | {"draw_date": ""})
 
     assert GenerationRun.objects.get().draw_date == upcoming_draw()
 
@@ -338,7 +338,7 @@ def test_an_order_without_a_date_is_for_the_next_draw(admin: Client) -> None:
 )
 def test_a_bad_order_is_an_error_at_its_field(change: dict[str, object], error: str, admin: Client) -> None:
     for method in (admin.get, admin.post):
-        response = method(GENERATE, ASKED | change)
+        response = method(GENERATE, PARAMS | change)
         assert response.status_code == 200
         assert error in response.content.decode()
 
@@ -346,9 +346,9 @@ def test_a_bad_order_is_an_error_at_its_field(change: dict[str, object], error: 
 
 
 def test_an_id_that_names_another_run_is_a_message(admin: Client) -> None:
-    admin.post(GENERATE, ASKED | {"run_id": "one"})
+    admin.post(GENERATE, PARAMS | {"run_id": "one"})
 
-    page = admin.post(GENERATE, ASKED | {"run_id": "one", "batch_size": "7"}).content.decode()
+    page = admin.post(GENERATE, PARAMS | {"run_id": "one", "batch_size": "7"}).content.decode()
 
     assert "already names a run with batch_size 1200, not 7" in page
 
@@ -357,12 +357,12 @@ def test_an_id_that_names_another_run_is_a_message(admin: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "permission", "asked"),
-    [(PURGE, "delete_pregeneratedticket", {"mode": "v1"}), (GENERATE, "add_generationrun", ASKED)],
+    ("page", "permission", "params"),
+    [(PURGE, "delete_pregeneratedticket", {"mode": "v1"}), (GENERATE, "add_generationrun", PARAMS)],
 )
 @pytest.mark.usefixtures("tickets")
 def test_staff_without_the_permission_neither_see_open_nor_post_an_action(
-    page: str, permission: str, asked: dict[str, object]
+    page: str, permission: str, params: dict[str, object]
 ) -> None:
     others = {
         "delete_pregeneratedticket",
@@ -374,36 +374,36 @@ def test_staff_without_the_permission_neither_see_open_nor_post_an_action(
     listing = page.rsplit("/", 2)[0] + "/"
 
     assert page not in stranger.get(listing).content.decode()
-    for response in (stranger.get(page), stranger.get(page, asked), stranger.post(page, asked)):
+    for response in (stranger.get(page), stranger.get(page, params), stranger.post(page, params)):
         assert response.status_code == 403
     assert stock() == ALL
 
 
 @pytest.mark.parametrize(
-    ("page", "permission", "asked"),
-    [(PURGE, "delete_pregeneratedticket", {"mode": "v1"}), (GENERATE, "add_generationrun", ASKED)],
+    ("page", "permission", "params"),
+    [(PURGE, "delete_pregeneratedticket", {"mode": "v1"}), (GENERATE, "add_generationrun", PARAMS)],
 )
 @pytest.mark.usefixtures("tickets")
 def test_staff_with_permission_can_open_and_submit_the_page(
-    page: str, permission: str, asked: dict[str, object]
+    page: str, permission: str, params: dict[str, object]
 ) -> None:
     keeper = staff_who_may(permission)
 
     assert f'href="{page}"' in keeper.get(page.rsplit("/", 2)[0] + "/").content.decode()
     assert keeper.get(page).status_code == 200
-    assert keeper.post(page, asked).status_code == 302
+    assert keeper.post(page, params).status_code == 302
     assert stock() != ALL
 
 
 @pytest.mark.usefixtures("tickets")
-@pytest.mark.parametrize(("page", "asked"), [(PURGE, {"mode": "v1"}), (GENERATE, ASKED)])
+@pytest.mark.parametrize(("page", "params"), [(PURGE, {"mode": "v1"}), (GENERATE, PARAMS)])
 def test_a_post_without_the_forms_token_is_refused(
-    page: str, asked: dict[str, object], admin: Client
+    page: str, params: dict[str, object], admin: Client
 ) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = admin.cookies
 
-    assert strict.post(page, asked).status_code == 403
+    assert strict.post(page, params).status_code == 403
     assert stock() == ALL
 
 

@@ -77,9 +77,9 @@ def test_claim_list_neither_counts_rows_nor_queries_each_client(
     with CaptureQueriesContext(connection) as queries:
         page = admin.get(CLAIMS)
 
-    asked = [query["sql"] for query in queries if '"tickets_claim"' in query["sql"]]
-    assert not [sql for sql in asked if "COUNT(" in sql]
-    assert not [sql for sql in asked if "LIMIT" not in sql and " IN (" not in sql]
+    statements = [query["sql"] for query in queries if '"tickets_claim"' in query["sql"]]
+    assert not [sql for sql in statements if "COUNT(" in sql]
+    assert not [sql for sql in statements if "LIMIT" not in sql and " IN (" not in sql]
     assert len([query for query in queries if "tickets_apiclient" in query["sql"]]) == 1
     assert "more than" in text_of(page)
     assert len(page.context["cl"].result_list) == 3

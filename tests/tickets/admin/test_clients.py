@@ -200,8 +200,8 @@ def test_a_client_without_claims_is_deleted_with_its_keys(admin: Client) -> None
 
     assert not ApiClient.objects.exists()
     assert not ApiKey.objects.exists()
-    asked = Client().get("/api/v1/quota", headers={"Authorization": f"Api-Key {key}"})
-    assert asked.status_code == 401
+    quota_response = Client().get("/api/v1/quota", headers={"Authorization": f"Api-Key {key}"})
+    assert quota_response.status_code == 401
 
 
 def test_clients_are_not_deleted_many_at_once(admin: Client) -> None:

@@ -77,7 +77,7 @@ def as_exported(one: PreGeneratedTicket) -> dict[str, Any]:
 @pytest.mark.usefixtures("tickets")
 @pytest.mark.parametrize("cut_off", [True, False])
 @pytest.mark.parametrize(
-    ("query", "asked"),
+    ("query", "filters"),
     [
         ("", {}),
         ("mode__exact=v1", {"mode": "v1"}),
@@ -87,12 +87,12 @@ def as_exported(one: PreGeneratedTicket) -> dict[str, Any]:
     ],
 )
 def test_all_filtered_rows_are_exported_oldest_first(
-    query: str, asked: dict[str, Any], cut_off: bool, admin: Client, monkeypatch: pytest.MonkeyPatch
+    query: str, filters: dict[str, Any], cut_off: bool, admin: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if cut_off:  # then the keys are not known before
         monkeypatch.setattr("tickets.admin.tickets.RESULT_LIMIT", 5)
         monkeypatch.setattr("tickets.admin.tickets.NUMBER_RESULT_LIMIT", 5)
-    expected = [as_exported(ticket) for ticket in PreGeneratedTicket.objects.filter(**asked).order_by("id")]
+    expected = [as_exported(ticket) for ticket in PreGeneratedTicket.objects.filter(**filters).order_by("id")]
 
     assert lines(streamed(admin, TICKETS, query=query)) == expected
     table = list(csv.DictReader(io.StringIO(streamed(admin, TICKETS, "csv", query), newline="")))

@@ -39,13 +39,13 @@ def quota_call(key: str) -> int:
 
 def test_new_key_is_shown_once_on_an_uncached_page(admin: Client) -> None:
     client = make_client()
-    asked = {"client": "shop", "name": "till 3", "last_day": "2026-12-31"}
+    params = {"client": "shop", "name": "till 3", "last_day": "2026-12-31"}
 
-    preview = admin.get(MAKE, asked)
+    preview = admin.get(MAKE, params)
     assert "A key for <strong>shop</strong> that" in text_of(preview)
     assert "<strong>expires 2027-01-01 05:00 UTC</strong> will be created" in text_of(preview)
     assert not ApiKey.objects.exists()
-    order = asked | {"begins": dict(preview.context["confirmed"])["begins"]}
+    order = params | {"begins": dict(preview.context["confirmed"])["begins"]}
     page = admin.post(MAKE, order)
 
     key = ApiKey.objects.get()

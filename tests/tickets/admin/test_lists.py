@@ -47,12 +47,12 @@ def opened(client: Client, page: str, come_from: str = "") -> Any:
 @pytest.mark.parametrize("name", LISTS)
 def test_lists_restore_their_filters_and_can_be_cleared(name: str, admin: Client) -> None:
     page = f"/admin/{name}/"
-    asked = "?o=1&p=0&q=" if name.startswith("django_q") else "?o=-1&p=0&q="
+    parameters = "?o=1&p=0&q=" if name.startswith("django_q") else "?o=-1&p=0&q="
 
     assert opened(admin, page, "/admin/").status_code == 200
-    assert opened(admin, f"{page}{asked}").status_code == 200
+    assert opened(admin, f"{page}{parameters}").status_code == 200
     again = opened(admin, page, "/admin/predictions/")
-    assert (again.status_code, again["Location"]) == (302, f"{page}{asked.removesuffix('&p=0&q=')}")
+    assert (again.status_code, again["Location"]) == (302, f"{page}{parameters.removesuffix('&p=0&q=')}")
     assert opened(admin, again["Location"], "/admin/").status_code == 200
     assert opened(admin, page, page).status_code == 200  # "Clear all filters"
     assert opened(admin, page, "/admin/").status_code == 200

@@ -18,7 +18,7 @@ from tickets.tasks import generate_ticket_batch, purge_ticket_batch
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_tuesday")]
 
 REGENERATE = "/admin/tickets/generationrun/regenerate/"
-ASKED = {"mode": "v1", "draw_date": "2026-11-25"}
+PARAMS = {"mode": "v1", "draw_date": "2026-11-25"}
 WORK = {task.__name__: task for task in (generate_ticket_batch, purge_ticket_batch)}
 
 
@@ -70,7 +70,7 @@ def test_regeneration_preview_lists_new_deleted_and_kept_tickets(old: TicketBatc
 def test_the_old_tickets_are_the_stock_until_the_new_batch_is_ready_and_then_the_unclaimed_go(
     old: TicketBatch, admin: Client
 ) -> None:
-    confirmed = ASKED | {"size": "250", "run_id": new_run_id("admin")}
+    confirmed = PARAMS | {"size": "250", "run_id": new_run_id("admin")}
     done = text_of(admin.post(REGENERATE, confirmed, follow=True))
     again = text_of(admin.post(REGENERATE, confirmed, follow=True))
     run = GenerationRun.objects.get(pipeline_run_id=confirmed["run_id"])
@@ -98,7 +98,7 @@ def test_the_old_tickets_are_the_stock_until_the_new_batch_is_ready_and_then_the
 def test_failed_regeneration_replaces_nothing_until_it_is_retried(
     end: str, old: TicketBatch, admin: Client
 ) -> None:
-    admin.post(REGENERATE, ASKED)
+    admin.post(REGENERATE, PARAMS)
     new = TicketBatch.objects.get(run__pipeline_run_id__startswith="admin-")
     if end == "failed":
         TicketBatch.objects.filter(pk=new.pk).update(attempts=TicketBatch.MAX_ATTEMPTS)
@@ -117,8 +117,8 @@ def test_running_batch_is_not_replaced_and_the_preview_says_so(old: TicketBatch,
     unfinished = TicketBatch.objects.get(run__pipeline_run_id="other-order")
     TicketBatch.objects.filter(pk=unfinished.pk).update(generated=5, stored=5)
 
-    page = text_of(admin.get(REGENERATE, ASKED))
-    admin.post(REGENERATE, ASKED)
+    page = text_of(admin.get(REGENERATE, PARAMS))
+    admin.post(REGENERATE, PARAMS)
 
     assert f"Batch {unfinished.pk} of v1 for that draw is queued and will not be replaced." in page
     assert f"/admin/tickets/ticketbatch/cancel/?batches={unfinished.pk}" in page
@@ -129,7 +129,7 @@ def test_regeneration_without_stock_uses_the_policys_batch_size(admin: Client) -
     make_prediction("v1")
     ModePolicy.objects.filter(mode="v1").update(batch_size=2_500)
 
-    page = text_of(admin.get(REGENERATE, ASKED))
+    page = text_of(admin.get(REGENERATE, PARAMS))
 
     assert "<strong>2,500 tickets</strong> of v1" in page
     assert "so nothing will be deleted" in page
@@ -152,9 +152,9 @@ def test_impossible_regeneration_is_refused_with_the_reason(
 ) -> None:
     make_prediction("random_forest")
     ModePolicy.objects.filter(mode="random_forest").update(paused=True)
-    asked = {"mode": mode, "draw_date": day}
+    params = {"mode": mode, "draw_date": day}
 
-    for response in (admin.get(REGENERATE, asked), admin.post(REGENERATE, asked)):
+    for response in (admin.get(REGENERATE, params), admin.post(REGENERATE, params)):
         page = text_of(response)
         assert f"Mode {mode} cannot be regenerated: {reason}" in page
         assert 'type="submit" class="default"' not in page
@@ -166,7 +166,7 @@ def test_regeneration_needs_both_add_and_delete_permission(permission: str, old:
     stranger = staff_who_may(permission)
 
     assert REGENERATE not in stranger.get("/admin/tickets/generationrun/").content.decode()
-    for response in (stranger.get(REGENERATE, ASKED), stranger.post(REGENERATE, ASKED)):
+    for response in (stranger.get(REGENERATE, PARAMS), stranger.post(REGENERATE, PARAMS)):
         assert response.status_code == 403
 
 
@@ -174,7 +174,7 @@ def test_regeneration_is_allowed_with_both_permissions(old: TicketBatch) -> None
     keeper = staff_who_may("add_generationrun", "delete_pregeneratedticket")
 
     assert REGENERATE in keeper.get("/admin/tickets/generationrun/").content.decode()
-    assert keeper.post(REGENERATE, ASKED).status_code == 302
+    assert keeper.post(REGENERATE, PARAMS).status_code == 302
 
 
 def test_a_batch_that_replaces_nothing_purges_nothing() -> None:

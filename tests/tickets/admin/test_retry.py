@@ -188,11 +188,11 @@ def test_the_selected_and_a_batchs_page_lead_to_the_preview(failed: TicketBatch,
 def test_retry_and_cancel_need_the_change_permission(page: str, failed: TicketBatch) -> None:
     stranger, keeper = staff_who_may("delete_pregeneratedticket"), superuser()
     queued = queued_batch(10, seed=8)
-    asked = {"batches": f"{failed.pk} {queued.pk}"}
+    params = {"batches": f"{failed.pk} {queued.pk}"}
 
-    for response in (stranger.get(page), stranger.get(page, asked), stranger.post(page, asked)):
+    for response in (stranger.get(page), stranger.get(page, params), stranger.post(page, params)):
         assert response.status_code == 403
     listing = stranger.get(BATCHES).content.decode()
     assert (page in listing, "_selected" in listing, "retry_selected" in listing) == (False, True, False)
     cancel_batch(queued)
-    assert keeper.post(page, asked).status_code == 302
+    assert keeper.post(page, params).status_code == 302

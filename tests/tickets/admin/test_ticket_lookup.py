@@ -39,7 +39,7 @@ def tickets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("tickets")
 @pytest.mark.parametrize(
-    "asked",
+    "filters",
     [
         {},
         {"mode": "v2"},
@@ -50,12 +50,12 @@ def tickets(monkeypatch: pytest.MonkeyPatch) -> None:
         {"pipeline_run_id": "run-c", "mode": "v1", "draw_date": SATURDAY},
     ],
 )
-def test_lookup_returns_the_newest_matching_tickets(asked: dict[str, object]) -> None:
-    rows = list(PreGeneratedTicket.objects.filter(**asked).order_by("-id"))
+def test_lookup_returns_the_newest_matching_tickets(filters: dict[str, object]) -> None:
+    rows = list(PreGeneratedTicket.objects.filter(**filters).order_by("-id"))
     assert PreGeneratedTicket.objects.count() > 50
 
     for text in NUMBERS:
-        list_ = PreGeneratedTicket.objects.filter_keeping_id_order(**asked)
+        list_ = PreGeneratedTicket.objects.filter_keeping_id_order(**filters)
         white, red = (), None
         if text:
             white, red = wanted = parse_number_query(text)
@@ -66,12 +66,12 @@ def test_lookup_returns_the_newest_matching_tickets(asked: dict[str, object]) ->
 
 
 @pytest.mark.usefixtures("tickets")
-@pytest.mark.parametrize("asked", [{}, {"mode": "v1"}])
-def test_age_filter_combines_with_other_filters(asked: dict[str, object]) -> None:
-    keys = list(PreGeneratedTicket.objects.filter(**asked).order_by("id").values_list("pk", flat=True))
+@pytest.mark.parametrize("filters", [{}, {"mode": "v1"}])
+def test_age_filter_combines_with_other_filters(filters: dict[str, object]) -> None:
+    keys = list(PreGeneratedTicket.objects.filter(**filters).order_by("id").values_list("pk", flat=True))
     old, young = keys[: len(keys) // 2], keys[len(keys) // 2 :]
     PreGeneratedTicket.objects.filter(pk__in=old).update(created_at="2026-11-01T00:00:00Z")
-    list_ = PreGeneratedTicket.objects.filter_keeping_id_order(**asked)
+    list_ = PreGeneratedTicket.objects.filter_keeping_id_order(**filters)
 
     assert newest_ids(list_.created_between(created_at__gte="2026-11-02 00:00:00Z"), 1000) == young[::-1]
     aged = list_.created_between(

@@ -232,9 +232,9 @@ def test_facet_counts_are_disabled_for_tickets(admin: Client) -> None:
 @pytest.mark.parametrize("address", [TICKETS, f"{TICKETS}?q=1", RUNS, BATCHES])
 def test_number_of_queries_does_not_depend_on_the_rows(address: str, admin: Client) -> None:
     def queries() -> int:
-        with CaptureQueriesContext(connection) as asked:
+        with CaptureQueriesContext(connection) as captured:
             assert admin.get(address).status_code == 200
-        return len(asked)
+        return len(captured)
 
     insert_batch_tickets(some_tickets(2), "v1", "run-0", WEDNESDAY)
     queries()  # the first time what is searched is remembered

@@ -48,20 +48,20 @@ def statuses(client: Client, count: int, address: str = CACHED) -> list[int]:
 
 @pytest.mark.django_db
 def test_anonymous_rate_limit_is_enforced_with_retry_after() -> None:
-    answers = [Client().get(CACHED) for _ in range(5)]
+    responses = [Client().get(CACHED) for _ in range(5)]
 
-    assert [response.status_code for response in answers] == [200, 200, 200, 429, 429]
-    assert [rate_of(response) for response in answers] == [
+    assert [response.status_code for response in responses] == [200, 200, 200, 429, 429]
+    assert [rate_of(response) for response in responses] == [
         (3, 2, 60),
         (3, 1, 60),
         (3, 0, 60),
         (3, 0, 60),
         (3, 0, 60),
     ]
-    assert answers[3]["Retry-After"] == "60"
-    assert answers[3]["Content-Type"] == "application/problem+json"
-    assert answers[3].json()["detail"].startswith("Request was throttled.")
-    assert "Retry-After" not in answers[2]
+    assert responses[3]["Retry-After"] == "60"
+    assert responses[3]["Content-Type"] == "application/problem+json"
+    assert responses[3].json()["detail"].startswith("Request was throttled.")
+    assert "Retry-After" not in responses[2]
 
 
 @pytest.mark.django_db
@@ -131,7 +131,7 @@ def test_addresses_of_one_household_count_as_one(one: str, other: str, same: boo
     assert statuses(Client(REMOTE_ADDR=other), 1) == [429 if same else 200]
 
 
-# What each answer says
+# Headers of each response
 
 
 ERRORS = {

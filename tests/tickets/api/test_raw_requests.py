@@ -166,7 +166,7 @@ ADDRESSES: list[tuple[str, bytes, int, str | None]] = [
     ("POST to the docs", get(b"/api/docs", b"Content-Length: 0", method=b"POST"), 405, None),
     ("DELETE of the favicon", get(b"/favicon.ico", method=b"DELETE"), 405, None),
 ]
-# No request comes of these: the web server itself answers, as HTML.
+# Not valid HTTP: the web server itself responds, with HTML.
 NO_HTTP = [
     ("a line of 10000 characters", get(CACHED + b"?mode=" + b"x" * 10_000), 414),
     ("a header of 20000 characters", get(CACHED, b"X-Long: " + b"x" * 20_000), 431),
@@ -196,7 +196,7 @@ def key() -> bytes:
     return make_key(make_client()).encode()
 
 
-def answer(port: int, request: bytes, ends: bool = False) -> tuple[int, http.client.HTTPMessage, bytes]:
+def send(port: int, request: bytes, ends: bool = False) -> tuple[int, http.client.HTTPMessage, bytes]:
     """Send the bytes and return status, headers and body; nothing may follow them."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         with suppress(OSError):  # it has answered, and reads no further
@@ -210,7 +210,7 @@ def answer(port: int, request: bytes, ends: bool = False) -> tuple[int, http.cli
 
 def refusal(port: int, request: bytes) -> tuple[int, str | None]:
     """Return the status and the first name in `errors`, or a description of a malformed problem."""
-    status, headers, body = answer(port, request)
+    status, headers, body = send(port, request)
     if headers["Content-Type"] != "application/problem+json":
         return status, f"{headers['Content-Type']}: {body[:200]!r}"
     problem = json.loads(body)
@@ -232,7 +232,7 @@ def test_each_malformed_request_is_a_problem_that_names_the_cause(
 
 
 def test_invalid_http_is_rejected_by_the_web_server(port: int, key: bytes) -> None:
-    found = {what: answer(port, raw.replace(b"@", key)) for what, raw, _ in NO_HTTP}
+    found = {what: send(port, raw.replace(b"@", key)) for what, raw, _ in NO_HTTP}
 
     assert {what: status for what, (status, _, _) in found.items()} == {
         what: status for what, _, status in NO_HTTP
@@ -241,14 +241,14 @@ def test_invalid_http_is_rejected_by_the_web_server(port: int, key: bytes) -> No
 
 @pytest.mark.parametrize("request_", [post(GOOD)[:-5], chunked(GOOD)[:-9]], ids=["length", "chunks"])
 def test_a_body_that_ends_too_soon_is_refused(request_: bytes, port: int, key: bytes) -> None:
-    status, _, body = answer(port, request_.replace(b"@", key), ends=True)
+    status, _, body = send(port, request_.replace(b"@", key), ends=True)
 
     assert (status, json.loads(body)["errors"][0]["name"]) == (400, "body")
     assert not Claim.objects.exists()
 
 
 def test_a_body_in_chunks_is_read_as_one_with_a_length(port: int, key: bytes) -> None:
-    status, _, body = answer(port, chunked(GOOD, 5).replace(b"@", key))
+    status, _, body = send(port, chunked(GOOD, 5).replace(b"@", key))
 
     assert (status, json.loads(body)["count"]) == (201, 1)
 
@@ -256,7 +256,7 @@ def test_a_body_in_chunks_is_read_as_one_with_a_length(port: int, key: bytes) ->
 def test_a_body_of_just_64_kib_is_read(port: int, key: bytes) -> None:
     body = GOOD + b" " * (65_536 - len(GOOD))
 
-    assert answer(port, post(body, JSON + b'; Charset="UTF-8"').replace(b"@", key))[0] == 201
+    assert send(port, post(body, JSON + b'; Charset="UTF-8"').replace(b"@", key))[0] == 201
 
 
 @pytest.mark.parametrize("method", [b"GET", b"HEAD"])
@@ -265,4 +265,4 @@ def test_charset_is_ignored_without_a_body(method: bytes, port: int) -> None:
         b"/api/v1/draws?cursor=cD0yMDI1LTAxLTAx", b"Content-Type: x/y; charset=base64", method=method
     )
 
-    assert answer(port, request)[0] == 200
+    assert send(port, request)[0] == 200

@@ -154,7 +154,7 @@ def test_batch_status_does_not_count_purged_tickets(client: Client) -> None:
     assert client.get(STATUS).json()["total_tickets"] == 0
 
 
-# How both answer
+# Both endpoints
 
 
 @pytest.mark.django_db

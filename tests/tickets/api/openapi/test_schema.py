@@ -69,8 +69,8 @@ def test_schema_is_valid_and_generated_without_warnings() -> None:
 
 def test_every_error_of_every_operation_is_a_problem_with_a_sound_example() -> None:
     problem = validator("#/components/schemas/Problem")
-    for answer in SCHEMA["components"]["responses"].values():
-        for media_type, content in answer["content"].items():
+    for documented in SCHEMA["components"]["responses"].values():
+        for media_type, content in documented["content"].items():
             assert media_type == "text/html" or problem.validate(content["example"]) is None
 
     operations = [operation for path in SCHEMA["paths"].values() for operation in path.values()]
@@ -159,7 +159,7 @@ def test_docs_page_has_no_foreign_requests_and_no_inline_code(client: Client) ->
         assert client.get(asset).status_code == 200, asset
 
 
-# Real answers
+# Real responses
 
 
 @pytest.fixture
@@ -224,11 +224,11 @@ def test_responses_of_an_empty_database_match_the_schema(path: str, client: Clie
 def test_claims_and_quota_match_the_schema() -> None:
     day = date(2100, 1, 2)  # a Saturday, whose sale has not closed
     insert_batch_tickets(some_tickets(3), "v1", draw_date=day)
-    asked = {"mode": "v1", "count": 3, "draw_date": str(day)}
+    claim_body = {"mode": "v1", "count": 3, "draw_date": str(day)}
     api = Client(headers={"Authorization": f"Api-Key {make_key(make_client())}"})
-    validator("#/components/schemas/ClaimBody").validate(asked)
+    validator("#/components/schemas/ClaimBody").validate(claim_body)
 
-    response = api.post(CLAIMS, asked, "application/json", headers={"Idempotency-Key": "one"})
+    response = api.post(CLAIMS, claim_body, "application/json", headers={"Idempotency-Key": "one"})
 
     made = keeps(response, CLAIMS, "post")
     assert keeps(api.get(f"{CLAIMS}/{made['id']}"), f"{CLAIMS}/{{id}}") == made
