@@ -55,7 +55,7 @@ def trained(
 
 
 @pytest.fixture
-def known(trained: TrainedModel, db: None) -> DrawHistory:
+def draw_history(trained: TrainedModel, db: None) -> DrawHistory:
     return load_draw_history()
 
 
