@@ -120,9 +120,15 @@ class Chromium:
         return file
 
     def _has_complete_files(self) -> bool:
-        """Return whether there are files, none of them partial or reserved by an empty file."""
+        """Return whether there are files, none of them partial, hidden or reserved by an empty file."""
         files = list(self.downloads.iterdir())
-        return bool(files) and all(file.suffix != ".crdownload" and file.stat().st_size for file in files)
+        try:
+            return bool(files) and all(
+                file.suffix != ".crdownload" and not file.name.startswith(".") and file.stat().st_size
+                for file in files
+            )
+        except FileNotFoundError:  # renamed since the folder was listed
+            return False
 
     def tab(self, times: int) -> None:
         ActionChains(self.driver, duration=0).send_keys(Keys.TAB * times).perform()
